@@ -1,0 +1,250 @@
+"""The connector protocol: all that the core knows of a CRM.
+
+A connector speaks the canonical model and nothing else. It pulls records, reports deletions and merges, pushes field
+updates, creates and closes tasks idempotently by key, tells its limits, provisions the CRM and diagnoses it. It never
+decides. It translates its vendor's errors into `kamsync.errors`. `docs/writing-a-connector.md` explains each promise and
+`kamsync.testing` checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
+
+from kamsync.model import (
+    AccountUpdate,
+    Column,
+    CrmMapping,
+    Identity,
+    NewTask,
+    Outcome,
+    Stream,
+    TaskRef,
+    Usage,
+    Value,
+)
+
+CONTRACT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of `[crm.<kind>]`. A secret is given as {env=…}, {file=…} or {keyring=…} and reaches `connect` as Secret."""
+
+    name: str
+    help: str
+    type: Literal["text", "integer", "number", "boolean", "url", "path"] = "text"
+    required: bool = False
+    secret: bool = False
+    default: str | int | float | bool | None = None
+    choices: tuple[str, ...] = ()
+
+
+class Secret:
+    """A secret's value that cannot be shown by accident; `reveal()` is the only way to it."""
+
+    __slots__ = ("_value", "source")
+
+    def __init__(self, value: str, source: str = "") -> None:
+        self._value = value
+        self.source = source  # where it came from ("environment variable SF_CLIENT_SECRET"), safe to show
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret(from {self.source or 'somewhere'})"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What this CRM can do. `reasons_length`: characters of the reasons field; `batch_size`: records a write call."""
+
+    reasons_length: int
+    batch_size: int
+    has_manager: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TierChoice:
+    """A tier as people pick it in the CRM: stored value and label in the programme's language."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a connection needs besides its settings. All pure values but the callbacks.
+
+    `progress(stream, records_so_far, total_or_None)` is called from the pulling thread, `log(event, **fields)` from any.
+    `api_budget_share`: of the calls that the CRM has left when the connection opens, the share that this process may use;
+    one call more raises PlanRefused.
+    """
+
+    mapping: CrmMapping
+    timezone: ZoneInfo
+    tiers: tuple[TierChoice, ...]
+    program_name: str = "Key accounts"
+    language: str = "en"
+    api_budget_share: float = 0.5
+    progress: Callable[[str, int, int | None], None] = lambda stream, count, total: None
+    log: Callable[..., None] = lambda event, **fields: None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """One stream to pull: everything (cursor None) or what changed since the cursor, which the connector alone reads.
+
+    `columns` are the columns to fill, in row order; their `field` names the CRM's field. `since` bounds activities.
+    """
+
+    stream: Stream
+    columns: tuple[Column, ...]
+    cursor: str | None = None
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records of one stream.
+
+    `rows` are sequences in the order of the request's columns; a value is None, a number, a boolean or text: "" is null,
+    booleans may be "true"/"false", numbers decimal text, instants ISO 8601 with any offset, dates ISO dates *or* instants
+    (the cache turns an instant into the date in the programme's time zone). `deleted_ids` are gone from the CRM, `merged`
+    pairs (old id, id that lives on). All pages of a stream come together; the last one has `last` set and the `cursor` from
+    which the next pull goes on. `full` says that the stream was read whole, so that ids not seen have vanished.
+    `problems` are sentences on bad records (an opportunity without an account, a value that is no number).
+    """
+
+    stream: Stream
+    rows: Iterable[Sequence[Any]] = ()
+    deleted_ids: tuple[str, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()
+    last: bool = False
+    full: bool = False
+    cursor: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One thing that `setup` made, found, would make or could not make."""
+
+    kind: str  # field | permission | view | group
+    name: str
+    status: Literal["exists", "created", "would_create", "updated", "would_update", "failed"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check of `doctor` with its mend."""
+
+    check: str
+    status: Literal["ok", "warning", "failed"]
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRequest:
+    """What doctor is to verify: every column that pulls would ask for, by stream, and how many calls a run may need."""
+
+    requests: tuple[PullRequest, ...]
+    calls_needed: int = 50
+
+
+class Connection(Protocol):
+    """An open, authenticated link to one CRM. Not shared between threads. Raises kamsync.errors only."""
+
+    capabilities: Capabilities
+
+    def identity(self) -> Identity: ...
+
+    def usage(self) -> Usage: ...
+
+    def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
+        """Pages of the requested streams, stream after stream in the order asked.
+
+        A stream that the org does not have (no line items, one currency) yields one empty last page with a `problems`
+        sentence where the admin should know it. A cursor that has expired makes the connector read the stream whole
+        (`full`). Memory stays flat: a page is at most some ten thousand rows.
+        """
+        ...
+
+    def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
+        """Present values of the named FLAGS, by account id; an id that is gone is missing from the answer."""
+        ...
+
+    def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
+        """One outcome for each update, in any order, as answers arrive. One bad record never stops another."""
+        ...
+
+    def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+        """One outcome a task. A key that exists in the CRM (open, done, deleted or archived) is `existed`, never again
+        created, also when the answer to an earlier call was lost. Repairs a missing account association."""
+        ...
+
+    def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]: ...
+
+    def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
+        """For `undo`: removes tasks that this program created; one already gone is `done`."""
+        ...
+
+    def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
+        """Creates what the CRM lacks (fields, permissions, views); idempotent. `metadata_folder`: also writes what it
+        creates there in the vendor's reviewable form, where there is one."""
+        ...
+
+    def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
+        """Checks, most basic first; one that needs an earlier failed one is left out."""
+        ...
+
+    def record_url(self, account_id: str) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class SandboxCrm(Protocol):
+    """The embedded copy of the vendor's service, over the sample company. See kamsync.sandbox.crm for its promises."""
+
+    kind: str
+    app: Any  # an ASGI application: the vendor's API, without faults and page
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """What an entry point in the group `kamsync.connectors` names."""
+
+    kind: str
+    label: str
+    settings: tuple[Setting, ...]
+    contract_version: int
+
+    def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
+        """Signs in. `settings` has every key of `settings` with defaults filled in, secrets as Secret.
+
+        Raises AccessDenied, TryLater, BadAnswer or ConfigError (a combination of settings that makes no sense).
+        """
+        ...
+
+    def sandbox(self, company: Any, options: Any) -> SandboxCrm:
+        """The sandbox CRM over `company` (kamsync.sandbox.company.Company) with `options` (kamsync.sandbox.crm.SandboxOptions)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """What one pull brought, by stream: rows read, deletions, merges; sentences for the admin."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    deleted: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,211 @@
+"""The canonical records that every part of the program speaks, and the columns of each stream.
+
+Frozen values only. A connector turns its vendor's JSON or CSV into these columns; the cache stores them; decisions read
+them. Nothing here performs I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+Kind = Literal["text", "number", "boolean", "date", "instant"]
+Value = str | int | float | bool | date | datetime | None
+
+
+class Stream(StrEnum):
+    """What can be pulled. `TASKS` are only the tasks that carry this program's key; `ACTIVITIES` never contain them."""
+
+    OWNERS = "owners"
+    RATES = "rates"
+    ACCOUNTS = "accounts"
+    OPPORTUNITIES = "opportunities"
+    LINE_ITEMS = "line_items"
+    ACTIVITIES = "activities"
+    TASKS = "tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One canonical column of a stream and where the CRM keeps it.
+
+    `field` is the vendor's name (a Salesforce field or parent path, a HubSpot property), empty where the connector
+    itself knows how to obtain it (an association, a stage's metadata). `values` translates picklist values.
+    """
+
+    name: str
+    kind: Kind = "text"
+    field: str = ""
+    values: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+
+
+# The columns that a connector must be able to fill, by stream. Accounts also carry `flag_*` (FLAGS) and whatever
+# further names the admin maps.
+CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
+    {
+        Stream.OWNERS: (
+            Column("id"),
+            Column("name"),
+            Column("email"),
+            Column("is_active", "boolean"),
+            Column("manager_id"),
+        ),
+        # rate: units of `currency` for one unit of the org's base currency (Salesforce's ConversionRate). valid_from is
+        # null for the current rate; dated rates hold from that date until the next one of the same currency.
+        Stream.RATES: (Column("currency"), Column("valid_from", "date"), Column("rate", "number")),
+        Stream.ACCOUNTS: (
+            Column("id"),
+            Column("name"),
+            Column("owner_id"),
+            Column("parent_id"),
+            Column("type"),
+            Column("industry"),
+            Column("country"),
+            Column("employees", "number"),
+            Column("annual_revenue", "number"),
+            Column("currency"),
+            Column("created_date", "date"),
+        ),
+        Stream.OPPORTUNITIES: (
+            Column("id"),
+            Column("account_id"),
+            Column("name"),
+            Column("amount", "number"),
+            Column("currency"),
+            Column("close_date", "date"),
+            Column("stage"),
+            Column("is_closed", "boolean"),
+            Column("is_won", "boolean"),
+            Column("probability", "number"),  # 0…1
+            Column("type"),
+            Column("owner_id"),
+        ),
+        Stream.LINE_ITEMS: (Column("id"), Column("opportunity_id"), Column("product_family")),
+        # kind: task | meeting | call | email | note. One row for each (activity, account) pair.
+        Stream.ACTIVITIES: (
+            Column("id"),
+            Column("account_id"),
+            Column("kind"),
+            Column("activity_date", "date"),
+        ),
+        Stream.TASKS: (
+            Column("id"),
+            Column("key"),
+            Column("account_id"),
+            Column("owner_id"),
+            Column("subject"),
+            Column("due", "date"),
+            Column("is_open", "boolean"),
+            Column("is_deleted", "boolean"),
+        ),
+    }
+)
+
+# What this program writes on an account, and the two fields that people write (override, override_until).
+FLAGS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "tier": "text",
+        "score": "number",
+        "segment": "text",
+        "health": "text",
+        "reasons": "text",
+        "since": "date",
+        "evaluated_at": "instant",
+        "override": "text",
+        "override_until": "date",
+    }
+)
+WRITTEN_FLAGS = ("tier", "score", "segment", "health", "reasons", "since", "evaluated_at")
+FLAG_PREFIX = "flag_"
+
+
+@dataclass(frozen=True, slots=True)
+class CrmMapping:
+    """A mapping file as a value: canonical names to CRM fields.
+
+    `accounts`, `opportunities`, `line_items` hold one Column for each mapped name. `flags` maps the names of FLAGS to CRM
+    fields, `task_key` names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`).
+    """
+
+    crm: str
+    accounts: tuple[Column, ...]
+    opportunities: tuple[Column, ...]
+    line_items: tuple[Column, ...]
+    flags: Mapping[str, str]
+    task_key: str
+    options: Mapping[str, object] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUpdate:
+    """New values, by the names of FLAGS, of one account; None clears a field. Only what changes is here."""
+
+    account_id: str
+    name: str
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task of the account plan; `key` is unique for ever (DECISIONS.md §8)."""
+
+    key: str
+    account_id: str
+    owner_id: str
+    subject: str
+    body: str
+    due: date
+    priority: Literal["low", "normal", "high"] = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """An existing task of this program, by key and CRM id."""
+
+    key: str
+    task_id: str
+
+
+OutcomeStatus = Literal["done", "existed", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the CRM said to one write.
+
+    `ref` is the account id or the task key. `existed`: the key was already there, nothing was created. `rejected`: the CRM
+    refused this record; `message` is in the CRM's words. `unknown`: no answer came; the next pull will tell.
+    """
+
+    ref: str
+    status: OutcomeStatus
+    record_id: str = ""
+    message: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are in which org, as the CRM says it. `base_currency` is the unit that RATES refer to, or ""."""
+
+    org_id: str
+    org_name: str
+    user_id: str
+    user_name: str
+    base_currency: str
+    url: str
+    is_sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """API calls: what the CRM allows a day, what is left of it (None where it does not say), what this process made."""
+
+    limit: int | None
+    remaining: int | None
+    used_by_us: int

@@ -1,0 +1,80 @@
+"""What a connector's sandbox must offer besides its vendor's API, so that the shared server, the page and tests can drive it.
+
+A sandbox answers as the real service does and is never bent to suit our client. `kamsync.sandbox.server` adds faults,
+counting, TLS and the page around its ASGI `app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Knobs that are real differences between real orgs. `vendor` holds those of one connector's sandbox (documented there).
+
+    `daily_limit`: API calls a day (None: the vendor's default for a middle edition). `enforce_rate_limits`: burst limits.
+    """
+
+    today: date
+    daily_limit: int | None = None
+    enforce_rate_limits: bool = True
+    provisioned: bool = False  # True: as if `kamsync setup` had run, for tests that start later
+    vendor: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as its manager sees it on the page. Flags are the CRM's stored values as text, "" for none."""
+
+    id: str
+    name: str
+    owner: str
+    country: str
+    flags: Mapping[str, str]
+    changed: str  # last modified, ISO
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    id: str
+    subject: str
+    body: str
+    due: str
+    owner: str
+    is_open: bool
+    by_kamsync: bool
+
+
+class SandboxView(Protocol):
+    """The page's window on the CRM's data. Edits are real edits: stamps move as in the real service."""
+
+    def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]: ...
+
+    def account(self, account_id: str) -> AccountView | None: ...
+
+    def tasks(self, account_id: str) -> Sequence[TaskView]: ...
+
+    def set_flag(self, account_id: str, flag: str, value: str) -> None:
+        """`flag` by its canonical name (tier, override, override_until); "" clears. A person's edit."""
+        ...
+
+    def complete_task(self, task_id: str) -> None: ...
+
+    def tier_choices(self) -> Sequence[str]: ...
+
+
+class SandboxCrm(Protocol):
+    """`app`: ASGI app of the vendor's API. `settings(base_url)`: the `[crm.<kind>]` table that signs in to it, with secrets
+    as plain text (the demo puts them into the environment). `reset_counters`/`calls`: API calls as the vendor counts them."""
+
+    kind: str
+    app: Any
+    view: SandboxView
+
+    def settings(self, base_url: str) -> Mapping[str, Any]: ...
+
+    def calls(self) -> int: ...
