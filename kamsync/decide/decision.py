@@ -1,0 +1,89 @@
+"""What was decided for one account and why: the values that plans, receipts, history and reports are made of.
+
+Pure values. Tier names are the programme's; NO_TIER ("none") is no tier. Scores are 0…100 with two decimals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from kamsync.decide.program import Axis, Goal
+
+Code = Literal[
+    "score",
+    "hysteresis",
+    "low_coverage",
+    "min_days",
+    "floor",
+    "ceiling",
+    "excluded",
+    "not_eligible",
+    "capacity",
+    "override",
+    "drift",
+]
+FactValue = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One criterion's share in the score. `points` of all non-health criteria sum to the score exactly (cents).
+
+    `scaled` is None where the criterion was skipped; `known` is False where the value was null. `facts` are the fact values
+    that the expression read.
+    """
+
+    criterion: str
+    label: str
+    axis: Axis
+    goal: Goal
+    weight: float
+    value: FactValue
+    known: bool
+    scaled: float | None
+    points: float
+    facts: Mapping[str, FactValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The place in the queue for a tier that was full: 1-based rank, the limit, and which limit it was."""
+
+    tier: str
+    rank: int
+    limit: int
+    kind: Literal["max_accounts", "top_percent", "max_per_owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The settled decision of one account. Axes and score are None where nothing is known or the account is not eligible.
+
+    `fired` are the reasons of the rules that fired. `until` is the last day of an override or an adopted drift.
+    `previous_tier` is what it was in at the pull. `points_missing` and `next_tier`: the nearest better tier, where one exists.
+    `notes` are sentences about bad CRM values (an override that names no tier).
+    """
+
+    account_id: str
+    tier: str
+    previous_tier: str
+    since: date | None
+    code: Code
+    eligible: bool
+    score: float | None
+    attractiveness: float | None
+    strength: float | None
+    health_score: float | None
+    coverage: float
+    segment: str | None
+    health: str | None
+    override: str | None = None
+    until: date | None = None
+    capacity: Capacity | None = None
+    fired: tuple[str, ...] = ()
+    next_tier: str | None = None
+    points_missing: float | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,202 @@
+"""A key-account programme as a frozen value: what the configuration says, checked and complete.
+
+`kamsync.config` builds it from TOML; everything in `decide` reads it. Expressions are kept as text together with the place
+where they stand, for messages; `decide.expressions` compiles them. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date
+from types import MappingProxyType
+from typing import Literal
+
+Axis = Literal["attractiveness", "strength", "health"]
+Goal = Literal["retention", "expansion", "authority", "market"]
+NO_TIER = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: file, line (1-based, 0 unknown) and dotted key, for messages."""
+
+    file: str = ""
+    line: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where} ({self.key})" if self.key and where else where or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression's text (DECISIONS.md §3) and its place in the configuration."""
+
+    text: str
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    steps: tuple[tuple[float, float], ...]  # (threshold, score), thresholds ascending
+
+
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    within: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    scores: Mapping[str, float]
+    otherwise: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    pass
+
+
+Scale = Linear | Log | Bands | Percentile | Values | Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    since: Expression
+    half_life_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    name: str
+    axis: Axis
+    goal: Goal
+    weight: float
+    value: Expression
+    scale: Scale
+    missing: Literal["zero", "skip"] | float = "zero"
+    decay: Decay | None = None
+    label: str = ""
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`min_days`, `max_accounts`, `top_percent` (0…100), `max_per_owner`: None or 0 days where not limited."""
+
+    name: str
+    enter: float
+    leave: float
+    label: str = ""
+    min_days: int = 0
+    max_accounts: int | None = None
+    top_percent: float | None = None
+    max_per_owner: int | None = None
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    when: Expression
+    floor: str | None = None
+    ceiling: str | None = None  # a tier or NO_TIER
+    exclude: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTemplate:
+    """One task of a playbook. `subject` and `body` by language; `due` as written (`5`, "10 business days", "renewal - 90 days").
+
+    `assignee`: owner | owner.manager | role:<account field> | user:<id or e-mail>.
+    """
+
+    name: str
+    subject: Mapping[str, str]
+    body: Mapping[str, str]
+    due: str
+    assignee: str = "owner"
+    priority: Literal["low", "normal", "high"] = "normal"
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    name: str
+    when: Expression
+    tasks: tuple[TaskTemplate, ...]
+    every: str = "once"  # once | entry | month | quarter | year | value:<fact>
+    when_clear: Literal["keep", "close"] = "keep"
+    label: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    max_changed_share: float = 0.2
+    max_vanished_share: float = 0.1
+    api_budget_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field."""
+
+    tiers: tuple[Tier, ...]
+    criteria: tuple[Criterion, ...]
+    rules: tuple[Rule, ...] = ()
+    playbooks: tuple[Playbook, ...] = ()
+    name: str = "Key accounts"
+    timezone: str = "UTC"
+    currency: str = ""
+    language: str = "en"
+    country: str = ""  # ISO code of the holiday calendar for business days, "" none
+    eligible: Expression = Expression("true")
+    unknown_currency: Literal["error", "ignore"] = "error"
+    renewal_types: tuple[str, ...] = ()
+    min_coverage: float = 0.0
+    drift: Literal["adopt", "reclaim"] = "adopt"
+    adopt_days: int = 90
+    write_scope: Literal["flagged", "all"] = "flagged"
+    score_deadband: float = 5.0
+    segment_attractiveness: float = 50.0
+    segment_strength: float = 50.0
+    segment_labels: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    health_green: float = 70.0
+    health_amber: float = 40.0
+    fallback_owner: str = ""
+    max_new_tasks_per_owner_per_run: int | None = None
+    account_columns: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    guards: Guards = Guards()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the CRM shows of an account at the pull, and what this program remembers of it (None where it does not).
+
+    `written_tier` is what this program last wrote: None unknown, NO_TIER when it wrote an empty field. `drift_seen` is the day
+    on which the present drift was first seen.
+    """
+
+    tier: str | None = None
+    since: date | None = None
+    override: str | None = None
+    override_until: date | None = None
+    written_tier: str | None = None
+    written_since: date | None = None
+    drift_seen: date | None = None
