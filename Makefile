@@ -1,0 +1,58 @@
+# make demo   the main job on the embedded sandbox CRM
+# make test   everything that must hold before a change lands (what CI runs)
+# make check  the quick half of it: lint, types, import rules
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEVREADY := $(VENV)/.ready-dev
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+# Workers for the test suite; the machine's cores by default.
+JOBS   ?= auto
+
+.PHONY: demo test check lint types imports pytest wheel format bench clean
+
+demo: $(READY)
+	@$(BIN)/kamsync demo $(ARGS)
+
+test: check pytest
+
+check: lint types imports
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("kamsync needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(READY): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing kamsync and its libraries (once)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(DEVREADY): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing kamsync, its libraries and the development tools (once)"
+	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics]'
+	@touch $@ $(READY)
+
+lint: $(DEVREADY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEVREADY)
+	$(BIN)/mypy kamsync connectors/kamsync_salesforce connectors/kamsync_hubspot tests bench
+
+imports: $(DEVREADY)
+	$(BIN)/lint-imports --no-cache
+
+pytest: $(DEVREADY)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+format: $(DEVREADY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(DEVREADY)
+	$(BIN)/python -m build --wheel --sdist
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
