@@ -1,0 +1,5 @@
+"""`python -m kamsync` is `kamsync`."""
+
+from kamsync.cli import main
+
+main()
