@@ -237,7 +237,7 @@ class Connector(Protocol):
         ...
 
     def sandbox(self, company: Any, options: Any) -> SandboxCrm:
-        """The sandbox CRM over `company` (kamsync.sandbox.company.Company) with `options` (kamsync.sandbox.crm.SandboxOptions)."""
+        """The sandbox CRM over `company` (kamsync.sandbox.company.Company) with `options` (kamsync.sandbox.crm)."""
         ...
 
 
