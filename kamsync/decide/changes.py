@@ -59,12 +59,18 @@ Change = UpdateAccount | CreateTask | CloseTask
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A change that the program chose not to make, with the reason for people."""
+    """A change that the program chose not to make, with the reason for people.
+
+    `key` is the key of the task that it would have been, "" for anything else. `waits` says that nothing is wrong with it: it
+    is to be offered again at the next run, also where its playbook fires for one run only (decide.tasks.waiting_tasks).
+    """
 
     account_id: str
     name: str
     what: str
     reason: str
+    key: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""Who gets a task: the account's owner, the owner's manager, a role field of the account, or a fixed user.
+
+An inactive or missing person is replaced by the programme's fallback owner; without one the task is not made and `NoAssignee`
+says why (DECISIONS.md §8). Pure: people are those of the pull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kamsync.decide.decision import FactValue
+from kamsync.decide.program import Place
+from kamsync.errors import ConfigError
+
+RULES = ("owner", "owner.manager", "role:<account field>", "user:<id or e-mail>")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A person of the CRM, as the owners stream has it."""
+
+    id: str
+    name: str
+    email: str = ""
+    is_active: bool = True
+    manager_id: str = ""
+
+
+class NoAssignee(ValueError):
+    """Nobody can be given the task; the text says why, for people."""
+
+
+class Assignees:
+    """The people of the CRM and the one who steps in."""
+
+    def __init__(self, owners: Iterable[Owner], fallback_owner: str = "") -> None:
+        self._by_id = {owner.id: owner for owner in owners}
+        # An active person wins over an inactive namesake: e-mail addresses move on to successors.
+        self._by_email = {o.email.casefold(): o for o in sorted(self._by_id.values(), key=lambda o: o.is_active) if o.email}
+        self._fallback = fallback_owner
+
+    def name_of(self, owner_id: FactValue) -> str:
+        """A person's name, "" where unknown."""
+        owner = self._by_id.get(str(owner_id))
+        return owner.name if owner else ""
+
+    def assign(self, rule: str, facts: Mapping[str, FactValue]) -> Owner:
+        """The active person whom `rule` names for the account with these facts, or the fallback owner."""
+        wanted, missing = self._wanted(rule, facts)
+        if wanted is not None and wanted.is_active:
+            return wanted
+        why = missing if wanted is None else f"{wanted.name or wanted.id} is inactive"
+        if not self._fallback:
+            raise NoAssignee(f"{why}, and [program] fallback_owner is not set")
+        stand_in = self._find(self._fallback)
+        if stand_in is None or not stand_in.is_active:
+            state = "unknown to the CRM" if stand_in is None else "inactive too"
+            raise NoAssignee(f"{why}, and the fallback owner {self._fallback} is {state}")
+        return stand_in
+
+    def _wanted(self, rule: str, facts: Mapping[str, FactValue]) -> tuple[Owner | None, str]:
+        """The person, or None with what is missing."""
+        kind, _, argument = rule.partition(":")
+        if kind == "user":
+            return self._find(argument), f"the user {argument} is unknown to the CRM"
+        field = argument if kind == "role" else "owner_id"
+        token = facts.get(field)
+        person = self._find(str(token)) if token else None
+        if person is None:
+            return None, f"its {field} names nobody whom the CRM knows" if token else f"it has no {field}"
+        if rule != "owner.manager":
+            return person, ""
+        manager = self._find(person.manager_id) if person.manager_id else None
+        return manager, f"{person.name or person.id} has no manager in the CRM"
+
+    def _find(self, token: str) -> Owner | None:
+        return self._by_id.get(token) or self._by_email.get(token.strip().casefold())
+
+
+def check_assignee(rule: str, account_fields: Iterable[str], place: Place) -> None:
+    """Refuses a rule that no account could ever follow."""
+    kind, _, argument = rule.partition(":")
+    if rule in ("owner", "owner.manager") or (kind == "user" and argument):
+        return
+    if kind == "role" and argument:
+        if argument in set(account_fields):
+            return
+        raise ConfigError(
+            f"{place}: assignee = {rule!r}: {argument!r} is not a mapped account field.",
+            fix=f"Map {argument} under [accounts] in the mapping file to the CRM's field that holds the person.",
+        )
+    raise ConfigError(f"{place}: assignee = {rule!r} names nobody.", fix="Write one of: " + ", ".join(RULES) + ".")

@@ -1,0 +1,139 @@
+"""Playbooks, checked and compiled: what the configuration says about tasks, ready for any account (DECISIONS.md §8).
+
+Every mistake that can be found without an account is found here, as a ConfigError with its place. Which tasks are made is the
+business of `tasks`; whether a playbook fires is decided by the facts (store.evaluate). Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import NamedTuple
+
+from kamsync.decide.assignees import check_assignee
+from kamsync.decide.calendar import check_country
+from kamsync.decide.due import Due, parse_due
+from kamsync.decide.occurrences import check_every
+from kamsync.decide.program import Place, Playbook, Program, TaskTemplate
+from kamsync.decide.templates import CompiledTask
+from kamsync.decide.texts import in_language
+from kamsync.errors import ConfigError
+
+# What `when` and the templates see beside the facts, by kind.
+DECIDED_NAMES: Mapping[str, str] = {
+    "tier": "text",
+    "previous_tier": "text",
+    "entered": "boolean",
+    "left": "boolean",
+    "score": "number",
+    "segment": "text",
+    "health": "text",
+    "previous_health": "text",
+}
+# What only templates see.
+TEMPLATE_NAMES = (
+    "name",
+    "account_id",
+    "as_of",
+    "since",
+    "tier_label",
+    "segment_label",
+    "health_label",
+    "owner_name",
+    "assignee_name",
+    "program_name",
+)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
+
+
+class PreparedTask(NamedTuple):
+    template: TaskTemplate
+    due: Due
+    compiled: CompiledTask
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPlaybook:
+    playbook: Playbook
+    tasks: tuple[PreparedTask, ...]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playbooks:
+    """Every playbook of a programme, checked and compiled."""
+
+    program: Program
+    by_name: Mapping[str, PreparedPlaybook] = dataclass_field(default_factory=dict)
+
+    def facts_needed(self, playbook: str) -> frozenset[str]:
+        """Names that this playbook's texts, dates and assignees read, beside those in its `when`."""
+        prepared = self.by_name[playbook]
+        names = {"owner_id", prepared.playbook.every.partition(":")[2]}
+        for task in prepared.tasks:
+            kind, _, argument = task.template.assignee.partition(":")
+            names |= task.compiled.names | {task.due.fact, argument if kind == "role" else ""}
+        return frozenset(names - {"", *TEMPLATE_NAMES, *DECIDED_NAMES})
+
+
+def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
+    """The programme's playbooks, every mistake in them a ConfigError with its place. `facts`: name → kind."""
+    check_country(program.country, Place(key="program.country"))
+    prepared: dict[str, PreparedPlaybook] = {}
+    for playbook in program.playbooks:
+        if playbook.name in prepared:
+            raise ConfigError(f"{playbook.place}: there are two playbooks {playbook.name!r}.", fix="Give one another name.")
+        prepared[playbook.name] = _prepare(playbook, program, facts)
+    return Playbooks(program, prepared)
+
+
+def fires_for_one_run_only(playbook: Playbook) -> bool:
+    """True where `when` reads `entered` or `left`, which the next run no longer sees."""
+    return not {"entered", "left"}.isdisjoint(name.lower() for name in names_read(playbook.when.text))
+
+
+def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> PreparedPlaybook:
+    _check_playbook(playbook, facts)
+    tasks = []
+    for task in playbook.tasks:
+        due = parse_due(task.due, task.place)
+        if due.fact and facts.get(due.fact) != "date":
+            what = "is no date" if due.fact in facts else "is no fact"
+            raise ConfigError(
+                f"{task.place}: due = {task.due!r}: {due.fact!r} {what}.", fix="`kamsync facts` lists the date facts."
+            )
+        check_assignee(task.assignee, program.account_columns, task.place)
+        compiled = CompiledTask(task, program.language)
+        compiled.check_names({*facts, *DECIDED_NAMES, *TEMPLATE_NAMES})
+        tasks.append(PreparedTask(task, due, compiled))
+    label = in_language(playbook.label, program.language) or playbook.name
+    return PreparedPlaybook(playbook, tuple(tasks), label)
+
+
+def _check_playbook(playbook: Playbook, facts: Mapping[str, str]) -> None:
+    check_every(playbook.every, facts, playbook.place)
+    names = [task.name for task in playbook.tasks]
+    if not names:
+        raise ConfigError(f"{playbook.place}: playbook {playbook.name!r} has no task.", fix="Add a [[tasks]] table to it.")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{playbook.place}: playbook {playbook.name!r} names two tasks alike.", fix="Rename one of them.")
+    for name in (playbook.name, *names):
+        if not re.fullmatch(r"[\w.-]{1,60}", name):
+            raise ConfigError(
+                f"{playbook.place}: {name!r} cannot be part of a task's key.",
+                fix="Use up to 60 letters, digits, dots, hyphens and underscores.",
+            )
+    if playbook.when_clear == "close" and fires_for_one_run_only(playbook):
+        raise ConfigError(
+            f'{playbook.place}: playbook {playbook.name!r} has when_clear = "close" and fires on one run only, '
+            "so the next run would close its tasks.",
+            fix='Use when_clear = "keep", or a condition that lasts, such as tier = \'A\' with every = "entry".',
+        )
+
+
+def names_read(expression: str) -> tuple[str, ...]:
+    """The words of an expression outside quotes, each once, in their order: its facts, and SQL's own words."""
+    return tuple(dict.fromkeys(_WORD.findall(_QUOTED.sub("", expression))))

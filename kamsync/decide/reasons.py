@@ -1,0 +1,124 @@
+"""Say in one line why an account has its tier: for the CRM's reasons field and for the plan.
+
+The CRM's text is `<what settled it> (<detail>): <three largest contributions with points>` in the programme's language, at
+most as long as the field, and never cut inside a word (DECISIONS.md §7). Its head holds no number that moves by itself, so
+`says_the_same_cause` can tell from the text in the CRM whether the cause changed. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.program import NO_TIER, Program, Tier
+from kamsync.decide.texts import LANGUAGES, Language, language
+
+LARGEST = 3
+ELLIPSIS = "…"
+_CAUSES_BY_RULE = frozenset({"floor", "ceiling", "excluded"})
+_CAUSES_BY_PEOPLE = frozenset({"override", "drift"})
+
+
+def reasons_text(decision: Decision, contributions: Sequence[Contribution], program: Program, length: int) -> str:
+    """The text of the CRM's reasons field, at most `length` characters."""
+    words = language(program.language)
+    head = _head(decision, words) + _detail(decision, words)
+    shown = [f"{_one_line(c.label or c.criterion)} {words.number(c.points, 1)}" for c in largest(contributions)]
+    while shown:
+        text = f"{head}: {words.list_separator.join(shown)}"
+        if _size(text) <= length:
+            return text
+        shown.pop()
+    return cut_at_word(head, length)
+
+
+def says_the_same_cause(text: str, decision: Decision, program: Program) -> bool:
+    """True where `text`, found in the CRM, already names what settles this decision (in the same language)."""
+    head = _head(decision, language(program.language))
+    return text == head or text.startswith((head + ":", head + " ("))
+
+
+def largest(contributions: Sequence[Contribution]) -> list[Contribution]:
+    """The three criteria that brought most points, largest first; ties by name. Health never makes the score."""
+    counted = [c for c in contributions if c.axis != "health" and c.points > 0]
+    return sorted(counted, key=lambda c: (-c.points, c.criterion))[:LARGEST]
+
+
+def because(decision: Decision, contributions: Sequence[Contribution], program: Program) -> str:
+    """The cause for the plan's reader, with the numbers: "score 86 ≥ 80: revenue 40, growth 31, support 15"."""
+    english = LANGUAGES["en"]
+    shown = ", ".join(f"{_one_line(c.label or c.criterion)} {_short(c.points)}" for c in largest(contributions))
+    cause = _cause(decision, program, english)
+    return f"{cause}: {shown}" if shown else cause
+
+
+def cut_at_word(text: str, length: int) -> str:
+    """`text` in at most `length` characters, whole words only, an ellipsis where something is left out."""
+    if _size(text) <= length:
+        return text
+    kept = ""
+    for word in text.split():
+        longer = f"{kept} {word}" if kept else word
+        if _size(longer) + 1 > length:
+            break
+        kept = longer
+    return kept.rstrip(" ,;:(") + ELLIPSIS if length > 0 else ""
+
+
+def _size(text: str) -> int:
+    """Characters as CRMs count them: UTF-16 units, so that a text with an emoji fits too."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _head(decision: Decision, words: Language) -> str:
+    head = words.heads[decision.code]
+    fired = [_one_line(reason) for reason in decision.fired if reason.strip()]
+    if decision.code in _CAUSES_BY_RULE and fired:
+        return f"{head} ({words.list_separator.join(fired)})"
+    if decision.code in _CAUSES_BY_PEOPLE and decision.until is not None:
+        return f"{head} {words.until.format(day=words.day(decision.until))}"
+    return head
+
+
+def _detail(decision: Decision, words: Language) -> str:
+    if decision.code == "capacity" and decision.capacity is not None:
+        full = decision.capacity
+        return " (" + words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit) + ")"
+    if decision.code == "low_coverage":
+        return " (" + words.coverage.format(share=words.number(100 * decision.coverage)) + ")"
+    return ""
+
+
+def _cause(decision: Decision, program: Program, words: Language) -> str:
+    score = "no score" if decision.score is None else f"score {_short(decision.score)}"
+    if decision.code == "score":
+        return f"{score} {_against(decision, program)}".rstrip()
+    if decision.code == "hysteresis":
+        tier = _tier(decision.tier, program)
+        leave = "" if tier is None else f", {tier.name} is left below {_short(tier.leave)}"
+        return f"kept: {score}{leave}"
+    head = _head(decision, words) + _detail(decision, words)
+    return f"{head}, {score}" if decision.score is not None else head
+
+
+def _against(decision: Decision, program: Program) -> str:
+    if decision.score is None:
+        return ""
+    tier = _tier(decision.tier, program)
+    if decision.tier == NO_TIER:
+        lowest = program.tiers[-1] if program.tiers else None
+        return "" if lowest is None else f"< {_short(lowest.enter)} ({lowest.name})"
+    return "" if tier is None else f"≥ {_short(tier.enter)}"
+
+
+def _tier(name: str, program: Program) -> Tier | None:
+    return next((tier for tier in program.tiers if tier.name == name), None)
+
+
+def _short(value: float) -> str:
+    """At most one decimal, and none where it is zero."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,295 @@
+"""Tasks of the account plan: which to create, which to close, and which wait (DECISIONS.md §8).
+
+`plan_tasks` and `plan_closes` compare what the firing playbooks want with the tasks that exist. A key that exists anywhere, in
+the CRM or in the ledger, is never made again. Rendering comes last and only for tasks that will be made. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from kamsync.decide.assignees import Assignees, NoAssignee, Owner
+from kamsync.decide.calendar import business_calendar
+from kamsync.decide.changes import CloseTask, CreateTask, HeldBack
+from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.due import NoDate
+from kamsync.decide.occurrences import NoOccurrence, entry_of, entry_word, occurrence_word, parse_key, task_key
+from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask, fires_for_one_run_only, names_read
+from kamsync.decide.program import NO_TIER, Playbook, Program
+from kamsync.decide.templates import NotRendered
+from kamsync.decide.texts import language
+
+UNDATED_ENTRY_WINDOW = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A playbook that fires for an account, with what its tasks need to know.
+
+    `facts` are the facts and DECIDED_NAMES. `held_since` is the day on which the account took the tier that the CRM showed at
+    the pull. `occurrence` is empty but for a task that waited since an earlier run.
+    """
+
+    playbook: str
+    account_id: str
+    name: str
+    decision: Decision
+    facts: Mapping[str, FactValue]
+    held_since: date | None = None
+    occurrence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingTask:
+    """A task with this program's key, as the CRM shows it."""
+
+    key: str
+    task_id: str
+    account_id: str
+    owner_id: str
+    subject: str
+    due: date | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTask:
+    """A task as this program created it, from the ledger."""
+
+    owner_id: str
+    subject: str
+    due: date
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    creates: tuple[CreateTask, ...] = ()
+    closes: tuple[CloseTask, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
+
+
+def plan_tasks(
+    playbooks: Playbooks, firings: Iterable[Firing], existing: Collection[str], owners: Iterable[Owner], as_of: date
+) -> TaskPlan:
+    """The tasks that the firing playbooks still lack, at most `max_new_tasks_per_owner_per_run` for one person.
+
+    `existing` are all keys ever created: those in the CRM, deleted and archived ones included, and those in the ledger. It
+    answers `in` quickly (a set). Where the limit cuts, best tier, then nearest due date, then key come first.
+    """
+    program = playbooks.program
+    assignees = Assignees(owners, program.fallback_owner)
+    entries = _entries_made(playbooks, existing)
+    ranks = {tier.name: rank for rank, tier in enumerate(program.tiers)}
+    wanted: dict[str, _Wanted] = {}
+    held: list[HeldBack] = []
+    for firing in firings:
+        for one in _wanted_tasks(playbooks, firing, existing, entries, assignees, as_of):
+            if isinstance(one, HeldBack):
+                held.append(one)
+            else:
+                wanted.setdefault(one.key, one)
+    ordered = sorted(wanted.values(), key=lambda w: (ranks.get(w.firing.decision.tier, len(ranks)), w.due, w.key))
+    creates: list[CreateTask] = []
+    made: Counter[str] = Counter()
+    limit = program.max_new_tasks_per_owner_per_run
+    for one in ordered:
+        if limit is not None and made[one.assignee.id] >= limit:
+            held.append(_hold(one.firing, one.task, one.key, _over_limit(one.assignee, limit), waits=True))
+            continue
+        try:
+            creates.append(_create(playbooks, one, assignees, as_of))
+        except NotRendered as error:
+            held.append(_hold(one.firing, one.task, one.key, str(error)))
+            continue
+        made[one.assignee.id] += 1
+    return TaskPlan(creates=tuple(creates), held_back=tuple(held))
+
+
+def plan_closes(
+    playbooks: Playbooks,
+    tasks: Iterable[ExistingTask],
+    firing: Collection[tuple[str, str]],
+    ledger: Mapping[str, CreatedTask],
+    account_names: Mapping[str, str],
+) -> TaskPlan:
+    """Open tasks of `when_clear = "close"` playbooks that fire no longer, where nobody touched them.
+
+    `firing` holds (playbook, account id) of all that fire now. Without the ledger's entry (a rebuilt cache) nobody can tell
+    whether a person edited the task, so it stays and is reported.
+    """
+    closes: list[CloseTask] = []
+    held: list[HeldBack] = []
+    for task in tasks:
+        key = parse_key(task.key)
+        prepared = playbooks.by_name.get(key.playbook) if key else None
+        if not task.is_open or prepared is None or prepared.playbook.when_clear != "close":
+            continue
+        if (prepared.playbook.name, task.account_id) in firing:
+            continue
+        name = account_names.get(task.account_id, task.account_id)
+        created = ledger.get(task.key)
+        if created is None:
+            why = "this cache did not create it, so an edit by a person cannot be ruled out"
+            held.append(HeldBack(task.account_id, name, f'closing the task "{task.subject}"', why, task.key))
+        elif (created.owner_id, created.subject, created.due) == (task.owner_id, task.subject, task.due):
+            why = f"playbook {prepared.label} no longer fires, and nobody touched the task"
+            closes.append(CloseTask(task.key, task.task_id, task.account_id, name, task.subject, (why,)))
+    return TaskPlan(closes=tuple(closes), held_back=tuple(held))
+
+
+def waiting_tasks(playbooks: Playbooks, keys: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(playbook, account id, occurrence) of waiting tasks that would be lost, because what they waited for happens only once.
+
+    `keys` are those of earlier runs' held-back tasks with `waits`, and of tasks whose creation failed. The caller offers each
+    as a Firing with that occurrence; `plan_tasks` drops it where the account is no longer in the tier that it had entered.
+    Tasks of other playbooks need no memory: they fire again by themselves.
+    """
+    found = set()
+    for text in keys:
+        key = parse_key(text)
+        prepared = playbooks.by_name.get(key.playbook) if key else None
+        if key is not None and prepared is not None and fires_for_one_run_only(prepared.playbook):
+            found.add((key.playbook, key.account_id, key.occurrence))
+    yield from sorted(found)
+
+
+class _Wanted(NamedTuple):
+    firing: Firing
+    task: PreparedTask
+    key: str
+    due: date
+    assignee: Owner
+
+
+# Days on which an account was given the tasks of an entry, by (playbook, task, account id, tier).
+_Entries = Mapping[tuple[str, str, str, str], list[date]]
+
+
+def _wanted_tasks(
+    playbooks: Playbooks, firing: Firing, existing: Collection[str], entries: _Entries, assignees: Assignees, as_of: date
+) -> Iterator[_Wanted | HeldBack]:
+    prepared = playbooks.by_name[firing.playbook]
+    calendar = business_calendar(playbooks.program.country)
+    if firing.occurrence and not _still_in_tier(firing):
+        return
+    for task in prepared.tasks:
+        key = ""
+        try:
+            occurrence = firing.occurrence or _occurrence(prepared.playbook, task, firing, entries, as_of)
+            key = task_key(prepared.playbook.name, task.template.name, occurrence, firing.account_id)
+            if key in existing:
+                continue
+            due = task.due.on(as_of, firing.facts, calendar)
+            assignee = assignees.assign(task.template.assignee, firing.facts)
+        except (NoOccurrence, NoDate, NoAssignee) as error:
+            yield _hold(firing, task, key, str(error), waits=isinstance(error, NoAssignee))
+            continue
+        yield _Wanted(firing, task, key, due, assignee)
+
+
+def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries: _Entries, as_of: date) -> str:
+    """The word of this occurrence; for an entry, the word of the tasks that an earlier run already made for the same entry."""
+    decision = firing.decision
+    if playbook.every == "entry":
+        made = entries.get((playbook.name, task.template.name, firing.account_id, decision.tier), [])
+        day = _day_of_same_entry(firing, made, as_of)
+        if day is not None:
+            return entry_word(decision.tier, day)
+    return occurrence_word(playbook.every, as_of, decision.tier, decision.since or as_of, firing.facts)
+
+
+def _day_of_same_entry(firing: Firing, made: Iterable[date], as_of: date) -> date | None:
+    """The day under which tasks of this very entry exist, where it is not the decision's `since`.
+
+    A run that is killed after it made the tasks and before it wrote the tier leaves the account in its old tier, and a run on a
+    later day decides the same entry with a later `since`. Its tasks are younger than the tier that the CRM still shows; where
+    the CRM shows no date, they are those of the last weeks. An account whose present tier has no date keeps its last tasks.
+    """
+    if firing.decision.previous_tier == firing.decision.tier:
+        return max(made, default=None) if firing.decision.since is None else None
+    earliest = firing.held_since or as_of - UNDATED_ENTRY_WINDOW
+    return max((day for day in made if day >= earliest), default=None)
+
+
+def _entries_made(playbooks: Playbooks, existing: Iterable[str]) -> _Entries:
+    by_entry = {name for name, prepared in playbooks.by_name.items() if prepared.playbook.every == "entry"}
+    made: dict[tuple[str, str, str, str], list[date]] = defaultdict(list)
+    if not by_entry:
+        return made
+    for text in existing:
+        key = parse_key(text)
+        entry = entry_of(key.occurrence) if key is not None and key.playbook in by_entry else None
+        if key is not None and entry is not None:
+            made[(key.playbook, key.task, key.account_id, entry[0])].append(entry[1])
+    return made
+
+
+def _still_in_tier(firing: Firing) -> bool:
+    entry = entry_of(firing.occurrence)
+    return entry is None or entry[0] == firing.decision.tier
+
+
+def _create(playbooks: Playbooks, wanted: _Wanted, assignees: Assignees, as_of: date) -> CreateTask:
+    firing, task = wanted.firing, wanted.task
+    prepared = playbooks.by_name[firing.playbook]
+    values = _template_values(playbooks.program, wanted, assignees, as_of)
+    subject, body = task.compiled.render(values)
+    if not subject:
+        raise NotRendered("its subject is empty")
+    return CreateTask(
+        key=wanted.key,
+        account_id=firing.account_id,
+        account_name=firing.name,
+        owner_id=wanted.assignee.id,
+        subject=subject,
+        body=body,
+        due=wanted.due,
+        playbook=prepared.playbook.name,
+        priority=task.template.priority,
+        reasons=(_because(prepared, firing.facts),),
+    )
+
+
+def _template_values(program: Program, wanted: _Wanted, assignees: Assignees, as_of: date) -> dict[str, object]:
+    firing, decision, words = wanted.firing, wanted.firing.decision, language(program.language)
+    tier = next((tier for tier in program.tiers if tier.name == decision.tier), None)
+    segment, health = decision.segment or "", decision.health or ""
+    return {
+        **firing.facts,
+        "name": firing.name,
+        "account_id": firing.account_id,
+        "as_of": as_of.isoformat(),
+        "since": decision.since.isoformat() if decision.since else None,
+        "tier_label": (tier.label or tier.name) if tier else NO_TIER,
+        "segment_label": program.segment_labels.get(segment) or words.segments.get(segment) or None,
+        "health_label": words.health.get(health) or None,
+        "owner_name": assignees.name_of(firing.facts.get("owner_id")) or None,
+        "assignee_name": wanted.assignee.name,
+        "program_name": program.name,
+    }
+
+
+def _because(prepared: PreparedPlaybook, facts: Mapping[str, FactValue]) -> str:
+    """The playbook and the values that its condition read: "Renewal: tier A, days_to_renewal 78"."""
+    names = [name for name in names_read(prepared.playbook.when.text) if name in facts]
+    seen = ", ".join(f"{name} {_value(facts[name])}" for name in names)
+    return f"{prepared.label}: {seen}" if seen else prepared.label
+
+
+def _value(value: FactValue) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _hold(firing: Firing, task: PreparedTask, key: str, reason: str, *, waits: bool = False) -> HeldBack:
+    what = f"task {firing.playbook}/{task.template.name}"
+    return HeldBack(firing.account_id, firing.name, what, reason, key, waits)
+
+
+def _over_limit(assignee: Owner, limit: int) -> str:
+    return f"{assignee.name or assignee.id} gets {limit} new tasks in this run already; it waits for the next run"

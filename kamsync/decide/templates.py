@@ -1,0 +1,119 @@
+"""Subjects and bodies of tasks: sandboxed templates over the facts of one account.
+
+Templates come from the admin and are compiled once, so that a mistake is a ConfigError with its place. Facts and account names
+are only ever values: text from the CRM is never compiled. A template that fails for one account raises `NotRendered`, which
+holds that task back and nothing else. Output is plain text; a connector whose CRM shows HTML escapes it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.exceptions import SecurityError
+from jinja2.nodes import Template as ParsedTemplate
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from kamsync.decide.program import TaskTemplate
+from kamsync.decide.reasons import cut_at_word
+from kamsync.decide.texts import Language, in_language, language
+from kamsync.errors import ConfigError
+
+SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
+BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
+NOTHING = "—"
+
+
+class NotRendered(ValueError):
+    """A template could not be filled in for one account; the text says why, for people."""
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Also refuses to repeat text: `"x" * 10**9` would be the one way left to fill the memory."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
+            raise SecurityError(f"{operator} works on numbers only here, and ** not at all")
+        return super().call_binop(context, operator, left, right)
+
+
+class CompiledTask:
+    """The subject and body of one task in one language, ready for any account."""
+
+    def __init__(self, task: TaskTemplate, language_name: str) -> None:
+        words = language(language_name)
+        self._sandbox = _sandbox(words)
+        self._place = task.place
+        subject, body = in_language(task.subject, language_name), in_language(task.body, language_name)
+        # Every language is compiled, so that a broken translation is found before somebody chooses it.
+        parsed = [self._parse(text) for text in (*task.subject.values(), *task.body.values())]
+        self.names = frozenset().union(*(meta.find_undeclared_variables(one) for one in parsed))
+        self._subject, self._body = self._sandbox.from_string(subject), self._sandbox.from_string(body)
+
+    def render(self, values: Mapping[str, object]) -> tuple[str, str]:
+        """Subject (one line) and body for the account with these facts."""
+        try:
+            subject, body = self._subject.render(values), self._body.render(values)
+        except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
+            raise NotRendered(f"its text cannot be made ({self._place or 'template'}): {error}") from error
+        return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Refuses a name that no account has a value for, naming the nearest one."""
+        for name in sorted(self.names - set(known)):
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"{self._place}: the template uses {name!r}, which is no fact.",
+                fix=f"Did you mean {near[0]!r}?" if near else "`kamsync facts` lists the names that templates can use.",
+            )
+
+    def _parse(self, text: str) -> ParsedTemplate:
+        try:
+            parsed = self._sandbox.parse(text)
+            self._sandbox.from_string(text)
+        except TemplateSyntaxError as error:
+            raise ConfigError(
+                f"{self._place}: line {error.lineno} of the template: {error.message}",
+                fix="Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
+            ) from error
+        except TemplateError as error:
+            raise ConfigError(f"{self._place}: {error}", fix="Templates can use facts, filters, if and for.") from error
+        return parsed
+
+
+def _sandbox(words: Language) -> _Sandbox:
+    sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, words), autoescape=False)
+    sandbox.filters["number"] = lambda value, decimals=0: _number(value, words, decimals)
+    sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, words, decimals)
+    sandbox.filters["day"] = lambda value: _day(value, words)
+    return sandbox
+
+
+def _plain(value: object, words: Language) -> object:
+    """Null is a dash, and a number is written as people of that language write it."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return words.number(value, 0 if float(value).is_integer() else 2)
+
+
+def _number(value: object, words: Language, decimals: int) -> str:
+    return NOTHING if value is None else words.number(float(str(value)), decimals)
+
+
+def _percent(value: object, words: Language, decimals: int) -> str:
+    """A share (0.25) as "25 %"."""
+    return NOTHING if value is None else f"{words.number(100 * float(str(value)), decimals)} %"
+
+
+def _day(value: object, words: Language) -> str:
+    """A date fact, which is ISO text, as people of that language write it."""
+    if value is None:
+        return NOTHING
+    return words.day(value if isinstance(value, date) else date.fromisoformat(str(value)[:10]))

@@ -1,0 +1,153 @@
+"""The words that people read in the CRM, in the three languages of the program.
+
+Only words and number formats: what is said when is the business of `reasons` and `templates`. An unknown language reads
+English. A code's `head` is stable from run to run (no score, no rank), so that a text in the CRM can be recognised by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+from kamsync.decide.decision import Code
+
+FALLBACK_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`heads` by settling code; `until`, `capacity` and `coverage` are str.format patterns."""
+
+    name: str
+    decimal: str
+    thousands: str
+    list_separator: str
+    date_format: str
+    heads: Mapping[Code, str]
+    until: str
+    capacity: str
+    coverage: str
+    segments: Mapping[str, str]
+    health: Mapping[str, str]
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """`value` with this language's separators; halves go away from zero only as far as binary floats allow."""
+        text = f"{value:,.{decimals}f}"
+        return text.translate({ord(","): self.thousands, ord("."): self.decimal})
+
+    def day(self, value: date) -> str:
+        """A date as people write it; ISO in English, where day and month would be ambiguous across the Atlantic."""
+        return value.strftime(self.date_format)
+
+
+def _frozen(**texts: str) -> Mapping[str, str]:
+    return MappingProxyType(texts)
+
+
+_ENGLISH = Language(
+    name="en",
+    decimal=".",
+    thousands=",",
+    list_separator=", ",
+    date_format="%Y-%m-%d",
+    heads=MappingProxyType(
+        {
+            "score": "By score",
+            "hysteresis": "Kept: still near its tier's score",
+            "low_coverage": "Kept: too little data to move it",
+            "min_days": "Kept: minimum time in its tier",
+            "floor": "Raised by a rule",
+            "ceiling": "Limited by a rule",
+            "excluded": "Excluded by a rule",
+            "not_eligible": "Not eligible",
+            "capacity": "A better tier is full",
+            "override": "Set by a person",
+            "drift": "Changed by hand, kept",
+        }
+    ),
+    until="until {day}",
+    capacity="{tier}: rank {rank} of {limit} places",
+    coverage="{share} % known",
+    segments=_frozen(key="Key", development="Development", maintenance="Maintenance", opportunistic="Opportunistic"),
+    health=_frozen(green="Green", amber="Amber", red="Red"),
+)
+
+_PORTUGUESE = Language(
+    name="pt_BR",
+    decimal=",",
+    thousands=".",
+    list_separator="; ",
+    date_format="%d/%m/%Y",
+    heads=MappingProxyType(
+        {
+            "score": "Pela pontuação",
+            "hysteresis": "Mantida: ainda perto da pontuação da categoria",
+            "low_coverage": "Mantida: dados insuficientes para mudar",
+            "min_days": "Mantida: tempo mínimo na categoria",
+            "floor": "Elevada por regra",
+            "ceiling": "Limitada por regra",
+            "excluded": "Excluída por regra",
+            "not_eligible": "Não elegível",
+            "capacity": "Categoria superior lotada",
+            "override": "Definida por uma pessoa",
+            "drift": "Alterada manualmente, mantida",
+        }
+    ),
+    until="até {day}",
+    capacity="{tier}: posição {rank} de {limit} vagas",
+    coverage="{share} % conhecido",
+    segments=_frozen(key="Chave", development="Desenvolvimento", maintenance="Manutenção", opportunistic="Oportunista"),
+    health=_frozen(green="Verde", amber="Amarelo", red="Vermelho"),
+)
+
+_SPANISH = Language(
+    name="es",
+    decimal=",",
+    thousands=".",
+    list_separator="; ",
+    date_format="%d/%m/%Y",
+    heads=MappingProxyType(
+        {
+            "score": "Por puntuación",
+            "hysteresis": "Se mantiene: aún cerca de la puntuación de su categoría",
+            "low_coverage": "Se mantiene: faltan datos para moverla",
+            "min_days": "Se mantiene: tiempo mínimo en su categoría",
+            "floor": "Elevada por una regla",
+            "ceiling": "Limitada por una regla",
+            "excluded": "Excluida por una regla",
+            "not_eligible": "No elegible",
+            "capacity": "Categoría superior completa",
+            "override": "Fijada por una persona",
+            "drift": "Cambiada a mano, se mantiene",
+        }
+    ),
+    until="hasta el {day}",
+    capacity="{tier}: puesto {rank} de {limit} plazas",
+    coverage="{share} % conocido",
+    segments=_frozen(key="Clave", development="Desarrollo", maintenance="Mantenimiento", opportunistic="Oportunista"),
+    health=_frozen(green="Verde", amber="Ámbar", red="Rojo"),
+)
+
+LANGUAGES: Mapping[str, Language] = MappingProxyType({text.name: text for text in (_ENGLISH, _PORTUGUESE, _SPANISH)})
+
+
+def language(name: str) -> Language:
+    """The language of that name; a regional or differently written one (`pt-br`, `es_MX`) by its first part, else English."""
+    wanted = name.replace("-", "_").casefold()
+    for known, texts in LANGUAGES.items():
+        if known.casefold() == wanted:
+            return texts
+    for known, texts in LANGUAGES.items():
+        if known.casefold().partition("_")[0] == wanted.partition("_")[0]:
+            return texts
+    return LANGUAGES[FALLBACK_LANGUAGE]
+
+
+def in_language(texts: Mapping[str, str], name: str) -> str:
+    """The text for that language, else English, else the first there is, else empty."""
+    for wanted in (name, language(name).name, FALLBACK_LANGUAGE):
+        if texts.get(wanted):
+            return texts[wanted]
+    return next(iter(texts.values()), "")
