@@ -44,21 +44,26 @@ def parse_cron(text: str, timezone: str, place: Place) -> Timetable:
     if len(fields) != 5:
         raise ConfigError(f"{place}: {text!r} has {len(fields)} fields instead of five.", fix=_FIX)
     minute, hour, day, month, weekday = (field.lower() for field in fields)
+    zone = _zone(timezone, place)
     try:
-        zone = ZoneInfo(timezone)
         weekdays = _weekdays(weekday)
         if day != "*" and weekdays != "*":
             alternatives = ((day, "*"), ("*", weekdays))
             trigger: BaseTrigger = OrTrigger([_trigger(minute, hour, d, month, w, zone) for d, w in alternatives])
         else:
             trigger = _trigger(minute, hour, day, month, weekdays, zone)
-    except (ZoneInfoNotFoundError, IsADirectoryError) as error:
-        raise ConfigError(
-            f"{place}: {timezone!r} is no time zone.", fix="Use a name such as America/Sao_Paulo or UTC in [program] timezone."
-        ) from error
     except ValueError as error:
         raise ConfigError(f"{place}: {text!r} is no cron line: {error}", fix=_FIX) from error
     return Timetable(text, timezone, trigger)
+
+
+def _zone(name: str, place: Place) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        raise ConfigError(
+            f"{place}: {name!r} is no time zone.", fix="Use a name such as America/Sao_Paulo or UTC in [program] timezone."
+        ) from error
 
 
 def _trigger(minute: str, hour: str, day: str, month: str, weekdays: str, zone: ZoneInfo) -> CronTrigger:

@@ -1,0 +1,303 @@
+"""What is written to the CRM: only the differences, and nothing the second time (DECISIONS.md §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kamsync.decide.changes import CloseTask, CreateTask, UpdateAccount
+from kamsync.decide.decision import Code, Contribution, Decision
+from kamsync.decide.plan import Writing, assemble_plan, plan_account
+from kamsync.decide.program import Program, Tier
+from kamsync.decide.reasons import reasons_text
+from kamsync.model import WRITTEN_FLAGS, Value
+
+NOW = datetime(2026, 11, 23, 6, 0, 30, 123456, tzinfo=UTC)
+WRITING = Writing(NOW)
+PROGRAM = Program(tiers=(Tier("A", 75, 68), Tier("B", 60, 55)), criteria=())
+
+
+def a_contribution(points: float, label: str = "Revenue", **given: Any) -> Contribution:
+    values: dict[str, Any] = {
+        "criterion": label.lower(),
+        "label": label,
+        "axis": "attractiveness",
+        "goal": "retention",
+        "weight": 10.0,
+        "value": 1.0,
+        "known": True,
+        "scaled": 50.0,
+        "points": points,
+        "facts": {},
+    }
+    return Contribution(**{**values, **given})
+
+
+CONTRIBUTIONS = (a_contribution(40), a_contribution(31, "Growth"), a_contribution(15, "Support"))
+
+
+def a_decision(**given: Any) -> Decision:
+    values: dict[str, Any] = {
+        "account_id": "001A",
+        "tier": "A",
+        "previous_tier": "A",
+        "since": date(2026, 1, 5),
+        "code": "score",
+        "eligible": True,
+        "score": 86.0,
+        "attractiveness": 80.0,
+        "strength": 90.0,
+        "health_score": 75.0,
+        "coverage": 1.0,
+        "segment": "key",
+        "health": "green",
+    }
+    return Decision(**{**values, **given})
+
+
+def as_shown(decision: Decision, **given: Value) -> dict[str, Value]:
+    """What a CRM shows that already says `decision`."""
+    shown: dict[str, Value] = {
+        "tier": None if decision.tier == "none" else decision.tier,
+        "score": decision.score,
+        "segment": decision.segment,
+        "health": decision.health,
+        "reasons": reasons_text(decision, CONTRIBUTIONS, PROGRAM, 255),
+        "since": decision.since.isoformat() if decision.since else None,
+        "evaluated_at": "2026-11-01T06:00:00Z",
+    }
+    return {**shown, **given}
+
+
+EMPTY: Mapping[str, Value] = dict.fromkeys(WRITTEN_FLAGS)
+
+
+def plan(decision: Decision, shown: Mapping[str, Value], program: Program = PROGRAM) -> UpdateAccount | None:
+    return plan_account(decision, "Acme", shown, lambda: CONTRIBUTIONS, program, WRITING)
+
+
+def after(update: UpdateAccount) -> dict[str, Value]:
+    return {flag: change.after for flag, change in update.fields.items()}
+
+
+def test_a_new_key_account_gets_every_flag() -> None:
+    update = plan(a_decision(previous_tier="none", since=date(2026, 11, 23)), EMPTY)
+
+    assert update is not None
+    assert after(update) == {
+        "tier": "A",
+        "score": 86.0,
+        "segment": "key",
+        "health": "green",
+        "reasons": "By score: Revenue 40.0, Growth 31.0, Support 15.0",
+        "since": date(2026, 11, 23),
+        "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
+    }
+    assert update.reasons == ("score 86 ≥ 75: Revenue 40, Growth 31, Support 15",)
+
+
+def test_nothing_is_written_where_the_crm_already_says_it() -> None:
+    assert plan(a_decision(), as_shown(a_decision())) is None
+
+
+@pytest.mark.parametrize(("shown", "written"), [(81.0, True), (81.01, False), (91.0, True), (90.99, False), (86.0, False)])
+def test_a_score_is_rewritten_only_when_it_moved_by_the_deadband(shown: float, written: bool) -> None:
+    update = plan(a_decision(), as_shown(a_decision(), score=shown))
+
+    assert (update is not None and "score" in update.fields) is written
+
+
+def test_a_score_that_moved_by_exactly_the_deadband_is_written_in_spite_of_binary_fractions() -> None:
+    assert plan(a_decision(score=75.1), as_shown(a_decision(), score=70.1)) is not None
+
+
+@pytest.mark.parametrize("flag", ["tier", "segment", "health"])
+def test_a_small_move_of_the_score_is_written_together_with_tier_segment_or_health(flag: str) -> None:
+    update = plan(a_decision(), as_shown(a_decision(), score=85.0, **{flag: "other"}))
+
+    assert update is not None
+    assert {flag, "score", "evaluated_at"} <= set(update.fields)
+
+
+def test_reasons_stay_when_only_contributions_moved() -> None:
+    shown = as_shown(a_decision(), reasons="By score: Revenue 39.9, Growth 31.1, Support 15.0")
+
+    assert plan(a_decision(), shown) is None
+
+
+def test_reasons_are_rewritten_when_another_rule_settles_the_tier() -> None:
+    update = plan(a_decision(code="override"), as_shown(a_decision()))
+
+    assert update is not None
+    assert set(update.fields) == {"reasons", "evaluated_at"}
+    assert update.fields["reasons"].after == "Set by a person: Revenue 40.0, Growth 31.0, Support 15.0"
+    assert update.reasons[-1] == "what settles the tier is new"
+
+
+def test_reasons_are_rewritten_when_the_override_lasts_longer() -> None:
+    shown = as_shown(a_decision(code="override", until=date(2026, 12, 31)))
+
+    update = plan(a_decision(code="override", until=date(2027, 3, 31)), shown)
+
+    assert update is not None
+    assert str(update.fields["reasons"].after).startswith("Set by a person until 2027-03-31: ")
+
+
+def test_reasons_are_rewritten_with_a_moved_score() -> None:
+    shown = as_shown(a_decision(), score=70.0, reasons="By score: Revenue 30.0, Growth 25.0, Support 15.0")
+
+    update = plan(a_decision(), shown)
+
+    assert update is not None
+    assert update.fields["reasons"].after == "By score: Revenue 40.0, Growth 31.0, Support 15.0"
+    assert "score 70 → 86" in update.reasons
+
+
+def test_losing_the_tier_empties_the_tier_field() -> None:
+    left = a_decision(tier="none", previous_tier="A", score=40.0, since=date(2026, 11, 23), segment="opportunistic")
+
+    update = plan(left, as_shown(a_decision()))
+
+    assert update is not None
+    assert update.fields["tier"].before == "A"
+    assert update.fields["tier"].after is None
+    assert update.reasons[0] == "score 40 < 60 (B): Revenue 40, Growth 31, Support 15"
+
+
+def test_an_account_that_is_no_longer_eligible_loses_what_is_no_longer_known() -> None:
+    gone = a_decision(tier="none", code="not_eligible", eligible=False, score=None, segment=None, health=None)
+
+    update = plan_account(gone, "Acme", as_shown(a_decision()), tuple, PROGRAM, WRITING)
+
+    assert update is not None
+    assert {flag: update.fields[flag].after for flag in ("tier", "score", "segment", "health", "reasons")} == {
+        "tier": None,
+        "score": None,
+        "segment": None,
+        "health": None,
+        "reasons": "Not eligible",
+    }
+
+
+def test_an_account_that_never_had_a_tier_is_left_alone() -> None:
+    assert plan(a_decision(tier="none", previous_tier="none", score=20.0, since=None), EMPTY) is None
+
+
+def test_write_scope_all_writes_accounts_without_a_tier_too() -> None:
+    update = plan(a_decision(tier="none", score=20.0, since=None), EMPTY, replace(PROGRAM, write_scope="all"))
+
+    assert update is not None
+    assert "tier" not in update.fields
+    assert update.fields["score"].after == 20.0
+
+
+def test_an_account_that_once_had_a_tier_keeps_its_score_current() -> None:
+    shown = as_shown(a_decision(tier="none", score=50.0))
+
+    update = plan(a_decision(tier="none", score=20.0), shown)
+
+    assert update is not None
+    assert update.fields["score"].after == 20.0
+
+
+def test_a_flag_that_is_not_mapped_is_never_written() -> None:
+    update = plan(a_decision(), {"tier": None, "score": None})
+
+    assert update is not None
+    assert set(update.fields) == {"tier", "score"}
+
+
+def test_empty_text_in_the_crm_is_no_value() -> None:
+    blank: dict[str, Value] = dict.fromkeys(WRITTEN_FLAGS, "")
+
+    assert plan(a_decision(tier="none", score=20.0, since=None), blank) is None
+
+
+def test_bad_values_in_the_crm_are_told_with_the_change() -> None:
+    update = plan(a_decision(notes=("the override names no tier: Gold",)), as_shown(a_decision(), tier="B"))
+
+    assert update is not None
+    assert update.reasons[-1] == "the override names no tier: Gold"
+
+
+def test_contributions_are_not_asked_for_where_nothing_is_written() -> None:
+    def never() -> tuple[Contribution, ...]:
+        raise AssertionError("a receipt was made for an account that stays as it is")
+
+    assert plan_account(a_decision(), "Acme", as_shown(a_decision()), never, PROGRAM, WRITING) is None
+
+
+decisions = st.builds(
+    a_decision,
+    tier=st.sampled_from(["A", "B", "none"]),
+    code=st.sampled_from(get_args(Code)),
+    score=st.none() | st.integers(0, 10_000).map(lambda cents: cents / 100),
+    segment=st.none() | st.sampled_from(["key", "development"]),
+    health=st.none() | st.sampled_from(["green", "red"]),
+    since=st.none() | st.dates(date(2020, 1, 1), date(2026, 11, 23)),
+    fired=st.lists(st.text(max_size=30), max_size=2).map(tuple),
+    until=st.none() | st.just(date(2027, 1, 1)),
+)
+
+
+@given(
+    wanted=decisions,
+    before=decisions,
+    deadband=st.sampled_from([0.0, 0.5, 5.0, 200.0]),
+    scope=st.sampled_from(["flagged", "all"]),
+    language=st.sampled_from(["en", "pt_BR", "es"]),
+    length=st.integers(1, 255),
+)
+def test_planning_again_after_the_plan_was_written_gives_nothing(
+    wanted: Decision, before: Decision, deadband: float, scope: Any, language: str, length: int
+) -> None:
+    program = replace(PROGRAM, score_deadband=deadband, write_scope=scope, language=language)
+    writing = Writing(NOW, length)
+    shown = as_shown(before)
+    update = plan_account(wanted, "Acme", shown, lambda: CONTRIBUTIONS, program, writing)
+    written = {**shown, **(after(update) if update else {})}
+    stored = {**written, "score": round(score, 2) if isinstance(score := written["score"], float) else None}
+
+    assert plan_account(wanted, "Acme", stored, lambda: CONTRIBUTIONS, program, Writing(NOW.replace(hour=9), length)) is None
+
+
+@given(wanted=decisions, before=decisions)
+def test_evaluated_at_is_written_only_with_another_change_and_then_always(wanted: Decision, before: Decision) -> None:
+    update = plan(wanted, as_shown(before))
+
+    assert update is None or ("evaluated_at" in update.fields and len(update.fields) > 1)
+
+
+@given(wanted=decisions, before=decisions)
+def test_every_change_is_a_difference_and_has_its_reason(wanted: Decision, before: Decision) -> None:
+    update = plan(wanted, as_shown(before))
+
+    assert update is None or all(change.before != change.after for change in update.fields.values())
+    assert update is None or update.reasons[0]
+
+
+def test_a_plan_makes_tasks_before_it_writes_flags_so_that_a_killed_run_loses_none() -> None:
+    update = plan(a_decision(previous_tier="none"), EMPTY)
+    assert update is not None
+    create = CreateTask("onboarding:kickoff:A-2026-11-23:001A", "001A", "Acme", "005", "Kick-off", "", date(2026, 12, 1), "p")
+    close = CloseTask("risk:call:once:001B", "00T", "001B", "Beta", "Call")
+
+    whole = assemble_plan(
+        run_id="r1",
+        as_of=date(2026, 11, 23),
+        crm="salesforce",
+        criteria_hash="h",
+        base="b",
+        updates=[update],
+        creates=[create],
+        closes=[close],
+    )
+
+    assert whole.changes == (create, close, update)
+    assert whole.summary == {"update_account": 1, "create_task": 1, "close_task": 1, "held_back": 0, "none → A": 1}

@@ -1,0 +1,504 @@
+"""Tasks of the account plan: when, for whom, how often, and never twice (DECISIONS.md §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kamsync.decide.assignees import Owner
+from kamsync.decide.calendar import business_calendar
+from kamsync.decide.changes import CreateTask
+from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.occurrences import parse_key, task_key
+from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
+from kamsync.decide.tasks import CreatedTask, ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
+from kamsync.errors import ConfigError
+
+TODAY = date(2026, 11, 23)  # a Monday
+FACTS = {"owner_id": "text", "sponsor_id": "text", "next_renewal_date": "date", "won_amount_12m": "number", "nps": "number"}
+ANA, BEN, EVA = Owner("u1", "Ana", "ana@acme.example", manager_id="u3"), Owner("u2", "Ben", is_active=False), Owner("u3", "Eva")
+OWNERS = (ANA, BEN, EVA)
+PLACE = Place("config.toml", 12, "playbooks.care")
+
+
+def a_task(name: str = "call", **given: Any) -> TaskTemplate:
+    values: dict[str, Any] = {"subject": {"en": "Call {{ name }}"}, "body": {"en": "Because."}, "due": "5", "place": PLACE}
+    return TaskTemplate(name, **{**values, **given})
+
+
+def a_playbook(*tasks: TaskTemplate, **given: Any) -> Playbook:
+    values: dict[str, Any] = {"name": "care", "when": Expression("tier = 'A'"), "place": PLACE}
+    return Playbook(tasks=tasks or (a_task(),), **{**values, **given})
+
+
+def playbooks(*given: Playbook, **program: Any) -> Playbooks:
+    values: dict[str, Any] = {
+        "tiers": (Tier("A", 75, 68, label="Strategic"), Tier("B", 60, 55)),
+        "criteria": (),
+        "account_columns": {"sponsor_id": "text"},
+    }
+    return compile_playbooks(Program(playbooks=given or (a_playbook(),), **{**values, **program}), FACTS)
+
+
+def a_firing(
+    account_id: str = "001A",
+    *,
+    facts: Mapping[str, FactValue] | None = None,
+    tier: str = "A",
+    previous_tier: str = "A",
+    since: date | None = date(2026, 10, 1),
+    **given: Any,
+) -> Firing:
+    decision = Decision(
+        account_id, tier, previous_tier, since, "score", True, 86.0, 80.0, 90.0, 75.0, 1.0, segment="key", health="green"
+    )
+    known: dict[str, FactValue] = {"owner_id": "u1", "sponsor_id": None, "next_renewal_date": None, "won_amount_12m": 1234567.5}
+    values: dict[str, Any] = {"playbook": "care", "name": "Acme", "held_since": since}
+    return Firing(account_id=account_id, decision=decision, facts={**known, "tier": tier, **(facts or {})}, **{**values, **given})
+
+
+def plan(books: Playbooks, *firings: Firing, existing: Collection[str] = frozenset(), as_of: date = TODAY) -> TaskPlan:
+    return plan_tasks(books, firings or (a_firing(),), existing, OWNERS, as_of)
+
+
+def the_task(result: TaskPlan) -> CreateTask:
+    (create,) = result.creates
+    assert not result.held_back
+    return create
+
+
+# --- texts ------
+
+
+def test_a_task_says_what_for_whom_and_why() -> None:
+    create = the_task(plan(playbooks(a_playbook(a_task(priority="high"), label={"en": "Care", "es": "Cuidado"}))))
+
+    assert create == CreateTask(
+        key="care:call:once:001A",
+        account_id="001A",
+        account_name="Acme",
+        owner_id="u1",
+        subject="Call Acme",
+        body="Because.",
+        due=date(2026, 11, 28),
+        playbook="care",
+        priority="high",
+        reasons=("Care: tier A",),
+    )
+
+
+def test_texts_are_in_the_programmes_language_and_fall_back_to_english() -> None:
+    task = a_task(subject={"en": "Call", "pt_BR": "Ligar: {{ won_amount_12m | number }}"}, body={"en": "{{ won_amount_12m }}"})
+
+    create = the_task(plan(playbooks(a_playbook(task), language="pt_BR")))
+
+    assert (create.subject, create.body) == ("Ligar: 1.234.568", "1.234.567,50")
+
+
+def test_templates_know_labels_names_and_dates() -> None:
+    text = "{{ tier_label }}|{{ segment_label }}|{{ owner_name }}|{{ next_renewal_date | day }}|{{ nps }}|{{ 0.256 | percent }}"
+    firing = a_firing(facts={"next_renewal_date": "2027-02-01", "nps": None})
+
+    create = the_task(plan(playbooks(a_playbook(a_task(body={"en": text})), language="en"), firing))
+
+    assert create.body == "Strategic|Key|Ana|2027-02-01|—|26 %"
+
+
+def test_an_account_name_that_looks_like_a_template_is_only_a_name() -> None:
+    create = the_task(plan(playbooks(), a_firing(name="{{ 7 * 7 }}\n{% for x in y %}")))
+
+    assert create.subject == "Call {{ 7 * 7 }} {% for x in y %}"
+
+
+def test_a_subject_fits_the_crms_field() -> None:
+    create = the_task(plan(playbooks(), a_firing(name="Very " * 100)))
+
+    assert len(create.subject) <= 255
+    assert create.subject.endswith("Very…")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'x' * 1000000000 }}",
+        "{{ 9 ** 99999999 }}",
+        "{{ name.__class__.__mro__ }}",
+        "{{ 1 / (won_amount_12m - won_amount_12m) }}",
+        "{{ nps + 1 }}",
+    ],
+)
+def test_a_text_that_cannot_be_made_for_one_account_holds_that_task_back_only(text: str) -> None:
+    books = playbooks(a_playbook(a_task("bad", body={"en": text}), a_task("good")))
+
+    result = plan(books, a_firing(facts={"nps": None}))
+
+    assert [create.key for create in result.creates] == ["care:good:once:001A"]
+    (held,) = result.held_back
+    assert held.what == "task care/bad"
+    assert "its text cannot be made (config.toml:12" in held.reason
+
+
+# --- mistakes in the configuration ------
+
+
+@pytest.mark.parametrize(
+    ("playbook", "message", "fix"),
+    [
+        (a_playbook(a_task(body={"en": "{{ name"})), "config.toml:12", "{{ name }}"),
+        (a_playbook(a_task(body={"en": "ok", "es": "{% if %}"})), "config.toml:12", "{{ name }}"),
+        (a_playbook(a_task(body={"en": "{{ name | nope }}"})), "nope", ""),
+        (a_playbook(a_task(subject={"en": "{{ won_amount_13m }}"})), "won_amount_13m", "won_amount_12m"),
+        (a_playbook(a_task(due="soon-ish")), "soon-ish", "business days"),
+        (a_playbook(a_task(due="nps - 5 days")), "is no date", "facts"),
+        (a_playbook(a_task(due="nsp - 5 days")), "is no fact", "facts"),
+        (a_playbook(a_task(assignee="boss")), "boss", "owner.manager"),
+        (a_playbook(a_task(assignee="role:nobody")), "nobody", "Map nobody"),
+        (a_playbook(a_task(), a_task()), "two tasks alike", "Rename"),
+        (a_playbook(name="a:b"), "a:b", "letters"),
+        (a_playbook(every="week"), "week", "quarter"),
+        (a_playbook(every="value:nothing"), "nothing", "facts"),
+        (a_playbook(when=Expression("entered"), when_clear="close"), "one run only", "keep"),
+    ],
+)
+def test_a_mistake_in_a_playbook_is_found_at_load_with_its_place_and_mend(playbook: Playbook, message: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(playbook)
+
+    assert "config.toml:12" in caught.value.message
+    assert message in caught.value.message
+    assert fix in caught.value.fix
+
+
+def test_a_country_without_a_holiday_calendar_is_found_at_load() -> None:
+    with pytest.raises(ConfigError, match=r"program\.country.*Atlantis"):
+        playbooks(country="Atlantis")
+
+
+def test_two_playbooks_of_one_name_are_found_at_load() -> None:
+    with pytest.raises(ConfigError, match="two playbooks 'care'"):
+        playbooks(a_playbook(), a_playbook())
+
+
+def test_a_playbook_tells_which_facts_its_texts_dates_and_assignees_read() -> None:
+    task = a_task(due="renewal - 9 days", assignee="role:sponsor_id", body={"en": "{{ nps }} {{ tier }} {{ name }}"})
+
+    books = playbooks(a_playbook(task, every="value:won_amount_12m"))
+
+    assert books.facts_needed("care") == {"nps", "next_renewal_date", "owner_id", "sponsor_id", "won_amount_12m"}
+
+
+# --- due ------
+
+
+@pytest.mark.parametrize(
+    ("due", "expected"),
+    [
+        ("0", date(2026, 11, 23)),
+        ("5 days", date(2026, 11, 28)),
+        ("1 day", date(2026, 11, 24)),
+        ("5 business days", date(2026, 11, 30)),
+        ("0 business days", date(2026, 11, 23)),
+        ("renewal - 90 days", date(2026, 12, 27)),
+        ("next_renewal_date - 10 business days", date(2027, 3, 15)),
+        ("renewal", date(2027, 3, 27)),
+        ("renewal + 3 days", date(2027, 3, 30)),
+        ("renewal - 500 days", date(2026, 11, 23)),
+    ],
+)
+def test_due_dates(due: str, expected: date) -> None:
+    firing = a_firing(facts={"next_renewal_date": "2027-03-27"})
+
+    assert the_task(plan(playbooks(a_playbook(a_task(due=due))), firing)).due == expected
+
+
+def test_a_business_day_is_no_holiday_of_the_country() -> None:
+    # 25 December 2026 is a Friday, a holiday in Brazil.
+    books = playbooks(a_playbook(a_task(due="1 business day")), country="BR")
+
+    assert the_task(plan(books, as_of=date(2026, 12, 24))).due == date(2026, 12, 28)
+
+
+def test_a_past_date_in_business_days_moves_to_the_next_business_day_and_not_to_a_weekend() -> None:
+    books = playbooks(a_playbook(a_task(due="renewal - 100 business days")))
+    firing = a_firing(facts={"next_renewal_date": "2026-12-15"})
+
+    assert the_task(plan(books, firing, as_of=date(2026, 11, 21))).due == date(2026, 11, 23)
+
+
+@given(
+    as_of=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    days=st.integers(0, 60),
+    country=st.sampled_from(["", "BR", "US", "IL"]),
+    renewal=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+)
+def test_a_due_date_in_business_days_is_never_free_and_never_past(as_of: date, days: int, country: str, renewal: date) -> None:
+    tasks = (a_task("a", due=f"{days} business days"), a_task("b", due=f"renewal - {days} business days"))
+    books = playbooks(a_playbook(*tasks), country=country)
+
+    result = plan(books, a_firing(facts={"next_renewal_date": renewal.isoformat()}), as_of=as_of)
+
+    assert len(result.creates) == 2
+    assert all(task.due >= as_of and business_calendar(country).is_business_day(task.due) for task in result.creates)
+
+
+def test_a_task_due_relative_to_an_unknown_date_is_held_back_with_the_reason() -> None:
+    result = plan(playbooks(a_playbook(a_task(due="renewal - 9 days"))))
+
+    assert not result.creates
+    assert "next_renewal_date, which this account does not have" in result.held_back[0].reason
+
+
+# --- assignee ------
+
+
+@pytest.mark.parametrize(
+    ("assignee", "facts", "expected"),
+    [
+        ("owner", {}, "u1"),
+        ("owner.manager", {}, "u3"),
+        ("role:sponsor_id", {"sponsor_id": "u3"}, "u3"),
+        ("role:sponsor_id", {"sponsor_id": "ANA@acme.example"}, "u1"),
+        ("user:u3", {}, "u3"),
+        ("user:ana@acme.example", {}, "u1"),
+    ],
+)
+def test_assignees(assignee: str, facts: dict[str, FactValue], expected: str) -> None:
+    assert the_task(plan(playbooks(a_playbook(a_task(assignee=assignee))), a_firing(facts=facts))).owner_id == expected
+
+
+@pytest.mark.parametrize(
+    ("assignee", "facts", "why"),
+    [
+        ("owner", {"owner_id": "u2"}, "Ben is inactive"),
+        ("owner", {"owner_id": None}, "it has no owner_id"),
+        ("owner", {"owner_id": "gone"}, "names nobody"),
+        ("owner.manager", {"owner_id": "u3"}, "Eva has no manager"),
+        ("role:sponsor_id", {}, "it has no sponsor_id"),
+        ("user:u9", {}, "u9 is unknown"),
+    ],
+)
+def test_a_missing_or_inactive_assignee_is_replaced_or_the_task_is_held_back(
+    assignee: str, facts: dict[str, FactValue], why: str
+) -> None:
+    playbook = a_playbook(a_task(assignee=assignee))
+
+    replaced = plan(playbooks(playbook, fallback_owner="u3"), a_firing(facts=facts))
+    held = plan(playbooks(playbook), a_firing(facts=facts))
+
+    assert the_task(replaced).owner_id == "u3"
+    assert not held.creates
+    assert why in held.held_back[0].reason
+    assert "fallback_owner is not set" in held.held_back[0].reason
+
+
+@pytest.mark.parametrize(("fallback", "why"), [("u2", "inactive too"), ("u9", "unknown")])
+def test_a_fallback_owner_who_cannot_take_it_is_told(fallback: str, why: str) -> None:
+    result = plan(playbooks(fallback_owner=fallback), a_firing(facts={"owner_id": None}))
+
+    assert why in result.held_back[0].reason
+
+
+# --- occurrence and key ------
+
+
+@pytest.mark.parametrize(
+    ("every", "word"),
+    [
+        ("once", "once"),
+        ("entry", "A-2026-10-01"),
+        ("month", "2026-11"),
+        ("quarter", "2026-Q4"),
+        ("year", "2026"),
+        ("value:next_renewal_date", "2027-03-27"),
+        ("value:nps", "9"),
+    ],
+)
+def test_occurrences(every: str, word: str) -> None:
+    firing = a_firing(facts={"next_renewal_date": "2027-03-27", "nps": 9.0})
+
+    assert the_task(plan(playbooks(a_playbook(every=every)), firing)).key == f"care:call:{word}:001A"
+
+
+def test_no_value_is_no_occurrence() -> None:
+    result = plan(playbooks(a_playbook(every="value:nps")), a_firing(facts={"nps": None}))
+
+    assert not result.creates
+    assert "nps, which this account does not have" in result.held_back[0].reason
+
+
+def test_a_key_that_exists_is_never_made_again() -> None:
+    result = plan(playbooks(), existing={"care:call:once:001A"})
+
+    assert result == TaskPlan()
+
+
+def test_the_same_playbook_firing_twice_in_one_run_makes_one_task() -> None:
+    assert len(plan(playbooks(), a_firing(), a_firing()).creates) == 1
+
+
+@given(value=st.text(min_size=1, max_size=400).filter(lambda text: text.strip()))
+def test_a_key_always_fits_and_different_values_have_different_keys(value: str) -> None:
+    key = task_key("care", "call", value, "001A")
+
+    assert len(key) <= 255
+    assert key != task_key("care", "call", value + "!", "001A")
+    parts = parse_key(key)
+    assert parts is not None
+    assert (parts.playbook, parts.task, parts.account_id) == ("care", "call", "001A")
+
+
+# --- entering a tier ------
+
+ENTERED = a_playbook(when=Expression("entered"), every="entry")
+
+
+def entering(day: date, held_since: date | None) -> Firing:
+    return a_firing(previous_tier="B", since=day, held_since=held_since, facts={"entered": 1})
+
+
+def test_a_run_that_was_killed_before_it_wrote_the_tier_does_not_make_the_tasks_again_on_a_later_day() -> None:
+    books = playbooks(ENTERED)
+    first = the_task(plan(books, entering(TODAY, date(2026, 1, 1))))
+
+    later = plan(
+        books, entering(TODAY + timedelta(days=2), date(2026, 1, 1)), existing={first.key}, as_of=TODAY + timedelta(days=2)
+    )
+
+    assert first.key == "care:call:A-2026-11-23:001A"
+    assert later == TaskPlan()
+
+
+def test_entering_again_after_having_left_makes_the_tasks_again() -> None:
+    result = plan(playbooks(ENTERED), entering(TODAY, date(2026, 6, 1)), existing={"care:call:A-2026-01-01:001A"})
+
+    assert the_task(result).key == "care:call:A-2026-11-23:001A"
+
+
+def test_an_undated_tier_tells_a_killed_run_from_an_entry_of_long_ago() -> None:
+    books = playbooks(ENTERED)
+
+    assert plan(books, entering(TODAY, None), existing={"care:call:A-2026-11-20:001A"}) == TaskPlan()
+    assert plan(books, entering(TODAY, None), existing={"care:call:A-2025-11-20:001A"}).creates
+
+
+def test_an_account_whose_tier_has_no_date_gets_the_tasks_of_an_entry_once() -> None:
+    books = playbooks(a_playbook(every="entry"))
+    first = the_task(plan(books, a_firing(since=None)))
+
+    assert plan(books, a_firing(since=None), existing={first.key}, as_of=TODAY + timedelta(days=9)) == TaskPlan()
+
+
+def test_a_condition_that_lasts_with_entry_fires_once_for_each_stay_in_the_tier() -> None:
+    books = playbooks(a_playbook(every="entry"))
+    first = the_task(plan(books, a_firing(previous_tier="B", since=TODAY, held_since=date(2026, 1, 1))))
+
+    settled = plan(books, a_firing(since=TODAY), existing={first.key}, as_of=TODAY + timedelta(days=1))
+
+    assert settled == TaskPlan()
+
+
+def test_a_task_of_an_entry_that_had_to_wait_comes_with_the_next_run() -> None:
+    books = playbooks(ENTERED, max_new_tasks_per_owner_per_run=0)
+    held = plan(books, entering(TODAY, None)).held_back[0]
+    ((playbook, account, occurrence),) = waiting_tasks(books, [held.key])
+    again = replace(a_firing(account, since=TODAY), playbook=playbook, occurrence=occurrence)
+
+    later = plan(playbooks(ENTERED), again, as_of=TODAY + timedelta(days=1))
+
+    assert held.waits
+    assert the_task(later).key == held.key
+
+
+def test_a_waiting_task_is_dropped_where_the_account_has_left_the_tier() -> None:
+    firing = a_firing(tier="B", occurrence="A-2026-11-22")
+
+    assert plan(playbooks(ENTERED), firing) == TaskPlan()
+
+
+def test_only_tasks_that_fire_for_one_run_need_to_be_remembered() -> None:
+    books = playbooks(ENTERED, a_playbook(name="lasting"))
+
+    assert list(waiting_tasks(books, ["lasting:call:once:001A", "gone:call:once:1", "nonsense"])) == []
+
+
+# --- limit ------
+
+
+def test_the_limit_lets_best_tier_and_nearest_due_date_first_and_tells_the_rest() -> None:
+    books = playbooks(a_playbook(a_task("late", due="9"), a_task("early", due="1")), max_new_tasks_per_owner_per_run=3)
+    firings = [a_firing("003"), a_firing("001", tier="B"), a_firing("002")]
+
+    result = plan(books, *firings)
+
+    assert [create.key for create in result.creates] == [
+        "care:early:once:002",
+        "care:early:once:003",
+        "care:late:once:002",
+    ]
+    assert [held.key for held in result.held_back] == ["care:late:once:003", "care:early:once:001", "care:late:once:001"]
+    assert all(held.waits and "waits for the next run" in held.reason for held in result.held_back)
+
+
+def test_the_limit_is_each_persons_own() -> None:
+    books = playbooks(max_new_tasks_per_owner_per_run=1)
+
+    result = plan(books, a_firing("001"), a_firing("002", facts={"owner_id": "u3"}))
+
+    assert len(result.creates) == 2
+
+
+def test_run_after_run_the_limit_lets_everything_through_and_nothing_twice() -> None:
+    books = playbooks(max_new_tasks_per_owner_per_run=2)
+    made: list[str] = []
+    for _ in range(3):
+        made += [create.key for create in plan(books, *(a_firing(f"{n}") for n in range(5)), existing=set(made)).creates]
+
+    assert sorted(made) == [f"care:call:once:{n}" for n in range(5)]
+
+
+# --- closing ------
+
+CLOSING = a_playbook(when_clear="close")
+OPEN = ExistingTask("care:call:once:001A", "00T1", "001A", "u1", "Call Acme", date(2026, 11, 28), True)
+AS_CREATED = {OPEN.key: CreatedTask("u1", "Call Acme", date(2026, 11, 28))}
+
+
+def closes(playbook: Playbook, task: ExistingTask, firing: Collection[tuple[str, str]] = ()) -> TaskPlan:
+    return plan_closes(playbooks(playbook), [task], firing, AS_CREATED, {"001A": "Acme"})
+
+
+def test_an_untouched_open_task_is_closed_when_its_playbook_fires_no_longer() -> None:
+    (close,) = closes(CLOSING, OPEN).closes
+
+    assert (close.key, close.task_id, close.account_name) == (OPEN.key, "00T1", "Acme")
+    assert "no longer fires" in close.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "edit", [{"subject": "Call Ann"}, {"due": date(2026, 12, 1)}, {"owner_id": "u3"}, {"due": None}, {"is_open": False}]
+)
+def test_a_task_that_a_person_edited_reassigned_or_completed_is_theirs(edit: dict[str, Any]) -> None:
+    assert closes(CLOSING, replace(OPEN, **edit)) == TaskPlan()
+
+
+def test_a_task_stays_while_its_playbook_fires() -> None:
+    assert closes(CLOSING, OPEN, {("care", "001A")}) == TaskPlan()
+
+
+def test_a_task_of_a_keeping_or_unknown_playbook_stays() -> None:
+    assert closes(a_playbook(), OPEN) == TaskPlan()
+    assert closes(CLOSING, replace(OPEN, key="gone:call:once:001A")) == TaskPlan()
+
+
+def test_after_the_cache_was_rebuilt_a_task_is_not_closed_but_told() -> None:
+    result = plan_closes(playbooks(CLOSING), [OPEN], (), {}, {})
+
+    assert not result.closes
+    assert "cannot be ruled out" in result.held_back[0].reason

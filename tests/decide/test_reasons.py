@@ -1,0 +1,151 @@
+"""The reasons that people read in the CRM (DECISIONS.md §7)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kamsync.decide.decision import Capacity, Code, Contribution, Decision
+from kamsync.decide.program import Program, Tier
+from kamsync.decide.reasons import because, cut_at_word, reasons_text, says_the_same_cause
+from kamsync.decide.texts import LANGUAGES, language
+
+
+def a_program(name: str = "en") -> Program:
+    return Program(tiers=(Tier("A", 80, 70), Tier("B", 60, 55)), criteria=(), language=name)
+
+
+def a_contribution(label: str, points: float, axis: Any = "strength") -> Contribution:
+    return Contribution(label.lower(), label, axis, "retention", 1.0, 1, True, points, points, {})
+
+
+def a_decision(code: Code = "score", **given: Any) -> Decision:
+    values: dict[str, Any] = {
+        "account_id": "1",
+        "tier": "A",
+        "previous_tier": "A",
+        "since": None,
+        "code": code,
+        "eligible": True,
+        "score": 86.4,
+        "attractiveness": None,
+        "strength": None,
+        "health_score": None,
+        "coverage": 0.4,
+        "segment": None,
+        "health": None,
+    }
+    return Decision(**{**values, **given})
+
+
+FOUR = [a_contribution("Tenure", 4.5), a_contribution("Revenue", 40), a_contribution("Growth", 31.26), a_contribution("NPS", 15)]
+
+
+def test_the_three_largest_contributions_are_told_largest_first() -> None:
+    assert reasons_text(a_decision(), FOUR, a_program(), 255) == "By score: Revenue 40.0, Growth 31.3, NPS 15.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pt_BR", "Pela pontuação: Revenue 40,0; Growth 31,3; NPS 15,0"),
+        ("es", "Por puntuación: Revenue 40,0; Growth 31,3; NPS 15,0"),
+        ("fr", "By score: Revenue 40.0, Growth 31.3, NPS 15.0"),
+    ],
+)
+def test_reasons_speak_the_programmes_language_with_its_numbers(name: str, text: str) -> None:
+    assert reasons_text(a_decision(), FOUR, a_program(name), 255) == text
+
+
+def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
+    told = [a_contribution("Health", 90, "health"), a_contribution("Zero", 0), a_contribution("Revenue", 12)]
+
+    assert reasons_text(a_decision(), told, a_program(), 255) == "By score: Revenue 12.0"
+
+
+@pytest.mark.parametrize(
+    ("decision", "head"),
+    [
+        (a_decision("override", until=date(2026, 12, 31)), "Set by a person until 2026-12-31"),
+        (a_decision("drift", until=date(2026, 12, 31)), "Changed by hand, kept until 2026-12-31"),
+        (a_decision("floor", fired=("Strategic market", "")), "Raised by a rule (Strategic market)"),
+        (
+            a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts")),
+            "A better tier is full (A: rank 51 of 50 places)",
+        ),
+        (a_decision("low_coverage"), "Kept: too little data to move it (40 % known)"),
+    ],
+)
+def test_the_code_says_what_settled_the_tier(decision: Decision, head: str) -> None:
+    assert reasons_text(decision, [], a_program(), 255) == head
+
+
+def test_what_does_not_fit_is_left_out_from_the_smallest_on() -> None:
+    assert reasons_text(a_decision(), FOUR, a_program(), 40) == "By score: Revenue 40.0, Growth 31.3"
+    assert reasons_text(a_decision(), FOUR, a_program(), 12) == "By score"
+    assert reasons_text(a_decision(), FOUR, a_program(), 6) == "By…"
+
+
+@given(
+    labels=st.lists(st.text(min_size=1, max_size=80), max_size=5),
+    rule=st.text(max_size=300),
+    name=st.sampled_from(sorted(LANGUAGES)),
+    length=st.integers(1, 300),
+)
+def test_reasons_always_fit_and_end_with_a_whole_word(labels: list[str], rule: str, name: str, length: int) -> None:
+    decision = a_decision("floor", fired=(rule,))
+    told = [a_contribution(label, 10.0 + at) for at, label in enumerate(labels)]
+    whole = reasons_text(decision, told, a_program(name), 100_000)
+
+    text = reasons_text(decision, told, a_program(name), length)
+
+    assert len(text) <= length
+    words = text.removesuffix("…").rstrip(" ,;:(").split()
+    assert [word.strip(",;:(") for word in words] == [word.strip(",;:(") for word in whole.split()[: len(words)]]
+
+
+def test_a_text_with_emoji_fits_a_field_that_counts_utf16_units() -> None:
+    assert cut_at_word("🚀🚀 🚀🚀", 9) == "🚀🚀 🚀🚀"
+    assert cut_at_word("🚀🚀 🚀🚀", 8) == "🚀🚀…"
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+@pytest.mark.parametrize("code", get_args(Code))
+def test_a_text_is_recognised_by_its_own_cause_and_by_no_other(name: str, code: Code) -> None:
+    text = reasons_text(a_decision(code), FOUR, a_program(name), 255)
+
+    assert {other for other in get_args(Code) if says_the_same_cause(text, a_decision(other), a_program(name))} == {code}
+
+
+def test_rank_and_coverage_that_move_by_themselves_are_the_same_cause() -> None:
+    full = a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts"))
+    later = a_decision("capacity", capacity=Capacity("A", 53, 50, "max_accounts"))
+
+    assert says_the_same_cause(reasons_text(full, FOUR, a_program(), 255), later, a_program())
+
+
+@pytest.mark.parametrize(
+    ("decision", "text"),
+    [
+        (a_decision(), "score 86.4 ≥ 80: Revenue 40, Growth 31.3, NPS 15"),
+        (a_decision("hysteresis", score=72.0), "kept: score 72, A is left below 70: Revenue 40, Growth 31.3, NPS 15"),
+        (a_decision(tier="none", score=12.0), "score 12 < 60 (B): Revenue 40, Growth 31.3, NPS 15"),
+        (a_decision("excluded", tier="none", fired=("Bad payer",)), "Excluded by a rule (Bad payer), score 86.4"),
+    ],
+)
+def test_the_plan_says_the_cause_with_its_numbers(decision: Decision, text: str) -> None:
+    assert because(decision, FOUR, a_program("pt_BR")).startswith(text)
+
+
+@pytest.mark.parametrize(("asked", "found"), [("pt-br", "pt_BR"), ("pt", "pt_BR"), ("es_MX", "es"), ("de", "en"), ("", "en")])
+def test_a_regional_language_reads_its_own_tongue_and_an_unknown_one_english(asked: str, found: str) -> None:
+    assert language(asked).name == found
+
+
+def test_numbers_have_the_separators_of_the_language() -> None:
+    assert language("en").number(1234567.891, 2) == "1,234,567.89"
+    assert language("pt_BR").number(1234567.891, 2) == "1.234.567,89"

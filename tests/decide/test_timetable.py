@@ -1,0 +1,75 @@
+"""The schedule reads cron lines as crontab does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kamsync.decide.program import Place
+from kamsync.decide.timetable import parse_cron
+from kamsync.errors import ConfigError
+
+PLACE = Place("config.toml", 40, "schedule.sync")
+FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def days(cron: str, count: int = 7, timezone: str = "UTC") -> list[str]:
+    timetable = parse_cron(cron, timezone, PLACE)
+    moment, found = FRIDAY, []
+    for _ in range(count):
+        following = timetable.next_after(moment)
+        assert following is not None
+        found.append(f"{following:%a}")
+        moment = following + timedelta(seconds=1)
+    return found
+
+
+def test_one_to_five_are_monday_to_friday() -> None:
+    assert days("0 6 * * 1-5", 6) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Mon"]
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("0", ["Sun", "Sun"]),
+        ("7", ["Sun", "Sun"]),
+        ("mon-fri", ["Mon", "Tue"]),
+        ("MON,wed", ["Mon", "Wed"]),
+        ("*/2", ["Sat", "Sun", "Tue", "Thu"]),
+        ("1-5/2", ["Mon", "Wed", "Fri"]),
+        ("5-7", ["Sat", "Sun", "Fri"]),
+        ("fri-sun", ["Sat", "Sun", "Fri"]),
+    ],
+)
+def test_days_of_the_week(field: str, expected: list[str]) -> None:
+    assert days(f"0 6 * * {field}", len(expected)) == expected
+
+
+def test_a_day_of_the_month_or_a_day_of_the_week_suffices() -> None:
+    timetable = parse_cron("0 6 25 * 1", "UTC", PLACE)
+    monday = timetable.next_after(FRIDAY)
+    assert monday == datetime(2026, 11, 23, 6, tzinfo=UTC)
+    assert timetable.next_after(monday + timedelta(seconds=1)) == datetime(2026, 11, 25, 6, tzinfo=UTC)
+
+
+def test_times_are_in_the_programmes_time_zone() -> None:
+    following = parse_cron("0 6 * * *", "America/Sao_Paulo", PLACE).next_after(FRIDAY)
+
+    assert following == datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "cron",
+    ["", "0 6 * *", "0 6 * * 1-5 2026", "61 6 * * *", "0 25 * * *", "0 6 * * 8", "0 6 * * 5-2", "0 6 * * funday", "@daily"],
+)
+def test_a_line_that_is_no_cron_line_is_told_with_its_place(cron: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.toml:40") as caught:
+        parse_cron(cron, "UTC", PLACE)
+    assert "minute hour day month weekday" in caught.value.fix
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc"])
+def test_an_unknown_time_zone_is_told(zone: str) -> None:
+    with pytest.raises(ConfigError, match="time zone"):
+        parse_cron("0 6 * * *", zone, PLACE)
