@@ -43,9 +43,9 @@ def plan_account(
     `observed` holds what the CRM shows, by the names of model.FLAGS; a flag that is missing there is not mapped and never
     written. `contributions` is called only where a text has to be made, because receipts cost more than decisions.
     """
-    shown = {flag: _shown(flag, value) for flag, value in observed.items()}
-    if program.write_scope != "all" and _never_concerned(decision, shown):
+    if program.write_scope != "all" and _never_concerned(decision, observed):
         return None
+    shown = {flag: _shown(flag, value) for flag, value in observed.items()}
     fields = _differences(decision, shown, program)
     retell = "reasons" in shown and _needs_new_reasons(decision, shown, fields, program)
     told = contributions() if fields or retell else ()
@@ -140,8 +140,8 @@ def _needs_new_reasons(
     return not says_the_same_cause(str(shown.get("reasons") or ""), decision, program)
 
 
-def _never_concerned(decision: Decision, shown: Mapping[str, Value]) -> bool:
-    return decision.tier == NO_TIER and all(shown.get(flag) is None for flag in ("tier", "since", "score"))
+def _never_concerned(decision: Decision, observed: Mapping[str, Value]) -> bool:
+    return decision.tier == NO_TIER and all(observed.get(flag) in (None, "") for flag in ("tier", "since", "score"))
 
 
 def _why(
