@@ -88,6 +88,9 @@ class CompiledTask:
 
 def _sandbox(words: Language) -> _Sandbox:
     sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, words), autoescape=False)
+    # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
+    sandbox.globals.clear()
+    del sandbox.filters["random"]
     sandbox.filters["number"] = lambda value, decimals=0: _number(value, words, decimals)
     sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, words, decimals)
     sandbox.filters["day"] = lambda value: _day(value, words)

@@ -155,6 +155,8 @@ def test_a_text_that_cannot_be_made_for_one_account_holds_that_task_back_only(te
         (a_playbook(a_task(body={"en": "ok", "es": "{% if %}"})), "config.toml:12", "{{ name }}"),
         (a_playbook(a_task(body={"en": "{{ name | nope }}"})), "nope", ""),
         (a_playbook(a_task(subject={"en": "{{ won_amount_13m }}"})), "won_amount_13m", "won_amount_12m"),
+        (a_playbook(a_task(body={"en": "{{ lipsum() }}"})), "lipsum", "facts"),
+        (a_playbook(a_task(body={"en": "{{ [1, 2] | random }}"})), "random", ""),
         (a_playbook(a_task(due="soon-ish")), "soon-ish", "business days"),
         (a_playbook(a_task(due="nps - 5 days")), "is no date", "facts"),
         (a_playbook(a_task(due="nsp - 5 days")), "is no fact", "facts"),
