@@ -105,6 +105,8 @@ def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> 
             raise ConfigError(
                 f"{task.place}: due = {task.due!r}: {due.fact!r} {what}.", fix="`kamsync facts` lists the date facts."
             )
+        if not in_language(task.subject, program.language).strip():
+            raise ConfigError(f"{task.place}: task {task.name!r} has no subject.", fix='Give it one: subject = { en = "…" }.')
         check_assignee(task.assignee, program.account_columns, task.place)
         compiled = CompiledTask(task, program.language)
         compiled.check_names({*facts, *DECIDED_NAMES, *TEMPLATE_NAMES})

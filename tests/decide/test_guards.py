@@ -45,6 +45,7 @@ def test_only_accounts_with_a_tier_count_and_a_persons_override_is_no_accident()
         (2, 2, 0.2, False),
         (3, 3, 0.2, True),
         (1, 100, 0.0, True),
+        (0, 100, 0.0, False),
         (100, 100, 1.0, False),
     ],
 )
@@ -60,6 +61,16 @@ def test_a_large_share_of_changed_tiers_is_refused(changed: int, flagged: int, s
     assert caught.value.exit_code == 3
     assert "kamsync apply --yes" in caught.value.fix
     assert "[guard] max_changed_share" in caught.value.fix
+
+
+def test_a_refusal_tells_the_numbers_and_that_nothing_was_written() -> None:
+    with pytest.raises(PlanRefused) as caught:
+        check_changed_share(TierMoves(flagged=40, changed=10), Guards())
+
+    assert caught.value.message == (
+        "Guard max_changed_share: 10 of 40 flagged accounts (25%) would change tier, more than the allowed 20%. "
+        "Nothing was written."
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from kamsync.decide.calendar import business_calendar
 from kamsync.decide.changes import CreateTask
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.occurrences import parse_key, task_key
-from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks
 from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.tasks import CreatedTask, ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
 from kamsync.errors import ConfigError
@@ -111,6 +111,33 @@ def test_templates_know_labels_names_and_dates() -> None:
     assert create.body == "Strategic|Key|Ana|2027-02-01|—|26 %"
 
 
+def test_templates_know_everything_that_was_decided() -> None:
+    names: dict[str, FactValue] = {
+        **dict.fromkeys(DECIDED_NAMES, 1),
+        "tier": "A",
+        "previous_tier": "B",
+        "segment": "key",
+        "health": "green",
+    }
+    text = "{{ tier }} {{ previous_tier }} {{ health_label }} {{ since }} {{ as_of }} {{ account_id }} {{ assignee_name }}"
+    others = " ".join(f"{{{{ {name} }}}}" for name in sorted({*DECIDED_NAMES, *TEMPLATE_NAMES}))
+
+    create = the_task(
+        plan(playbooks(a_playbook(a_task(body={"en": f"{text} {{{{ program_name }}}}|{others}"}))), a_firing(facts=names))
+    )
+
+    assert create.body.startswith("A B Green 2026-10-01 2026-11-23 001A Ana Key accounts|")
+
+
+def test_numbers_are_written_without_needless_decimals() -> None:
+    text = (
+        "{{ won_amount_12m }} {{ won_amount_12m | number(1) }} {{ 0.1234 | percent(1) }} {{ nps | number }} {{ nps | percent }}"
+    )
+    firing = a_firing(facts={"won_amount_12m": 12345.0, "nps": None})
+
+    assert the_task(plan(playbooks(a_playbook(a_task(body={"en": text}))), firing)).body == "12,345 12,345.0 12.3 % — —"
+
+
 def test_an_account_name_that_looks_like_a_template_is_only_a_name() -> None:
     create = the_task(plan(playbooks(), a_firing(name="{{ 7 * 7 }}\n{% for x in y %}")))
 
@@ -164,6 +191,9 @@ def test_a_text_that_cannot_be_made_for_one_account_holds_that_task_back_only(te
         (a_playbook(a_task(assignee="role:nobody")), "nobody", "Map nobody"),
         (a_playbook(a_task(), a_task()), "two tasks alike", "Rename"),
         (a_playbook(name="a:b"), "a:b", "letters"),
+        (a_playbook(a_task(subject={"pt_BR": " "})), "has no subject", "subject"),
+        (a_playbook(name="x" * 61), "x" * 61, "up to 60"),
+        (a_playbook(every="value:"), "value:", "quarter"),
         (a_playbook(every="week"), "week", "quarter"),
         (a_playbook(every="value:nothing"), "nothing", "facts"),
         (a_playbook(when=Expression("entered"), when_clear="close"), "one run only", "keep"),
@@ -176,6 +206,10 @@ def test_a_mistake_in_a_playbook_is_found_at_load_with_its_place_and_mend(playbo
     assert "config.toml:12" in caught.value.message
     assert message in caught.value.message
     assert fix in caught.value.fix
+
+
+def test_a_word_in_quotes_is_no_fact() -> None:
+    playbooks(a_playbook(when=Expression("tier = 'left' and health = 'it''s entered'"), when_clear="close"))
 
 
 def test_a_country_without_a_holiday_calendar_is_found_at_load() -> None:
@@ -354,6 +388,22 @@ def test_a_key_always_fits_and_different_values_have_different_keys(value: str) 
     parts = parse_key(key)
     assert parts is not None
     assert (parts.playbook, parts.task, parts.account_id) == ("care", "call", "001A")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "care", "care:call", "care:call:001A", "care::once:001A", ":call:once:1", "care:call:once:"]
+)
+def test_text_that_is_no_key_is_recognised(text: str) -> None:
+    assert parse_key(text) is None
+
+
+def test_a_long_value_keeps_its_beginning_in_a_key_of_full_length() -> None:
+    key = task_key("care", "call", "a very long value " * 30, "001A")
+
+    assert len(key) == 255
+    assert key.startswith("care:call:a very long value a very")
+    assert key.endswith(":001A")
+    assert task_key("care", "call", "v" * (255 - len("care:call::001A")), "001A") == f"care:call:{'v' * 240}:001A"
 
 
 # --- entering a tier ------

@@ -135,6 +135,14 @@ def test_revenue_alone_reaches_no_tier_of_the_authority_preset() -> None:
     assert revenue < preset["tiers"][-1]["enter"]
 
 
+@pytest.mark.parametrize("path", PRESETS, ids=name_of)
+def test_the_rules_of_a_preset_name_its_tiers_and_give_a_reason_in_every_language(path: Path) -> None:
+    for rule in read(path).get("rules", ()):
+        assert set(rule) <= {"when", "floor", "ceiling", "exclude", "reason"}
+        assert {rule.get("floor", "A"), rule.get("ceiling", "A")} <= {"A", "B", "C", "none"}
+        assert set(rule["reason"]) == set(LANGUAGES)
+
+
 def a_playbook(path: Path) -> Playbook:
     raw = read(path)
     tasks = tuple(TaskTemplate(place=Place(path.name, key=task["name"]), **task) for task in raw.pop("tasks"))

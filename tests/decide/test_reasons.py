@@ -134,6 +134,10 @@ def test_rank_and_coverage_that_move_by_themselves_are_the_same_cause() -> None:
         (a_decision(), "score 86.4 ≥ 80: Revenue 40, Growth 31.3, NPS 15"),
         (a_decision("hysteresis", score=72.0), "kept: score 72, A is left below 70: Revenue 40, Growth 31.3, NPS 15"),
         (a_decision(tier="none", score=12.0), "score 12 < 60 (B): Revenue 40, Growth 31.3, NPS 15"),
+        (a_decision("score", tier="none", score=None), "no score: Revenue 40"),
+        (a_decision("score", tier="Gone"), "score 86.4: Revenue 40"),
+        (a_decision("not_eligible", tier="none", score=None), "Not eligible: Revenue 40"),
+        (a_decision("floor", fired=(" ",)), "Raised by a rule, score 86.4: Revenue 40"),
         (a_decision("excluded", tier="none", fired=("Bad payer",)), "Excluded by a rule (Bad payer), score 86.4"),
     ],
 )
