@@ -1,0 +1,229 @@
+"""Translate what simple-salesforce, requests and Salesforce's own JSON say into kamsync's errors, grouped by remedy.
+
+The one place where the two error roots of simple-salesforce (SalesforceError, SalesforceOperationError) meet ours. A translated
+error keeps the original as its cause, so that `fault_of` can still tell its code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from simple_salesforce import exceptions as vendor
+
+from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
+from kamsync.http import network_error, passes_by_itself, redact, was_never_sent
+
+# REST API Developer Guide, "Status Codes and Error Responses"; SOAP API Developer Guide, "ExceptionCode".
+_PLATFORM_CODES = frozenset(
+    {"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVICE_UNAVAILABLE"}
+)
+# Refused before anything was written, so that even a create may be repeated.
+_NOT_APPLIED_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "INVALID_SESSION_ID"})
+_DENIED_CODES = frozenset(
+    {
+        "API_DISABLED_FOR_ORG",
+        "API_CURRENTLY_DISABLED",
+        "INSUFFICIENT_ACCESS",
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "FUNCTIONALITY_NOT_ENABLED",
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "PASSWORD_LOCKOUT",
+        "LOGIN_MUST_USE_SECURITY_TOKEN",
+        "INVALID_LOGIN",
+    }
+)
+_VERSION_CODES = frozenset({"UNSUPPORTED_API_VERSION", "INVALIDVERSION"})
+_FIELD = re.compile(r"No such column '([^']+)' on (?:entity|sobject of type) '?([A-Za-z0-9_]+)'?", re.IGNORECASE)
+_BULK_FIELD = re.compile(r"Field name not found\s*:\s*(\S+)", re.IGNORECASE)
+_RELATIONSHIP = re.compile(r"Didn't understand relationship '([^']+)'", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error as Salesforce states it. `code` is "" where the body was no error list (an edge server's HTML)."""
+
+    status: int
+    code: str
+    message: str
+    is_json: bool = True
+
+    @property
+    def missing_field(self) -> str:
+        """The API name in "No such column …", or ""."""
+        for pattern in (_FIELD, _BULK_FIELD, _RELATIONSHIP):
+            found = pattern.search(self.message)
+            if found:
+                return found.group(1)
+        return ""
+
+    @property
+    def means_no_such_object(self) -> bool:
+        """The object is absent, switched off or not permitted: Salesforce does not tell these apart."""
+        return self.code in ("INVALID_TYPE", "INVALIDENTITY") or "is not supported" in self.message
+
+
+class JobFailed(vendor.SalesforceOperationError):
+    """A Bulk API 2.0 job ended in state Failed or Aborted; the text is its errorMessage."""
+
+
+def parse_fault(status: int, content: Any) -> Fault:
+    """A Fault from a decoded body: a list of errors (REST), one object (OAuth, some Bulk answers), or text."""
+    entry = content[0] if isinstance(content, list) and content else content
+    if isinstance(entry, dict):
+        code = str(entry.get("errorCode") or entry.get("statusCode") or entry.get("error") or "")
+        text = str(entry.get("message") or entry.get("error_description") or "")
+        return Fault(status, code, redact(text.strip()))
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content or "")
+    return Fault(status, "", redact(" ".join(re.sub(r"<[^>]*>", " ", text).split())[:300]), is_json=False)
+
+
+def fault_of(error: BaseException | None) -> Fault | None:
+    """What Salesforce said, for an error of simple-salesforce or one that we translated from it."""
+    while error is not None:
+        if isinstance(error, vendor.SalesforceAuthenticationFailed):
+            return Fault(error.status, str(error.code or ""), redact(error.auth_message))
+        if isinstance(error, vendor.SalesforceError):
+            return parse_fault(error.status, error.content)
+        if isinstance(error, vendor.SalesforceOperationError):
+            return Fault(0, "JOB_FAILED", redact(str(error)))
+        error = error.__cause__
+    return None
+
+
+def translate(error: BaseException, *, doing: str, host: str, retry_after: float | None = None) -> KamsyncError:
+    """`error` as the remedy that mends it. `doing` completes "Salesforce refused …"."""
+    if isinstance(error, KamsyncError):
+        return error
+    if isinstance(error, vendor.SalesforceAuthenticationFailed):
+        return login_refused(str(error.code or ""), error.auth_message)
+    if isinstance(error, vendor.SalesforceError):
+        return _from_fault(parse_fault(error.status, error.content), doing=doing, host=host, retry_after=retry_after)
+    if isinstance(error, vendor.SalesforceOperationError):
+        return BadAnswer(
+            f"Salesforce could not carry out the bulk job for {doing}: {redact(str(error))}",
+            fix="Setup → Bulk Data Load Jobs shows the job; run again, or run `kamsync doctor`.",
+        )
+    if isinstance(error, requests.exceptions.JSONDecodeError):
+        return BadAnswer(
+            f"{host} answered {doing} with something that is not JSON.",
+            fix="Check `login_url` and `instance_url`; a proxy's sign-in page answers like this.",
+        )
+    if isinstance(error, requests.RequestException):
+        return network_error(error, host)
+    raise TypeError(f"Not an error of the Salesforce client: {type(error).__name__}") from error
+
+
+def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | None) -> KamsyncError:
+    said = f"{fault.message} ({fault.code})" if fault.code else fault.message or f"HTTP {fault.status}"
+    if fault.code == "REQUEST_LIMIT_EXCEEDED":
+        if "concurrent" in fault.message.lower():
+            return TryLater(
+                f"Salesforce has too many long requests in progress: {said}.",
+                fix="Run again in some minutes.",
+                retry_after_seconds=retry_after,
+            )
+        return TryLater(
+            f"The Salesforce org has used up its API calls of 24 hours: {said}.",
+            fix="Run again in some hours (Setup → Company Information → API Requests), or buy more API calls.",
+            retry_after_seconds=retry_after if retry_after is not None else 3600.0,
+        )
+    if fault.status == 410 or fault.code in _VERSION_CODES:
+        return ConfigError(
+            f"Salesforce no longer offers this API version: {said}.",
+            fix="Remove `api_version` from [crm.salesforce], or set it to a version that `kamsync doctor` lists.",
+        )
+    if fault.status in (429, 500, 502, 503, 504) or fault.code in _PLATFORM_CODES:
+        return TryLater(
+            f"Salesforce is not available for {doing}: {said}.",
+            fix="Run again later; https://status.salesforce.com shows disturbances.",
+            retry_after_seconds=retry_after,
+        )
+    if fault.status == 401 or fault.code == "INVALID_SESSION_ID":
+        return AccessDenied(
+            f"Salesforce ended our session: {said}.",
+            fix="Check that the user is active, may use the API, and comes from an allowed IP range; then run `kamsync doctor`.",
+        )
+    if not fault.is_json:
+        return BadAnswer(
+            f"{host} answered {doing} with HTTP {fault.status} and no Salesforce error: {fault.message[:120]}",
+            fix="Check `login_url` and `instance_url`; a proxy may be answering in between.",
+        )
+    if fault.missing_field:
+        return ConfigError(
+            f"Salesforce does not show the field {fault.missing_field} for {doing}: {said}.",
+            fix="Correct the mapping file, or grant the field to our user; `kamsync setup` creates and grants the KAM fields.",
+        )
+    if fault.status == 403 or fault.code in _DENIED_CODES:
+        return AccessDenied(
+            f"Salesforce refuses {doing}: {said}.",
+            fix="Give our user the object and field permissions, then run `kamsync doctor`.",
+        )
+    if fault.code in ("STORAGE_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_ID_LIMIT"):
+        return RecordRejected(f"Salesforce refuses {doing}: {said}.", fix="Make room in the org, or ask for less at once.")
+    if fault.status == 300:
+        return RecordRejected(f"More than one record matches {doing}.", fix="Remove the duplicates in Salesforce.")
+    return BadAnswer(f"Salesforce refused {doing}: {said}.", fix="Run `kamsync doctor`; report this if it stays.")
+
+
+_LOGIN_FIXES: tuple[tuple[str, str], ...] = (
+    ("hasn't approved", "Pre-authorise the user: App Manager → the app → Policies → “Admin approved users are pre-authorized”."),
+    ("audience", "Set `jwt_audience` to the login host of the org (https://login.salesforce.com, https://test.salesforce.com)."),
+    ("assertion", "Check that `private_key` belongs to the certificate that was uploaded to the app, and this machine's clock."),
+    ("ip restricted", "Allow this machine's address in the user's profile or the app's IP policy."),
+    ("no client credentials user", "Choose a “Run As” user in the app's client credentials flow."),
+    ("request not supported on this domain", "Set `login_url` to the org's My Domain (https://….my.salesforce.com)."),
+    ("security token", "Append the user's security token as `security_token`, or allow this machine's address in the profile."),
+)
+
+
+def login_refused(code: str, description: str | None) -> KamsyncError:
+    """A refused sign-in. OAuth 2.0 errors: Salesforce Help, "OAuth Authorization Flows → Errors"."""
+    said = redact(description or "").strip()
+    text = f"{code} {said}".lower()
+    fix = next((fix for words, fix in _LOGIN_FIXES if words in text), "")
+    if not fix:
+        fix = {
+            "invalid_client_id": "Check `client_id` (the consumer key of the External Client App).",
+            "invalid_client": "Check `client_secret` (the consumer secret of the External Client App).",
+            "unsupported_grant_type": "Enable this OAuth flow for the app, or choose another `auth`.",
+            "inactive_user": "Activate the user, or choose another one.",
+            "inactive_org": "The org is locked or closed: ask Salesforce.",
+        }.get(code, "Check the credentials in [crm.salesforce], then run `kamsync doctor`.")
+    return AccessDenied(f"Salesforce refused the sign-in: {said or 'no reason given'} ({code or 'no code'}).", fix=fix)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the failure (ours, with its vendor cause) may be gone a moment later."""
+    cause = error.__cause__ or error
+    if isinstance(cause, requests.exceptions.JSONDecodeError):
+        return False
+    if isinstance(cause, requests.RequestException):
+        return passes_by_itself(cause)
+    fault = fault_of(error)
+    if fault is None:
+        return False
+    if fault.code == "REQUEST_LIMIT_EXCEEDED":
+        return "concurrent" in fault.message.lower()
+    return fault.status in (429, 500, 502, 503, 504) or fault.code in _PLATFORM_CODES - {"QUERY_TIMEOUT"}
+
+
+def surely_not_applied(error: BaseException) -> bool:
+    """Whether Salesforce cannot have written anything before it failed, so that a create may be sent again."""
+    cause = error.__cause__ or error
+    if isinstance(cause, requests.RequestException):
+        return was_never_sent(cause)
+    fault = fault_of(error)
+    if fault is None:
+        return False
+    # A 4xx is a refusal; 5xx may come after the commit.
+    return fault.code in _NOT_APPLIED_CODES or 400 <= fault.status < 500
+
+
+def is_unanswered(error: BaseException) -> bool:
+    """Whether a write's fate is unknown: the line broke or the platform failed after the request may have arrived."""
+    return isinstance(error, TryLater) and passes(error) and not surely_not_applied(error)

@@ -1,0 +1,260 @@
+"""Between Salesforce's shapes and canonical rows: SOQL text, CSV rows, JSON records, field values. Pure: no I/O, no clock.
+
+A full pull moves hundreds of thousands of rows, so a row stays the list that csv.reader made wherever nothing must change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any
+
+from kamsync.errors import ConfigError
+from kamsync.model import FLAGS, Column, Value
+
+STAMP = "SystemModstamp"
+
+# What a canonical name means on a standard object, where the mapping names no field.
+ACCOUNT_FIELDS: Mapping[str, str] = {
+    "id": "Id",
+    "name": "Name",
+    "owner_id": "OwnerId",
+    "parent_id": "ParentId",
+    "type": "Type",
+    "industry": "Industry",
+    "country": "BillingCountry",
+    "employees": "NumberOfEmployees",
+    "annual_revenue": "AnnualRevenue",
+    "currency": "CurrencyIsoCode",
+    "created_date": "CreatedDate",
+}
+OPPORTUNITY_FIELDS: Mapping[str, str] = {
+    "id": "Id",
+    "account_id": "AccountId",
+    "name": "Name",
+    "amount": "Amount",
+    "currency": "CurrencyIsoCode",
+    "close_date": "CloseDate",
+    "stage": "StageName",
+    "is_closed": "IsClosed",
+    "is_won": "IsWon",
+    "probability": "Probability",
+    "type": "Type",
+    "owner_id": "OwnerId",
+}
+LINE_ITEM_FIELDS: Mapping[str, str] = {"id": "Id", "opportunity_id": "OpportunityId", "product_family": "Product2.Family"}
+OWNER_FIELDS: Mapping[str, str] = {
+    "id": "Id",
+    "name": "Name",
+    "email": "Email",
+    "is_active": "IsActive",
+    "manager_id": "ManagerId",
+}
+TASK_FIELDS: Mapping[str, str] = {
+    "id": "Id",
+    "account_id": "AccountId",
+    "owner_id": "OwnerId",
+    "subject": "Subject",
+    "due": "ActivityDate",
+    "is_open": "IsClosed",
+    "is_deleted": "IsDeleted",
+}
+
+Edit = Callable[[Any], Any]
+
+
+def quote(text: str) -> str:
+    """A SOQL string literal: SOQL and SOSL Reference, "Quoted String Escape Sequences"."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    return f"'{escaped}'"
+
+
+def soql_moment(moment: datetime) -> str:
+    """A SOQL dateTime literal, in UTC with Z: a + would have to be escaped in the address."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_moment(text: str) -> datetime:
+    """`2024-01-01T00:00:00.000+0000` (JSON) or `…000Z` (Bulk CSV) as an aware moment."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def select(sobject: str, fields: Iterable[str], where: Iterable[str] = (), order: str = "") -> str:
+    """A SOQL query. Conditions are joined by AND, each in parentheses: SOQL refuses to mix AND and OR without them."""
+    conditions = " AND ".join(f"({condition})" for condition in where)
+    where_clause = f" WHERE {conditions}" if conditions else ""
+    order_clause = f" ORDER BY {order}" if order else ""
+    return f"SELECT {', '.join(fields)} FROM {sobject}{where_clause}{order_clause}"
+
+
+def leaf(record: Mapping[str, Any], path: str) -> Any:
+    """The value at a field or parent path of a JSON record; None where a parent is null.
+
+    Names are looked up as asked first: Salesforce answers in the describe's spelling, whatever case the query used.
+    """
+    value: Any = record
+    for name in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        if name in value:
+            value = value[name]
+        else:
+            wanted = name.lower()
+            value = next((value[key] for key in value if key.lower() == wanted), None)
+    if isinstance(value, Mapping):
+        raise ConfigError(
+            f"The mapped field {path} is a compound field of several values.",
+            fix=f"Map one of its parts instead of {path}, for example BillingCountry instead of BillingAddress.",
+        )
+    return value
+
+
+class Table(dict[Any, Any]):
+    """Remembers an edit's results: a column has few distinct values, and a look-up is quicker than a call."""
+
+    def __init__(self, edit: Edit) -> None:
+        super().__init__()
+        self._edit = edit
+
+    def __missing__(self, key: Any) -> Any:
+        value = self[key] = self._edit(key)
+        return value
+
+
+def share_of_percent(value: Any) -> Any:
+    """Probability: Salesforce's 0…100 as 0…1; what is no number stays, for the cache to report."""
+    if value is None or value == "":
+        return None
+    try:
+        return float(Decimal(str(value)) / 100)
+    except ArithmeticError:
+        return value
+
+
+def is_true(value: Any) -> bool:
+    """JSON's true or the CSV's."""
+    return value is True or value == "true"
+
+
+def negated(value: Any) -> bool:
+    return not is_true(value)
+
+
+def translated(values: Mapping[str, str]) -> Edit:
+    """An edit by a mapping's value table; what is not in the table stays."""
+    return lambda value: values.get(value, value) if value is not None else None
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """How the values of one query become rows in the order of `columns`.
+
+    `fields` is the SELECT list without the extras that the reader adds and takes off again.
+    """
+
+    fields: tuple[str, ...]
+    positions: tuple[int, ...]
+    constants: tuple[Any, ...]
+    edits: tuple[tuple[int, Table], ...]
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[Column],
+        defaults: Mapping[str, str],
+        *,
+        constants: Mapping[str, Any] | None = None,
+        edits: Mapping[str, Edit] | None = None,
+    ) -> RowShape:
+        """`constants` replace columns that this org has no field for; `edits` change a column's values by canonical name."""
+        fixed, changed = constants or {}, dict(edits or {})
+        fields: list[str] = []
+        seen: dict[str, int] = {}
+        places: list[tuple[bool, int]] = []  # (is a constant, index)
+        values: list[Any] = []
+        tables: list[tuple[int, Table]] = []
+        for index, column in enumerate(columns):
+            field = column.field or defaults.get(column.name, "")
+            if column.name in fixed or not field:
+                places.append((True, len(values)))
+                values.append(fixed.get(column.name))
+                continue
+            # A field may serve two columns, but SOQL refuses to select it twice.
+            if field.lower() not in seen:
+                seen[field.lower()] = len(fields)
+                fields.append(field)
+            places.append((False, seen[field.lower()]))
+            edit = translated(column.values) if column.values else changed.get(column.name)
+            if edit is not None:
+                tables.append((index, Table(edit)))
+        positions = tuple(len(fields) + place if constant else place for constant, place in places)
+        return cls(tuple(fields), positions, tuple(values), tuple(tables))
+
+    @property
+    def is_straight(self) -> bool:
+        """Values already stand in the order of the columns."""
+        return not self.constants and self.positions == tuple(range(len(self.fields)))
+
+    def rows(self, values: list[list[Any]]) -> list[list[Any]]:
+        """The rows for values in the order of `fields`; works in place."""
+        rows = values
+        if not self.is_straight:
+            if self.constants:
+                for row in values:
+                    row.extend(self.constants)
+            pick: Callable[[list[Any]], Any] = itemgetter(*self.positions) if len(self.positions) > 1 else lambda row: row[:1]
+            rows = [list(pick(row)) for row in values]
+        for index, table in self.edits:
+            for row in rows:
+                row[index] = table[row[index]]
+        return rows
+
+
+def rows_of_records(records: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> list[list[Any]]:
+    """JSON records as lists in the order of `fields`."""
+    plain = [field for field in fields if "." not in field]
+    if len(plain) == len(fields):
+        try:
+            quick = [[record[field] for field in fields] for record in records]
+        except KeyError:
+            quick = []
+        if quick and not any(isinstance(value, Mapping) for value in quick[0]):
+            return quick
+    return [[leaf(record, field) for field in fields] for record in records]
+
+
+def flag_to_json(value: Value) -> Any:
+    """A flag's value for REST: null clears."""
+    if isinstance(value, datetime):
+        return soql_moment(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def flag_to_csv(value: Value) -> str:
+    """A flag's value for a Bulk upload, where an empty cell means "leave it" and #N/A clears the field."""
+    if value is None or value == "":
+        return "#N/A"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(flag_to_json(value))
+
+
+def flag_from_json(flag: str, value: Any) -> Value:
+    """A flag's present value in Salesforce as the canonical type of FLAGS."""
+    if value is None or value == "":
+        return None
+    match FLAGS.get(flag, "text"):
+        case "number":
+            return float(value)
+        case "date":
+            return date.fromisoformat(str(value)[:10])
+        case "instant":
+            return parse_moment(str(value))
+        case "boolean":
+            return is_true(value)
+        case _:
+            return str(value)
