@@ -1,0 +1,46 @@
+"""The embedded HubSpot: one portal over the sample company that answers as the real service does.
+
+`SandboxOptions.vendor` takes the fields of `options.PortalOptions` (tier, scopes, search_lag_seconds, …). Limits: one
+process, in memory; API features that a sync of companies, deals and tasks does not touch (forms, marketing, files) are absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kamsync.sandbox.crm import SandboxOptions
+
+from .app import HubSpotApp
+from .options import portal_options
+from .portal import Portal
+from .provisioned import provision
+from .seed import SampleCompany, load
+from .view import HubSpotView
+
+__all__ = ["HubSpotSandbox", "build_sandbox"]
+
+
+class HubSpotSandbox:
+    """A portal, its API and its page (`kamsync.sandbox.crm.SandboxCrm`)."""
+
+    kind = "hubspot"
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self.app = HubSpotApp(portal)
+        self.view = HubSpotView(portal)
+
+    def settings(self, base_url: str) -> Mapping[str, Any]:
+        return {"base_url": base_url, "access_token": self.portal.options.access_token}
+
+    def calls(self) -> int:
+        """Calls that HubSpot would count against the day: all that a valid token made, refused ones aside."""
+        return self.app.limits.calls
+
+
+def build_sandbox(company: SampleCompany, options: SandboxOptions) -> HubSpotSandbox:
+    portal = load(company, portal_options(options), options.today)
+    if options.provisioned:
+        provision(portal)
+    return HubSpotSandbox(portal)

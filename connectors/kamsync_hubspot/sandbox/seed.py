@@ -1,0 +1,344 @@
+"""The sample company as a HubSpot portal would hold it: ids, enumerations, associations, money.
+
+Ids are the company's keys above a base of one width, so that they sort as on every other CRM. A deal's amount stays in its
+own currency; the exchange rate is the company's rate on the close date, so that converting gives the same money everywhere.
+"""
+
+from __future__ import annotations
+
+import calendar
+import gc
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from kamsync.sandbox.company import Account, Activity, Contact, LineItem, Opportunity, Owner, Product, Rate
+
+from .catalog import option
+from .kinds import KINDS
+from .options import PortalOptions
+from .pipelines import NEW_BUSINESS, RENEWALS, SAMPLE_STAGES
+from .portal import ExchangeRate, Portal, PortalOwner, plain
+from .store import Record, Table
+from .wire import iso
+
+OWNER_BASE = 70_000_000
+USER_BASE = 41_000_000
+COMPANY_TYPES = {"Customer": "CUSTOMER", "Prospect": "PROSPECT", "Partner": "PARTNER"}
+DEAL_TYPES = {"new": "newbusiness", "expansion": "existingbusiness", "renewal": "renewal"}
+# HubSpot's industries for names that differ; others are upper-cased, and added to the portal's list where it lacks them.
+INDUSTRIES = {
+    "Manufacturing": "MECHANICAL_OR_INDUSTRIAL_ENGINEERING",
+    "Technology": "INFORMATION_TECHNOLOGY_AND_SERVICES",
+    "Software": "COMPUTER_SOFTWARE",
+    "Healthcare": "HOSPITAL_HEALTH_CARE",
+    "Energy": "OIL_ENERGY",
+    "Logistics": "LOGISTICS_AND_SUPPLY_CHAIN",
+    "Transportation": "TRANSPORTATION_TRUCKING_RAILROAD",
+    "Education": "EDUCATION_MANAGEMENT",
+    "Agriculture": "FARMING",
+    "Food": "FOOD_PRODUCTION",
+    "Food & Beverage": "FOOD_BEVERAGES",
+    "Media": "MEDIA_PRODUCTION",
+    "Government": "GOVERNMENT_ADMINISTRATION",
+    "Mining": "MINING_METALS",
+    "Consulting": "MANAGEMENT_CONSULTING",
+    "Aerospace": "AIRLINES_AVIATION",
+    "Finance": "FINANCIAL_SERVICES",
+}
+
+
+class SampleCompany(Protocol):
+    """What of `kamsync.sandbox.company.Company` this portal reads."""
+
+    def owners(self) -> Iterator[Owner]: ...
+    def rates(self) -> Iterator[Rate]: ...
+    def accounts(self) -> Iterator[Account]: ...
+    def products(self) -> Iterator[Product]: ...
+    def opportunities(self) -> Iterator[Opportunity]: ...
+    def line_items(self) -> Iterator[LineItem]: ...
+    def activities(self) -> Iterator[Activity]: ...
+    def contacts(self) -> Iterator[Contact]: ...
+
+
+def owner_id(key: int) -> str:
+    return str(OWNER_BASE + key * 3)
+
+
+def moment_ms(moment: datetime) -> int:
+    return calendar.timegm(moment.timetuple()) * 1000 + moment.microsecond // 1000
+
+
+def day_ms(day: date) -> int:
+    return calendar.timegm(day.timetuple()) * 1000
+
+
+def load(company: SampleCompany, options: PortalOptions, today: date) -> Portal:
+    """The portal with everything in it. The garbage collector rests meanwhile: all of it is there to stay."""
+    rates = list(company.rates())
+    currency = options.currency or next((rate.currency for rate in rates if rate.rate == 1), "USD")
+    exchange = [
+        ExchangeRate(rate.currency, day_ms(rate.valid_from) if rate.valid_from else day_ms(today), 1 / rate.rate)
+        for rate in rates
+    ]
+    owners = [
+        PortalOwner(owner_id(one.key), USER_BASE + one.key * 7, one.first_name, one.last_name, one.email, one.is_active)
+        for one in company.owners()
+    ]
+    portal = Portal(options, currency, exchange, owners)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        _Loader(portal, company, today).load()
+    finally:
+        if was_enabled:
+            gc.enable()
+    return portal
+
+
+class _Loader:
+    def __init__(self, portal: Portal, company: SampleCompany, today: date) -> None:
+        self._portal = portal
+        self._company = company
+        self._today = today
+        self._now = min(portal.now_ms(), day_ms(today) + 43_200_000)
+        self._one_stamp = day_ms(today) - 86_400_000 + 123 if portal.options.one_stamp else 0
+        self._owners = {one.key: owner_id(one.key) for one in company.owners()}
+
+    def load(self) -> None:
+        self._companies()
+        self._contacts()
+        self._deals()
+        families = self._products()
+        self._line_items(families)
+        self._activities()
+        for table in self._portal.tables.values():
+            if table.ids:
+                table.next_id = int(table.ids[-1]) + 1
+
+    def _record(self, table: Table, key: int, created_ms: int) -> Record:
+        """An empty record with its id and stamps; changed some days after it was made, as records are."""
+        stamp = self._one_stamp or min(created_ms + (key * 7_919 % 40) * 86_400_000 + key * 17 % 86_400_000, self._now)
+        record = Record(str(table.kind.first_id + key), [None] * len(table.slots), max(stamp, created_ms))
+        values, slots = record.values, table.slots
+        values[slots["hs_object_id"]] = record.id
+        values[slots[table.kind.created]] = iso(created_ms)
+        values[slots[table.kind.stamp]] = iso(record.updated)
+        return record
+
+    def _companies(self) -> None:
+        table, graph = self._portal.tables["companies"], self._portal.associations
+        slots, first = table.slots, KINDS["companies"].first_id
+        industries: dict[str, str] = {}
+        for account in self._company.accounts():
+            record = self._record(table, account.key, moment_ms(account.created))
+            website = account.website
+            for name, value in (
+                ("name", account.name or None),
+                ("hubspot_owner_id", self._owners.get(account.owner)),
+                ("type", COMPANY_TYPES.get(account.type)),
+                ("industry", self._industry(table, industries, account.industry)),
+                ("country", account.country or None),
+                ("city", account.city or None),
+                ("numberofemployees", None if account.employees is None else str(account.employees)),
+                ("annualrevenue", None if account.annual_revenue is None else plain(account.annual_revenue)),
+                ("company_currency", account.currency or None),
+                ("website", website or None),
+                ("domain", website.split("//")[-1].removeprefix("www.").split("/")[0] or None),
+                ("nps", None if account.nps is None else str(account.nps)),
+                ("authority_evidence_date", _day(account.authority_evidence_date)),
+                ("strategic_market", "true" if account.strategic_market else "false"),
+                ("next_renewal_date", _day(account.next_renewal_date)),
+                ("lifecyclestage", "customer" if account.type == "Customer" else "lead"),
+                ("hs_num_child_companies", "0"),
+            ):
+                record.values[slots[name]] = value
+            table.append(record)
+            if account.parent is not None:
+                child, parent = record.id, str(first + account.parent)
+                graph._put(graph.types[14], child, parent)
+                graph._put(graph.types[13], parent, child)
+                record.values[slots["hs_parent_company_id"]] = parent
+        for parent, children in graph.links.get(("companies", "companies"), {}).items():
+            count = sum(13 in type_ids for type_ids in children.values())
+            if count and parent in table.records:
+                table.put(table.records[parent], "hs_num_child_companies", str(count))
+
+    @staticmethod
+    def _industry(table: Table, known: dict[str, str], name: str) -> str | None:
+        if not name:
+            return None
+        if name not in known:
+            value = INDUSTRIES.get(name) or "".join(c if c.isalnum() else "_" for c in name.upper())
+            definition = table.definitions["industry"]
+            if value not in definition.values:
+                definition.options.append(option(value, name, len(definition.options)))
+                definition.values |= {value}
+            known[name] = value
+        return known[name]
+
+    def _contacts(self) -> None:
+        table, slots = self._portal.tables["contacts"], self._portal.tables["contacts"].slots
+        companies = self._portal.tables["companies"]
+        for contact in self._company.contacts():
+            company_id = str(KINDS["companies"].first_id + contact.account)
+            company = companies.records.get(company_id)
+            record = self._record(table, contact.key, company.updated if company else self._now)
+            for name, value in (
+                ("firstname", contact.first_name),
+                ("lastname", contact.last_name),
+                ("email", contact.email.lower() or None),
+                ("jobtitle", contact.title or None),
+                ("associatedcompanyid", company_id if company else None),
+            ):
+                record.values[slots[name]] = value
+            table.append(record)
+            if company:
+                self._attach("contacts", record.id, "companies", company_id, (1, 279), (2, 280))
+
+    def _attach(
+        self, source: str, source_id: str, target: str, target_id: str, forth: tuple[int, ...], back: tuple[int, ...]
+    ) -> None:
+        """Both directions at once; the type tuples are shared by all records."""
+        links = self._portal.associations.links
+        links.setdefault((source, target), {}).setdefault(source_id, {})[target_id] = forth
+        links.setdefault((target, source), {}).setdefault(target_id, {})[source_id] = back
+
+    def _deals(self) -> None:
+        portal = self._portal
+        table, graph = portal.tables["deals"], portal.associations
+        slots = table.slots
+        first, company_count = KINDS["companies"].first_id, len(portal.tables["companies"].ids)
+        options = table.definitions["dealtype"]
+        options.options.append(option("renewal", "Renewal", 2))  # a choice that this portal's people have added
+        options.values |= {"renewal"}
+        names = (
+            "dealname", "amount", "deal_currency_code", "hs_exchange_rate", "amount_in_home_currency", "closedate", "dealstage",
+            "pipeline", "dealtype", "hubspot_owner_id", "hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost",
+            "hs_deal_stage_probability",
+        )  # fmt: skip
+        places = [slots[name] for name in names]
+        rate_texts: dict[Decimal, str] = {}
+        primary, plain_link = ((5, 341), (6, 342)), ((341,), (342,))
+        for deal in self._company.opportunities():
+            record = self._record(table, deal.key, moment_ms(deal.created))
+            pipeline = NEW_BUSINESS if deal.type == "new" else RENEWALS
+            stage = SAMPLE_STAGES[pipeline.id][deal.stage]
+            close_ms = day_ms(deal.close_date)
+            rate = portal.rate_at(deal.currency, close_ms + 86_399_999) if deal.currency != portal.currency else Decimal(1)
+            if rate not in rate_texts:
+                rate_texts[rate] = plain(rate)
+            amount = deal.amount
+            row = (
+                deal.name, None if amount is None else plain(amount), deal.currency or None, rate_texts[rate],
+                None if amount is None else plain(amount * rate), iso(close_ms), stage.id, pipeline.id, DEAL_TYPES.get(deal.type),
+                self._owners.get(deal.owner), "true" if stage.is_closed else "false", "true" if stage.is_won else "false",
+                "true" if stage.is_closed and not stage.is_won else "false", str(deal.probability),
+            )  # fmt: skip
+            values = record.values
+            for place, value in zip(places, row, strict=True):
+                values[place] = value
+            table.append(record)
+            if deal.account is None:
+                continue
+            # Every thirtieth deal has a second company (a partner); every ninetieth says of none which is the primary one.
+            forth, back = primary
+            self._attach("deals", record.id, "companies", str(first + deal.account), forth, back)
+            other = deal.account % company_count + 1
+            if deal.key % 30 == 0 and other != deal.account:
+                self._attach("deals", record.id, "companies", str(first + other), *plain_link)
+        companies = portal.tables["companies"]
+        for company_id, deals in graph.links.get(("companies", "deals"), {}).items():
+            if company_id in companies.records:
+                companies.put(companies.records[company_id], "num_associated_deals", str(len(deals)))
+
+    def _products(self) -> dict[int, Product]:
+        table = self._portal.tables["products"]
+        products = {product.key: product for product in self._company.products()}
+        for product in products.values():
+            record = self._record(table, product.key, day_ms(self._today) - 900 * 86_400_000)
+            for name, value in (("name", product.name), ("price", plain(product.price)), ("product_family", product.family)):
+                table.put(record, name, value or None)
+            table.append(record)
+        return products
+
+    def _line_items(self, products: dict[int, Product]) -> None:
+        table, deals = self._portal.tables["line_items"], self._portal.tables["deals"]
+        names = ("name", "hs_product_id", "quantity", "price", "amount", "product_family", "hs_line_item_currency_code")
+        places = [table.slots[name] for name in names]
+        currency_slot, created_ms = deals.slots["deal_currency_code"], day_ms(self._today)
+        deal_base, product_base = KINDS["deals"].first_id, KINDS["products"].first_id
+        product_ids = {key: str(product_base + key) for key in products}
+        for item in self._company.line_items():
+            deal = deals.records.get(str(deal_base + item.opportunity))
+            record = self._record(table, item.key, deal.updated if deal else created_ms)
+            product = products[item.product]
+            row = (
+                product.name, product_ids[item.product], str(item.quantity), plain(item.unit_price),
+                plain(item.unit_price * item.quantity), product.family or None, deal.values[currency_slot] if deal else None,
+            )  # fmt: skip
+            for place, value in zip(places, row, strict=True):
+                record.values[place] = value
+            table.append(record)
+            if deal:
+                self._attach("line_items", record.id, "deals", deal.id, (20,), (19,))
+
+    def _activities(self) -> None:
+        company_base = KINDS["companies"].first_id
+        to_company = {"tasks": 192, "notes": 190, "meetings": 188, "calls": 182, "emails": 186}
+        for activity in self._company.activities():
+            plural = f"{activity.kind}s"
+            table = self._portal.tables[plural]
+            start_ms = moment_ms(activity.start)
+            record = self._record(table, activity.key, start_ms)
+            for name, value in self._activity_values(activity, start_ms):
+                table.put(record, name, value)
+            table.put(record, "hubspot_owner_id", self._owners.get(activity.owner))
+            table.append(record)
+            type_id = to_company[plural]
+            self._attach(plural, record.id, "companies", str(company_base + activity.account), (type_id,), (type_id - 1,))
+
+    @staticmethod
+    def _activity_values(activity: Activity, start_ms: int) -> Iterable[tuple[str, str | None]]:
+        start, minutes_ms = iso(start_ms), activity.minutes * 60_000
+        if activity.kind == "task":
+            done = activity.completed_at is not None
+            due = day_ms(activity.due) if activity.due else start_ms
+            return (
+                ("hs_timestamp", iso(due)),
+                ("hs_task_subject", activity.subject),
+                ("hs_task_status", "COMPLETED" if done else "NOT_STARTED"),
+                ("hs_task_priority", "NONE"),
+                ("hs_task_type", "TODO"),
+                ("hs_task_is_completed", "1" if done else "0"),
+                ("hs_task_completion_date", iso(moment_ms(activity.completed_at)) if activity.completed_at else None),
+            )
+        if activity.kind == "meeting":
+            return (
+                ("hs_timestamp", start),
+                ("hs_meeting_title", activity.subject),
+                ("hs_meeting_start_time", start),
+                ("hs_meeting_end_time", iso(start_ms + minutes_ms)),
+                ("hs_meeting_outcome", "COMPLETED"),
+            )
+        if activity.kind == "call":
+            return (
+                ("hs_timestamp", start),
+                ("hs_call_title", activity.subject),
+                ("hs_call_duration", str(minutes_ms)),
+                ("hs_call_status", "COMPLETED"),
+                ("hs_call_direction", "OUTBOUND"),
+            )
+        if activity.kind == "email":
+            return (
+                ("hs_timestamp", start),
+                ("hs_email_subject", activity.subject),
+                ("hs_email_direction", "EMAIL"),
+                ("hs_email_status", "SENT"),
+            )
+        return (("hs_timestamp", start), ("hs_note_body", activity.subject))
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None

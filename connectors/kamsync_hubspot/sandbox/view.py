@@ -1,0 +1,96 @@
+"""The page's window on the portal: companies with their flags and tasks. An edit here is a person's edit in HubSpot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kamsync.errors import RecordRejected
+from kamsync.sandbox.crm import AccountView, TaskView
+
+from .portal import Portal
+from .provisioned import FLAGS, TASK_KEY, TIERS
+from .store import Record
+from .wire import Refusal
+
+
+class HubSpotView:
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._companies = portal.tables["companies"]
+        self._tasks = portal.tables["tasks"]
+
+    def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]:
+        found: list[AccountView] = []
+        wanted = search.casefold()
+        for record in self._companies.records.values():
+            if wanted and wanted not in (self._companies.get(record, "name") or "").casefold():
+                continue
+            if only_flagged and not self._companies.get(record, FLAGS["tier"]):
+                continue
+            found.append(self._shown(record))
+            if len(found) == limit:
+                break
+        return found
+
+    def account(self, account_id: str) -> AccountView | None:
+        record = self._companies.find(account_id)
+        return self._shown(record) if record else None
+
+    def _shown(self, record: Record) -> AccountView:
+        def text(name: str) -> str:
+            return self._companies.get(record, name) or ""
+
+        return AccountView(
+            id=record.id,
+            name=text("name"),
+            owner=self._owner(text("hubspot_owner_id")),
+            country=text("country"),
+            flags={flag: text(name) for flag, name in FLAGS.items()},
+            changed=text("hs_lastmodifieddate"),
+        )
+
+    def _owner(self, owner_id: str) -> str:
+        owner = self._portal.owners.get(owner_id)
+        return f"{owner.first_name} {owner.last_name}" if owner else ""
+
+    def tasks(self, account_id: str) -> Sequence[TaskView]:
+        linked = self._portal.associations.of("companies", account_id, "tasks")
+        records = [self._tasks.records[task_id] for task_id in linked if task_id in self._tasks.records]
+        shown = [self._task(record) for record in records]
+        return sorted(shown, key=lambda task: (not task.by_kamsync, not task.is_open, task.due))
+
+    def _task(self, record: Record) -> TaskView:
+        def text(name: str) -> str:
+            return self._tasks.get(record, name) or ""
+
+        return TaskView(
+            id=record.id,
+            subject=text("hs_task_subject"),
+            body=text("hs_task_body"),
+            due=text("hs_timestamp")[:10],
+            owner=self._owner(text("hubspot_owner_id")),
+            is_open=text("hs_task_is_completed") != "1",
+            by_kamsync=bool(text(TASK_KEY)),
+        )
+
+    def set_flag(self, account_id: str, flag: str, value: str) -> None:
+        record = self._companies.find(account_id)
+        if record is None:
+            raise RecordRejected(f"There is no company {account_id} in this portal.", fix="Reload the page.")
+        try:
+            values = self._portal.validate(self._companies, {FLAGS[flag]: value}, record)
+        except Refusal as refused:
+            raise RecordRejected(
+                refused.message, fix="Choose a value that the property accepts, or run `kamsync setup`."
+            ) from refused
+        self._portal.update(self._companies, record, values)
+
+    def complete_task(self, task_id: str) -> None:
+        record = self._tasks.find(task_id)
+        if record is None:
+            raise RecordRejected(f"There is no task {task_id} in this portal.", fix="Reload the page.")
+        self._portal.update(self._tasks, record, {"hs_task_status": "COMPLETED"})
+
+    def tier_choices(self) -> Sequence[str]:
+        definition = self._companies.definitions.get(FLAGS["tier"])
+        return tuple(option["value"] for option in definition.options) if definition else TIERS

@@ -1,0 +1,156 @@
+"""What travels: a request as handlers see it, an answer, and a refusal in HubSpot's error shape.
+
+Shapes follow the `Error` model of hubspot-api-client and developers.hubspot.com "Error handling". No CRM data here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+PUBLIC_HOST = "https://api.hubapi.com"
+
+
+class Refusal(Exception):
+    """An error answer of the service: raised by any handler, written out by the app."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        category: str = "",
+        errors: Sequence[Mapping[str, Any]] = (),
+        context: Mapping[str, Sequence[str]] | None = None,
+        sub_category: str = "",
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.category = category
+        self.errors = list(errors)
+        self.context = context
+        self.sub_category = sub_category
+        self.extra = extra or {}
+
+    def body(self, correlation_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = {"status": "error", "message": self.message, "correlationId": correlation_id}
+        if self.context:
+            answer["context"] = self.context
+        if self.errors:
+            answer["errors"] = self.errors
+        if self.category:
+            answer["category"] = self.category
+        if self.sub_category:
+            answer["subCategory"] = self.sub_category
+        answer.update(self.extra)
+        return answer
+
+
+def bad_request(message: str, **more: Any) -> Refusal:
+    return Refusal(400, message, category="VALIDATION_ERROR", **more)
+
+
+def not_found(message: str = "resource not found") -> Refusal:
+    return Refusal(404, message, category="OBJECT_NOT_FOUND")
+
+
+@dataclass(slots=True)
+class Answer:
+    """A status with a JSON payload (None: no body), or ready bytes of another media type."""
+
+    status: int = 200
+    payload: Any = None
+    raw: bytes | None = None
+    media_type: str = "application/json;charset=utf-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """One call. `dated` says that it came on a date-versioned path (`/crm/objects/2026-03/…`)."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes
+    dated: bool = False
+    now_ms: int = 0
+    _query: dict[str, list[str]] | None = field(default=None)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        if self._query is None:
+            self._query = parse_qs(self.query_string, keep_blank_values=True)
+        return self._query
+
+    def first(self, name: str, default: str = "") -> str:
+        return self.query.get(name, [default])[0]
+
+    def names(self, name: str) -> list[str]:
+        """A list parameter: comma-separated, repeated, or both, as the official clients send it."""
+        return [part for value in self.query.get(name, ()) for part in value.split(",") if part]
+
+    def flag(self, name: str) -> bool:
+        return self.first(name).lower() == "true"
+
+    def whole(self, name: str, default: int) -> int:
+        text = self.first(name) or str(default)
+        if not text.lstrip("-").isdigit():
+            raise bad_request(f"Invalid input JSON: {name} must be an integer but was {text}")
+        return int(text)
+
+    def json(self) -> dict[str, Any]:
+        if self.body and "json" not in self.headers.get("content-type", "application/json"):
+            raise Refusal(415, "Unsupported Media Type", category="VALIDATION_ERROR")
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise bad_request(f"Invalid input JSON on line 1, column 1: {error}") from error
+        if not isinstance(value, dict):
+            raise bad_request("Invalid input JSON on line 1, column 1: Cannot deserialize value")
+        return value
+
+
+def correlation() -> str:
+    return str(uuid.uuid4())
+
+
+def iso(moment_ms: int) -> str:
+    """HubSpot's instants: UTC with Z, milliseconds only when they are not zero (recorded answers in amp-labs/connectors)."""
+    seconds, thousandths = divmod(moment_ms, 1000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{thousandths:03}Z" if thousandths else f"{text}Z"
+
+
+def millis(text: str) -> int:
+    """Milliseconds since 1970 of a stored instant or date, or of digits. ValueError for anything else."""
+    if text.lstrip("-").isdigit():
+        return int(text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def batch_answer(
+    results: list[Any], errors: Sequence[Mapping[str, Any]], now_ms: int, *, status: int = 200, always_counts: bool = False
+) -> Answer:
+    """A batch answer: 207 as soon as one input failed, else `status` (200, or 201 for creations)."""
+    payload: dict[str, Any] = {
+        "status": "COMPLETE",
+        "results": results,
+        "startedAt": iso(now_ms),
+        "completedAt": iso(now_ms + 1),
+    }
+    if errors or always_counts:
+        payload["numErrors"] = len(errors)
+        payload["errors"] = list(errors)
+    return Answer(207 if errors else status, payload)
