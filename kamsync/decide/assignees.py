@@ -88,6 +88,6 @@ def check_assignee(rule: str, account_fields: Iterable[str], place: Place) -> No
             return
         raise ConfigError(
             f"{place}: assignee = {rule!r}: {argument!r} is not a mapped account field.",
-            fix=f"Map {argument} under [accounts] in the mapping file to the CRM's field that holds the person.",
+            fix=f"Map {argument} under [account] in the mapping file to the CRM's field that holds the person.",
         )
     raise ConfigError(f"{place}: assignee = {rule!r} names nobody.", fix="Write one of: " + ", ".join(RULES) + ".")

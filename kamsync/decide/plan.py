@@ -164,26 +164,26 @@ def _plain(value: Value) -> str:
 
 
 def _shown(flag: str, value: Value) -> Value:
-    """A flag's value as the decision would say it: empty text is null, stored text of dates and instants is parsed."""
+    """A flag's value as the decision would say it: empty text is null, stored text of dates, instants and numbers is parsed.
+
+    Text that is none (the flag is mapped to a free text field, and somebody wrote there) is a difference like any other.
+    """
     if value is None or value == "":
         return None
-    if flag == "since":
-        return _day(value)
-    if flag == "evaluated_at" and isinstance(value, str):
-        return _instant(value)
-    if flag == "score" and isinstance(value, str):
-        return float(value)
-    return value
-
-
-def _day(value: Value) -> Value:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, str):
-        return date.fromisoformat(value[:10])
-    return value
+    parse = _PARSED.get(flag)
+    if parse is None or not isinstance(value, str):
+        return value.date() if flag == "since" and isinstance(value, datetime) else value
+    try:
+        return parse(value)
+    except ValueError:
+        return value
 
 
 def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+_PARSED: Mapping[str, Callable[[str], Value]] = MappingProxyType(
+    {"since": lambda text: date.fromisoformat(text[:10]), "evaluated_at": _instant, "score": float}
+)

@@ -219,6 +219,29 @@ def test_empty_text_in_the_crm_is_no_value() -> None:
     assert plan(a_decision(tier="none", score=20.0, since=None), blank) is None
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("since", "2026-01-05T00:00:00Z"),
+        ("since", datetime(2026, 1, 5, tzinfo=UTC)),
+        ("since", date(2026, 1, 5)),
+        ("score", "86.0"),
+        ("evaluated_at", "2026-11-01T06:00:00"),
+    ],
+)
+def test_a_value_that_is_only_written_differently_is_no_difference(flag: str, value: Value) -> None:
+    assert plan(a_decision(), as_shown(a_decision(), **{flag: value})) is None
+
+
+@pytest.mark.parametrize(("flag", "value"), [("since", "last spring"), ("score", "high")])
+def test_text_that_is_no_date_or_number_is_replaced(flag: str, value: str) -> None:
+    update = plan(a_decision(), as_shown(a_decision(), **{flag: value, "evaluated_at": "never"}))
+
+    assert update is not None
+    assert update.fields[flag].before == value
+    assert update.fields["evaluated_at"].before == "never"
+
+
 def test_bad_values_in_the_crm_are_told_with_the_change() -> None:
     update = plan(a_decision(notes=("the override names no tier: Gold",)), as_shown(a_decision(), tier="B"))
 
