@@ -242,6 +242,21 @@ def test_text_that_is_no_date_or_number_is_replaced(flag: str, value: str) -> No
     assert update.fields["evaluated_at"].before == "never"
 
 
+def test_an_empty_field_of_a_key_account_is_no_value_whatever_its_type() -> None:
+    bare = a_decision(segment=None, health=None)
+    blank: Mapping[str, Value] = {"segment": "", "health": "", "evaluated_at": ""}
+
+    assert plan(bare, as_shown(bare, **blank)) is None
+    update = plan(bare, as_shown(bare, since="", score="", **blank))
+    assert update is not None
+    assert {flag: update.fields[flag].before for flag in ("since", "score", "evaluated_at")} == {
+        "since": None,
+        "score": None,
+        "evaluated_at": None,
+    }
+    assert {"since none → 2026-01-05", "score none → 86"} <= set(update.reasons)
+
+
 def test_bad_values_in_the_crm_are_told_with_the_change() -> None:
     update = plan(a_decision(notes=("the override names no tier: Gold",)), as_shown(a_decision(), tier="B"))
 

@@ -230,6 +230,38 @@ def test_a_playbook_tells_which_facts_its_texts_dates_and_assignees_read() -> No
     assert books.facts_needed("care") == {"nps", "next_renewal_date", "owner_id", "sponsor_id", "won_amount_12m"}
 
 
+@pytest.mark.parametrize(
+    ("task", "message", "fix"),
+    [
+        (
+            a_task(due="tomorrow!"),
+            "config.toml:12 (playbooks.care): due = 'tomorrow!' is no due date.",
+            'Write it like "5 days", "10 business days" or "renewal - 90 days".',
+        ),
+        (
+            a_task(assignee="boss"),
+            "config.toml:12 (playbooks.care): assignee = 'boss' names nobody.",
+            "Write one of: owner, owner.manager, role:<account field>, user:<id or e-mail>.",
+        ),
+        (
+            a_task(subject={"en": "{{ npss }}"}),
+            "config.toml:12 (playbooks.care): the template uses 'npss', which is no fact.",
+            "Did you mean 'nps'?",
+        ),
+        (
+            a_task(subject={"en": "{{ zzzzzz }}"}),
+            "config.toml:12 (playbooks.care): the template uses 'zzzzzz', which is no fact.",
+            "`kamsync facts` lists the names that templates can use.",
+        ),
+    ],
+)
+def test_the_words_of_an_error_name_the_thing_the_place_and_the_mend(task: TaskTemplate, message: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(a_playbook(task))
+
+    assert (caught.value.message, caught.value.fix) == (message, fix)
+
+
 # --- due ------
 
 
@@ -538,6 +570,15 @@ def test_an_untouched_open_task_is_closed_when_its_playbook_fires_no_longer() ->
 )
 def test_a_task_that_a_person_edited_reassigned_or_completed_is_theirs(edit: dict[str, Any]) -> None:
     assert closes(CLOSING, replace(OPEN, **edit)) == TaskPlan()
+
+
+def test_tasks_that_stay_do_not_keep_others_open() -> None:
+    completed = replace(OPEN, key="care:call:2025:001A", is_open=False)
+    other = replace(OPEN, key="care:call:2026:001A", account_id="001B")
+
+    result = plan_closes(playbooks(CLOSING), [completed, other, OPEN], {("care", "001B")}, AS_CREATED, {})
+
+    assert [close.key for close in result.closes] == [OPEN.key]
 
 
 def test_a_task_stays_while_its_playbook_fires() -> None:

@@ -78,6 +78,7 @@ def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
             "A better tier is full (A: rank 51 of 50 places)",
         ),
         (a_decision("low_coverage"), "Kept: too little data to move it (40 % known)"),
+        (a_decision("low_coverage", coverage=1.0), "Kept: too little data to move it (100 % known)"),
     ],
 )
 def test_the_code_says_what_settled_the_tier(decision: Decision, head: str) -> None:

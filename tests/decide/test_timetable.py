@@ -69,6 +69,22 @@ def test_a_line_that_is_no_cron_line_is_told_with_its_place(cron: str) -> None:
     assert "minute hour day month weekday" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("cron", "message"),
+    [
+        ("0 6 * *", "config.toml:40 (schedule.sync): '0 6 * *' has 4 fields instead of five."),
+        ("0 6 * * funday", "config.toml:40 (schedule.sync): '0 6 * * funday' is no cron line: 'funday' is no day of the week"),
+        ("0 6 * * abc", "config.toml:40 (schedule.sync): '0 6 * * abc' is no cron line: 'abc' is no day of the week"),
+        ("0 6 * * 5-2", "config.toml:40 (schedule.sync): '0 6 * * 5-2' is no cron line: the days 5-2 run backwards"),
+    ],
+)
+def test_the_words_of_an_error_say_what_is_wrong(cron: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_cron(cron, "UTC", PLACE)
+
+    assert caught.value.message == message
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc"])
 def test_an_unknown_time_zone_is_told(zone: str) -> None:
     with pytest.raises(ConfigError, match="time zone"):
