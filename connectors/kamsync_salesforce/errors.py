@@ -177,7 +177,7 @@ _LOGIN_FIXES: tuple[tuple[str, str], ...] = (
     ("ip restricted", "Allow this machine's address in the user's profile or the app's IP policy."),
     ("no client credentials user", "Choose a “Run As” user in the app's client credentials flow."),
     ("request not supported on this domain", "Set `login_url` to the org's My Domain (https://….my.salesforce.com)."),
-    ("security token", "Append the user's security token as `security_token`, or allow this machine's address in the profile."),
+    ("security_token", "Append the user's security token as `security_token`, or allow this machine's address in the profile."),
 )
 
 
