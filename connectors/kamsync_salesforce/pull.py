@@ -92,7 +92,6 @@ class Puller:
             [
                 *(column.name for column in request.columns),
                 *(f"{source.sobject} {' '.join(source.fields)} {source.change_where}" for source in sources),
-                *(f"{column.name}={sorted(column.values.items())}" for column in request.columns if column.values),
             ]
         )
         cursor = load(request.cursor)

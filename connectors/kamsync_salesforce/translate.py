@@ -1,6 +1,7 @@
 """Between Salesforce's shapes and canonical rows: SOQL text, CSV rows, JSON records, field values. Pure: no I/O, no clock.
 
-A full pull moves hundreds of thousands of rows, so a row stays the list that csv.reader made wherever nothing must change.
+A full pull moves hundreds of thousands of rows, so a row stays the list that csv.reader made wherever nothing must change; the
+cache coerces text and translates the mapping's picklist values, in SQL.
 """
 
 from __future__ import annotations
@@ -144,11 +145,6 @@ def negated(value: Any) -> bool:
     return not is_true(value)
 
 
-def translated(values: Mapping[str, str]) -> Edit:
-    """An edit by a mapping's value table; what is not in the table stays."""
-    return lambda value: values.get(value, value) if value is not None else None
-
-
 @dataclass(frozen=True)
 class RowShape:
     """How the values of one query become rows in the order of `columns`.
@@ -188,7 +184,7 @@ class RowShape:
                 seen[field.lower()] = len(fields)
                 fields.append(field)
             places.append((False, seen[field.lower()]))
-            edit = translated(column.values) if column.values else changed.get(column.name)
+            edit = changed.get(column.name)
             if edit is not None:
                 tables.append((index, Table(edit)))
         positions = tuple(len(fields) + place if constant else place for constant, place in places)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
-import requests
-import responses
 
-from kamsync.contract import Context, Page, PullRequest, Secret
+from kamsync.contract import Page, PullRequest
 from kamsync.errors import AccessDenied, KamsyncError, TryLater
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAGS, Column, Stream
-from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.connector import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"
@@ -26,47 +19,6 @@ BASE = f"{DOMAIN}/services/data/v62.0"
 STAMP = "2025-06-02T11:00:00.000+0000"
 DATE = {"Date": "Mon, 02 Jun 2025 12:00:00 GMT"}
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
-NO_CURRENCIES = ("INVALID_TYPE", "sObject type 'CurrencyType' is not supported.")
-
-
-class ScriptedOrg:
-    """Answers SOQL by the first phrase that it contains, and counts what it was asked."""
-
-    def __init__(self, mock: responses.RequestsMock) -> None:
-        self.mock = mock
-        self.answers: list[tuple[str, Any]] = [
-            ("FROM CurrencyType", NO_CURRENCIES),
-            ("FROM Organization", [{"Id": "00D1", "Name": "Acme", "DefaultCurrencyIsoCode": "BRL"}]),
-        ]
-        self.asked: list[str] = []
-        token = {"access_token": "session-1", "instance_url": DOMAIN, "id": f"{DOMAIN}/id/00D1/0051"}
-        mock.post(f"{DOMAIN}/services/oauth2/token", json=token, headers=DATE)
-        mock.get(f"{BASE}/limits", json={"DailyApiRequests": {"Max": 15_000, "Remaining": 9_000}}, headers=DATE)
-        for resource in ("query/", "queryAll/"):
-            mock.add_callback(responses.GET, f"{BASE}/{resource}", callback=self._answer)
-
-    def says(self, phrase: str, answer: Any) -> None:
-        """`answer`: records, or (error code, message)."""
-        self.answers.insert(0, (phrase, answer))
-
-    def _answer(self, request: requests.PreparedRequest) -> tuple[int, Mapping[str, str], str]:
-        soql = parse_qs(urlsplit(str(request.url)).query)["q"][0]
-        self.asked.append(soql)
-        answer: Any = next((found for phrase, found in self.answers if phrase in soql), [])
-        if isinstance(answer, tuple):
-            return 400, DATE, json.dumps([{"errorCode": answer[0], "message": answer[1]}])
-        return 200, DATE, json.dumps({"totalSize": len(answer), "done": True, "records": answer})
-
-    def connect(self) -> SalesforceConnection:
-        context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=())
-        settings = {"login_url": DOMAIN, "client_id": "the-app", "client_secret": Secret("s3cret-s3cret")}
-        return CONNECTOR.connect(settings, context)
-
-
-@pytest.fixture
-def org() -> Iterator[ScriptedOrg]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield ScriptedOrg(mock)
 
 
 ACCOUNT_COLUMNS = (Column("id", field="Id"), Column("name", field="Name"), Column("currency", field="CurrencyIsoCode"))
@@ -92,12 +44,12 @@ def rows_of(pages: list[Page]) -> list[Any]:
     return [row for page in pages for row in page.rows]
 
 
-def counts(org: ScriptedOrg, **objects: int) -> None:
+def counts(org: Any, **objects: int) -> None:
     entries = [{"name": name, "count": count} for name, count in objects.items()]
     org.mock.get(f"{BASE}/limits/recordCount", json={"sObjects": entries}, headers=DATE)
 
 
-def test_changes_deletions_and_merges_are_told_apart(org: ScriptedOrg) -> None:
+def test_changes_deletions_and_merges_are_told_apart(org: Any) -> None:
     counts(org, Account=1)
     org.says("FROM Account", [{"Id": "001A", "Name": "Acme", "SystemModstamp": STAMP}])
     connection = org.connect()
@@ -119,7 +71,7 @@ def test_changes_deletions_and_merges_are_told_apart(org: ScriptedOrg) -> None:
     assert second[-1].last and not second[-1].full
 
 
-def test_asking_for_another_field_makes_the_pull_a_full_one(org: ScriptedOrg) -> None:
+def test_asking_for_another_field_makes_the_pull_a_full_one(org: Any) -> None:
     counts(org, Account=1)
     org.says("FROM Account", [{"Id": "001A", "Name": "Acme", "Industry": "Banking", "SystemModstamp": STAMP}])
     connection = org.connect()
@@ -131,7 +83,7 @@ def test_asking_for_another_field_makes_the_pull_a_full_one(org: ScriptedOrg) ->
     assert pages[-1].full
 
 
-def test_an_org_without_opportunity_products_is_told_of_and_goes_on(org: ScriptedOrg) -> None:
+def test_an_org_without_opportunity_products_is_told_of_and_goes_on(org: Any) -> None:
     counts(org)
     org.says("FROM OpportunityLineItem", ("INVALID_TYPE", "sObject type 'OpportunityLineItem' is not supported."))
 
@@ -141,7 +93,7 @@ def test_an_org_without_opportunity_products_is_told_of_and_goes_on(org: Scripte
     assert "OpportunityLineItem" in pages[0].problems[0]
 
 
-def test_before_setup_a_pull_says_to_run_it(org: ScriptedOrg) -> None:
+def test_before_setup_a_pull_says_to_run_it(org: Any) -> None:
     counts(org, Account=1)
     org.says("FROM Account", ("INVALID_FIELD", "No such column 'KAM_Tier__c' on entity 'Account'."))
     org.mock.get(f"{BASE}/sobjects/Account/describe", json={"fields": [{"name": "Id"}, {"name": "Name"}]})
@@ -153,9 +105,7 @@ def test_before_setup_a_pull_says_to_run_it(org: ScriptedOrg) -> None:
 
 
 @pytest.mark.parametrize(("exists", "words"), [(True, "hides"), (False, "has no field")])
-def test_a_mapped_field_that_is_hidden_is_told_apart_from_one_that_is_not_there(
-    org: ScriptedOrg, exists: bool, words: str
-) -> None:
+def test_a_mapped_field_that_is_hidden_is_told_apart_from_one_that_is_not_there(org: Any, exists: bool, words: str) -> None:
     counts(org, Account=1)
     org.says("FROM Account", ("INVALID_FIELD", "No such column 'NPS__c' on entity 'Account'."))
     org.mock.get(f"{BASE}/sobjects/Account/describe", json={"fields": [{"name": "Id"}]})
@@ -167,7 +117,7 @@ def test_a_mapped_field_that_is_hidden_is_told_apart_from_one_that_is_not_there(
     assert words in caught.value.message and caught.value.fix
 
 
-def test_activities_are_what_was_done_by_people_and_not_our_own_tasks(org: ScriptedOrg) -> None:
+def test_activities_are_what_was_done_by_people_and_not_our_own_tasks(org: Any) -> None:
     counts(org)
     task = {"AccountId": "001A", "CompletedDateTime": "2025-05-02T08:00:00.000+0000", "SystemModstamp": STAMP}
     event = {"AccountId": "001A", "ActivityDate": "2025-05-03", "SystemModstamp": STAMP}
@@ -199,7 +149,7 @@ def test_activities_are_what_was_done_by_people_and_not_our_own_tasks(org: Scrip
     assert "(IsClosed = true)" in asked and "(KAM_Task_Key__c = null)" in asked
 
 
-def test_a_task_that_was_opened_again_is_no_activity_any_more(org: ScriptedOrg) -> None:
+def test_a_task_that_was_opened_again_is_no_activity_any_more(org: Any) -> None:
     counts(org)
     connection = org.connect()
     request = PullRequest(Stream.ACTIVITIES, CORE_COLUMNS[Stream.ACTIVITIES], since=date(2023, 6, 2))
@@ -227,7 +177,7 @@ def test_a_task_that_was_opened_again_is_no_activity_any_more(org: ScriptedOrg) 
     assert pages[0].deleted_ids == ("00T1", "00T2")
 
 
-def test_an_org_whose_tasks_have_no_subtype_still_has_activities(org: ScriptedOrg) -> None:
+def test_an_org_whose_tasks_have_no_subtype_still_has_activities(org: Any) -> None:
     counts(org)
     task = {"Id": "00T1", "AccountId": "001A", "ActivityDate": "2025-05-01", "CompletedDateTime": None, "SystemModstamp": STAMP}
     org.says("FROM Task", [task])
@@ -238,7 +188,7 @@ def test_an_org_whose_tasks_have_no_subtype_still_has_activities(org: ScriptedOr
     assert rows_of(pages) == [["00T1", "001A", "task", "2025-05-01"]]
 
 
-def a_bulk_job(org: ScriptedOrg, *pages: str, told: int | None = None) -> None:
+def a_bulk_job(org: Any, *pages: str, told: int | None = None) -> None:
     """A finished query job over opportunities with these result pages."""
     org.mock.post(f"{BASE}/jobs/query", json={"id": "750A", "state": "UploadComplete"}, headers=DATE)
     org.mock.get(f"{BASE}/jobs/query/750A", json={"id": "750A", "state": "JobComplete"}, headers=DATE)
@@ -253,7 +203,7 @@ OPPORTUNITY_COLUMNS = (Column("id"), Column("account_id"), Column("probability",
 HEADER = '"Id","AccountId","Probability","IsWon","SystemModstamp"\n'
 
 
-def test_a_large_object_is_read_as_a_bulk_job_and_orphans_are_reported(org: ScriptedOrg) -> None:
+def test_a_large_object_is_read_as_a_bulk_job_and_orphans_are_reported(org: Any) -> None:
     counts(org, Opportunity=500_000)
     a_bulk_job(
         org,
@@ -268,7 +218,7 @@ def test_a_large_object_is_read_as_a_bulk_job_and_orphans_are_reported(org: Scri
     assert "2025-06-02T10:00:00+00:00" in str(pages[-1].cursor)
 
 
-def test_columns_of_a_bulk_result_in_another_order_are_put_right(org: ScriptedOrg) -> None:
+def test_columns_of_a_bulk_result_in_another_order_are_put_right(org: Any) -> None:
     counts(org, Opportunity=500_000)
     a_bulk_job(
         org, '"SystemModstamp","IsWon","Probability","AccountId","Id"\n"2025-06-01T10:00:00.000Z","true","75","001A","0061"\n'
@@ -279,7 +229,7 @@ def test_columns_of_a_bulk_result_in_another_order_are_put_right(org: ScriptedOr
     assert rows_of(pages) == [["0061", "001A", 0.75, "true"]]
 
 
-def test_a_bulk_result_with_fewer_records_than_announced_is_not_taken(org: ScriptedOrg) -> None:
+def test_a_bulk_result_with_fewer_records_than_announced_is_not_taken(org: Any) -> None:
     counts(org, Opportunity=500_000)
     a_bulk_job(org, HEADER + '"0061","001A","75","true","2025-06-01T10:00:00.000Z"\n', told=2)
 
@@ -287,7 +237,7 @@ def test_a_bulk_result_with_fewer_records_than_announced_is_not_taken(org: Scrip
         pulled(org.connect(), PullRequest(Stream.OPPORTUNITIES, OPPORTUNITY_COLUMNS))
 
 
-def test_an_object_outside_the_bulk_api_is_read_by_pages(org: ScriptedOrg) -> None:
+def test_an_object_outside_the_bulk_api_is_read_by_pages(org: Any) -> None:
     counts(org, Opportunity=500_000)
     refusal = [{"errorCode": "INVALIDENTITY", "message": "Entity 'Opportunity' is not supported by the Bulk API."}]
     org.mock.post(f"{BASE}/jobs/query", json=refusal, status=400)
@@ -301,13 +251,13 @@ def test_an_object_outside_the_bulk_api_is_read_by_pages(org: ScriptedOrg) -> No
     assert rows_of(pages) == [["0061", "001A", 0.75, True]]
 
 
-def test_one_currency_has_one_rate(org: ScriptedOrg) -> None:
+def test_one_currency_has_one_rate(org: Any) -> None:
     pages = pulled(org.connect(), PullRequest(Stream.RATES, CORE_COLUMNS[Stream.RATES]))
 
     assert rows_of(pages) == [["BRL", None, 1]]
 
 
-def test_several_currencies_have_their_current_and_dated_rates(org: ScriptedOrg) -> None:
+def test_several_currencies_have_their_current_and_dated_rates(org: Any) -> None:
     org.says(
         "FROM CurrencyType",
         [
@@ -324,7 +274,7 @@ def test_several_currencies_have_their_current_and_dated_rates(org: ScriptedOrg)
     assert connection.identity().base_currency == "EUR"
 
 
-def test_a_pull_in_which_nothing_changed_costs_no_more_than_twelve_calls(org: ScriptedOrg) -> None:
+def test_a_pull_in_which_nothing_changed_costs_no_more_than_twelve_calls(org: Any) -> None:
     counts(org)
     connection = org.connect()
     requests_ = [

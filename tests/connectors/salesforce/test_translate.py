@@ -56,16 +56,6 @@ def test_the_only_currency_of_an_org_stands_in_for_the_field_that_it_lacks() -> 
     assert shape.rows([["006A", "12.50"]]) == [["006A", "BRL", "12.50"]]
 
 
-def test_a_value_table_translates_stored_picklist_values_and_leaves_others() -> None:
-    shape = RowShape.of([Column("id", field="Id"), Column("type", field="Type", values={"Kunde": "Customer"})], {})
-
-    assert shape.rows([["001A", "Kunde"], ["001B", "Partner"], ["001C", None]]) == [
-        ["001A", "Customer"],
-        ["001B", "Partner"],
-        ["001C", None],
-    ]
-
-
 @pytest.mark.parametrize(("given", "expected"), [("75", 0.75), (30.0, 0.3), (0, 0.0), ("", None), (None, None), ("n/a", "n/a")])
 def test_probability_becomes_a_share(given: object, expected: object) -> None:
     assert share_of_percent(given) == expected
