@@ -125,6 +125,13 @@ def test_a_small_move_of_the_score_is_written_together_with_tier_segment_or_heal
     assert {flag, "score", "evaluated_at"} <= set(update.fields)
 
 
+def test_what_moved_beside_the_tier_is_told_value_by_value() -> None:
+    update = plan(a_decision(), as_shown(a_decision(), segment="development", health="red", since=None))
+
+    assert update is not None
+    assert update.reasons[1:] == ("segment development → key", "health red → green", "since none → 2026-01-05")
+
+
 def test_reasons_stay_when_only_contributions_moved() -> None:
     shown = as_shown(a_decision(), reasons="By score: Revenue 39.9, Growth 31.1, Support 15.0")
 

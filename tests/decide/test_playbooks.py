@@ -77,6 +77,14 @@ def the_task(result: TaskPlan) -> CreateTask:
 # --- texts ------
 
 
+def test_a_task_says_which_values_made_its_playbook_fire() -> None:
+    when = Expression("tier = 'A' AND (nps is null OR won_amount_12m > 100 OR tier = 'B')")
+
+    create = the_task(plan(playbooks(a_playbook(when=when)), a_firing(facts={"nps": None})))
+
+    assert create.reasons == ("care: tier A, nps unknown, won_amount_12m 1234567.5",)
+
+
 def test_a_task_says_what_for_whom_and_why() -> None:
     create = the_task(plan(playbooks(a_playbook(a_task(priority="high"), label={"en": "Care", "es": "Cuidado"}))))
 
@@ -249,6 +257,11 @@ def test_a_playbook_tells_which_facts_its_texts_dates_and_assignees_read() -> No
             "Did you mean 'nps'?",
         ),
         (
+            a_task(assignee="role:sponsor"),
+            "config.toml:12 (playbooks.care): assignee = 'role:sponsor': 'sponsor' is not a mapped account field.",
+            "Map sponsor under [account] in the mapping file to the CRM's field that holds the person.",
+        ),
+        (
             a_task(subject={"en": "{{ zzzzzz }}"}),
             "config.toml:12 (playbooks.care): the template uses 'zzzzzz', which is no fact.",
             "`kamsync facts` lists the names that templates can use.",
@@ -260,6 +273,38 @@ def test_the_words_of_an_error_name_the_thing_the_place_and_the_mend(task: TaskT
         playbooks(a_playbook(task))
 
     assert (caught.value.message, caught.value.fix) == (message, fix)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "message", "fix"),
+    [
+        (
+            a_playbook(a_task(), a_task()),
+            "config.toml:12 (playbooks.care): playbook 'care' names two tasks alike.",
+            "Rename one of them.",
+        ),
+        (
+            a_playbook(every="week"),
+            "config.toml:12 (playbooks.care): every = 'week' is no occurrence.",
+            "Write one of: once, entry, month, quarter, year, value:<fact>.",
+        ),
+        (
+            a_playbook(name="a:b"),
+            "config.toml:12 (playbooks.care): 'a:b' cannot be part of a task's key.",
+            "Use up to 60 letters, digits, dots, hyphens and underscores.",
+        ),
+    ],
+)
+def test_the_words_of_a_playbooks_error(playbook: Playbook, message: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(playbook)
+
+    assert (caught.value.message, caught.value.fix) == (message, fix)
+
+
+def test_a_playbook_without_tasks_is_found_at_load() -> None:
+    with pytest.raises(ConfigError, match="has no task"):
+        playbooks(replace(a_playbook(), tasks=()))
 
 
 # --- due ------
@@ -291,6 +336,15 @@ def test_a_business_day_is_no_holiday_of_the_country() -> None:
     books = playbooks(a_playbook(a_task(due="1 business day")), country="BR")
 
     assert the_task(plan(books, as_of=date(2026, 12, 24))).due == date(2026, 12, 28)
+
+
+def test_a_part_of_a_country_has_its_own_holidays() -> None:
+    # 9 July 2027, a Friday, is a holiday in the state of São Paulo only.
+    def due(country: str) -> date:
+        books = playbooks(a_playbook(a_task(due="1 business day")), country=country)
+        return the_task(plan(books, as_of=date(2027, 7, 8))).due
+
+    assert (due("BR"), due("br-sp")) == (date(2027, 7, 9), date(2027, 7, 12))
 
 
 def test_a_past_date_in_business_days_moves_to_the_next_business_day_and_not_to_a_weekend() -> None:
@@ -405,6 +459,12 @@ def test_a_key_that_exists_is_never_made_again() -> None:
     result = plan(playbooks(), existing={"care:call:once:001A"})
 
     assert result == TaskPlan()
+
+
+def test_a_task_that_exists_does_not_keep_the_others_of_its_playbook_from_being_made() -> None:
+    result = plan(playbooks(a_playbook(a_task("one"), a_task("two"))), existing={"care:one:once:001A"})
+
+    assert the_task(result).key == "care:two:once:001A"
 
 
 def test_the_same_playbook_firing_twice_in_one_run_makes_one_task() -> None:

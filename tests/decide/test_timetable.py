@@ -38,6 +38,7 @@ def test_one_to_five_are_monday_to_friday() -> None:
         ("MON,wed", ["Mon", "Wed"]),
         ("*/2", ["Sat", "Sun", "Tue", "Thu"]),
         ("1-5/2", ["Mon", "Wed", "Fri"]),
+        ("3/2", ["Wed", "Fri", "Wed"]),
         ("5-7", ["Sat", "Sun", "Fri"]),
         ("fri-sun", ["Sat", "Sun", "Fri"]),
     ],
