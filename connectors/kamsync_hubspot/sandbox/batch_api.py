@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from .associations_api import attach_at_creation
 from .kinds import object_kind
 from .objects_api import create_one, find_by, properties_of
 from .portal import Portal
@@ -110,6 +111,7 @@ def _check_all_before_creating(portal: Portal, table: Table, inputs: Sequence[di
         values = portal.validate(table, properties_of(given), None)
         portal.check_required(table, values)
         portal.check_unique(table, values, None)
+        attach_at_creation(portal, table, given.get("associations") or [])
         for name in table.unique:
             value = values.get(name)
             if value and (name, value) in taken:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .catalog import LONG_AGO_MS, default_definitions
+from .catalog import default_definitions
 from .kinds import KINDS, ObjectKind
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, PIPELINES, STAGES
@@ -260,8 +260,11 @@ class Portal:
         table.put(record, "amount_in_home_currency", plain(Decimal(amount) * rate) if amount else None)
 
     def rate_at(self, currency: str, moment_ms: int) -> Decimal:
-        found = [rate.rate for rate in self.rates.get(currency, ()) if rate.valid_from_ms <= moment_ms]
-        return found[-1] if found else Decimal(1)
+        rates = self.rates.get(currency)
+        if not rates:
+            return Decimal(1)
+        held = [rate.rate for rate in rates if rate.valid_from_ms <= moment_ms]
+        return held[-1] if held else rates[0].rate
 
     def count_associations(self, plural: str, record_id: str) -> None:
         """Association counts and the parent's id follow; the change stamp does not (airbytehq/airbyte#44554)."""
@@ -282,11 +285,11 @@ class Portal:
             primary = next((other for other, type_ids in of(plural, record_id, "companies").items() if 1 in type_ids), None)
             table.put(record, "associatedcompanyid", primary)
 
-    def created_ms_text(self, table: Table, record: Record) -> str:
-        return table.get(record, table.kind.created) or iso(LONG_AGO_MS)
-
 
 def plain(number: Decimal) -> str:
     """A number as text without an exponent or idle zeros, at most 10 decimals."""
-    text = f"{number:.10f}"
+    exponent = number.as_tuple().exponent
+    if exponent == 0:
+        return str(number)
+    text = f"{number:.10f}" if not isinstance(exponent, int) or not -10 <= exponent < 0 else f"{number:f}"
     return text.rstrip("0").rstrip(".")

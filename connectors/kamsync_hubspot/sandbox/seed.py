@@ -78,8 +78,10 @@ def load(company: SampleCompany, options: PortalOptions, today: date) -> Portal:
     """The portal with everything in it. The garbage collector rests meanwhile: all of it is there to stay."""
     rates = list(company.rates())
     currency = options.currency or next((rate.currency for rate in rates if rate.rate == 1), "USD")
+    dated = {rate.currency for rate in rates if rate.valid_from}
     exchange = [
-        ExchangeRate(rate.currency, day_ms(rate.valid_from) if rate.valid_from else day_ms(today), 1 / rate.rate)
+        # A current rate beside dated ones holds from today; alone, it has always held.
+        ExchangeRate(rate.currency, day_ms(rate.valid_from or today) if rate.currency in dated else 0, 1 / rate.rate)
         for rate in rates
     ]
     owners = [

@@ -6,7 +6,7 @@ million fit in memory. A table also remembers what search still sees of records 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 
 from .catalog import PropertyDefinition
@@ -121,12 +121,6 @@ class Table:
             value = self.get(record, name)
             if value:
                 index.pop(unique_text(name, value), None)
-
-    def restore(self, record: Record) -> None:
-        del self.archived[record.id]
-        record.archived = 0
-        self.records[record.id] = record
-        insort(self.ids, record.id)
 
     def hide_from_search(self, record_id: str, before: Record | None, until_ms: int) -> None:
         """Search sees `before` (None: nothing) until then; what it saw already, if an older write is still unseen."""

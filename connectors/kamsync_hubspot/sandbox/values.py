@@ -112,7 +112,7 @@ def _clean_one(
 def _instant(name: str, text: str) -> str | Invalid:
     try:
         return iso(millis(text.strip()))
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError):
         return Invalid(name, "INVALID_LONG", f"{text} was not a valid long.")
 
 
@@ -122,7 +122,7 @@ def _date(name: str, text: str) -> str | Invalid:
         if moment % _DAY_MS:
             return Invalid(name, "INVALID_DATE", f"{text} is at {iso(moment)[11:]} UTC, not midnight!")
         return datetime.fromtimestamp(moment / 1000, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError):
         return Invalid(name, "INVALID_DATE", f"{text} was not a valid date.")
 
 

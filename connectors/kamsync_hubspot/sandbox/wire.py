@@ -8,7 +8,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -125,9 +126,15 @@ def correlation() -> str:
 
 def iso(moment_ms: int) -> str:
     """HubSpot's instants: UTC with Z, milliseconds only when they are not zero (recorded answers in amp-labs/connectors)."""
-    seconds, thousandths = divmod(moment_ms, 1000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{thousandths:03}Z" if thousandths else f"{text}Z"
+    day, rest = divmod(moment_ms, 86_400_000)
+    seconds, thousandths = divmod(rest, 1000)
+    clock = f"{_day_text(day)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{clock}.{thousandths:03}Z" if thousandths else f"{clock}Z"
+
+
+@lru_cache(maxsize=20_000)
+def _day_text(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def millis(text: str) -> int:
