@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from kamsync.decide.playbooks import compile_playbooks
+from kamsync.decide.expressions import compile_expression
+from kamsync.decide.facts import known_columns
+from kamsync.decide.playbooks import DECIDED_NAMES, compile_playbooks
 from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.texts import LANGUAGES
 
@@ -21,27 +23,8 @@ SCALES = {"linear", "log", "bands", "percentile", "values", "flag"}
 CRITERION_KEYS = {"name", "label", "axis", "goal", "weight", "value", "scale", "missing", "decay", "optional"}
 TIER_KEYS = {"name", "label", "enter", "leave", "max_accounts", "top_percent", "max_per_owner", "min_days"}
 # Account fields that no default mapping has (DESIGN.md, canonical fields): an admin maps them.
-MAPPED_BY_ADMINS = {"nps", "authority_evidence_date", "strategic_market"}
-# Facts that playbooks read, by kind, from DECISIONS.md §2.
-FACTS = {
-    **dict.fromkeys(("owner_id",), "text"),
-    **dict.fromkeys(("next_renewal_date", "last_activity_date", "authority_evidence_date"), "date"),
-    **dict.fromkeys(
-        (
-            "won_amount_12m",
-            "won_amount_prev_12m",
-            "open_pipeline",
-            "whitespace_count",
-            "product_families",
-            "meetings_90d",
-            "customer_months",
-            "days_to_renewal",
-            "days_since_last_activity",
-            "growth_12m",
-        ),
-        "number",
-    ),
-}
+MAPPED_BY_ADMINS = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
+FACTS = known_columns(MAPPED_BY_ADMINS)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -110,11 +93,17 @@ def test_the_score_weights_of_a_preset_sum_to_a_hundred(path: Path) -> None:
     assert sum(c["weight"] for c in read(path)["criteria"] if c["axis"] != "health") == 100
 
 
+def columns_of(criterion: dict[str, Any]) -> set[str]:
+    texts = (criterion["value"], criterion.get("decay", {}).get("since"), criterion["scale"].get("within"))
+    return {name for text in texts if text for name in compile_expression(Expression(text), FACTS).columns}
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=name_of)
-def test_a_criterion_that_needs_an_admins_field_is_optional(path: Path) -> None:
+def test_a_preset_reads_only_facts_and_marks_what_an_admin_must_map(path: Path) -> None:
     for criterion in read(path)["criteria"]:
-        needs_field = any(field in str(criterion) for field in MAPPED_BY_ADMINS - {criterion["name"]})
-        assert criterion.get("optional", False) is (needs_field or criterion["name"] in MAPPED_BY_ADMINS)
+        assert criterion.get("optional", False) is bool(columns_of(criterion) & MAPPED_BY_ADMINS.keys()), criterion["name"]
+    for rule in read(path).get("rules", ()):
+        compile_expression(Expression(rule["when"]), FACTS)
 
 
 def test_a_reference_in_a_strategic_market_reaches_the_top_tier_without_revenue() -> None:
@@ -157,6 +146,7 @@ def test_a_playbook_compiles_in_every_language_over_the_facts(path: Path, langua
     prepared = compile_playbooks(program, FACTS).by_name[path.stem]
 
     assert prepared.label == read(path)["label"][language]
+    compile_expression(prepared.playbook.when, {**FACTS, **DECIDED_NAMES})
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=name_of)
