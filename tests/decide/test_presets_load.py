@@ -1,0 +1,49 @@
+"""The shipped criteria and playbooks pass the loader that configurations go through."""
+
+from __future__ import annotations
+
+import pytest
+
+from kamsync.config.building import Problems, build_criteria, build_playbook, build_rules, build_tiers, check_weights
+from kamsync.config.models import CriteriaFile, PlaybookTable
+from kamsync.decide.criteria import check_program
+from kamsync.decide.facts import known_columns
+from kamsync.decide.playbooks import compile_playbooks
+from kamsync.decide.program import Program
+from kamsync.resources import read_shipped, shipped_names
+from kamsync.toml_source import TomlSource, parse_toml
+
+MAPPED = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
+
+
+def shipped(name: str, folder: str) -> TomlSource:
+    text = read_shipped(name, folder)
+    assert text is not None
+    return parse_toml(text, name)
+
+
+@pytest.mark.parametrize("language", ["en", "pt_BR", "es"])
+@pytest.mark.parametrize("mapped", [{}, MAPPED], ids=["day one", "all fields mapped"])
+@pytest.mark.parametrize("name", shipped_names("criteria"))
+def test_a_preset_loads_with_and_without_the_admins_fields(name: str, mapped: dict[str, str], language: str) -> None:
+    source, problems = shipped(name, "criteria"), Problems()
+    file = CriteriaFile.model_validate(source.document)
+
+    tiers = build_tiers(file.tiers, source, language, problems)
+    built = build_criteria(file.criteria, source, language, problems)
+    kept = tuple(criterion for criterion, optional in built if mapped or not optional)
+    check_weights(kept, source, problems)
+    rules = build_rules(file.rules, tiers, source, language, problems)
+
+    assert problems.found == []
+    check_program(Program(tiers=tiers, criteria=kept, rules=rules, account_columns=mapped))
+    assert all(tier.label for tier in tiers)
+
+
+@pytest.mark.parametrize("name", shipped_names("playbooks"))
+def test_a_playbook_loads(name: str) -> None:
+    source = shipped(name, "playbooks")
+    playbook = build_playbook(PlaybookTable.model_validate(source.document), source, ())
+    program = Program(tiers=(), criteria=(), playbooks=(playbook,), account_columns=MAPPED)
+
+    assert set(compile_playbooks(program, known_columns(MAPPED)).by_name) == {name}
