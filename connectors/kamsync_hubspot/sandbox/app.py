@@ -13,7 +13,17 @@ from urllib.parse import unquote
 
 import orjson
 
-from . import associations_api, batch_api, exports_api, lists_api, objects_api, portal_api, properties_api, search_api
+from . import (
+    associations_api,
+    associations_read_api,
+    batch_api,
+    exports_api,
+    lists_api,
+    objects_api,
+    portal_api,
+    properties_api,
+    search_api,
+)
 from .access import Tokens, check_scopes
 from .limits import Limits
 from .portal import Portal
@@ -38,7 +48,17 @@ _OPEN_PATHS = (["oauth", "v1", "token"],)
 
 
 def _all_routes() -> tuple[Route, ...]:
-    modules = (objects_api, batch_api, search_api, associations_api, properties_api, portal_api, lists_api, exports_api)
+    modules = (
+        objects_api,
+        batch_api,
+        search_api,
+        associations_api,
+        associations_read_api,
+        properties_api,
+        portal_api,
+        lists_api,
+        exports_api,
+    )
     return tuple(route for module in modules for route in module.ROUTES)
 
 

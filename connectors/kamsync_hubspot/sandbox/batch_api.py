@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .associations_api import attach_at_creation
 from .kinds import object_kind
+from .linking import attach_at_creation
 from .objects_api import create_one, find_by, properties_of
 from .portal import Portal
 from .records import Renderer

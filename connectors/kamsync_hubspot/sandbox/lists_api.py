@@ -194,24 +194,17 @@ def _manual(portal: Portal, list_id: str) -> Segment:
 
 
 def add_members(portal: Portal, request: Request, list_id: str) -> Answer:
-    return _change_members(portal, request, list_id, [str(one) for one in _id_list(request)], [])
+    return _change_members(portal, request, list_id, [str(one) for one in request.json_list()], [])
 
 
 def remove_members(portal: Portal, request: Request, list_id: str) -> Answer:
-    return _change_members(portal, request, list_id, [], [str(one) for one in _id_list(request)])
+    return _change_members(portal, request, list_id, [], [str(one) for one in request.json_list()])
 
 
 def add_and_remove_members(portal: Portal, request: Request, list_id: str) -> Answer:
     given = request.json()
     added, removed = given.get("recordIdsToAdd") or [], given.get("recordIdsToRemove") or []
     return _change_members(portal, request, list_id, [str(one) for one in added], [str(one) for one in removed])
-
-
-def _id_list(request: Request) -> list[Any]:
-    """A body that is a bare list of ids."""
-    wrapped = Request("PUT", request.path, "", request.headers, b'{"ids":' + (request.body or b"[]") + b"}")
-    ids = wrapped.json()["ids"]
-    return ids if isinstance(ids, list) else []
 
 
 def _change_members(portal: Portal, request: Request, list_id: str, add: list[str], remove: list[str]) -> Answer:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .associations_api import attach_at_creation
 from .kinds import object_kind
+from .linking import attach_at_creation
 from .portal import Portal
 from .records import Renderer
 from .routing import Route

@@ -6,10 +6,9 @@ own currency; the exchange rate is the company's rate on the close date, so that
 
 from __future__ import annotations
 
-import calendar
 import gc
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -20,33 +19,9 @@ from .kinds import KINDS
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, RENEWALS, SAMPLE_STAGES
 from .portal import ExchangeRate, Portal, PortalOwner, plain
+from .sample_words import COMPANY_TYPES, DEAL_TYPES, INDUSTRIES, USER_BASE, activity_values, day_ms, moment_ms, owner_id
 from .store import Record, Table
 from .wire import iso
-
-OWNER_BASE = 70_000_000
-USER_BASE = 41_000_000
-COMPANY_TYPES = {"Customer": "CUSTOMER", "Prospect": "PROSPECT", "Partner": "PARTNER"}
-DEAL_TYPES = {"new": "newbusiness", "expansion": "existingbusiness", "renewal": "renewal"}
-# HubSpot's industries for names that differ; others are upper-cased, and added to the portal's list where it lacks them.
-INDUSTRIES = {
-    "Manufacturing": "MECHANICAL_OR_INDUSTRIAL_ENGINEERING",
-    "Technology": "INFORMATION_TECHNOLOGY_AND_SERVICES",
-    "Software": "COMPUTER_SOFTWARE",
-    "Healthcare": "HOSPITAL_HEALTH_CARE",
-    "Energy": "OIL_ENERGY",
-    "Logistics": "LOGISTICS_AND_SUPPLY_CHAIN",
-    "Transportation": "TRANSPORTATION_TRUCKING_RAILROAD",
-    "Education": "EDUCATION_MANAGEMENT",
-    "Agriculture": "FARMING",
-    "Food": "FOOD_PRODUCTION",
-    "Food & Beverage": "FOOD_BEVERAGES",
-    "Media": "MEDIA_PRODUCTION",
-    "Government": "GOVERNMENT_ADMINISTRATION",
-    "Mining": "MINING_METALS",
-    "Consulting": "MANAGEMENT_CONSULTING",
-    "Aerospace": "AIRLINES_AVIATION",
-    "Finance": "FINANCIAL_SERVICES",
-}
 
 
 class SampleCompany(Protocol):
@@ -60,18 +35,6 @@ class SampleCompany(Protocol):
     def line_items(self) -> Iterator[LineItem]: ...
     def activities(self) -> Iterator[Activity]: ...
     def contacts(self) -> Iterator[Contact]: ...
-
-
-def owner_id(key: int) -> str:
-    return str(OWNER_BASE + key * 3)
-
-
-def moment_ms(moment: datetime) -> int:
-    return calendar.timegm(moment.timetuple()) * 1000 + moment.microsecond // 1000
-
-
-def day_ms(day: date) -> int:
-    return calendar.timegm(day.timetuple()) * 1000
 
 
 def load(company: SampleCompany, options: PortalOptions, today: date) -> Portal:
@@ -159,8 +122,8 @@ class _Loader:
             table.append(record)
             if account.parent is not None:
                 child, parent = record.id, str(first + account.parent)
-                graph._put(graph.types[14], child, parent)
-                graph._put(graph.types[13], parent, child)
+                graph.put(graph.types[14], child, parent)
+                graph.put(graph.types[13], parent, child)
                 record.values[slots["hs_parent_company_id"]] = parent
         for parent, children in graph.links.get(("companies", "companies"), {}).items():
             count = sum(13 in type_ids for type_ids in children.values())
@@ -294,52 +257,12 @@ class _Loader:
             table = self._portal.tables[plural]
             start_ms = moment_ms(activity.start)
             record = self._record(table, activity.key, start_ms)
-            for name, value in self._activity_values(activity, start_ms):
+            for name, value in activity_values(activity, start_ms):
                 table.put(record, name, value)
             table.put(record, "hubspot_owner_id", self._owners.get(activity.owner))
             table.append(record)
             type_id = to_company[plural]
             self._attach(plural, record.id, "companies", str(company_base + activity.account), (type_id,), (type_id - 1,))
-
-    @staticmethod
-    def _activity_values(activity: Activity, start_ms: int) -> Iterable[tuple[str, str | None]]:
-        start, minutes_ms = iso(start_ms), activity.minutes * 60_000
-        if activity.kind == "task":
-            done = activity.completed_at is not None
-            due = day_ms(activity.due) if activity.due else start_ms
-            return (
-                ("hs_timestamp", iso(due)),
-                ("hs_task_subject", activity.subject),
-                ("hs_task_status", "COMPLETED" if done else "NOT_STARTED"),
-                ("hs_task_priority", "NONE"),
-                ("hs_task_type", "TODO"),
-                ("hs_task_is_completed", "1" if done else "0"),
-                ("hs_task_completion_date", iso(moment_ms(activity.completed_at)) if activity.completed_at else None),
-            )
-        if activity.kind == "meeting":
-            return (
-                ("hs_timestamp", start),
-                ("hs_meeting_title", activity.subject),
-                ("hs_meeting_start_time", start),
-                ("hs_meeting_end_time", iso(start_ms + minutes_ms)),
-                ("hs_meeting_outcome", "COMPLETED"),
-            )
-        if activity.kind == "call":
-            return (
-                ("hs_timestamp", start),
-                ("hs_call_title", activity.subject),
-                ("hs_call_duration", str(minutes_ms)),
-                ("hs_call_status", "COMPLETED"),
-                ("hs_call_direction", "OUTBOUND"),
-            )
-        if activity.kind == "email":
-            return (
-                ("hs_timestamp", start),
-                ("hs_email_subject", activity.subject),
-                ("hs_email_direction", "EMAIL"),
-                ("hs_email_status", "SENT"),
-            )
-        return (("hs_timestamp", start), ("hs_note_body", activity.subject))
 
 
 def _day(day: date | None) -> str | None:

@@ -161,8 +161,8 @@ class Associations:
         inverse = self.types[kind.inverse]
         self._displace(kind, source_id, target_id)
         self._displace(inverse, target_id, source_id)
-        self._put(kind, source_id, target_id)
-        self._put(inverse, target_id, source_id)
+        self.put(kind, source_id, target_id)
+        self.put(inverse, target_id, source_id)
         if kind.unlabelled:
             self.add(self.types[kind.unlabelled], source_id, target_id)
 
@@ -173,7 +173,7 @@ class Associations:
             if other_id != target_id and kind.type_id in type_ids:
                 self.remove(kind, source_id, other_id)
 
-    def _put(self, kind: AssociationType, source_id: str, target_id: str) -> None:
+    def put(self, kind: AssociationType, source_id: str, target_id: str) -> None:
         targets = self.links.setdefault((kind.source, kind.target), {}).setdefault(source_id, {})
         type_ids = targets.get(target_id, ())
         if kind.type_id not in type_ids:

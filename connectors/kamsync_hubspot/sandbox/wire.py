@@ -109,15 +109,26 @@ class Request:
         return int(text)
 
     def json(self) -> dict[str, Any]:
-        if self.body and "json" not in self.headers.get("content-type", "application/json"):
-            raise Refusal(415, "Unsupported Media Type", category="VALIDATION_ERROR")
-        try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
-            raise bad_request(f"Invalid input JSON on line 1, column 1: {error}") from error
+        """The body, which must be a JSON object."""
+        value = self._parsed()
         if not isinstance(value, dict):
             raise bad_request("Invalid input JSON on line 1, column 1: Cannot deserialize value")
         return value
+
+    def json_list(self) -> list[Any]:
+        """The body of the few calls that take a bare JSON list."""
+        value = self._parsed()
+        if not isinstance(value, list):
+            raise bad_request("Invalid input JSON on line 1, column 1: Cannot deserialize value")
+        return value
+
+    def _parsed(self) -> Any:
+        if self.body and "json" not in self.headers.get("content-type", "application/json"):
+            raise Refusal(415, "Unsupported Media Type", category="VALIDATION_ERROR")
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise bad_request(f"Invalid input JSON on line 1, column 1: {error}") from error
 
 
 def correlation() -> str:
