@@ -23,7 +23,7 @@ from kamsync.decide.program import NO_TIER, Playbook, Program
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.texts import language
 
-UNDATED_ENTRY_WINDOW = timedelta(days=31)
+UNFINISHED_ENTRY = timedelta(days=92)  # how long a run that was killed half-way may wait for the next good one
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,22 +196,28 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
     decision = firing.decision
     if playbook.every == "entry":
         made = entries.get((playbook.name, task.template.name, firing.account_id, decision.tier), [])
-        day = _day_of_same_entry(firing, made, as_of)
+        day = _day_of_same_entry(firing, made)
         if day is not None:
             return entry_word(decision.tier, day)
     return occurrence_word(playbook.every, as_of, decision.tier, decision.since or as_of, firing.facts)
 
 
-def _day_of_same_entry(firing: Firing, made: Iterable[date], as_of: date) -> date | None:
-    """The day under which tasks of this very entry exist, where it is not the decision's `since`.
+def _day_of_same_entry(firing: Firing, made: Iterable[date]) -> date | None:
+    """The day under which tasks of this very entry exist, which need not be the decision's `since`.
 
-    A run that is killed after it made the tasks and before it wrote the tier leaves the account in its old tier, and a run on a
-    later day decides the same entry with a later `since`. Its tasks are younger than the tier that the CRM still shows; where
-    the CRM shows no date, they are those of the last weeks. An account whose present tier has no date keeps its last tasks.
+    A run that is killed after it made the tasks and before it wrote the tier leaves the account in its old tier. A run on a
+    later day decides the same entry with a later `since`: its tasks are those younger than the tier that the CRM still shows.
+    Once the tier is written, they are those made shortly before its `since`. Where the CRM shows no date at all, a tier just
+    entered has the tasks of the last weeks, and a tier that was there already has the last ones there are.
     """
-    if firing.decision.previous_tier == firing.decision.tier:
-        return max(made, default=None) if firing.decision.since is None else None
-    earliest = firing.held_since or as_of - UNDATED_ENTRY_WINDOW
+    decision = firing.decision
+    entering = decision.previous_tier != decision.tier
+    if entering and firing.held_since is not None:
+        earliest = firing.held_since
+    elif entering or firing.held_since is not None:
+        earliest = (decision.since or date.max) - UNFINISHED_ENTRY
+    else:
+        earliest = date.min
     return max((day for day in made if day >= earliest), default=None)
 
 

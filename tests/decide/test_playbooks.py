@@ -519,6 +519,31 @@ def test_a_run_that_was_killed_before_it_wrote_the_tier_does_not_make_the_tasks_
     assert later == TaskPlan()
 
 
+def test_a_lasting_condition_makes_no_second_tasks_after_a_killed_run_was_repeated_on_a_later_day() -> None:
+    books = playbooks(a_playbook(every="entry"))
+    existing = {the_task(plan(books, entering(TODAY, date(2026, 1, 1)))).key}
+    repeated = TODAY + timedelta(days=2)
+
+    assert plan(books, entering(repeated, date(2026, 1, 1)), existing=existing, as_of=repeated) == TaskPlan()
+    settled = a_firing(since=repeated)
+    assert plan(books, settled, existing=existing, as_of=repeated + timedelta(days=1)) == TaskPlan()
+
+
+def test_an_account_in_a_dated_tier_gets_the_tasks_of_this_stay_whatever_an_earlier_stay_got() -> None:
+    result = plan(playbooks(a_playbook(every="entry")), a_firing(), existing={"care:call:A-2025-01-01:001A"})
+
+    assert the_task(result).key == "care:call:A-2026-10-01:001A"
+
+
+def test_a_tier_without_a_date_that_gets_one_keeps_its_tasks() -> None:
+    books = playbooks(a_playbook(every="entry"))
+    first = the_task(plan(books, a_firing(since=TODAY, held_since=None)))
+    later = TODAY + timedelta(days=3)
+
+    assert plan(books, a_firing(since=later, held_since=None), existing={first.key}, as_of=later) == TaskPlan()
+    assert plan(books, a_firing(since=later), existing={first.key}, as_of=later) == TaskPlan()
+
+
 def test_entering_again_after_having_left_makes_the_tasks_again() -> None:
     result = plan(playbooks(ENTERED), entering(TODAY, date(2026, 6, 1)), existing={"care:call:A-2026-01-01:001A"})
 
