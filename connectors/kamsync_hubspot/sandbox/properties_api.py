@@ -1,4 +1,4 @@
-"""`/crm/v3/properties/{type}`: definitions of properties and their groups.
+"""`/crm/v3/properties/{type}`: definitions of properties.
 
 Names, type–fieldType pairs, options and the limit of ten unique properties: developers.hubspot.com "Properties" and the
 changelog "how CRM object property creation is validated".
@@ -17,7 +17,7 @@ from .routing import Route
 from .store import Table
 from .wire import Answer, Refusal, Request, bad_request, batch_answer, not_found
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 UNIQUE_LIMIT = 10
 FIELD_TYPES = {
     "string": ("text", "textarea", "html", "phonenumber", "file", "calculation_equation"),
@@ -64,7 +64,7 @@ def define(portal: Portal, table: Table, given: dict[str, Any]) -> PropertyDefin
             context={"missingFields": missing},
         )
     name = str(given["name"])
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise bad_request(
             f"Property name {name} is not valid: names must start with a letter and contain only lowercase letters, "
             "numbers and underscores",
@@ -238,51 +238,6 @@ def batch_archive(portal: Portal, request: Request, name: str) -> Answer:
     return Answer(204)
 
 
-def list_groups(portal: Portal, request: Request, name: str) -> Answer:
-    return Answer(200, {"results": list(portal.groups[object_kind(name).plural].values())})
-
-
-def read_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
-    found = portal.groups[object_kind(name).plural].get(group)
-    if found is None:
-        raise not_found(f"Property group {group} does not exist")
-    return Answer(200, found)
-
-
-def create_group(portal: Portal, request: Request, name: str) -> Answer:
-    groups, given = portal.groups[object_kind(name).plural], request.json()
-    missing = [field for field in ("name", "label") if not given.get(field)]
-    if missing:
-        raise bad_request(f"Some required fields were not set: [{', '.join(missing)}]", context={"missingFields": missing})
-    group = str(given["name"])
-    if not _NAME.fullmatch(group):
-        raise bad_request(f"Property group name {group} is not valid")
-    if group in groups:
-        raise Refusal(409, f"A property group named '{group}' already exists.", category="OBJECT_ALREADY_EXISTS")
-    groups[group] = {
-        "name": group,
-        "label": str(given["label"]),
-        "displayOrder": int(given.get("displayOrder", -1)),
-        "archived": False,
-    }
-    return Answer(201, groups[group])
-
-
-def update_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
-    shown, given = read_group(portal, request, name, group).payload, request.json()
-    shown.update({field: given[field] for field in ("label", "displayOrder") if field in given})
-    return Answer(200, shown)
-
-
-def archive_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
-    table = portal.table(object_kind(name))
-    read_group(portal, request, name, group)
-    if any(one.group == group and not one.archived_ms for one in table.definitions.values()):
-        raise bad_request(f"Property group {group} still has properties")
-    del portal.groups[table.kind.plural][group]
-    return Answer(204)
-
-
 _BASE = "/crm/v3/properties/*"
 ROUTES = (
     Route("GET", _BASE, list_properties, "schemas.read"),
@@ -290,11 +245,6 @@ ROUTES = (
     Route("POST", f"{_BASE}/batch/create", batch_create, "schemas.write"),
     Route("POST", f"{_BASE}/batch/read", batch_read, "schemas.read"),
     Route("POST", f"{_BASE}/batch/archive", batch_archive, "schemas.write"),
-    Route("GET", f"{_BASE}/groups", list_groups, "schemas.read"),
-    Route("POST", f"{_BASE}/groups", create_group, "schemas.write"),
-    Route("GET", f"{_BASE}/groups/*", read_group, "schemas.read"),
-    Route("PATCH", f"{_BASE}/groups/*", update_group, "schemas.write"),
-    Route("DELETE", f"{_BASE}/groups/*", archive_group, "schemas.write"),
     Route("GET", f"{_BASE}/*", read_property, "schemas.read"),
     Route("PATCH", f"{_BASE}/*", update_property, "schemas.write"),
     Route("DELETE", f"{_BASE}/*", archive_property, "schemas.write"),
