@@ -28,7 +28,7 @@ def main() -> None:
     except BrokenPipeError:  # `kamsync accounts | head` is no failure
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - people get a sentence, --debug gets the traceback
         if "--debug" in sys.argv:
             raise
         say(f"kamsync met a bug: {type(error).__name__}: {error}", "bold red")

@@ -1,0 +1,204 @@
+"""From checked tables to the frozen programme, with what only shows when several keys are read together.
+
+Every problem of a file is collected, so that an admin mends them in one go. Expressions are compiled once here, to find their
+mistakes before anything is pulled.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from types import MappingProxyType
+
+from kamsync.checking import nearest
+from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, ScaleTable, TaskTable, TierTable
+from kamsync.decide.program import (
+    NO_TIER,
+    Bands,
+    Criterion,
+    Decay,
+    Expression,
+    Flag,
+    Linear,
+    Log,
+    Percentile,
+    Place,
+    Playbook,
+    Rule,
+    Scale,
+    TaskTemplate,
+    Tier,
+    Values,
+)
+from kamsync.toml_source import TomlSource
+
+
+@dataclass
+class Problems:
+    """Sentences with their places, gathered while a file is read."""
+
+    found: list[str] = dataclass_field(default_factory=list)
+
+    def add(self, place: Place, sentence: str) -> None:
+        where = f"{place.file}:{place.line}" if place.line else place.file
+        self.found.append(f"{where}: {sentence}")
+
+
+def in_language(label: str | Mapping[str, str], language: str) -> str:
+    """A label in the programme's language, in English where that is missing."""
+    if isinstance(label, str):
+        return label
+    return label.get(language) or label.get("en") or next(iter(label.values()), "")
+
+
+def build_tiers(tables: Sequence[TierTable], source: TomlSource, language: str, problems: Problems) -> tuple[Tier, ...]:
+    """Tiers, best first as they stand in the file."""
+    tiers: list[Tier] = []
+    for index, table in enumerate(tables):
+        place = source.place(("tiers", index, "name"))
+        leave = table.enter if table.leave is None else table.leave
+        if table.enter < leave:
+            at = source.place(("tiers", index, "leave"))
+            problems.add(at, f"tier {table.name!r}: leave = {leave:g} is above enter = {table.enter:g}; it must not be greater")
+        if table.name.strip().lower() == NO_TIER:
+            problems.add(place, f"a tier cannot be called {table.name!r}: that word means no tier")
+        if any(tier.name.casefold() == table.name.casefold() for tier in tiers):
+            problems.add(place, f"there are two tiers {table.name!r}")
+        if tiers and table.enter >= tiers[-1].enter:
+            at = source.place(("tiers", index, "enter"))
+            problems.add(
+                at,
+                f"tier {table.name!r}: enter = {table.enter:g} is not below tier {tiers[-1].name!r}'s; list the best tier first",
+            )
+        tiers.append(
+            Tier(
+                name=table.name,
+                enter=table.enter,
+                leave=leave,
+                label=in_language(table.label, language),
+                min_days=table.min_days,
+                max_accounts=table.max_accounts,
+                top_percent=table.top_percent,
+                max_per_owner=table.max_per_owner,
+                place=place,
+            )
+        )
+    return tuple(tiers)
+
+
+def build_criteria(
+    tables: Sequence[CriterionTable], source: TomlSource, language: str, problems: Problems
+) -> tuple[tuple[Criterion, bool], ...]:
+    """Each criterion with whether it may be left out where its fields are not mapped."""
+    criteria: list[tuple[Criterion, bool]] = []
+    for index, table in enumerate(tables):
+        path = ("criteria", index)
+        if any(criterion.name == table.name for criterion, _ in criteria):
+            problems.add(source.place((*path, "name")), f"there are two criteria {table.name!r}")
+        scale = _scale(table, source, index, problems)
+        fading = table.decay
+        decay = None
+        if fading is not None:
+            decay = Decay(Expression(fading.since, source.place((*path, "decay"))), fading.half_life_days)
+        criterion = Criterion(
+            name=table.name,
+            axis=table.axis,
+            goal=table.goal,
+            weight=table.weight,
+            value=Expression(table.value, source.place((*path, "value"))),
+            scale=scale,
+            missing=table.missing,
+            decay=decay,
+            label=in_language(table.label, language) or table.name,
+            place=source.place((*path, "name")),
+        )
+        criteria.append((criterion, table.optional))
+    return tuple(criteria)
+
+
+def check_weights(criteria: Sequence[Criterion], source: TomlSource, problems: Problems) -> None:
+    """A score needs at least one criterion with a weight on its two axes."""
+    if sum(c.weight for c in criteria if c.axis != "health") == 0:
+        problems.add(
+            source.place(("criteria", 0, "weight")), "all weights of attractiveness and strength are zero: nothing scores"
+        )
+
+
+def build_rules(
+    tables: Sequence[RuleTable], tiers: Sequence[Tier], source: TomlSource, language: str, problems: Problems
+) -> tuple[Rule, ...]:
+    names = [tier.name for tier in tiers]
+    rules = []
+    for index, table in enumerate(tables):
+        path = ("rules", index)
+        for key, value, allowed in (("floor", table.floor, names), ("ceiling", table.ceiling, [*names, NO_TIER])):
+            if value is not None and value not in allowed:
+                problems.add(source.place((*path, key)), f"{key} = {value!r} names no tier{nearest(value, allowed)}")
+        if table.floor is None and table.ceiling is None and not table.exclude:
+            problems.add(source.place((*path, "when")), "a rule needs a floor, a ceiling or exclude = true")
+        when = Expression(table.when, source.place((*path, "when")))
+        rules.append(Rule(when, table.floor, table.ceiling, table.exclude, in_language(table.reason, language)))
+    return tuple(rules)
+
+
+def build_playbook(table: PlaybookTable, source: TomlSource, path: tuple[str | int, ...]) -> Playbook:
+    return Playbook(
+        name=table.name,
+        when=Expression(table.when, source.place((*path, "when"))),
+        tasks=tuple(_task(task, source.place((*path, "tasks", i, "name"))) for i, task in enumerate(table.tasks)),
+        every=table.every,
+        when_clear=table.when_clear,
+        label=MappingProxyType(dict(table.label)),
+        place=source.place((*path, "name")),
+    )
+
+
+def _task(table: TaskTable, place: Place) -> TaskTemplate:
+    return TaskTemplate(
+        name=table.name,
+        subject=MappingProxyType(dict(table.subject)),
+        body=MappingProxyType(dict(table.body)),
+        due=str(table.due),
+        assignee=table.assignee,
+        priority=table.priority,
+        place=place,
+    )
+
+
+def _scale(table: CriterionTable, source: TomlSource, index: int, problems: Problems) -> Scale:
+    place = source.place(("criteria", index, "scale"))
+    scale = table.scale
+    given = [name for name in ("linear", "log", "bands", "percentile", "values", "flag") if getattr(scale, name) is not None]
+    if len(given) != 1:
+        problems.add(place, "a scale is exactly one of linear, log, bands, percentile, values and flag")
+        return Flag()
+    if scale.within is not None and scale.percentile is None:
+        problems.add(place, "within belongs to percentile = true")
+    if scale.otherwise is not None and scale.values is None:
+        problems.add(place, "else belongs to values")
+    return _one_scale(scale, place, problems)
+
+
+def _one_scale(scale: ScaleTable, place: Place, problems: Problems) -> Scale:
+    if scale.linear is not None:
+        low, high = scale.linear
+        if low == high:
+            problems.add(place, "linear = [lo, hi]: the two must differ")
+        return Linear(low, high)
+    if scale.log is not None:
+        low, high = scale.log
+        if not 0 < low < high:
+            problems.add(place, "log = [lo, hi] needs 0 < lo < hi")
+        return Log(low, high)
+    if scale.bands is not None:
+        steps = tuple((threshold, score) for threshold, score in scale.bands)
+        if not steps or any(b[0] <= a[0] for a, b in itertools.pairwise(steps)):
+            problems.add(place, "bands = [[threshold, score], …]: at least one, thresholds ascending")
+        return Bands(steps)
+    if scale.percentile:
+        return Percentile(Expression(scale.within, place) if scale.within is not None else None)
+    if scale.values is not None:
+        return Values(MappingProxyType(dict(scale.values)), scale.otherwise or 0.0)
+    return Flag()

@@ -1,0 +1,252 @@
+"""Reads config.toml into one frozen Config: programme, connector, its settings, mapping, schedule.
+
+Raises ConfigError with file, line, what is wrong and the nearest known name; all problems of a file at once. Secrets are resolved
+last, so that a mistake in a criterion shows without them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ValidationError
+
+from kamsync.checking import problems_of, refuse
+from kamsync.config.building import (
+    Problems,
+    build_criteria,
+    build_playbook,
+    build_rules,
+    build_tiers,
+    check_weights,
+    in_language,
+)
+from kamsync.config.crm import connector_settings
+from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable
+from kamsync.contract import Connector, TierChoice
+from kamsync.decide.criteria import check_program, known_columns, unknown_names
+from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
+from kamsync.decide.timetable import Timetable, parse_cron
+from kamsync.errors import ConfigError
+from kamsync.mapping import load_mapping
+from kamsync.model import CORE_COLUMNS, CrmMapping, Stream
+from kamsync.plugins import load_connector
+from kamsync.resources import read_shipped, shipped_names
+from kamsync.toml_source import TomlSource, parse_toml, read_toml
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When `kamsync run` works; None where the configuration names no time."""
+
+    sync: Timetable | None = None
+    full_pull: Timetable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A complete, checked configuration. `settings` are those of the connector, secrets as contract.Secret.
+
+    `notices` are sentences that an admin should see once: a criterion that was left out because its field is not mapped.
+    """
+
+    path: Path
+    program: Program
+    connector: Connector
+    settings: Mapping[str, Any]
+    mapping: CrmMapping
+    cache_path: Path
+    schedule: Schedule
+    notices: tuple[str, ...] = ()
+    tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
+
+
+def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in `path`; see the module."""
+    source = read_toml(path, "configuration file")
+    parsed = _validate(ConfigFile, source)
+    folder = path.resolve().parent
+    connector = load_connector(parsed.crm.kind, where=str(source.place(("crm", "kind"))))
+    mapping = load_mapping(parsed.crm.mapping or connector.kind, crm=connector.kind, folder=folder)
+    problems = Problems()
+    criteria_source, criteria_file = _criteria_of(parsed, source)
+    _check_zone(parsed.program.timezone, source, problems)
+    program, notices = _program(parsed, source, criteria_file, criteria_source, mapping, problems)
+    if problems.found:
+        raise refuse(problems.found, source.name)
+    check_program(program)
+    schedule = _schedule(parsed, source)
+    return Config(
+        path=path,
+        program=program,
+        connector=connector,
+        settings=connector_settings(connector, parsed.crm, source, folder, environment),
+        mapping=mapping,
+        cache_path=folder / Path(parsed.cache.path).expanduser(),
+        schedule=schedule,
+        notices=notices,
+        tier_choices=tuple(TierChoice(tier.name, tier.label or tier.name) for tier in program.tiers),
+    )
+
+
+def load_criteria(name_or_path: str, config: Config) -> Program:
+    """The configuration's programme under other criteria: a shipped preset by name, or a file like one."""
+    shipped = read_shipped(name_or_path, "criteria")
+    source = (
+        parse_toml(shipped, f"preset {name_or_path}")
+        if shipped is not None
+        else read_toml(Path(name_or_path), f"criteria file (and no preset of {', '.join(shipped_names('criteria'))})")
+    )
+    file = _criteria_part(source)
+    problems = Problems()
+    base = config.program
+    tiers = build_tiers(file.tiers, source, base.language, problems) or base.tiers
+    built = build_criteria(file.criteria, source, base.language, problems)
+    criteria, _ = _mapped(built, base.account_columns)
+    check_weights(criteria, source, problems)
+    rules = build_rules(file.rules, tiers, source, base.language, problems)
+    if problems.found:
+        raise refuse(problems.found, source.name)
+    program = replace(base, tiers=tiers, criteria=criteria, rules=rules)
+    if file.segments is not None:
+        program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
+    if file.health is not None:
+        program = replace(program, health_green=file.health.green, health_amber=file.health.amber)
+    check_program(program)
+    return program
+
+
+def _validate(model: type[Model], source: TomlSource) -> Model:
+    try:
+        return model.model_validate(source.document)
+    except ValidationError as error:
+        raise refuse(problems_of(error, source, model), source.name) from error
+
+
+def _criteria_part(source: TomlSource) -> CriteriaFile:
+    """A criteria file, or the criteria of a whole configuration file."""
+    document = source.document
+    if "crm" in document or "program" in document:
+        known = set(CriteriaFile.model_fields)
+        document = {key: value for key, value in document.items() if key in known}
+    return _validate(CriteriaFile, replace(source, document=document))
+
+
+def _criteria_of(parsed: ConfigFile, source: TomlSource) -> tuple[TomlSource, CriteriaFile]:
+    """The criteria as they stand in the file, or those of the preset that it names."""
+    name = parsed.program.criteria
+    if name is None:
+        own = CriteriaFile(tiers=parsed.tiers, criteria=parsed.criteria, rules=parsed.rules)
+        if not own.tiers or not own.criteria:
+            raise ConfigError(
+                f"{source.name}: there are no [[tiers]] or no [[criteria]].",
+                fix=f'Write them, or take a preset: criteria = "{shipped_names("criteria")[0]}" under [program].',
+            )
+        return source, own
+    for key in ("tiers", "criteria", "rules"):
+        if getattr(parsed, key):
+            raise ConfigError(
+                f"{source.place((key,))}: [[{key}]] stands beside criteria = {name!r}.",
+                fix="Keep one of them: a preset takes the place of [[tiers]], [[criteria]] and [[rules]].",
+            )
+    text = read_shipped(name, "criteria")
+    if text is None:
+        raise ConfigError(
+            f"{source.place(('program', 'criteria'))}: there is no preset {name!r}.",
+            fix=f"Presets: {', '.join(shipped_names('criteria'))}.",
+        )
+    preset = parse_toml(text, f"preset {name}")
+    return preset, _validate(CriteriaFile, preset)
+
+
+def _program(
+    parsed: ConfigFile,
+    source: TomlSource,
+    file: CriteriaFile,
+    criteria_source: TomlSource,
+    mapping: CrmMapping,
+    problems: Problems,
+) -> tuple[Program, tuple[str, ...]]:
+    table = parsed.program
+    columns = {column.name: column.kind for column in (*CORE_COLUMNS[Stream.ACCOUNTS], *mapping.accounts)}
+    tiers = build_tiers(file.tiers, criteria_source, table.language, problems)
+    criteria, left_out = _mapped(build_criteria(file.criteria, criteria_source, table.language, problems), columns)
+    check_weights(criteria, criteria_source, problems)
+    segments, health = file.segments or parsed.segments, file.health or parsed.health
+    if health.amber > health.green:
+        problems.add(source.place(("health", "amber")), "health: amber is above green")
+    program = Program(
+        tiers=tiers,
+        criteria=criteria,
+        rules=build_rules(file.rules, tiers, criteria_source, table.language, problems),
+        playbooks=_playbooks(parsed, source),
+        eligible=Expression(table.eligible, source.place(("program", "eligible"))),
+        segment_attractiveness=segments.attractiveness,
+        segment_strength=segments.strength,
+        segment_labels=MappingProxyType({str(k): v for k, v in segments.labels.items()}),
+        health_green=health.green,
+        health_amber=health.amber,
+        account_columns=MappingProxyType(columns),
+        guards=Guards(**parsed.guard.model_dump()),
+        **_plain_settings(table),
+    )
+    return program, left_out
+
+
+def _plain_settings(table: ProgramTable) -> dict[str, Any]:
+    """The keys of [program] that Program has under the same name and meaning."""
+    settings = table.model_dump(exclude={"eligible", "criteria", "playbooks", "renewal_types"})
+    return {**settings, "renewal_types": tuple(table.renewal_types)}
+
+
+def _mapped(built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, str]) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+    """Without the optional criteria whose fields are not mapped, and a notice on each."""
+    known = known_columns(columns)
+    kept, notices = [], []
+    for criterion, optional in built:
+        unmapped = unknown_names(criterion, known) if optional else ()
+        if unmapped:
+            notices.append(f"Criterion {criterion.name!r} is left out: {', '.join(unmapped)} is not mapped to a CRM field.")
+        else:
+            kept.append(criterion)
+    return tuple(kept), tuple(notices)
+
+
+def _playbooks(parsed: ConfigFile, source: TomlSource) -> tuple[Playbook, ...]:
+    playbooks = []
+    for name in parsed.program.playbooks:
+        text = read_shipped(name, "playbooks")
+        if text is None:
+            raise ConfigError(
+                f"{source.place(('program', 'playbooks'))}: there is no playbook {name!r}.",
+                fix=f"Shipped playbooks: {', '.join(shipped_names('playbooks'))}; your own stand in [[playbooks]].",
+            )
+        shipped = parse_toml(text, f"playbook {name}")
+        playbooks.append(build_playbook(_validate(PlaybookTable, shipped), shipped, ()))
+    playbooks += [build_playbook(table, source, ("playbooks", index)) for index, table in enumerate(parsed.playbooks)]
+    return tuple(playbooks)
+
+
+def _schedule(parsed: ConfigFile, source: TomlSource) -> Schedule:
+    def timetable(key: str, text: str | None) -> Timetable | None:
+        return None if text is None else parse_cron(text, parsed.program.timezone, source.place(("schedule", key)))
+
+    return Schedule(timetable("sync", parsed.schedule.sync), timetable("full_pull", parsed.schedule.full_pull))
+
+
+def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems.add(source.place(("program", "timezone")), f"{name!r} is no time zone; write one like 'America/Sao_Paulo'")
+
+
+__all__ = ["Config", "Schedule", "in_language", "load_config", "load_criteria"]

@@ -1,0 +1,187 @@
+"""Expressions over facts: parsed, checked against a closed list, compiled to SQLite (DECISIONS.md §3).
+
+Nothing but the named columns, the listed operators and functions passes, so an expression cannot reach a file, the network or
+another table. A mistake is a ConfigError with its place, a caret under it, and the nearest known name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from kamsync.decide.program import Expression
+from kamsync.errors import ConfigError
+
+FUNCTIONS = (
+    "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr"
+)  # fmt: skip
+_OPERATORS: tuple[type[exp.Expr], ...] = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Paren,
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not,
+    exp.Is, exp.In, exp.Between, exp.Like, exp.Case, exp.If,
+    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Tuple,
+)  # fmt: skip
+# How sqlglot names the functions above, with the numbers of arguments that they take.
+_FUNCTION_NODES: Mapping[type[exp.Expr], tuple[str, int, int]] = {
+    exp.Coalesce: ("coalesce", 2, 100),
+    exp.Nullif: ("nullif", 2, 2),
+    exp.Abs: ("abs", 1, 1),
+    exp.Round: ("round", 1, 2),
+    exp.Min: ("min", 2, 100),
+    exp.Max: ("max", 2, 100),
+    exp.Least: ("min", 2, 100),
+    exp.Greatest: ("max", 2, 100),
+    exp.Lower: ("lower", 1, 1),
+    exp.Upper: ("upper", 1, 1),
+    exp.Trim: ("trim", 1, 2),
+    exp.Length: ("length", 1, 1),
+    exp.Substring: ("substr", 2, 3),
+}
+_TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\d[\d.]*(?:[eE][+-]?\d+)?|[A-Za-z_]\w*")
+_KEYWORDS = frozenset(
+    ("and", "or", "not", "is", "null", "in", "between", "like", "case", "when", "then", "else", "end", "true", "false")
+)
+MAX_LENGTH = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL over the facts table, and the columns that it reads, in the order of their first appearance."""
+
+    sql: str
+    columns: tuple[str, ...]
+
+
+def compile_expression(expression: Expression, columns: Collection[str]) -> Compiled:
+    """The expression as SQLite SQL over `columns`; ConfigError with place, caret and nearest name where it is refused."""
+    text = expression.text
+    if len(text) > MAX_LENGTH:
+        raise _refused(expression, 0, f"it is longer than {MAX_LENGTH} characters", "Split it into several criteria or rules.")
+    if ";" in _TOKENS.sub("", text) or "--" in _TOKENS.sub("", text) or "/*" in _TOKENS.sub("", text):
+        at = min(i for i in (text.find(";"), text.find("--"), text.find("/*")) if i >= 0)
+        raise _refused(expression, at, "statements and comments are not allowed", "Write one expression over facts.")
+    _check_names(expression, columns)
+    tree = _parse(expression, columns)
+    _check_nodes(expression, tree)
+    names = dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False))
+    return Compiled(_with_real_division(tree).sql(dialect="sqlite"), tuple(names))
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The words of an expression that are neither text, keyword nor function call."""
+    found = []
+    for match in _TOKENS.finditer(text):
+        word = match[0]
+        if not _is_word(word) or _is_call(text, match.end()):
+            continue
+        found.append(word.strip('"'))
+    return tuple(dict.fromkeys(found))
+
+
+def _check_names(expression: Expression, columns: Collection[str]) -> None:
+    for match in _TOKENS.finditer(expression.text):
+        word = match[0]
+        if not _is_word(word):
+            continue
+        if _is_call(expression.text, match.end()):
+            if word.lower() not in FUNCTIONS:
+                raise _unknown(expression, match.start(), "function", word, FUNCTIONS)
+        elif word.strip('"') not in columns:
+            raise _unknown(expression, match.start(), "name", word.strip('"'), columns)
+
+
+def _is_word(token: str) -> bool:
+    """A name or a function: no text, no number, no keyword."""
+    return token[0] != "'" and not token[0].isdigit() and token.lower() not in _KEYWORDS
+
+
+def _is_call(text: str, end: int) -> bool:
+    return text[end:].lstrip().startswith("(")
+
+
+def _parse(expression: Expression, columns: Collection[str]) -> exp.Expr:
+    """Known names are quoted first: `left`, `type` and `values` are facts here, whatever SQL makes of them."""
+    shifts: list[tuple[int, int]] = []
+
+    def quote(match: re.Match[str]) -> str:
+        word = match[0]
+        if word in columns and not _is_call(expression.text, match.end()):
+            shifts.append((match.start(), 2))
+            return f'"{word}"'
+        return word
+
+    quoted = _TOKENS.sub(quote, expression.text)
+    try:
+        trees = sqlglot.parse(quoted, dialect="sqlite")
+    except SqlglotError as error:
+        details = getattr(error, "errors", None) or [{}]
+        column = max(int(details[0].get("col") or 1) - len(str(details[0].get("highlight") or "")), 0)
+        at = column - sum(size for start, size in shifts if start < column)
+        what = str(details[0].get("description") or "it cannot be read").rstrip(".")
+        raise _refused(expression, max(at, 0), what, "See docs/decisions.md for what an expression may say.") from error
+    if len(trees) != 1 or trees[0] is None:
+        raise _refused(expression, 0, "it is not one expression", "Write one expression over facts.")
+    return trees[0]
+
+
+def _check_nodes(expression: Expression, tree: exp.Expr) -> None:
+    for node in tree.walk():
+        allowed = _FUNCTION_NODES.get(type(node))
+        if allowed is not None:
+            name, least, most = allowed
+            count = sum(len(v) if isinstance(v, list) else v is not None for k, v in node.args.items() if k in _ARGUMENTS)
+            if not least <= count <= most:
+                wanted = f"{least}" if least == most else f"at least {least}"
+                raise _refused(expression, _find(expression, name), f"{name}() takes {wanted} arguments", "Mend the call.")
+        elif not isinstance(node, _OPERATORS) or (isinstance(node, exp.In) and node.args.get("query") is not None):
+            what = node.sql(dialect="sqlite")[:40]
+            raise _refused(
+                expression, _find(expression, what), f"{what!r} is not allowed here", f"Functions: {', '.join(FUNCTIONS)}."
+            )
+        if isinstance(node, exp.Column) and (node.table or not node.this.quoted):
+            raise _refused(expression, _find(expression, node.name), f"{node.name!r} is no fact", "`kamsync facts` lists them.")
+
+
+_ARGUMENTS = ("this", "expression", "expressions", "start", "length", "decimals")
+
+
+def _with_real_division(tree: exp.Expr) -> exp.Expr:
+    """`/` is real division, and by zero it is null. Innermost first, so that a / b / c is real all through."""
+    for node in reversed(list(tree.find_all(exp.Div, bfs=False))):
+        left = exp.Cast(this=node.this.copy(), to=exp.DataType.build("REAL", dialect="sqlite"))
+        right = exp.Nullif(this=node.expression.copy(), expression=exp.Literal.number(0))
+        real = exp.Paren(this=exp.Div(this=left, expression=right, typed=True))
+        if node is tree:
+            return real
+        node.replace(real)
+    return tree
+
+
+def _find(expression: Expression, what: str) -> int:
+    return max(expression.text.lower().find(what.lower()), 0)
+
+
+def _unknown(expression: Expression, at: int, kind: str, word: str, known: Collection[str]) -> ConfigError:
+    near = get_close_matches(word.lower(), known, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    where = (
+        "`kamsync facts` lists them; a field of your own must be mapped first."
+        if kind == "name"
+        else f"Functions: {', '.join(known)}."
+    )
+    return _refused(expression, at, f"unknown {kind} {word!r}", hint + where)
+
+
+def _refused(expression: Expression, at: int, what: str, fix: str) -> ConfigError:
+    """The message shows the line of the expression with a caret under the place."""
+    line_start = expression.text.rfind("\n", 0, at) + 1
+    line = expression.text[line_start:].split("\n", 1)[0]
+    caret = " " * (at - line_start) + "^"
+    place = f"{expression.place}: " if str(expression.place) else ""
+    return ConfigError(f"{place}{what}\n    {line}\n    {caret}", fix=fix)

@@ -1,0 +1,29 @@
+"""Calendar arithmetic of DECISIONS.md §1: months clamped to the month's end, half-open windows. Pure."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+
+
+def add_months(day: date, months: int) -> date:
+    """`months` later (or earlier), clamped: 2024-02-29 minus 12 months is 2023-02-28."""
+    total = day.year * 12 + day.month - 1 + months
+    year, month = divmod(total, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def months_before(day: date, months: int) -> date:
+    return add_months(day, -months)
+
+
+def days_before(day: date, days: int) -> date:
+    return day - timedelta(days=days)
+
+
+def whole_months(first: date, until: date) -> int | None:
+    """The greatest n ≥ 0 such that `first` plus n months (clamped) ≤ `until`; None where `first` is later."""
+    if first > until:
+        return None
+    months = (until.year - first.year) * 12 + until.month - first.month
+    return months if add_months(first, months) <= until else months - 1

@@ -1,0 +1,130 @@
+"""From a criterion's value to 0…100, and from criteria to axes, score and coverage (DECISIONS.md §4). Pure arithmetic.
+
+Rounding is half away from zero on the mathematical value: the noise of binary floats (below 10⁻⁹) is removed first, so that
+71.005 becomes 71.01 on every machine, in whatever order the sum was taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from kamsync.decide.program import Bands, Criterion, Flag, Linear, Log, Percentile, Scale, Values
+
+FactInput = str | float | int | None
+_NOISE_DECIMALS = 7  # of cents
+
+
+def round_half_away(value: float) -> float:
+    """To two decimals, halves away from zero."""
+    cents = round(abs(value) * 100, _NOISE_DECIMALS)
+    return math.copysign(math.floor(cents + 0.5) / 100, value) + 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One criterion for one account. `scaled` None: left out of the mean. `known` False: the value was null."""
+
+    scaled: float | None
+    known: bool
+
+
+def scale_value(scale: Scale, value: FactInput) -> float | None:
+    """The value on 0…100; None where it is no value for this scale. A percentile arrives as its rank, 0…1."""
+    if value is None:
+        return None
+    if isinstance(scale, Values):
+        return scale.scores.get(_text(value), scale.otherwise)
+    number = _number(value)
+    if number is None:
+        return 100.0 if isinstance(scale, Flag) and value else None
+    match scale:
+        case Linear(low, high):
+            return _clamp(100 * (number - low) / (high - low))
+        case Log(low, high):
+            return 0.0 if number <= low else _clamp(100 * math.log(number / low) / math.log(high / low))
+        case Bands(steps):
+            reached = [score for threshold, score in steps if threshold <= number]
+            return reached[-1] if reached else 0.0
+        case Percentile():
+            return 100 * number
+        case Flag():
+            return 100.0 if number else 0.0
+
+
+def fade(age_days: int, half_life_days: float) -> float:
+    """What is left of evidence of that age; never more than all of it."""
+    return 1.0 if age_days <= 0 else float(0.5 ** (age_days / half_life_days))
+
+
+def score_criterion(criterion: Criterion, value: FactInput, since: str | None, as_of: date) -> Scored:
+    """`value` as the expression gave it (for a percentile its rank), `since` the decay's date as ISO text."""
+    scaled = scale_value(criterion.scale, value)
+    if scaled is not None and criterion.decay is not None:
+        day = _day(since)
+        scaled = None if day is None else scaled * fade((as_of - day).days, criterion.decay.half_life_days)
+    if scaled is not None:
+        return Scored(scaled, known=True)
+    match criterion.missing:
+        case "zero":
+            return Scored(0.0, known=False)
+        case "skip":
+            return Scored(None, known=False)
+        case number:
+            return Scored(float(number), known=False)
+
+
+def weighted_mean(parts: Sequence[tuple[float, float | None]]) -> float | None:
+    """Σ wᵢsᵢ / Σ wᵢ over (weight, scaled), rounded; None where nothing counts."""
+    weights = math.fsum(weight for weight, scaled in parts if scaled is not None)
+    if weights == 0:
+        return None
+    return round_half_away(math.fsum(weight * scaled for weight, scaled in parts if scaled is not None) / weights)
+
+
+def coverage(parts: Sequence[tuple[float, bool]]) -> float:
+    """The share of the weights whose value was known, 0…1; 1 where there are no weights at all."""
+    total = math.fsum(weight for weight, _ in parts)
+    return math.fsum(weight for weight, known in parts if known) / total if total else 1.0
+
+
+def points(parts: Sequence[tuple[float, float | None]], score: float | None) -> list[float]:
+    """Each part's contribution in points; in cents they sum to `score` exactly (largest remainder)."""
+    weights = math.fsum(weight for weight, scaled in parts if scaled is not None)
+    if score is None or weights == 0:
+        return [0.0 for _ in parts]
+    exact = [0.0 if scaled is None else 100 * weight * scaled / weights for weight, scaled in parts]
+    cents = [math.floor(round(value, _NOISE_DECIMALS)) for value in exact]
+    missing = round(score * 100) - sum(cents)
+    by_remainder = sorted(range(len(parts)), key=lambda i: (cents[i] - exact[i], i))
+    for i in by_remainder[: max(missing, 0)]:
+        cents[i] += 1
+    return [value / 100 for value in cents]
+
+
+def _number(value: FactInput) -> float | None:
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+    return None if value is None else float(value)
+
+
+def _text(value: str | float | int) -> str:
+    """How a value is written in a configuration: 3 for 3.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10]) if text else None
+    except ValueError:
+        return None
+
+
+def _clamp(value: float) -> float:
+    return min(max(value, 0.0), 100.0)

@@ -1,0 +1,100 @@
+"""A decision's receipt as lines that people read: the points that make the score, what settled the tier, the nearest way up.
+
+Pure text. The machine's form is `receipt_json`; both come from the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kamsync.decide.decision import Contribution, Decision, FactValue
+
+BAR_WIDTH = 20
+LIMIT_NAMES = {"max_accounts": "accounts", "top_percent": "accounts (a share of all)", "max_per_owner": "accounts of one owner"}
+
+
+def contribution_rows(contributions: Sequence[Contribution]) -> list[tuple[str, str, str, str, str, str]]:
+    """Criterion, value, scaled score, weight, points and a bar; the greatest contribution first, health criteria last."""
+    ordered = sorted(contributions, key=lambda c: (c.axis == "health", -c.points, c.criterion))
+    most = max((c.points for c in ordered), default=0.0)
+    return [
+        (
+            c.label or c.criterion,
+            show_value(c.value) if c.known else "unknown",
+            "—" if c.scaled is None else f"{c.scaled:.1f}",
+            f"{c.weight:g}",
+            "health" if c.axis == "health" else f"{c.points:.2f}",
+            "" if c.axis == "health" else "█" * round(BAR_WIDTH * c.points / most if most else 0),
+        )
+        for c in ordered
+    ]
+
+
+def settled_by(decision: Decision, enter: float | None = None) -> str:
+    """The one sentence on what settled the tier. `enter` is the entry threshold of the tier, where there is one."""
+    score = "no score" if decision.score is None else f"score {decision.score:.2f}"
+    match decision.code:
+        case "score":
+            return f"{score} ≥ {enter:g}" if enter is not None and decision.score is not None else f"{score}, below every tier"
+        case "hysteresis":
+            return f"{score}: below the entry threshold, above the one for leaving, so it stays"
+        case "low_coverage":
+            return f"only {decision.coverage:.0%} of the weights are known: too little to move it"
+        case "min_days":
+            return "it has not been in its tier for the minimum number of days"
+        case "floor" | "ceiling" | "excluded":
+            return f"a rule: {'; '.join(decision.fired) or decision.code}"
+        case "not_eligible":
+            return "it is not eligible for the programme"
+        case "capacity":
+            return _capacity(decision)
+        case "override":
+            return "a person's override in the CRM" + (f", until {decision.until.isoformat()}" if decision.until else "")
+        case "drift":
+            until = f", kept until {decision.until.isoformat()}" if decision.until else ""
+            return f"a person changed the tier in the CRM{until}"
+
+
+def _capacity(decision: Decision) -> str:
+    place = decision.capacity
+    if place is None:
+        return "its tier is full"
+    limit = LIMIT_NAMES[place.kind]
+    return f"rank {place.rank} for tier {place.tier}, which takes {place.limit} {limit}"
+
+
+def nearest_way_up(decision: Decision, contributions: Sequence[Contribution]) -> str:
+    """What is missing for the next tier and where it is nearest to be had; "" where there is no better tier."""
+    if decision.next_tier is None or decision.points_missing is None:
+        return ""
+    if decision.points_missing <= 0:
+        return f"The score reaches tier {decision.next_tier}; {decision.code.replace('_', ' ')} keeps it out."
+    room = sorted(_room(contributions), reverse=True)
+    sentence = f"{decision.points_missing:.2f} points short of {decision.next_tier}"
+    if not room:
+        return sentence + "."
+    points, label = room[0]
+    return f"{sentence}: the nearest way is {label}, which could bring up to {points:.2f} more."
+
+
+def _room(contributions: Sequence[Contribution]) -> list[tuple[float, str]]:
+    """Points that each criterion could still bring, were it at 100."""
+    weights = sum(c.weight for c in contributions if c.axis != "health" and c.scaled is not None)
+    if not weights:
+        return []
+    return [
+        (round(c.weight * (100 - c.scaled) / weights, 2), c.label or c.criterion)
+        for c in contributions
+        if c.axis != "health" and c.scaled is not None and c.scaled < 100
+    ]
+
+
+def show_value(value: FactValue) -> str:
+    """A fact's value for people: thousands separated, no endless decimals."""
+    if value is None:
+        return "—"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value

@@ -1,0 +1,163 @@
+"""Cache → plan: evaluate, compare with what the CRM shows, add the tasks, say what is held back. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from kamsync.decide.assignees import Owner
+from kamsync.decide.changes import Change, Plan, UpdateAccount
+from kamsync.decide.criteria import criteria_hash, known_columns
+from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.guards import TierMoves, count_tier_moves
+from kamsync.decide.plan import Writing, assemble_plan, plan_account
+from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.program import Program
+from kamsync.decide.tasks import ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
+from kamsync.report.receipt_json import receipt_to_json
+from kamsync.run.plans import fingerprint_of
+from kamsync.store.database import Cache
+from kamsync.store.evaluate import Evaluation
+from kamsync.store.history import Remembered
+from kamsync.store.journal import created_tasks, ledger_keys
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, drift as it is seen now."""
+
+    plan: Plan
+    moves: TierMoves
+    history: Mapping[str, Remembered]
+    drift: tuple[tuple[str, str, date], ...]
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The moments of a run: the day it decides for, the clock's reading, and its name."""
+
+    as_of: date
+    now: datetime
+    run_id: str
+
+
+def make_plan(cache: Cache, program: Program, crm: str, when: When, *, reasons_length: int = 255) -> PlannedRun:
+    """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency."""
+    hashed = criteria_hash(program)
+    playbooks = compile_playbooks(program, known_columns(program.account_columns))
+    with Evaluation(cache.path, program, when.as_of) as evaluation:
+        names = evaluation.names()
+        updates = list(_updates(evaluation, program, when, reasons_length))
+        tasks = _tasks(cache, evaluation, playbooks, when.as_of)
+        history = {
+            update.account_id: _remembered(update, evaluation, program, when, hashed)
+            for update in updates
+            if {"tier", "score", "segment", "health"} & update.fields.keys()
+        }
+        drift = tuple(
+            (d.account_id, evaluation.held(d.account_id).tier or "none", evaluation.drift_seen(d.account_id))
+            for d in evaluation.decisions()
+            if d.code == "drift"
+        )
+        moves = count_tier_moves(evaluation.decisions())
+        problems = (*evaluation.problems, *_notes(evaluation, names))
+        accounts = len(names)
+    changes: tuple[Change, ...] = (*tasks.creates, *tasks.closes, *updates)
+    plan = assemble_plan(
+        run_id=when.run_id,
+        as_of=when.as_of,
+        crm=crm,
+        criteria_hash=hashed,
+        base=fingerprint_of(sorted(changes, key=repr)),
+        updates=updates,
+        creates=tasks.creates,
+        closes=tasks.closes,
+        held_back=tasks.held_back,
+        problems=problems,
+    )
+    return PlannedRun(plan, moves, history, drift, accounts)
+
+
+def _updates(evaluation: Evaluation, program: Program, when: When, reasons_length: int) -> Iterator[UpdateAccount]:
+    writing = Writing(when.now, reasons_length)
+    for decision, name, observed in evaluation.settled():
+        contributions = partial(_contributions, evaluation, decision.account_id)
+        update = plan_account(decision, name, observed, contributions, program, writing)
+        if update is not None:
+            yield update
+
+
+def _contributions(evaluation: Evaluation, account_id: str) -> Sequence[Contribution]:
+    return evaluation.receipt(account_id).contributions
+
+
+def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date) -> TaskPlan:
+    if not playbooks.by_name:
+        return TaskPlan()
+    firings = list(_firings(cache, evaluation, playbooks))
+    owners = [
+        Owner(row[0], row[1] or "", row[2] or "", bool(row[3]), row[4] or "")
+        for row in cache.connection.execute("SELECT id, name, email, is_active, manager_id FROM owners")
+    ]
+    keys = ledger_keys(cache)
+    made = plan_tasks(playbooks, firings, keys, owners, as_of)
+    closed = plan_closes(
+        playbooks,
+        _existing(cache),
+        {(firing.playbook, firing.account_id) for firing in firings},
+        created_tasks(cache),
+        evaluation.names(),
+    )
+    return TaskPlan(made.creates, closed.closes, (*made.held_back, *closed.held_back))
+
+
+def _firings(cache: Cache, evaluation: Evaluation, playbooks: Playbooks) -> Iterator[Firing]:
+    names = evaluation.names()
+    for name, prepared in playbooks.by_name.items():
+        for account_id, facts in evaluation.firing(prepared.playbook, playbooks.facts_needed(name)):
+            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
+            yield Firing(name, account_id, names[account_id], decision, facts, held.since)
+    waiting = [row[0] for row in cache.connection.execute("SELECT key FROM waiting_tasks ORDER BY key")]
+    for playbook, account_id, occurrence in waiting_tasks(playbooks, waiting):
+        if account_id in names:
+            facts = evaluation.facts(account_id)
+            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
+            yield Firing(playbook, account_id, names[account_id], decision, facts, held.since, occurrence)
+
+
+def _existing(cache: Cache) -> Iterator[ExistingTask]:
+    rows = cache.connection.execute(
+        "SELECT key, id, account_id, owner_id, subject, due, is_open FROM tasks"
+        " WHERE is_open AND NOT coalesce(is_deleted, 0) ORDER BY key"
+    )
+    for key, task_id, account_id, owner_id, subject, due, is_open in rows:
+        day = date.fromisoformat(due) if due else None
+        yield ExistingTask(key, task_id, account_id or "", owner_id or "", subject or "", day, bool(is_open))
+
+
+def _remembered(update: UpdateAccount, evaluation: Evaluation, program: Program, when: When, hashed: str) -> Remembered:
+    receipt = evaluation.receipt(update.account_id)
+    decision: Decision = receipt.decision
+    return Remembered(
+        account_id=decision.account_id,
+        name=update.name,
+        as_of=when.as_of.isoformat(),
+        run_id=when.run_id,
+        tier=decision.tier,
+        previous_tier=decision.previous_tier,
+        code=decision.code,
+        score=decision.score,
+        segment=decision.segment,
+        health=decision.health,
+        criteria_hash=hashed,
+        receipt=receipt_to_json(receipt, program, name=update.name, criteria_hash=hashed),
+    )
+
+
+def _notes(evaluation: Evaluation, names: Mapping[str, str]) -> Iterator[str]:
+    for decision in evaluation.decisions():
+        for note in decision.notes:
+            yield f"{names[decision.account_id]} ({decision.account_id}): {note}"

@@ -1,0 +1,127 @@
+"""The product on one screen: pull, decide, plan, guard, apply. What the schedule calls, and what `apply` does after asking."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from filelock import FileLock, Timeout
+
+from kamsync.config import Config
+from kamsync.contract import Connection, PullSummary
+from kamsync.decide.changes import Plan
+from kamsync.decide.guards import check_changed_share, check_fresh
+from kamsync.errors import KamsyncError, PlanRefused
+from kamsync.run.apply import Applied, Applier
+from kamsync.run.planning import PlannedRun, When, make_plan
+from kamsync.run.refresh import Progress, refresh
+from kamsync.store.database import Cache
+from kamsync.store.journal import RunKind, RunStatus, finish_run, start_run
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What every run needs from outside: the open CRM, the cache, the configuration, the clock, who listens, who may stop it."""
+
+    connection: Connection
+    cache: Cache
+    config: Config
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    progress: Progress = lambda stream, count, total: None
+    stopping: Callable[[], bool] = lambda: False
+
+
+def today(config: Config, now: datetime) -> date:
+    """The programme's calendar day."""
+    return now.astimezone(ZoneInfo(config.program.timezone)).date()
+
+
+def new_run_id(now: datetime) -> str:
+    """When it was made, to the second, and four random digits: the same changes at another time are another run."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def pull_and_plan(
+    shell: Shell, *, as_of: date | None = None, full: bool = False, guarded: bool = True
+) -> tuple[PullSummary, PlannedRun]:
+    """Refreshes the cache and plans from it; writes nothing to the CRM."""
+    now = shell.clock()
+    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.progress)
+    return summary, plan_from_cache(shell, as_of=as_of, problems=summary.problems)
+
+
+def plan_from_cache(shell: Shell, *, as_of: date | None = None, problems: tuple[str, ...] = ()) -> PlannedRun:
+    """A plan from what the cache holds now. `problems` of the pull join those of the decision."""
+    now = shell.clock()
+    when = When(as_of or today(shell.config, now), now, new_run_id(now))
+    room = shell.connection.capabilities.reasons_length
+    planned = make_plan(shell.cache, shell.config.program, shell.config.connector.kind, when, reasons_length=room)
+    return replace(planned, plan=replace(planned.plan, problems=(*problems, *planned.plan.problems)))
+
+
+def sync(shell: Shell, *, full: bool = False) -> tuple[PlannedRun, Applied]:
+    """Pull, plan, apply in one. Raises PlanRefused when a guard holds it back; nothing has been written then."""
+    _, planned = pull_and_plan(shell, full=full)
+    return planned, carry_out(shell, planned, kind="sync")
+
+
+def carry_out(shell: Shell, planned: PlannedRun, *, kind: RunKind = "apply", guarded: bool = True) -> Applied:
+    """Guards the plan, then writes it. `guarded=False` is for a person who has looked and said yes."""
+    plan = planned.plan
+    start_run(shell.cache, plan.run_id, kind, shell.clock(), plan.as_of)
+    try:
+        if guarded:
+            check_changed_share(planned.moves, shell.config.program.guards)
+        _remember_what_waits(shell.cache, planned)
+        applier = Applier(shell.connection, shell.cache, shell.clock, shell.stopping, planned.history)
+        applied = applier.apply(plan)
+    except KamsyncError as error:
+        status: RunStatus = "refused" if isinstance(error, PlanRefused) else "failed"
+        finish_run(shell.cache, plan.run_id, status, shell.clock(), message=error.message)
+        raise
+    ended: RunStatus = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
+    finish_run(shell.cache, plan.run_id, ended, shell.clock(), applied.summary())
+    return applied
+
+
+def apply_saved(shell: Shell, saved: Plan) -> Applied:
+    """Applies a saved plan if planning anew leads to the very same writes; PlanRefused (stale) otherwise."""
+    _, planned = pull_and_plan(shell)
+    check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
+    return carry_out(shell, planned, guarded=False)
+
+
+def _remember_what_waits(cache: Cache, planned: PlannedRun) -> None:
+    """Tasks over an owner's limit are offered again next time; drift keeps the day on which it was first seen."""
+    with cache.transaction() as connection:
+        connection.execute("DELETE FROM waiting_tasks")
+        connection.executemany(
+            "INSERT OR IGNORE INTO waiting_tasks VALUES (?, ?, ?)",
+            [(h.key, h.account_id, planned.plan.run_id) for h in planned.plan.held_back if h.waits and h.key],
+        )
+        connection.execute("DELETE FROM drift")
+        connection.executemany(
+            "INSERT INTO drift VALUES (?, ?, ?)", [(i, tier, seen.isoformat()) for i, tier, seen in planned.drift]
+        )
+
+
+@contextmanager
+def run_lock(cache_path: Path) -> Iterator[None]:
+    """Holds off a second run on the same cache; PlanRefused where one is under way."""
+    cache_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(cache_path.with_name(cache_path.name + ".lock"), timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise PlanRefused(
+            f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,178 @@
+"""The cache file: opening it safely, and its schema through migrations.
+
+The cache is disposable: what must outlive it is in the CRM. It still never loses anything by itself: WAL, one transaction for
+what belongs together, secure_delete, and mode 0600. sqlite-utils keeps schema and migrations; hot paths use its connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from kamsync.errors import CacheUnusable
+from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Kind, Stream
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_MS = 10_000
+SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
+PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
+    Stream.ACTIVITIES: ("id", "account_id"),
+    Stream.RATES: ("currency", "valid_from"),
+}
+INDEXES: Mapping[Stream, tuple[str, ...]] = {
+    Stream.OPPORTUNITIES: ("account_id",),
+    Stream.LINE_ITEMS: ("opportunity_id",),
+    Stream.ACTIVITIES: ("account_id",),
+}
+
+migrations = Migrations("kamsync")
+
+
+@migrations()
+def first_schema(db: sqlite_utils.Database) -> None:
+    """Streams, and what the program remembers of its own doing."""
+    for stream in Stream:
+        columns = list(CORE_COLUMNS[stream])
+        if stream is Stream.ACCOUNTS:
+            columns += [Column(FLAG_PREFIX + name, kind) for name, kind in FLAGS.items()]
+        definitions = [f'"{c.name}" {SQL_TYPES[c.kind]}' for c in columns]
+        key = ", ".join(f'"{name}"' for name in primary_key(stream))
+        db.execute(f'CREATE TABLE "{stream}" ({", ".join(definitions)}, "_pull" INTEGER NOT NULL, PRIMARY KEY ({key}))')
+        for name in INDEXES.get(stream, ()):
+            db.execute(f'CREATE INDEX "{stream}_{name}" ON "{stream}" ("{name}")')
+    db.executescript(_OWN_TABLES)
+
+
+# tier: 'none' where the program wrote an empty field. receipt: JSON of decide.receipts.
+_OWN_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE cursors (stream TEXT PRIMARY KEY, cursor TEXT, fingerprint TEXT NOT NULL, pulled_at TEXT NOT NULL);
+CREATE TABLE written (account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, since TEXT, run_id TEXT, written_at TEXT);
+CREATE TABLE drift (account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, seen TEXT NOT NULL);
+CREATE TABLE history (
+  id INTEGER PRIMARY KEY, account_id TEXT NOT NULL, name TEXT, as_of TEXT NOT NULL, run_id TEXT NOT NULL, tier TEXT NOT NULL,
+  previous_tier TEXT NOT NULL, code TEXT NOT NULL, score REAL, segment TEXT, health TEXT, criteria_hash TEXT NOT NULL,
+  receipt TEXT NOT NULL);
+CREATE INDEX history_account ON history (account_id, id);
+CREATE TABLE task_ledger (
+  key TEXT PRIMARY KEY, account_id TEXT NOT NULL, task_id TEXT, owner_id TEXT, subject TEXT, due TEXT, status TEXT NOT NULL,
+  run_id TEXT NOT NULL);
+CREATE TABLE waiting_tasks (key TEXT PRIMARY KEY, account_id TEXT NOT NULL, run_id TEXT NOT NULL);
+CREATE TABLE runs (
+  run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, as_of TEXT, started_at TEXT NOT NULL, finished_at TEXT, status TEXT NOT NULL,
+  summary TEXT NOT NULL DEFAULT '{}', message TEXT NOT NULL DEFAULT '');
+CREATE TABLE journal (
+  run_id TEXT NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, ref TEXT NOT NULL, account_id TEXT NOT NULL, intent TEXT NOT NULL,
+  outcome TEXT, record_id TEXT, message TEXT, at TEXT, PRIMARY KEY (run_id, seq));
+"""
+
+
+def primary_key(stream: Stream) -> tuple[str, ...]:
+    return PRIMARY_KEYS.get(stream, ("id",))
+
+
+class Cache:
+    """An open cache. `connection` is in autocommit; `transaction()` is the one way to write several things together."""
+
+    def __init__(self, path: Path, db: sqlite_utils.Database) -> None:
+        self.path = path
+        self.db = db
+        self.connection: sqlite3.Connection = db.conn
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file."""
+        with saying_what_is_wrong(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def meta(self, name: str) -> str | None:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def set_meta(self, name: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def add_account_columns(self, columns: Mapping[str, Kind]) -> None:
+        """Makes room for further mapped fields, and drops what is mapped no longer: only mapped fields are stored."""
+        kept = {column.name for column in CORE_COLUMNS[Stream.ACCOUNTS]} | {FLAG_PREFIX + name for name in FLAGS} | {"_pull"}
+        present = {row[1] for row in self.connection.execute("PRAGMA table_info(accounts)")}
+        with self.transaction() as connection:
+            for name in sorted(present - kept - set(columns)):
+                connection.execute(f'ALTER TABLE accounts DROP COLUMN "{name}"')
+            for name in sorted(set(columns) - present):
+                connection.execute(f'ALTER TABLE accounts ADD COLUMN "{name}" {SQL_TYPES[columns[name]]}')
+
+
+@contextmanager
+def open_cache(path: Path) -> Iterator[Cache]:
+    """The cache at `path`, made where it is missing, brought to this version's schema. Raises CacheUnusable."""
+    with saying_what_is_wrong(path):
+        _make_private(path)
+        connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    with closing(connection), saying_what_is_wrong(path):
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _refuse_newer(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -65536")
+        db = sqlite_utils.Database(connection)
+        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            migrations.apply(db)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        yield Cache(path, db)
+
+
+def _make_private(path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+    elif path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise CacheUnusable(
+            f"The cache {path} was written by a newer kamsync (schema {version}, this one knows {SCHEMA_VERSION}).",
+            fix="Upgrade kamsync, or move the file away: the next run rebuilds it from the CRM.",
+        )
+
+
+@contextmanager
+def saying_what_is_wrong(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors about the file, with what mends each."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _explained(error, path) from error
+    except OSError as error:
+        raise CacheUnusable(
+            f"The cache {path} cannot be used: {error.strerror or error}", fix="Check the folder's permissions and free space."
+        ) from error
+
+
+def _explained(error: sqlite3.DatabaseError, path: Path) -> CacheUnusable:
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        fix = "Move the file away: the next run rebuilds it from the CRM, and nothing is written twice."
+        return CacheUnusable(f"The cache {path} is damaged: {text}", fix=fix)
+    if "full" in text:
+        return CacheUnusable(f"The disk is full: the cache {path} cannot grow.", fix="Make room, then run the command again.")
+    if "locked" in text or "busy" in text:
+        return CacheUnusable(f"Another process holds the cache {path}.", fix="Wait for it to end, then run the command again.")
+    return CacheUnusable(f"The cache {path} cannot be used: {text}", fix="Check the file's and its folder's permissions.")

@@ -1,0 +1,202 @@
+"""Pages from a connector → the cache's tables, one transaction a stream, its cursor inside it.
+
+The hot path is one `executemany` with ON CONFLICT; SQL coerces text as the contract allows it, so rows are touched by no Python
+code. A full pull marks rows with its number and deletes those that do not carry it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kamsync.contract import Page, PullRequest
+from kamsync.model import Column, Stream
+from kamsync.store.database import INDEXES, Cache, primary_key
+
+REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
+VanishCheck = Callable[[int, int], None]
+
+
+@dataclass
+class StreamResult:
+    """What one stream brought. `vanished`: rows of the last full pull that are gone now."""
+
+    rows: int = 0
+    deleted: int = 0
+    problems: list[str] = dataclass_field(default_factory=list)
+
+
+def fingerprint(request: PullRequest, org_id: str, timezone: str) -> str:
+    """Names what a cursor covers: other columns, another org or time zone need a full pull."""
+    described = [org_id, timezone, str(request.since and request.since.year)]
+    described += [f"{c.name}:{c.kind}:{c.field}:{sorted(c.values.items())}" for c in request.columns]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
+
+
+def load_cursor(cache: Cache, stream: Stream, wanted_fingerprint: str) -> str | None:
+    """The cursor to go on from, None where there is none or where it covers other columns."""
+    row = cache.connection.execute("SELECT cursor, fingerprint FROM cursors WHERE stream = ?", (stream,)).fetchone()
+    return row[0] if row and row[1] == wanted_fingerprint else None
+
+
+class Snapshot:
+    """Applies pages to the cache. `check_vanished(gone, known)` may refuse a stream before anything of it is kept."""
+
+    def __init__(self, cache: Cache, timezone: ZoneInfo, now: datetime, check_vanished: VanishCheck) -> None:
+        self._cache = cache
+        self._now = now
+        self._check_vanished = check_vanished
+        _register_dates(cache, timezone)
+
+    def save(
+        self,
+        request: PullRequest,
+        pages: Iterable[Page],
+        mark: str,
+        progress: Callable[[str, int, int | None], None],
+    ) -> StreamResult:
+        """Keeps the pages of one stream (up to and with its last) and the cursor `mark` covers, or nothing of them."""
+        stream = request.stream
+        result = StreamResult()
+        with self._cache.transaction() as connection:
+            known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
+            pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
+            if not known:
+                _drop_indexes(self._cache, stream)  # building them once at the end is quicker than keeping them row by row
+            insert = _insert_sql(request, pull)
+            last: Page | None = None
+            for page in pages:
+                counted = connection.executemany(insert, page.rows)
+                result.rows += max(counted.rowcount, 0)
+                result.deleted += self._remove(page)
+                result.problems += page.problems
+                progress(stream, result.rows, None)
+                last = page
+            if last is not None and last.full:
+                gone = connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?', (pull,)).rowcount
+                result.deleted += max(gone, 0)
+            if stream is Stream.ACCOUNTS:
+                self._check_vanished(result.deleted, known)
+            _make_indexes(self._cache, stream)
+            result.problems += _null_what_is_no_number(self._cache, request, pull)
+            if last is not None:
+                connection.execute(
+                    "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
+                    (stream, last.cursor, mark, self._now.isoformat(timespec="seconds")),
+                )
+        return result
+
+    def _remove(self, page: Page) -> int:
+        connection = self._cache.connection
+        for old, new in page.merged:
+            for stream, column in REPOINTED:
+                connection.execute(f'UPDATE "{stream}" SET "{column}" = ? WHERE "{column}" = ?', (new, old))
+        gone = [(record_id,) for record_id in (*page.deleted_ids, *(old for old, _ in page.merged))]
+        if not gone:
+            return 0
+        return max(connection.executemany(f'DELETE FROM "{page.stream}" WHERE id = ?', gone).rowcount, 0)
+
+
+def split_streams(pages: Iterable[Page]) -> Iterator[tuple[Stream, Iterator[Page]]]:
+    """Groups the pages of each stream, lazily: a stream's pages must be consumed before the next stream is asked for."""
+    source = iter(pages)
+    for first in source:
+        yield first.stream, _until_last(first, source)
+
+
+def _until_last(first: Page, rest: Iterator[Page]) -> Iterator[Page]:
+    for page in chain((first,), rest):
+        yield page
+        if page.last:
+            return
+
+
+def _insert_sql(request: PullRequest, pull: int) -> str:
+    names = [f'"{column.name}"' for column in request.columns]
+    values = [_coerced(column, position) for position, column in enumerate(request.columns, start=1)]
+    key = primary_key(request.stream)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in [*names, '"_pull"'] if name.strip('"') not in key)
+    return (
+        f'INSERT INTO "{request.stream}" ({", ".join(names)}, "_pull") VALUES ({", ".join(values)}, {pull}) '
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+    )
+
+
+def _coerced(column: Column, position: int) -> str:
+    """The SQL that turns the contract's text forms into the stored value; columns' affinity does the numbers."""
+    value = f"?{position}"
+    match column.kind:
+        case "boolean":
+            return f"CASE {value} WHEN 'true' THEN 1 WHEN 'false' THEN 0 WHEN '' THEN NULL ELSE {value} END"
+        case "date":
+            return f"CASE WHEN length({value}) > 10 THEN local_date({value}) ELSE nullif({value}, '') END"
+        case "instant":
+            return f"utc_instant({value})"
+    if column.name == "valid_from":
+        return f"coalesce({value}, '')"
+    translated = "".join(f" WHEN {_quoted(old)} THEN {_quoted(new)}" for old, new in column.values.items())
+    return f"CASE {value}{translated} WHEN '' THEN NULL ELSE {value} END" if translated else f"nullif({value}, '')"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _register_dates(cache: Cache, timezone: ZoneInfo) -> None:
+    @lru_cache(maxsize=65536)
+    def local_date(text: str) -> str | None:
+        moment = _moment(text)
+        return None if moment is None else moment.astimezone(timezone).date().isoformat()
+
+    def utc_instant(text: str | None) -> str | None:
+        moment = _moment(text) if text else None
+        return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    cache.connection.create_function("local_date", 1, local_date, deterministic=True)
+    cache.connection.create_function("utc_instant", 1, utc_instant, deterministic=True)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _null_what_is_no_number(cache: Cache, request: PullRequest, pull: int) -> list[str]:
+    """A text in a number's place says nothing; it must not sort above every number either."""
+    problems = []
+    for column in request.columns:
+        if column.kind != "number":
+            continue
+        bad = cache.connection.execute(
+            f'UPDATE "{request.stream}" SET "{column.name}" = NULL WHERE "_pull" = ? AND typeof("{column.name}") = \'text\'',
+            (pull,),
+        ).rowcount
+        if bad > 0:
+            problems.append(f"{bad} {request.stream} have no number in {column.field or column.name}; it counts as unknown.")
+    return problems
+
+
+def _drop_indexes(cache: Cache, stream: Stream) -> None:
+    for name in INDEXES.get(stream, ()):
+        cache.connection.execute(f'DROP INDEX IF EXISTS "{stream}_{name}"')
+
+
+def _make_indexes(cache: Cache, stream: Stream) -> None:
+    for name in INDEXES.get(stream, ()):
+        cache.connection.execute(f'CREATE INDEX IF NOT EXISTS "{stream}_{name}" ON "{stream}" ("{name}")')
+
+
+def rows_of(cache: Cache, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a small query."""
+    return cache.connection.execute(sql, parameters).fetchall()
