@@ -269,6 +269,7 @@ class Portal:
     def count_associations(self, plural: str, record_id: str) -> None:
         """Association counts and the parent's id follow; the change stamp does not (airbytehq/airbyte#44554)."""
         table = self.tables[plural]
+        table.index_version += 1  # searches by association see it at once
         record = table.records.get(record_id)
         if record is None or plural not in ("companies", "deals", "contacts"):
             return

@@ -120,3 +120,12 @@ def test_an_association_does_not_move_the_change_stamp(portal: Any) -> None:
     portal.call("PUT", "/crm/v4/objects/deals/3000000007/associations/default/companies/1000000001")
 
     assert portal.get("/crm/v3/objects/deals/3000000007")["updatedAt"] == before
+
+
+def test_a_search_by_association_follows_a_new_one(portal: Any) -> None:
+    body = {"filterGroups": _filters(("associations.task", "EQ", "6000000001"))}
+    before = portal.post(SEARCH, body)["total"]
+
+    portal.call("PUT", "/crm/v4/objects/tasks/6000000001/associations/default/companies/1000000005")
+
+    assert (before, portal.post(SEARCH, body)["total"]) == (1, 2)
