@@ -1,0 +1,100 @@
+"""The page at `/`: what a key account manager sees in the CRM. Edits made on it are real edits of the sandbox's records.
+
+Server-rendered, no script, every value escaped. Only loopback hosts are answered, and edits only from the page itself, so that
+no web page elsewhere can reach a sandbox that happens to run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from kamsync.http import is_loopback
+from kamsync.sandbox.crm import SandboxCrm
+from kamsync.sandbox.faults import Receive, Scope, Send
+
+_templates = Environment(
+    loader=PackageLoader("kamsync.sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_templates.filters["path"] = lambda value: quote(str(value), safe="")
+EDITABLE = ("tier", "override", "override_until")
+
+
+class Page:
+    """The page of one sandbox, as an ASGI app."""
+
+    def __init__(self, crm: SandboxCrm) -> None:
+        self._crm = crm
+        self._app = Starlette(
+            routes=[
+                Route("/", self._accounts),
+                Route("/_sandbox/accounts/{account_id}", self._account),
+                Route("/_sandbox/accounts/{account_id}/flags", self._set_flags, methods=["POST"]),
+                Route("/_sandbox/accounts/{account_id}/tasks/{task_id}", self._complete, methods=["POST"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def _accounts(self, request: Request) -> Response:
+        refused = _refused(request)
+        if refused:
+            return refused
+        search = request.query_params.get("q", "")
+        flagged = request.query_params.get("flagged") == "1"
+        accounts = self._crm.view.accounts(search=search, only_flagged=flagged, limit=200)
+        return _html("accounts.html", crm=self._crm.kind, accounts=accounts, search=search, flagged=flagged)
+
+    async def _account(self, request: Request) -> Response:
+        refused = _refused(request)
+        if refused:
+            return refused
+        account_id = request.path_params["account_id"]
+        account = self._crm.view.account(account_id)
+        if account is None:
+            return PlainTextResponse("There is no such account.", status_code=404)
+        tasks = self._crm.view.tasks(account_id)
+        choices = self._crm.view.tier_choices()
+        return _html("account.html", crm=self._crm.kind, account=account, tasks=tasks, choices=choices)
+
+    async def _set_flags(self, request: Request) -> Response:
+        refused = _refused(request)
+        if refused:
+            return refused
+        account_id = request.path_params["account_id"]
+        form = parse_qs((await request.body()).decode(), keep_blank_values=True)
+        for flag in EDITABLE:
+            if flag in form:
+                self._crm.view.set_flag(account_id, flag, form[flag][0].strip())
+        return RedirectResponse(f"/_sandbox/accounts/{quote(account_id, safe='')}", status_code=303)
+
+    async def _complete(self, request: Request) -> Response:
+        refused = _refused(request)
+        if refused:
+            return refused
+        self._crm.view.complete_task(request.path_params["task_id"])
+        return RedirectResponse(f"/_sandbox/accounts/{quote(request.path_params['account_id'], safe='')}", status_code=303)
+
+
+def _html(template: str, **values: Any) -> HTMLResponse:
+    return HTMLResponse(
+        _templates.get_template(template).render(**values),
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"},
+    )
+
+
+def _refused(request: Request) -> Response | None:
+    """Only loopback may look; only this page may edit (a rebinding name or a foreign form is refused)."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    origin = request.headers.get("origin")
+    foreign = request.method == "POST" and origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if is_loopback(host) and not foreign:
+        return None
+    return PlainTextResponse("The sandbox answers on this machine only.", status_code=403)

@@ -1,0 +1,169 @@
+"""Serves a sandbox CRM on loopback: HTTP or TLS, counting, faults, and the page for the eye. For tests, the demo and the CLI.
+
+Never on another address than loopback: the sandbox lets anybody in. Raw ASGI throughout, so that the server is not what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kamsync.errors import ConfigError
+from kamsync.sandbox.crm import SandboxCrm
+from kamsync.sandbox.faults import TRANSPORT, Faults, Message, Receive, Scope, Send, with_faults
+from kamsync.sandbox.page import Page
+from kamsync.sandbox.tls import make_certificates
+
+HOST = "127.0.0.1"
+REMEMBERED_REQUESTS = 10_000
+START_TIMEOUT_SECONDS = 30
+
+
+class Request(NamedTuple):
+    """One answered call. `status` is 0 where the line was cut."""
+
+    method: str
+    path: str
+    status: int
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, with the transport where faults can reach it."""
+
+    def on_headers_complete(self) -> None:
+        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # our own key, unknown to ASGI
+        super().on_headers_complete()
+
+
+class SandboxServer:
+    """A running sandbox; a context manager. `port` 0 takes a free one."""
+
+    def __init__(self, crm: SandboxCrm, *, port: int = 0, tls: bool = False, folder: Path | None = None) -> None:
+        self.crm = crm
+        self.faults = Faults()
+        self.requests: deque[Request] = deque(maxlen=REMEMBERED_REQUESTS)
+        self.ca_path: Path | None = None
+        self._port, self._tls, self._folder = port, tls, folder
+        self._stopped = threading.Event()
+        self._resources = contextlib.ExitStack()
+
+    @property
+    def base_url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self._port}"
+
+    def calls(self) -> int:
+        """API calls as the vendor counts them."""
+        return self.crm.calls()
+
+    def __enter__(self) -> Self:
+        # With the protocol named, asyncio turns Nagle off; otherwise every small answer waits 40 ms for an acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._resources.callback(listener.close)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, self._port))
+        except OSError as error:
+            self._resources.close()
+            raise ConfigError(f"Port {self._port} is taken: {error.strerror}", fix="Choose another with --port.") from error
+        self._port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            with_faults(self._app, self.faults),
+            http=_Protocol,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+            **self._certificates(),
+        )
+        self._page = Page(self.crm)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, args=(listener,), name="sandbox", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise ConfigError("The sandbox did not start.", fix="Run it again with --debug.")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._stopped.set()
+        self._resources.close()
+
+    def wait(self) -> None:
+        """Serves until Ctrl-C."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while self._thread.is_alive():
+                self._thread.join(timeout=0.5)
+
+    def _serve(self, listener: socket.socket) -> None:
+        asyncio.run(self._server.serve(sockets=[listener]))
+
+    def _certificates(self) -> dict[str, Any]:
+        if not self._tls:
+            return {}
+        folder = self._folder or Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="kamsync-tls-")))
+        files = make_certificates(folder)
+        self.ca_path = files.ca
+        return {"ssl_certfile": str(files.certificate), "ssl_keyfile": str(files.key), "ssl_version": ssl.PROTOCOL_TLS_SERVER}
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path == "/" or path.startswith("/_sandbox/"):
+            await self._own(path, scope, receive, send)
+            return
+        status = 0
+
+        async def counting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.crm.app(scope, receive, counting)
+        finally:
+            self.requests.append(Request(scope["method"], path, status))
+
+    async def _own(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if path == "/_sandbox/faults":
+            await self._faults(scope, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    async def _faults(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST a rule (the fields of faults.Fault) or DELETE them all: for clients that are no Python."""
+        status, answer = 200, "{}"
+        if scope["method"] == "DELETE":
+            self.faults.clear()
+        else:
+            body = b""
+            while True:
+                message = await receive()
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    break
+            try:
+                self.faults.add(**json.loads(body))
+            except (ValueError, TypeError) as error:
+                status, answer = 400, json.dumps({"error": str(error)})
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": answer.encode()})
