@@ -26,6 +26,7 @@ SERIAL_PAGE_RECORDS = 50_000
 FIRST_POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 10.0
 LONGEST_JOB_SECONDS = 3600.0
+DOWNLOAD_ATTEMPTS = 3
 
 # Bulk API 2.0 allows 131,072 characters in a field, which is where Python's csv would stop.
 csv.field_size_limit(1 << 20)
@@ -192,10 +193,20 @@ def _serial_pages(client: Client, job: QueryJob, doing: str) -> Iterator[ResultP
 def _fetch(client: Client, address: str, doing: str) -> tuple[ResultPage, str]:
     file = tempfile.TemporaryFile(prefix="kamsync-")  # noqa: SIM115  # closed by whoever reads the page
     try:
-        headers = client.download(address, file, doing=doing)
+        for _ in range(DOWNLOAD_ATTEMPTS):
+            headers = client.download(address, file, doing=doing)
+            told = headers.get("sforce-numberofrecords", "")
+            records = int(told) if told.isdigit() else None
+            # Values may hold line ends too, so more lines prove nothing, but fewer than records prove a cut.
+            if records is None or _line_ends(file) >= records:
+                break
     except BaseException:
         file.close()
         raise
     file.seek(0)
-    told = headers.get("sforce-numberofrecords", "")
-    return ResultPage(file, int(told) if told.isdigit() else None), headers.get("sforce-locator") or "null"
+    return ResultPage(file, records), headers.get("sforce-locator") or "null"
+
+
+def _line_ends(file: IO[bytes]) -> int:
+    file.seek(0)
+    return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))

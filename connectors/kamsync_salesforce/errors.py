@@ -109,6 +109,8 @@ def translate(error: BaseException, *, doing: str, host: str, retry_after: float
             fix="Setup → Bulk Data Load Jobs shows the job; run again, or run `kamsync doctor`.",
         )
     if isinstance(error, requests.exceptions.JSONDecodeError):
+        if _is_cut_json(error):
+            return TryLater(f"Salesforce's answer to {doing} was cut short.", fix="Run again; check the network if it lasts.")
         return BadAnswer(
             f"{host} answered {doing} with something that is not JSON.",
             fix="Check `login_url` and `instance_url`; a proxy's sign-in page answers like this.",
@@ -201,7 +203,7 @@ def passes(error: BaseException) -> bool:
     """Whether the failure (ours, with its vendor cause) may be gone a moment later."""
     cause = error.__cause__ or error
     if isinstance(cause, requests.exceptions.JSONDecodeError):
-        return False
+        return _is_cut_json(cause)
     if isinstance(cause, requests.RequestException):
         return passes_by_itself(cause)
     fault = fault_of(error)
@@ -210,6 +212,11 @@ def passes(error: BaseException) -> bool:
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         return "concurrent" in fault.message.lower()
     return fault.status in (429, 500, 502, 503, 504) or fault.code in _PLATFORM_CODES - {"QUERY_TIMEOUT"}
+
+
+def _is_cut_json(error: requests.exceptions.JSONDecodeError) -> bool:
+    """JSON that breaks off, as opposed to a proxy's page in its place."""
+    return str(error.doc).lstrip()[:1] in ("{", "[")
 
 
 def surely_not_applied(error: BaseException) -> bool:

@@ -85,7 +85,13 @@ class Org:
         if self._client.token.user_id:
             return self._client.token.user_id
         if self._userinfo is None:
-            self._userinfo = self._client.userinfo()
+            try:
+                self._userinfo = self._client.userinfo()
+            except KamsyncError as error:
+                # A given access token may lack the scope `openid`; only setup needs the id, and says so.
+                if fault_of(error) is None:
+                    raise
+                self._userinfo = {}
         return str(self._userinfo.get("user_id") or "")
 
     def identity(self) -> Identity:

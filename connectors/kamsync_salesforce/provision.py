@@ -202,6 +202,10 @@ class Setup:
     def _assign(self, spec: PermissionSetSpec, set_id: str) -> SetupStep:
         name = f"{spec.label}: assignment to our user"
         user_id = self._org.user_id
+        if not user_id:
+            return SetupStep(
+                "permission", name, "failed", "Salesforce does not tell our user's id: assign the permission set by hand"
+            )
         soql = f"SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = {quote(set_id)} AND AssigneeId = {quote(user_id)}"
         if self._client.records(soql, doing="the permission set's assignments"):
             return SetupStep("permission", name, "exists")

@@ -79,7 +79,8 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None)
             return (_shaped(request, "User", translate.OWNER_FIELDS, can_be_deleted=False, for_bulk=False),)
         case Stream.ACCOUNTS:
             flags = frozenset(column.field for column in request.columns if column.name.startswith(FLAG_PREFIX))
-            return (_shaped(request, "Account", translate.ACCOUNT_FIELDS, currency=currency, has_merges=True, own_fields=flags),)
+            merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({"MasterRecordId"})}
+            return (_shaped(request, "Account", translate.ACCOUNT_FIELDS, currency=currency, own_fields=flags, **merges),)
         case Stream.OPPORTUNITIES:
             edits = {"probability": translate.share_of_percent}
             return (_shaped(request, "Opportunity", translate.OPPORTUNITY_FIELDS, currency=currency, edits=edits),)
@@ -167,7 +168,7 @@ def _tasks(request: PullRequest, key_field: str) -> Source:
         full_reads_deleted=True,
         change_fields=("IsClosed", key_field),
         left=left,
-        droppable=frozenset({"TaskSubtype", key_field}),
+        droppable=frozenset({"TaskSubtype", "CompletedDateTime", key_field}),
     )
 
 
@@ -194,6 +195,7 @@ def _events(request: PullRequest) -> Source:
         full_where=("AccountId != null", "IsDeleted = false", *window),
         full_reads_deleted=True,
         left=left,
+        droppable=frozenset({"IsAllDayEvent", "ActivityDateTime"}),
     )
 
 

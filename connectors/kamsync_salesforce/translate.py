@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any
 
 from kamsync.errors import ConfigError
@@ -192,18 +191,22 @@ class RowShape:
 
     @property
     def is_straight(self) -> bool:
-        """Values already stand in the order of the columns."""
-        return not self.constants and self.positions == tuple(range(len(self.fields)))
+        """Values already stand in the order of the columns, but for constants between them."""
+        width = len(self.fields)
+        return [place for place in self.positions if place < width] == list(range(width))
 
     def rows(self, values: list[list[Any]]) -> list[list[Any]]:
         """The rows for values in the order of `fields`; works in place."""
         rows = values
-        if not self.is_straight:
-            if self.constants:
-                for row in values:
-                    row.extend(self.constants)
-            pick: Callable[[list[Any]], Any] = itemgetter(*self.positions) if len(self.positions) > 1 else lambda row: row[:1]
-            rows = [list(pick(row)) for row in values]
+        width = len(self.fields)
+        if self.is_straight:
+            for index, place in enumerate(self.positions):
+                if place >= width:
+                    constant = self.constants[place - width]
+                    for row in rows:
+                        row.insert(index, constant)
+        else:
+            rows = [[(*row, *self.constants)[place] for place in self.positions] for row in values]
         for index, table in self.edits:
             for row in rows:
                 row[index] = table[row[index]]

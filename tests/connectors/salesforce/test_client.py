@@ -227,3 +227,11 @@ def test_the_fault_behind_an_error_stays_readable(answers: responses.RequestsMoc
 
     fault = fault_of(caught.value)
     assert fault is not None and fault.means_no_such_object
+
+
+def test_json_that_breaks_off_is_asked_for_again(answers: responses.RequestsMock) -> None:
+    client = a_client(answers)
+    answers.get(f"{BASE}/query/", body='{"totalSize": 1, "done": tr', content_type="application/json")
+    answers.get(f"{BASE}/query/", json=EMPTY)
+
+    assert client.query("SELECT Id FROM Account")["done"] is True
