@@ -10,7 +10,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,10 +20,11 @@ from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSessi
 from simple_salesforce.util import call_salesforce
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
-from kamsync.http import CallMeter, PoliteSession, RetryPolicy, is_loopback, retry_after_seconds
+from kamsync.http import CallMeter, RetryPolicy, is_loopback
 from kamsync.model import Usage
 from kamsync_salesforce.auth import Credentials, Token, is_salesforce_host, sign_in
 from kamsync_salesforce.errors import fault_of, passes, surely_not_applied, translate
+from kamsync_salesforce.session import SalesforceSession
 
 T = TypeVar("T")
 
@@ -32,56 +32,6 @@ DEFAULT_API_VERSION = "62.0"  # 58.0 brought resultPages to Bulk API 2.0
 OLDEST_API_VERSION = 47.0  # Bulk API 2.0 query; CompletedDateTime of tasks
 DOWNLOAD_CHUNK_BYTES = 1 << 18
 RENEWALS_PER_CALL = 2
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-
-
-class SalesforceSession(PoliteSession):
-    """A polite session that knows the current token, the org's address and the API usage that answers carry."""
-
-    def __init__(self, meter: CallMeter, **options: Any) -> None:
-        super().__init__(**options)
-        self.access_token = ""
-        self.plain_http_netloc = ""
-        self._meter = meter
-        self._last = threading.local()
-        self._server_date = ""
-
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        # simple-salesforce writes https:// in front of every instance; a sandbox on this machine may speak http.
-        if self.plain_http_netloc and str(url).startswith(f"https://{self.plain_http_netloc}/"):
-            url = "http" + str(url).removeprefix("https")
-        return super().request(method, url, *args, **kwargs)
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        if "Authorization" in request.headers:
-            # Here and not earlier, so that a renewed session reaches every caller, simple-salesforce's copies included.
-            request.headers["Authorization"] = f"Bearer {self.access_token}"
-            self._meter.count()
-        # simple-salesforce asks for indented JSON on every call: a third more bytes.
-        request.headers.pop("X-PrettyPrint", None)
-        self._last.retry_after = None
-        response = super().send(request, **kwargs)
-        self._last.retry_after = retry_after_seconds(response.headers.get("Retry-After"))
-        self._server_date = response.headers.get("Date") or self._server_date
-        usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
-        if usage:
-            used, limit = int(usage[1]), int(usage[2])
-            self._meter.observe(limit=limit, remaining=max(0, limit - used))
-        return response
-
-    @property
-    def last_retry_after(self) -> float | None:
-        """Retry-After of this thread's last answer."""
-        value: float | None = getattr(self._last, "retry_after", None)
-        return value
-
-    @property
-    def server_time(self) -> datetime | None:
-        """The clock of the org's servers at the last answer."""
-        try:
-            return parsedate_to_datetime(self._server_date).astimezone(UTC)
-        except ValueError:
-            return None
 
 
 class Client:

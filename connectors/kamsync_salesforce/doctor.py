@@ -22,6 +22,7 @@ _OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
     Stream.OPPORTUNITIES: ("Opportunity", translate.OPPORTUNITY_FIELDS),
     Stream.LINE_ITEMS: ("OpportunityLineItem", translate.LINE_ITEM_FIELDS),
 }
+_VERBS = {"createable": "create", "updateable": "edit"}
 # What number-like canonical fields may be in Salesforce: Object Reference, "Field Types".
 _FIELD_TYPES: Mapping[str, frozenset[str]] = {
     "number": frozenset({"int", "double", "currency", "percent", "long"}),
@@ -115,7 +116,7 @@ class Doctor:
             except KamsyncError as error:
                 yield Finding(sobject, "failed", error.message, f"Grant our user access to {sobject} in a permission set.")
                 continue
-            lacking = [need.removesuffix("able") + "e" for need in needs if not description.get(need, True)]
+            lacking = [_VERBS[need] for need in needs if not description.get(need, True)]
             if not description.get("queryable", True):
                 lacking.insert(0, "read")
             if lacking:

@@ -1,13 +1,11 @@
 """`kamsync setup`: make the org have what metadata.py describes. Idempotent; a dry run writes nothing.
 
 Fields by the Tooling API, permissions as plain records (a field created by API is invisible until a permission set grants it),
-list views by one Metadata API call: they cannot be created by REST. simple-salesforce's `mdapi` would parse a WSDL of 1.5 MB
-for it.
+list views last: nothing depends on them.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,12 +16,11 @@ from kamsync_salesforce.batches import Send, collection, write
 from kamsync_salesforce.client import Client
 from kamsync_salesforce.errors import fault_of
 from kamsync_salesforce.fields import Fields
+from kamsync_salesforce.list_views import provide_list_views
 from kamsync_salesforce.metadata import AGENT_SET, FieldSpec, Grant, PermissionSetSpec, wanted
 from kamsync_salesforce.org import Org
-from kamsync_salesforce.source_folder import list_view_metadata, write_source, xml_of
+from kamsync_salesforce.source_folder import write_source
 from kamsync_salesforce.translate import quote
-
-VIEWS_PER_CALL = 10  # Metadata API, "upsertMetadata()": ten components a call
 
 
 class Setup:
@@ -45,7 +42,7 @@ class Setup:
         self._fields.forget()
         for permission_set in self._wanted.permission_sets:
             yield from self._provide_permission_set(permission_set)
-        yield from self._provide_list_views()
+        yield from provide_list_views(self._client, self._wanted.list_views, dry_run=self._dry_run)
 
     def _status(self, done: Literal["created", "updated"]) -> Literal["created", "updated", "would_create", "would_update"]:
         if not self._dry_run:
@@ -225,59 +222,6 @@ class Setup:
             return SetupStep("permission", name, "failed", f"{fault.message} ({fault.code})")
         return SetupStep("permission", name, "created")
 
-    # --- list views ----------------------------------------------------------------------------------------------------------
-
-    def _provide_list_views(self) -> Iterator[SetupStep]:
-        views = self._wanted.list_views
-        if not views:
-            return
-        soql = "SELECT DeveloperName FROM ListView WHERE SobjectType = 'Account'"
-        present = {str(record["DeveloperName"]).lower() for record in self._client.records(soql, doing="the list views")}
-        missing = [view for view in views if view.name.lower() not in present]
-        failures: dict[str, str] = {}
-        if not self._dry_run:
-            for start in range(0, len(missing), VIEWS_PER_CALL):
-                group = missing[start : start + VIEWS_PER_CALL]
-                metadata = [{**list_view_metadata(view), "fullName": f"Account.{view.name}"} for view in group]
-                failures |= self._upsert_metadata("ListView", metadata)
-        for view in views:
-            if view not in missing:
-                yield SetupStep("view", view.label, "exists")
-            elif f"Account.{view.name}" in failures:
-                yield SetupStep("view", view.label, "failed", failures[f"Account.{view.name}"])
-            else:
-                yield SetupStep("view", view.label, self._status("created"))
-
-    def _upsert_metadata(self, kind: str, items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-        """Creates components by the Metadata API; refusals by full name."""
-        bodies = "".join(f'<m:metadata xsi:type="m:{kind}">{_prefixed(xml_of(item))}</m:metadata>' for item in items)
-        envelope = (
-            '<?xml version="1.0" encoding="utf-8"?><env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" '
-            'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:m="http://soap.sforce.com/2006/04/metadata">'
-            "<env:Header><m:SessionHeader><m:sessionId>{session}</m:sessionId></m:SessionHeader></env:Header>"
-            f"<env:Body><m:upsertMetadata>{bodies}</m:upsertMetadata></env:Body></env:Envelope>"
-        )
-        everything = [str(item["fullName"]) for item in items]
-        try:
-            answer = self._client.soap_metadata(envelope, doing="creating list views")
-            root = ET.fromstring(answer)
-        except KamsyncError as error:
-            # Views are a convenience: the fields and permissions above must not fail with them.
-            return dict.fromkeys(everything, f"{error} {error.fix}")
-        except ET.ParseError:
-            return dict.fromkeys(everything, "Salesforce's Metadata API gave an answer that is not XML.")
-        fault = next((element.text for element in root.iter() if _local(element) == "faultstring"), None)
-        if fault:
-            return dict.fromkeys(everything, fault)
-        failures: dict[str, str] = {}
-        for result in (element for element in root.iter() if _local(element) == "result"):
-            values = {_local(child): child.text or "" for child in result}
-            if values.get("success") != "true":
-                failures[values.get("fullName", "")] = next(
-                    (element.text or "" for element in result.iter() if _local(element) == "message"), "refused without a reason"
-                )
-        return failures
-
 
 def _weaker_and_weaker(metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """The definition, and where the org refuses a unique or external id on Activity, the same without."""
@@ -289,12 +233,3 @@ def _weaker_and_weaker(metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, 
             {**plain, "externalId": False},
             "no external id: this org does not allow it; keys are looked up before tasks are created",
         )
-
-
-def _local(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _prefixed(xml: str) -> str:
-    """Our metadata elements with the envelope's prefix."""
-    return xml.replace("</", "\0").replace("<", "<m:").replace("\0", "</m:")

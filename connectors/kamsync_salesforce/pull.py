@@ -20,8 +20,8 @@ from kamsync_salesforce.errors import fault_of
 from kamsync_salesforce.fields import Fields, missing_field_error
 from kamsync_salesforce.org import Org
 from kamsync_salesforce.reader import TooManyForRest, Values, read_by_bulk, read_by_rest
-from kamsync_salesforce.sources import Source, sources_for
-from kamsync_salesforce.translate import STAMP, is_true, parse_moment, select
+from kamsync_salesforce.sources import Source, sources_for, take_out_the_gone
+from kamsync_salesforce.translate import STAMP, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first
 
@@ -222,7 +222,7 @@ class Puller:
         deleted: list[str] = []
         merged: list[tuple[str, str]] = []
         if part.changes_only:
-            values = _take_out_the_gone(part.source, values, deleted, merged)
+            values = take_out_the_gone(part.source, values, deleted, merged)
         rows = part.source.to_rows(values)
         if reading.request.stream is Stream.OPPORTUNITIES:
             _note_orphans(part, reading.request.columns, rows)
@@ -272,28 +272,6 @@ def _with_absent(values: Values, part: Reading) -> Values:
         for place in places:
             row.insert(place, None)
     return values
-
-
-def _take_out_the_gone(source: Source, values: Values, deleted: list[str], merged: list[tuple[str, str]]) -> Values:
-    """Of an incremental read: records that stay, cut to the source's fields; the others' ids go into `deleted` or `merged`."""
-    names = source.change_select()
-    width = len(source.fields)
-    tells_deletion = source.can_be_deleted and not source.keeps_deleted_rows
-    deleted_at = [name.lower() for name in names].index("isdeleted") if tells_deletion else None
-    merged_at = names.index("MasterRecordId") if source.has_merges else None
-    kept: Values = []
-    for row in values:
-        if deleted_at is not None and is_true(row[deleted_at]):
-            winner = row[merged_at] if merged_at is not None else None
-            if winner:
-                merged.append((row[source.id_field], winner))
-            else:
-                deleted.append(row[source.id_field])
-        elif source.left(row):
-            deleted.append(row[source.id_field])
-        else:
-            kept.append(row[:width])
-    return kept
 
 
 def _note_orphans(part: Reading, columns: Sequence[Column], rows: Values) -> None:

@@ -207,3 +207,25 @@ def in_order(columns: Sequence[Column], rows: Rows, names: Sequence[str] = _ACTI
     places = [names.index(name) if name in names else len(names) for name in wanted]
     pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
     return [list(pick([*row, None])) for row in rows]
+
+
+def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: list[tuple[str, str]]) -> Rows:
+    """Of an incremental read: records that stay, cut to the source's fields; the others' ids go into `deleted` or `merged`."""
+    names = source.change_select()
+    width = len(source.fields)
+    tells_deletion = source.can_be_deleted and not source.keeps_deleted_rows
+    deleted_at = [name.lower() for name in names].index("isdeleted") if tells_deletion else None
+    merged_at = names.index("MasterRecordId") if source.has_merges else None
+    kept: Rows = []
+    for row in values:
+        if deleted_at is not None and is_true(row[deleted_at]):
+            winner = row[merged_at] if merged_at is not None else None
+            if winner:
+                merged.append((row[source.id_field], winner))
+            else:
+                deleted.append(row[source.id_field])
+        elif source.left(row):
+            deleted.append(row[source.id_field])
+        else:
+            kept.append(row[:width])
+    return kept
