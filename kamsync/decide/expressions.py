@@ -25,7 +25,7 @@ _OPERATORS: tuple[type[exp.Expr], ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Paren,
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not,
     exp.Is, exp.In, exp.Between, exp.Like, exp.Case, exp.If,
-    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Tuple,
+    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null,
 )  # fmt: skip
 # How sqlglot names the functions above, with the numbers of arguments that they take.
 _FUNCTION_NODES: Mapping[type[exp.Expr], tuple[str, int, int]] = {
@@ -48,6 +48,7 @@ _KEYWORDS = frozenset(
     ("and", "or", "not", "is", "null", "in", "between", "like", "case", "when", "then", "else", "end", "true", "false")
 )
 MAX_LENGTH = 4_000
+MAX_DEPTH = 100  # SQLite refuses an expression of depth 1000; nobody can read one of 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def compile_expression(expression: Expression, columns: Collection[str]) -> Comp
         raise _refused(expression, at, "statements and comments are not allowed", "Write one expression over facts.")
     _check_names(expression, columns)
     tree = _parse(expression, columns)
-    _check_nodes(expression, tree)
+    _check_nodes(expression, tree, columns)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False))
     return Compiled(_with_real_division(tree).sql(dialect="sqlite"), tuple(names))
 
@@ -119,18 +120,24 @@ def _parse(expression: Expression, columns: Collection[str]) -> exp.Expr:
     quoted = _TOKENS.sub(quote, expression.text)
     try:
         trees = sqlglot.parse(quoted, dialect="sqlite")
+    except RecursionError as error:
+        raise _too_deep(expression) from error
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
         column = max(int(details[0].get("col") or 1) - len(str(details[0].get("highlight") or "")), 0)
         at = column - sum(size for start, size in shifts if start < column)
         what = str(details[0].get("description") or "it cannot be read").rstrip(".")
+        if "<class" in what:  # the parser's own words are about its classes
+            what = "something is missing here"
         raise _refused(expression, max(at, 0), what, "See docs/decisions.md for what an expression may say.") from error
     if len(trees) != 1 or trees[0] is None:
         raise _refused(expression, 0, "it is not one expression", "Write one expression over facts.")
     return trees[0]
 
 
-def _check_nodes(expression: Expression, tree: exp.Expr) -> None:
+def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str]) -> None:
+    if _depth(tree) > MAX_DEPTH:
+        raise _too_deep(expression)
     for node in tree.walk():
         allowed = _FUNCTION_NODES.get(type(node))
         if allowed is not None:
@@ -144,8 +151,23 @@ def _check_nodes(expression: Expression, tree: exp.Expr) -> None:
             raise _refused(
                 expression, _find(expression, what), f"{what!r} is not allowed here", f"Functions: {', '.join(FUNCTIONS)}."
             )
-        if isinstance(node, exp.Column) and (node.table or not node.this.quoted):
+        if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case) and node.args.get("false") is None:
+            raise _refused(expression, _find(expression, "iif"), "iif() takes 3 arguments", "Mend the call.")
+        # [industry] would pass as the text "industry": only a name of the list, as we quoted it, is a fact.
+        if isinstance(node, exp.Column) and (node.table or not node.this.quoted or node.name not in columns):
             raise _refused(expression, _find(expression, node.name), f"{node.name!r} is no fact", "`kamsync facts` lists them.")
+
+
+def _depth(tree: exp.Expr) -> int:
+    """Levels of the tree, without recursion."""
+    deepest, level = 0, [tree]
+    while level:
+        deepest, level = deepest + 1, [child for node in level for child in node.iter_expressions()]
+    return deepest
+
+
+def _too_deep(expression: Expression) -> ConfigError:
+    return _refused(expression, 0, f"it is nested more than {MAX_DEPTH} levels deep", "Split it into several criteria or rules.")
 
 
 _ARGUMENTS = ("this", "expression", "expressions", "start", "length", "decimals")

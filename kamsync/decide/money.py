@@ -40,6 +40,13 @@ class Rates:
         from_rate, to_rate = self._rate(source, day), self._rate(self.target, day)
         return None if from_rate is None or to_rate is None else to_rate / from_rate
 
+    def constant(self, currency: str | None) -> float | None:
+        """The factor where it is the same on every day; None where it depends on the day or is unknown."""
+        source = currency or self._base or self.target
+        if source == self.target:
+            return 1.0
+        return None if source in self._dated or self.target in self._dated else self.factor(currency, None)
+
     def _rate(self, currency: str, day: str | None) -> float | None:
         dated = self._dated.get(currency)
         if dated and day:

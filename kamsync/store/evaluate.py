@@ -48,7 +48,7 @@ class Evaluation:
 
     def __init__(self, path: Path, program: Program, as_of: date) -> None:
         self._path, self._program, self._as_of = path, program, as_of
-        self._params = windows(as_of)
+        self._params: dict[str, str | float | None] = dict(windows(as_of))
         self._known = known_columns(program.account_columns)
         self._wanted = with_what_they_need(needed_names(program))
         self._standings: list[Standing] = []
@@ -105,7 +105,7 @@ class Evaluation:
         """The decision with what each criterion brought."""
         position = self._row[account_id]
         facts = self.facts(account_id)
-        compiled = [compile_expression(c.value, self._known) for c in self._program.criteria]
+        compiled = self._compiled
         select = ", ".join(c.sql for c in compiled)
         values = self._db.execute(f"SELECT {select} FROM temp.facts WHERE id = ?", (account_id,)).fetchone() if compiled else ()
         return make_receipt(
@@ -146,6 +146,7 @@ class Evaluation:
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
         self._db.set_authorizer(_only_reading)
+        self._prepare_money()
         problems = self._check_currencies()
         self._make_facts(problems)
         self._score()
@@ -153,11 +154,28 @@ class Evaluation:
             self._decisions[decision.account_id] = decision
         self.problems = tuple(problems)
 
+    def _prepare_money(self) -> None:
+        """SQL for an amount's factor: constants where a currency has one rate, the function only where the day decides."""
+        currencies = [row[0] for row in self._db.execute("SELECT DISTINCT currency FROM opportunities ORDER BY 1")]
+        constants = {currency: self._rates.constant(currency) for currency in currencies}
+        self._same_currency = all(factor == 1.0 for factor in constants.values())
+        whens = []
+        for number, (currency, factor) in enumerate(constants.items()):
+            if factor is not None:
+                self._params |= {f"currency_{number}": currency, f"factor_{number}": factor}
+                whens.append(f"WHEN currency IS :currency_{number} THEN :factor_{number}")
+        by_day = "money_factor(currency, close_date)"
+        self._all_constant = len(whens) == len(constants)
+        self._factor = f"CASE {' '.join(whens)} ELSE {by_day} END" if whens else by_day
+
     def _check_currencies(self) -> list[str]:
         """Amounts that no known rate converts: an error of the run, or reported where the programme ignores them."""
+        if self._all_constant:
+            return []
         rows = self._db.execute(
-            "SELECT currency, count(*) FROM opportunities WHERE amount IS NOT NULL"
-            " GROUP BY currency HAVING max(money_factor(currency, close_date) IS NULL)"
+            f"SELECT currency, sum(({self._factor}) IS NULL) AS unknown FROM opportunities WHERE amount IS NOT NULL"
+            " GROUP BY currency HAVING unknown > 0",
+            self._params,
         ).fetchall()
         if not rows:
             return []
@@ -194,9 +212,7 @@ class Evaluation:
         facts = facts_from("opportunity", self._wanted)
         renewals = ", ".join(f"'{kind.replace(chr(39), chr(39) * 2)}'" for kind in self._program.renewal_types) or "NULL"
         extra = f", min(CASE WHEN NOT is_closed AND close_date >= :as_of AND type IN ({renewals}) THEN close_date END) AS renewal"
-        money = "coalesce(amount * money_factor(currency, close_date), 0)"
-        if not self._rates_matter():
-            money = "coalesce(amount, 0)"
+        money = "coalesce(amount, 0)" if self._same_currency else f"coalesce(amount * {self._factor}, 0)"
         self._db.execute(
             f"CREATE TEMP TABLE by_opportunity AS SELECT account_id, {_aliased(facts)}{extra} FROM ("
             f"SELECT account_id, close_date, is_won, is_closed, probability, type, {money} AS amount FROM opportunities"
@@ -205,10 +221,6 @@ class Evaluation:
         )
         self._db.execute("CREATE UNIQUE INDEX temp.by_opportunity_id ON by_opportunity (account_id)")
         return "by_opportunity", [_or_none("by_opportunity", fact) for fact in facts]
-
-    def _rates_matter(self) -> bool:
-        currencies = [row[0] for row in self._db.execute("SELECT DISTINCT currency FROM opportunities")]
-        return any(currency and currency != self._rates.target for currency in currencies) or None in currencies
 
     def _activity_facts(self) -> tuple[str, list[str]]:
         facts = facts_from("activity", self._wanted)
@@ -276,9 +288,14 @@ class Evaluation:
 
     def _score(self) -> None:
         program = self._program
-        eligible = f"coalesce(({compile_expression(program.eligible, self._known).sql}), 0)"
-        fired = [f"coalesce(({compile_expression(rule.when, self._known).sql}), 0)" for rule in program.rules]
-        values = [self._value_sql(criterion, eligible) for criterion in program.criteria]
+        # IS TRUE is 0 or 1 whatever the expression gives: null and text are not true, as in a playbook's `when`.
+        eligible = f"(({compile_expression(program.eligible, self._known).sql}) IS TRUE)"
+        fired = [f"(({compile_expression(rule.when, self._known).sql}) IS TRUE)" for rule in program.rules]
+        self._compiled = [compile_expression(criterion.value, self._known) for criterion in program.criteria]
+        values = [
+            self._value_sql(criterion, compiled.sql, eligible)
+            for criterion, compiled in zip(program.criteria, self._compiled, strict=True)
+        ]
         since = [self._since_sql(criterion) for criterion in program.criteria]
         held = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until"))
         computed = [eligible, *fired, *values, *since]
@@ -293,6 +310,10 @@ class Evaluation:
         self._scaled = [array("d") for _ in program.criteria]
         self._unknown = [bytearray() for _ in program.criteria]
         self._row: dict[str, int] = {}
+        self._axes = [
+            [(i, c.weight) for i, c in enumerate(program.criteria) if c.axis in axes]
+            for axes in (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
+        ]
         with closing(self._db.execute(sql)) as rows:
             for row in rows:
                 self._standings.append(self._standing(row, len(fired), len(values)))
@@ -305,22 +326,19 @@ class Evaluation:
         self._row[account_id] = len(self._standings)
         self._names[account_id] = name or account_id
         scored = self._keep(eligible, values, since)
-        program = self._program.criteria
-
-        def axis(*wanted: str) -> list[tuple[float, float | None]]:
-            return [(c.weight, s.scaled) for c, s in zip(program, scored, strict=True) if c.axis in wanted]
-
-        known = [(c.weight, s.known) for c, s in zip(program, scored, strict=True) if c.axis != "health"]
+        score, attractiveness, strength, health_score = (
+            weighted_mean([(weight, scored[i].scaled) for i, weight in axis]) if eligible else None for axis in self._axes
+        )
         same_drift = (drifted or NO_TIER) == (crm_tier or NO_TIER)
         return Standing(
             account_id=account_id,
             owner_id=owner_id,
             eligible=eligible,
-            score=weighted_mean(axis("attractiveness", "strength")) if eligible else None,
-            attractiveness=weighted_mean(axis("attractiveness")) if eligible else None,
-            strength=weighted_mean(axis("strength")) if eligible else None,
-            health_score=weighted_mean(axis("health")) if eligible else None,
-            coverage=coverage(known) if eligible else 0.0,
+            score=score,
+            attractiveness=attractiveness,
+            strength=strength,
+            health_score=health_score,
+            coverage=coverage([(weight, scored[i].known) for i, weight in self._axes[0]]) if eligible else 0.0,
             won_amount_12m=won or 0.0,
             held=Held(
                 crm_tier or None,
@@ -348,8 +366,8 @@ class Evaluation:
         scaled = self._scaled[criterion][row]
         return Scored(None if scaled != scaled else scaled, known=not self._unknown[criterion][row])
 
-    def _value_sql(self, criterion: Criterion, eligible: str) -> str:
-        value = f"({compile_expression(criterion.value, self._known).sql})"
+    def _value_sql(self, criterion: Criterion, sql: str, eligible: str) -> str:
+        value = f"({sql})"
         if not isinstance(criterion.scale, Percentile):
             return value
         ranked = f"({eligible} AND {value} IS NOT NULL)"

@@ -1,0 +1,515 @@
+"""A second, naive implementation of docs/decisions.md §1 to §6 in plain Python, and the worlds that both decide.
+
+It shares nothing with the product but the programme's value types: no SQL, no windows of SQLite, one account after the other.
+An expression's meaning is given beside its text, as a function over the facts.
+"""
+
+from __future__ import annotations
+
+import calendar
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from kamsync.decide.facts import FACTS
+from kamsync.decide.program import (
+    Axis,
+    Bands,
+    Criterion,
+    Decay,
+    Expression,
+    Flag,
+    Linear,
+    Log,
+    Percentile,
+    Program,
+    Rule,
+    Scale,
+    Tier,
+    Values,
+)
+from kamsync.model import FLAG_PREFIX
+from kamsync.store.database import Cache
+
+AS_OF = date(2025, 6, 30)
+Row = dict[str, Any]
+Meaning = Callable[[Row], Any]
+
+
+@dataclass
+class World:
+    """Rows of the cache by table. `mapped` are the admin's own fields."""
+
+    accounts: list[Row] = field(default_factory=list)
+    opportunities: list[Row] = field(default_factory=list)
+    line_items: list[Row] = field(default_factory=list)
+    activities: list[Row] = field(default_factory=list)
+    rates: list[Row] = field(default_factory=list)
+    written: list[Row] = field(default_factory=list)
+    drift: list[Row] = field(default_factory=list)
+    base_currency: str = ""
+    mapped: dict[str, str] = field(default_factory=dict)
+
+    def save(self, cache: Cache) -> None:
+        """Plain rows into the cache, as a pull would leave them."""
+        cache.add_account_columns(self.mapped)  # type: ignore[arg-type]  # kinds are literals in the tests
+        cache.set_meta("base_currency", self.base_currency)
+        pulled = ("accounts", "opportunities", "line_items", "activities", "rates")
+        with cache.transaction() as connection:
+            for table in (*pulled, "written", "drift"):
+                for row in getattr(self, table):
+                    full = {**row, "_pull": 1} if table in pulled else row
+                    names, marks = ", ".join(f'"{name}"' for name in full), ", ".join("?" * len(full))
+                    values = [v.isoformat() if isinstance(v, date) else v for v in full.values()]
+                    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+
+
+@dataclass
+class Verdict:
+    """What the oracle says of one account, with the working that it needed."""
+
+    account: Row
+    facts: Row
+    eligible: bool = False
+    attractiveness: float | None = None
+    strength: float | None = None
+    score: float | None = None
+    health_score: float | None = None
+    coverage: float = 0.0
+    fired: list[Rule] = field(default_factory=list)
+    current: str = "none"
+    current_since: date | None = None
+    tier: str = "none"
+    code: str = "score"
+    since: date | None = None
+    until: date | None = None
+    seen: date | None = None
+
+
+# -- §1 ----------------------------------------------------------------------------------------------------------------------
+
+
+def months_back(day: date, months: int) -> date:
+    year, month = day.year, day.month
+    for _ in range(abs(months)):
+        month += -1 if months > 0 else 1
+        if month in (0, 13):
+            year, month = (year - 1, 12) if month == 0 else (year + 1, 1)
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def rate_of(world: World, currency: str, day: date) -> float | None:
+    dated = [r for r in world.rates if r["currency"] == currency and r["valid_from"] is not None and r["valid_from"] <= day]
+    if dated:
+        return float(max(dated, key=lambda r: r["valid_from"])["rate"])
+    current = [r for r in world.rates if r["currency"] == currency and r["valid_from"] is None]
+    if current:
+        return float(current[0]["rate"])
+    return 1.0 if currency == world.base_currency else None
+
+
+def converted(world: World, opportunity: Row, target: str) -> float:
+    amount, currency = opportunity["amount"], opportunity["currency"] or world.base_currency
+    target = target or world.base_currency
+    if amount is None:
+        return 0.0
+    if currency == target:
+        return float(amount)
+    have, want = rate_of(world, currency, opportunity["close_date"]), rate_of(world, target, opportunity["close_date"])
+    return 0.0 if have is None or want is None else float(amount) / have * want
+
+
+# -- §2 ----------------------------------------------------------------------------------------------------------------------
+
+
+def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, Row]:
+    y1, y2, d90 = months_back(as_of, 12), months_back(as_of, 24), as_of - timedelta(days=90)
+    everyone: dict[str, Row] = {}
+    sold = {
+        item["product_family"]
+        for item in world.line_items
+        for o in world.opportunities
+        if o["id"] == item["opportunity_id"] and o["is_won"] and y2 < o["close_date"] <= as_of and item["product_family"]
+    }
+    for account in world.accounts:
+        mine = [
+            {**o, "value": converted(world, o, program.currency)} for o in world.opportunities if o["account_id"] == account["id"]
+        ]
+        won = [o for o in mine if o["is_won"] and o["close_date"] <= as_of]
+        lost = [o for o in mine if o["is_closed"] and not o["is_won"]]
+        opened = [o for o in mine if not o["is_closed"]]
+        won12, won24 = [o for o in won if o["close_date"] > y1], [o for o in won if o["close_date"] > y2]
+        lost24 = [o for o in lost if y2 < o["close_date"] <= as_of]
+        f: Row = {k: v for k, v in account.items() if not k.startswith(FLAG_PREFIX)}
+        f["won_amount_12m"] = math.fsum(o["value"] for o in won12)
+        f["won_amount_prev_12m"] = math.fsum(o["value"] for o in won if y2 < o["close_date"] <= y1)
+        f["growth_12m"] = f["won_amount_12m"] / f["won_amount_prev_12m"] - 1 if f["won_amount_prev_12m"] else None
+        f["won_amount_total"], f["won_count_total"] = math.fsum(o["value"] for o in won), len(won)
+        f["won_count_12m"], f["lost_count_12m"] = len(won12), len([o for o in lost24 if o["close_date"] > y1])
+        f["win_rate_24m"] = len(won24) / (len(won24) + len(lost24)) if won24 or lost24 else None
+        f["avg_won_amount_24m"] = math.fsum(o["value"] for o in won24) / len(won24) if won24 else None
+        f["open_count"], f["open_pipeline"] = len(opened), math.fsum(o["value"] for o in opened)
+        f["weighted_pipeline"] = math.fsum(o["value"] * (o["probability"] or 0) for o in opened)
+        days = sorted(o["close_date"] for o in won)
+        f["first_won_date"], f["last_won_date"] = (days[0], days[-1]) if days else (None, None)
+        f["customer_months"] = max(n for n in range(400) if months_back(days[0], -n) <= as_of) if days else None
+        f["days_since_last_won"] = (as_of - days[-1]).days if days else None
+        coming = [o["close_date"] for o in opened if o["type"] in program.renewal_types and o["close_date"] >= as_of]
+        if "next_renewal_date" not in world.mapped:
+            f["next_renewal_date"] = min(coming, default=None)
+        f["days_to_renewal"] = (f["next_renewal_date"] - as_of).days if f["next_renewal_date"] else None
+        bought = {
+            i["product_family"] for i in world.line_items for o in won if i["opportunity_id"] == o["id"] and i["product_family"]
+        }
+        f["product_families"], f["whitespace_count"] = len(bought), len(sold - bought)
+        acts = [a for a in world.activities if a["account_id"] == account["id"] and y2 < a["activity_date"] <= as_of]
+        f["last_activity_date"] = max((a["activity_date"] for a in acts), default=None)
+        f["days_since_last_activity"] = (as_of - f["last_activity_date"]).days if acts else None
+        recent = [a for a in acts if a["activity_date"] > d90]
+        f["activities_90d"], f["meetings_90d"] = len(recent), len([a for a in recent if a["kind"] == "meeting"])
+        f["children_count"] = len([a for a in world.accounts if a["parent_id"] == account["id"]])
+        everyone[account["id"]] = f
+    _families(everyone)
+    return everyone
+
+
+def _families(everyone: dict[str, Row]) -> None:
+    parents = {i: f["parent_id"] for i, f in everyone.items() if f["parent_id"]}
+    for account in sorted(parents):
+        loop, node = [account], parents[account]
+        while node in parents and node not in loop:
+            loop.append(node)
+            node = parents[node]
+        if node == account and account == min(loop):
+            del parents[account]
+    for account, f in everyone.items():
+        family = [account]
+        for member in family:
+            family += [child for child, parent in parents.items() if parent == member]
+        f["family_won_amount_12m"] = math.fsum(everyone[m]["won_amount_12m"] for m in family)
+        f["family_open_pipeline"] = math.fsum(everyone[m]["open_pipeline"] for m in family)
+
+
+# -- §4, §5 ------------------------------------------------------------------------------------------------------------------
+
+
+def half_up(value: float) -> float:
+    return float(Decimal(repr(round(value, 9))).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def scaled(criterion: Criterion, facts: Row, rivals: Sequence[Row], meanings: Mapping[str, Meaning], as_of: date) -> float | None:
+    value = meanings[criterion.value.text](facts)
+    if value is None:
+        return None
+    match criterion.scale:
+        case Linear(low, high):
+            result = min(max(100 * (value - low) / (high - low), 0), 100)
+        case Log(low, high):
+            result = 0 if value <= low else min(100 * (math.log(value) - math.log(low)) / (math.log(high) - math.log(low)), 100)
+        case Bands(steps):
+            result = 0
+            for threshold, score in steps:
+                if threshold <= value:
+                    result = score
+        case Values(scores, otherwise):
+            result = scores.get(str(value), otherwise)
+        case Flag():
+            result = 100 if value else 0
+        case Percentile(within):
+            group = [r for r in rivals if within is None or meanings[within.text](r) == meanings[within.text](facts)]
+            others = [v for r in group if (v := meanings[criterion.value.text](r)) is not None]
+            result = 100 * len([v for v in others if v < value]) / (len(others) - 1) if len(others) > 1 else 0
+    if criterion.decay is not None:
+        day = meanings[criterion.decay.since.text](facts)
+        if day is None:
+            return None
+        result *= 0.5 ** (max((as_of - day).days, 0) / criterion.decay.half_life_days)
+    return float(result)
+
+
+def _mean(parts: Sequence[tuple[float, float]]) -> float | None:
+    weight = math.fsum(w for w, _ in parts)
+    return half_up(math.fsum(w * s for w, s in parts) / weight) if weight else None
+
+
+def _score(verdict: Verdict, program: Program, rivals: Sequence[Row], meanings: Mapping[str, Meaning], as_of: date) -> None:
+    axes: dict[str, list[tuple[float, float]]] = {"attractiveness": [], "strength": [], "health": []}
+    known = total = 0.0
+    for criterion in program.criteria:
+        value = scaled(criterion, verdict.facts, rivals, meanings, as_of)
+        if criterion.axis != "health":
+            total += criterion.weight
+            known += criterion.weight if value is not None else 0
+        if value is None and criterion.missing != "skip":
+            value = 0.0 if criterion.missing == "zero" else criterion.missing
+        if value is not None:
+            axes[criterion.axis].append((criterion.weight, value))
+    verdict.attractiveness, verdict.strength = _mean(axes["attractiveness"]), _mean(axes["strength"])
+    verdict.health_score = _mean(axes["health"])
+    verdict.score = _mean(axes["attractiveness"] + axes["strength"])
+    verdict.coverage = known / total if total else 1.0
+
+
+# -- §6 ----------------------------------------------------------------------------------------------------------------------
+
+
+def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str, Meaning]) -> dict[str, Verdict]:
+    facts = facts_of_everyone(world, program, as_of)
+    found = {a["id"]: Verdict(a, facts[a["id"]]) for a in world.accounts}
+    for verdict in found.values():
+        verdict.eligible = bool(meanings[program.eligible.text](verdict.facts))
+    rivals = [v.facts for v in found.values() if v.eligible]
+    for verdict in found.values():
+        if verdict.eligible:
+            _score(verdict, program, rivals, meanings, as_of)
+        verdict.fired = [r for r in program.rules if meanings[r.when.text](verdict.facts)]
+        _candidate(verdict, world, program, as_of)
+    _capacity(list(found.values()), program)
+    for v in found.values():
+        v.since = as_of if v.tier != v.current else v.current_since or as_of
+        if v.code == "drift":
+            v.since = v.seen
+    return found
+
+
+def _candidate(v: Verdict, world: World, program: Program, as_of: date) -> None:
+    names = [t.name for t in program.tiers]
+    order = {name: i for i, name in enumerate([*names, "none"])}
+    crm = v.account.get("flag_tier") or "none"
+    v.current, v.current_since = crm, v.account.get("flag_since")
+    wrote = next((w for w in world.written if w["account_id"] == v.account["id"]), None)
+    if program.drift == "reclaim" and wrote:
+        v.current, v.current_since = wrote["tier"], wrote["since"]
+    choice, until = v.account.get("flag_override"), v.account.get("flag_override_until")
+    if choice in order and (until is None or as_of <= until):
+        v.tier, v.code, v.until = choice, "override", until
+        return
+    if program.drift == "adopt" and wrote and wrote["tier"] != "none" and wrote["tier"] != crm:
+        seen = next((d["seen"] for d in world.drift if d["account_id"] == v.account["id"] and d["tier"] == crm), as_of)
+        if as_of <= seen + timedelta(days=program.adopt_days):
+            v.tier, v.code, v.until, v.seen = crm, "drift", seen + timedelta(days=program.adopt_days), seen
+            return
+    if not v.eligible:
+        v.tier, v.code = "none", "not_eligible"
+        return
+    if any(r.exclude for r in v.fired):
+        v.tier, v.code = "none", "excluded"
+        return
+    if v.score is not None:
+        for tier in program.tiers:
+            kept = order[tier.name] >= order[v.current] and v.score >= tier.leave
+            if v.score >= tier.enter or kept:
+                v.tier, v.code = tier.name, "score" if v.score >= tier.enter else "hysteresis"
+                break
+    floors = [r.floor for r in v.fired if r.floor]
+    ceilings = [r.ceiling for r in v.fired if r.ceiling]
+    if floors and order[best := min(floors, key=order.__getitem__)] < order[v.tier]:
+        v.tier, v.code = best, "floor"
+    if ceilings and order[worst := max(ceilings, key=order.__getitem__)] > order[v.tier]:
+        v.tier, v.code = worst, "ceiling"
+    if v.coverage < program.min_coverage - 1e-9:
+        v.tier, v.code = v.current, "low_coverage"
+    elif order[v.tier] > order[v.current] and as_of < _free_to_leave(v, program.tiers[order[v.current]]):
+        v.tier, v.code = v.current, "min_days"
+
+
+def _free_to_leave(v: Verdict, tier: Tier) -> date:
+    return date.min if v.current_since is None else v.current_since + timedelta(days=tier.min_days)
+
+
+def _capacity(everyone: Sequence[Verdict], program: Program) -> None:
+    names = [t.name for t in program.tiers]
+    order = {name: i for i, name in enumerate([*names, "none"])}
+    for index, tier in enumerate(program.tiers):
+        placed = [v for v in everyone if v.tier == tier.name and v.code in ("override", "drift")]
+        owners = Counter(v.account["owner_id"] for v in placed)
+        room = [tier.max_accounts] if tier.max_accounts is not None else []
+        if tier.top_percent is not None:
+            room.append(math.ceil(round(tier.top_percent / 100 * len([v for v in everyone if v.eligible]), 6)))
+        size = len(placed)
+        margin = tier.enter - tier.leave
+
+        def rank(v: Verdict, tier: Tier = tier, margin: float = margin) -> tuple[float, float, str]:
+            score = -1000.0 if v.score is None else v.score + (margin if v.current == tier.name else 0)
+            return -round(score, 6), -round(v.facts["won_amount_12m"], 6), v.account["id"]
+
+        for v in sorted((v for v in everyone if v.tier == tier.name and v not in placed), key=rank):
+            owner = v.account["owner_id"]
+            owner_full = tier.max_per_owner is not None and owner and owners[owner] >= tier.max_per_owner
+            if not owner_full and all(size < limit for limit in room):
+                size += 1
+                owners[owner] += 1
+                continue
+            floors = [order[r.floor] for r in v.fired if r.floor]
+            v.tier, v.code = "none", "capacity"
+            for lower in program.tiers[index + 1 :]:
+                at = order[lower.name]
+                reached = v.score is not None and (v.score >= lower.enter or (at >= order[v.current] and v.score >= lower.leave))
+                if reached or (floors and at >= min(floors)):
+                    v.tier = lower.name
+                    break
+
+
+# -- random worlds and programmes --------------------------------------------------------------------------------------------
+
+INDUSTRIES = ("Energy", "energy", "Retail", "Bancário", None)
+FAMILIES = ("Core", "Plus", "Care", "Cloud", None)
+MEANINGS: dict[str, Meaning] = {
+    "true": lambda f: True,
+    "employees > 10": lambda f: None if f["employees"] is None else f["employees"] > 10,
+    "type <> 'partner'": lambda f: None if f["type"] is None else f["type"] != "partner",
+    "industry": lambda f: f["industry"],
+    "coalesce(industry, 'other')": lambda f: f["industry"] or "other",
+    "won_amount_12m / won_count_12m": lambda f: f["won_amount_12m"] / f["won_count_12m"] if f["won_count_12m"] else None,
+    "activities_90d + 2 * meetings_90d": lambda f: f["activities_90d"] + 2 * f["meetings_90d"],
+    "reference_date is not null": lambda f: f["reference_date"] is not None,
+    "won_count_total = 0": lambda f: f["won_count_total"] == 0,
+    "industry like 'E%'": lambda f: None if f["industry"] is None else f["industry"].startswith("E"),
+    "children_count > 1": lambda f: f["children_count"] > 1,
+    "open_count between 2 and 4 or lost_count_12m > 2": lambda f: 2 <= f["open_count"] <= 4 or f["lost_count_12m"] > 2,
+    "days_to_renewal <= 60": lambda f: None if f["days_to_renewal"] is None else f["days_to_renewal"] <= 60,
+}
+PLAIN = (*(fact.name for fact in FACTS), "employees", "reference_date", "nps")
+
+
+def _reads(name: str) -> Meaning:
+    return lambda facts: facts[name]
+
+
+MEANINGS.update({name: _reads(name) for name in PLAIN})
+_NUMBERS = [name for name in PLAIN if not name.endswith("_date")]
+
+
+def random_world(rng: random.Random) -> World:
+    """A small portfolio with everything that is odd in a CRM."""
+    n = rng.randint(1, 24)
+    ids = [f"{rng.choice('aBz')}{i:02d}" for i in range(n)]
+    world = World(base_currency="USD", mapped={"nps": "number", "reference_date": "date"})
+    if rng.random() < 0.3:
+        world.mapped["next_renewal_date"] = "date"
+
+    def day(past: int, future: int = 0) -> date:
+        edges = (
+            AS_OF,
+            *(months_back(AS_OF, m) + timedelta(days=d) for m in (12, 24) for d in (0, 1)),
+            AS_OF - timedelta(days=90),
+        )
+        return rng.choice(edges) if rng.random() < 0.2 else AS_OF - timedelta(days=rng.randint(-future, past))
+
+    def perhaps(value: Any, chance: float = 0.3) -> Any:
+        return None if rng.random() < chance else value
+
+    world.rates = [
+        {"currency": "EUR", "valid_from": None, "rate": 0.8},
+        {"currency": "BRL", "valid_from": None, "rate": 5.0},
+        {"currency": "BRL", "valid_from": months_back(AS_OF, 20), "rate": 4.0},
+        {"currency": "BRL", "valid_from": months_back(AS_OF, 6), "rate": 8.0},
+    ]
+    for i in ids:
+        row = {
+            "id": i,
+            "name": perhaps(f"Account {i}", 0.1),
+            "owner_id": perhaps(rng.choice("pqr"), 0.1),
+            "parent_id": perhaps(rng.choice([*ids, "gone"]), 0.5),
+            "type": perhaps(rng.choice(["customer", "partner"])),
+            "industry": rng.choice(INDUSTRIES),
+            "employees": perhaps(rng.choice([0, 5, 10, 50, 500, 5000])),
+            "nps": perhaps(rng.choice([-5, 0, 3.5, 9])),
+            "reference_date": perhaps(day(900, 20)),
+            "flag_tier": perhaps(rng.choice("ABC"), 0.4),
+            "flag_since": perhaps(day(200)),
+            "flag_override": perhaps(rng.choice(["A", "C", "none", "Z"]), 0.75),
+            "flag_override_until": perhaps(day(10, 10), 0.5),
+        }
+        world.accounts.append(
+            {**row, **({"next_renewal_date": perhaps(day(100, 100))} if "next_renewal_date" in world.mapped else {})}
+        )
+        if rng.random() < 0.5:
+            wrote = row["flag_tier"] if rng.random() < 0.5 and row["flag_tier"] else rng.choice(["A", "B", "C", "none"])
+            world.written.append({"account_id": i, "tier": wrote, "since": day(200)})
+            if rng.random() < 0.5:
+                world.drift.append({"account_id": i, "tier": rng.choice(["A", "B", "C", "none"]), "seen": day(120)})
+    for k in range(rng.randint(0, n * 6)):
+        closed = rng.random() < 0.75
+        opportunity = {
+            "id": f"o{k}",
+            "account_id": rng.choice([*ids, None, "gone"]),
+            "amount": perhaps(rng.choice([0, 100, 250.5, 1000, 99999]), 0.15),
+            "currency": rng.choice(["USD", "EUR", "BRL", None]),
+            "close_date": day(1000, 0 if closed else 200),
+            "is_closed": int(closed),
+            "is_won": int(closed and rng.random() < 0.6),
+            "probability": perhaps(rng.choice([0, 0.25, 0.5, 1])),
+            "type": perhaps(rng.choice(["Renewal", "New"])),
+        }
+        world.opportunities.append(opportunity)
+        for j in range(rng.randint(0, 2)):
+            world.line_items.append({"id": f"l{k}-{j}", "opportunity_id": f"o{k}", "product_family": rng.choice(FAMILIES)})
+    for k in range(rng.randint(0, n * 4)):
+        kind = rng.choice(["task", "meeting", "call", "email", "note"])
+        act = {"id": f"t{k}", "account_id": rng.choice(ids), "kind": kind, "activity_date": day(800, 40)}
+        world.activities.append(act)
+    return world
+
+
+def random_program(rng: random.Random) -> Program:
+    """A programme that uses several of everything."""
+
+    def criterion(index: int) -> Criterion:
+        axes: tuple[Axis, ...] = ("attractiveness", "strength", "health")
+        value = Expression(rng.choice([*_NUMBERS, "won_amount_12m / won_count_12m", "activities_90d + 2 * meetings_90d"]))
+        scales: list[Scale] = [
+            Linear(0, rng.choice([1, 20, 1000])),
+            Linear(100, 0),
+            Log(1, 10000),
+            Bands(((0, 10), (1, 40), (100, 90))),
+            Percentile(),
+            Percentile(Expression("coalesce(industry, 'other')")),
+            Flag(),
+        ]
+        scale = rng.choice(scales)
+        if rng.random() < 0.15:
+            value, scale = Expression("industry"), Values({"Energy": 80, "Bancário": 35.5}, rng.choice([0, 10]))
+        decay = Decay(Expression("reference_date"), rng.choice([30, 365])) if rng.random() < 0.25 else None
+        axis = rng.choice(axes)
+        missing: Any = rng.choice(["zero", "skip", 40])
+        return Criterion(f"c{index}", axis, "retention", rng.choice([0, 1, 5, 12.5]), value, scale, missing, decay)
+
+    def limit(*choices: float) -> Any:
+        return rng.choice(choices) if rng.random() < 0.4 else None
+
+    tiers = tuple(
+        Tier(
+            name,
+            enter,
+            enter - rng.choice([0, 5, 12]),
+            min_days=rng.choice([0, 0, 60, 150]),
+            max_accounts=limit(0, 1, 3, 6),
+            top_percent=limit(10, 25, 33.3),
+            max_per_owner=limit(1, 2),
+        )
+        for name, enter in (("A", 55), ("B", 40), ("C", 25))
+    )
+    conditions = [text for text in MEANINGS if any(c in text for c in "=<>") or "like" in text or "between" in text]
+    rules = tuple(
+        Rule(Expression(rng.choice(conditions)), *rng.choice([("A", None), ("C", None), (None, "B"), (None, "none"), ("A", "B")]))
+        for _ in range(rng.randint(0, 2))
+    )
+    if rng.random() < 0.2:
+        rules += (Rule(Expression("children_count > 1"), exclude=True),)
+    return Program(
+        tiers=tiers,
+        criteria=tuple(criterion(i) for i in range(rng.randint(1, 7))),
+        rules=rules,
+        currency=rng.choice(["", "USD", "EUR", "BRL"]),
+        eligible=Expression(rng.choice(["true", "true", "employees > 10", "type <> 'partner'"])),
+        renewal_types=("Renewal",),
+        min_coverage=rng.choice([0, 0, 0.5, 0.8]),
+        drift=rng.choice(["adopt", "reclaim"]),
+        adopt_days=rng.choice([0, 30, 90]),
+    )
