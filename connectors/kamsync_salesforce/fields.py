@@ -80,7 +80,7 @@ def missing_field_error(
 
     `asked` are the query's field paths, `ours` those that `kamsync setup` creates.
     """
-    missing = [path for path in asked if fields.find(sobject, path) is None]
+    missing = [path for path in dict.fromkeys(asked) if fields.find(sobject, path) is None]
     if not missing:
         return cause
     created_by_us = set(ours)

@@ -1,0 +1,329 @@
+"""The connector against the sandbox org over real HTTP: the whole contract on an ordinary org, and every fault on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kamsync.contract import Context, DoctorRequest, Page, PullRequest, Secret, TierChoice
+from kamsync.errors import AccessDenied, ConfigError
+from kamsync.mapping import load_mapping
+from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, AccountUpdate, Column, NewTask, Stream, TaskRef
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+from kamsync_salesforce import CONNECTOR
+from kamsync_salesforce.connector import SalesforceConnection
+
+MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
+SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
+TODAY = datetime.now(UTC).date()
+EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
+QUERY = r"/query(All)?/?"
+
+
+@contextmanager
+def an_org(
+    *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
+) -> Iterator[SandboxServer]:
+    options = SandboxOptions(today=TODAY, vendor=vendor)
+    company = Company(accounts=accounts, opportunities=opportunities, today=TODAY)
+    crm: Any = CONNECTOR.sandbox(company, options)
+    with SandboxServer(crm, tls=tls) as server:
+        if provisioned:
+            failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]
+            assert not failed
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[SandboxServer]:
+    """For tests that only read."""
+    with an_org() as server:
+        yield server
+
+
+@pytest.fixture
+def own() -> Iterator[SandboxServer]:
+    """For tests that write."""
+    with an_org(accounts=60, opportunities=200) as server:
+        yield server
+
+
+def connected(server: SandboxServer, **changes: Any) -> SalesforceConnection:
+    given = {**server.crm.settings(server.base_url), **changes}
+    tiers = tuple(TierChoice(name, f"Tier {name}") for name in "ABC")
+    context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=tiers)
+    settings = {name: Secret(str(value)) if name in SECRETS else value for name, value in given.items()}
+    return CONNECTOR.connect(settings, context)
+
+
+def a_person(connection: SalesforceConnection) -> Any:
+    """Another client of the same org, for edits that people make."""
+    return connection._client.sf
+
+
+def everything() -> list[PullRequest]:
+    flags = tuple(Column(FLAG_PREFIX + name, kind, MAPPING.flags[name]) for name, kind in FLAGS.items())
+    columns = {
+        Stream.ACCOUNTS: (*MAPPING.accounts, *flags),
+        Stream.OPPORTUNITIES: MAPPING.opportunities,
+        Stream.LINE_ITEMS: MAPPING.line_items,
+    }
+    since = date(TODAY.year - 2, TODAY.month, 1)
+    return [
+        PullRequest(stream, columns.get(stream, CORE_COLUMNS[stream]), since=since if stream is Stream.ACTIVITIES else None)
+        for stream in Stream
+    ]
+
+
+def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None) -> dict[Stream, Page]:
+    """Every stream as one page."""
+    requests = [PullRequest(r.stream, r.columns, (cursors or {}).get(r.stream), r.since) for r in everything()]
+    rows: dict[Stream, list[Any]] = {}
+    gone: dict[Stream, tuple[str, ...]] = {}
+    found: dict[Stream, Page] = {}
+    for page in connection.pull(requests):
+        rows.setdefault(page.stream, []).extend(list(row) for row in page.rows)
+        gone[page.stream] = gone.get(page.stream, ()) + page.deleted_ids
+        if page.last:
+            found[page.stream] = Page(
+                page.stream, rows[page.stream], gone[page.stream], (), True, page.full, page.cursor, page.problems
+            )
+    return found
+
+
+def cursors_of(pages: dict[Stream, Page]) -> dict[Stream, str | None]:
+    return {stream: page.cursor for stream, page in pages.items()}
+
+
+def ids(page: Page) -> list[str]:
+    return sorted(row[0] for row in page.rows)
+
+
+def count(connection: SalesforceConnection, soql: str) -> int:
+    return int(a_person(connection).query(soql)["totalSize"])
+
+
+def test_a_full_pull_brings_what_the_org_holds(shared: SandboxServer) -> None:
+    connection = connected(shared)
+
+    pages = pulled(connection)
+
+    assert len(ids(pages[Stream.ACCOUNTS])) == count(connection, "SELECT COUNT() FROM Account")
+    assert len(set(ids(pages[Stream.OPPORTUNITIES]))) == count(connection, "SELECT COUNT() FROM Opportunity")
+    assert len(ids(pages[Stream.LINE_ITEMS])) == count(connection, "SELECT COUNT() FROM OpportunityLineItem")
+    assert len(ids(pages[Stream.OWNERS])) == count(connection, "SELECT COUNT() FROM User")
+    assert {row[2] for row in pages[Stream.ACTIVITIES].rows} >= {"task", "meeting"}
+    assert all(page.full for page in pages.values())
+    probabilities = [row[9] for row in pages[Stream.OPPORTUNITIES].rows]
+    assert all(value is None or 0 <= value <= 1 for value in probabilities)
+
+
+def test_a_pull_in_which_nothing_changed_is_cheap_and_brings_no_more_than_the_overlap(shared: SandboxServer) -> None:
+    first = pulled(connected(shared))
+    again = connected(shared)
+
+    second = pulled(again, cursors_of(first))
+
+    assert again.usage().used_by_us <= 12
+    assert not second[Stream.ACCOUNTS].full
+    assert set(ids(second[Stream.ACCOUNTS])) <= set(ids(first[Stream.ACCOUNTS]))
+
+
+def test_changes_and_deletions_since_the_last_pull_are_found(own: SandboxServer) -> None:
+    connection = connected(own)
+    first = pulled(connection)
+    account, other = ids(first[Stream.ACCOUNTS])[:2]
+    person = a_person(connection)
+    person.Account.update(account, {"Name": "Renamed by a person"})
+    person.Account.delete(other)
+
+    second = pulled(connection, cursors_of(first))
+
+    assert next(row[1] for row in second[Stream.ACCOUNTS].rows if row[0] == account) == "Renamed by a person"
+    assert other in second[Stream.ACCOUNTS].deleted_ids
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "reset_before", "reset_after", "truncate"])
+def test_a_fault_on_any_page_loses_nothing(shared: SandboxServer, kind: Any) -> None:
+    expected = {stream: ids(page) for stream, page in pulled(connected(shared)).items() if stream is not Stream.RATES}
+    connection = connected(shared)
+    shared.faults.add(kind, method="GET", path=QUERY, skip=3, times=2, headers={"Retry-After": "0"})
+    try:
+        pages = pulled(connection)
+    finally:
+        shared.faults.clear()
+
+    assert {stream: ids(page) for stream, page in pages.items() if stream is not Stream.RATES} == expected
+
+
+def test_a_session_that_expires_in_the_middle_is_renewed_without_losing_a_page(shared: SandboxServer) -> None:
+    expected = ids(pulled(connected(shared))[Stream.OPPORTUNITIES])
+    connection = connected(shared)
+    shared.faults.add("status", path=QUERY, skip=5, times=1, status=401, body=EXPIRED)
+    try:
+        pages = pulled(connection)
+    finally:
+        shared.faults.clear()
+
+    assert ids(pages[Stream.OPPORTUNITIES]) == expected
+
+
+def test_before_setup_a_pull_says_to_run_it_and_afterwards_it_works(tmp_path: Path) -> None:
+    with an_org(accounts=40, opportunities=50, provisioned=False) as server:
+        connection = connected(server)
+        with pytest.raises(AccessDenied) as caught:
+            pulled(connection)
+        assert "kamsync setup" in caught.value.fix
+
+        first = list(connection.setup(dry_run=False, metadata_folder=tmp_path))
+        second = list(connection.setup(dry_run=False))
+
+        assert [step for step in first if step.status == "failed"] == []
+        assert {step.status for step in second} == {"exists"}
+        assert pulled(connected(server))[Stream.ACCOUNTS].rows
+
+
+def test_a_dry_run_of_setup_changes_nothing() -> None:
+    with an_org(accounts=10, opportunities=10, provisioned=False) as server:
+        steps = list(connected(server).setup(dry_run=True))
+
+        assert {step.status for step in steps} == {"would_create"}
+        assert {step.status for step in connected(server).setup(dry_run=True)} == {"would_create"}
+
+
+def test_flags_are_written_read_back_and_cleared(own: SandboxServer) -> None:
+    connection = connected(own)
+    account = ids(pulled(connection)[Stream.ACCOUNTS])[0]
+    moment = datetime(2025, 6, 2, 9, 30, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "tier": "A",
+        "score": 81.25,
+        "reasons": "Größe: 40 · growth",
+        "since": date(2025, 6, 2),
+        "evaluated_at": moment,
+    }
+
+    assert [outcome.status for outcome in connection.push_accounts([AccountUpdate(account, "x", values)])] == ["done"]
+    assert connection.fetch_accounts([account], list(values))[account] == values
+
+    list(connection.push_accounts([AccountUpdate(account, "x", {"tier": None, "since": None})]))
+    assert connection.fetch_accounts([account], ["tier", "since", "score"])[account] == {
+        "tier": None,
+        "since": None,
+        "score": 81.25,
+    }
+
+
+def test_one_bad_record_does_not_stop_the_others_and_a_gone_one_is_missing(own: SandboxServer) -> None:
+    connection = connected(own)
+    known = ids(pulled(connection)[Stream.ACCOUNTS])
+    updates = [AccountUpdate(record_id, "x", {"tier": "B"}) for record_id in [*known, "001000000000000AAA"]]
+    updates[3] = AccountUpdate(updates[3].account_id, "x", {"reasons": "x" * 300})
+
+    outcomes = {outcome.ref: outcome for outcome in connection.push_accounts(updates)}
+
+    rejected = {ref for ref, outcome in outcomes.items() if outcome.status == "rejected"}
+    assert rejected == {updates[3].account_id, "001000000000000AAA"}
+    assert "STRING_TOO_LONG" in outcomes[updates[3].account_id].message
+    assert set(connection.fetch_accounts([*known, "001000000000000AAA"], ["tier"])) == set(known)
+
+
+def some_tasks(connection: SalesforceConnection, number: int) -> list[NewTask]:
+    pages = pulled(connection)
+    accounts = ids(pages[Stream.ACCOUNTS])
+    owner = next(row[0] for row in pages[Stream.OWNERS].rows if row[3] in (True, "true"))
+    return [
+        NewTask(f"welcome:call:once:{accounts[index]}", accounts[index], owner, "Call", "Why: growth", TODAY)
+        for index in range(number)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "reset_before", "truncate", "status"])
+def test_no_fault_makes_a_second_task(own: SandboxServer, kind: Any) -> None:
+    connection = connected(own)
+    tasks = some_tasks(connection, 5)
+    own.faults.add(kind, path="composite/sobjects", times=1)
+
+    outcomes = {outcome.ref: outcome.status for outcome in connection.create_tasks(tasks)}
+    again = {outcome.ref: outcome.status for outcome in connection.create_tasks(tasks)}
+
+    assert set(outcomes.values()) == {"done"} and set(again.values()) == {"existed"}
+    assert count(connection, "SELECT COUNT() FROM Task WHERE KAM_Task_Key__c LIKE 'welcome:%'") == 5
+
+
+def test_a_task_that_a_person_completed_or_deleted_is_known_and_not_made_again(own: SandboxServer) -> None:
+    connection = connected(own)
+    tasks = some_tasks(connection, 3)
+    made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks(tasks)}
+    list(connection.close_tasks([TaskRef(tasks[0].key, made[tasks[0].key])]))
+    a_person(connection).Task.delete(made[tasks[1].key])
+
+    assert {outcome.status for outcome in connection.create_tasks(tasks)} == {"existed"}
+    rows = {row[1]: row for row in pulled(connection)[Stream.TASKS].rows}
+    assert [bool(rows[task.key][6]) for task in tasks] == [False, True, True]
+    assert str(rows[tasks[1].key][7]).lower() == "true"
+    assert {outcome.status for outcome in connection.delete_tasks([TaskRef(t.key, made[t.key]) for t in tasks])} == {"done"}
+
+
+def test_our_own_tasks_are_no_activities(own: SandboxServer) -> None:
+    connection = connected(own)
+    first = pulled(connection)
+    tasks = some_tasks(connection, 2)
+    made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks(tasks)}
+    list(connection.close_tasks([TaskRef(key, task_id) for key, task_id in made.items()]))
+
+    after = pulled(connection)
+
+    assert ids(after[Stream.ACTIVITIES]) == ids(first[Stream.ACTIVITIES])
+    assert not set(made.values()) & set(ids(pulled(connection, cursors_of(first))[Stream.ACTIVITIES]))
+
+
+def test_doctor_is_content_with_a_provisioned_org(shared: SandboxServer) -> None:
+    found = list(connected(shared).diagnose(DoctorRequest(tuple(everything()))))
+
+    assert [finding for finding in found if finding.status == "failed"] == []
+    assert len(found) > 8
+
+
+@pytest.mark.parametrize("auth", ["client_credentials", "jwt_bearer", "password", "access_token"])
+def test_every_way_to_sign_in_works(shared: SandboxServer, auth: str) -> None:
+    offered = dict(shared.crm.settings(shared.base_url))
+    token = connected(shared)._client.token.access_token
+    extra = {"access_token": {"access_token": token, "instance_url": shared.base_url}}.get(auth, {})
+    needed = {"jwt_bearer": "private_key", "password": "password"}.get(auth)
+    if needed and needed not in offered:
+        pytest.skip(f"the sandbox's settings do not offer {needed}")
+
+    connection = connected(shared, auth=auth, **extra)
+
+    assert connection.identity().org_id.startswith("00D")
+
+
+def test_a_wrong_secret_is_an_access_error(shared: SandboxServer) -> None:
+    with pytest.raises(AccessDenied):
+        connected(shared, client_secret="not-the-secret")
+
+
+def test_tls_with_a_private_authority_needs_its_bundle() -> None:
+    with an_org(accounts=5, opportunities=5, tls=True, provisioned=False) as server:
+        assert connected(server, ca_bundle=str(server.ca_path)).identity().org_id
+        with pytest.raises(ConfigError, match="TLS") as caught:
+            connected(server)
+        assert "ca_bundle" in caught.value.fix
+
+
+def test_a_large_object_comes_by_bulk_and_every_row_once() -> None:
+    with an_org(accounts=300, opportunities=12_000) as server:
+        connection = connected(server)
+        pages = pulled(connection)
+
+        assert len(set(ids(pages[Stream.OPPORTUNITIES]))) == 12_000 == len(list(pages[Stream.OPPORTUNITIES].rows))
+        assert any("/jobs/query" in request.path for request in server.requests)
