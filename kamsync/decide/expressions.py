@@ -64,9 +64,10 @@ def compile_expression(expression: Expression, columns: Collection[str]) -> Comp
     text = expression.text
     if len(text) > MAX_LENGTH:
         raise _refused(expression, 0, f"it is longer than {MAX_LENGTH} characters", "Split it into several criteria or rules.")
-    if ";" in _TOKENS.sub("", text) or "--" in _TOKENS.sub("", text) or "/*" in _TOKENS.sub("", text):
-        at = min(i for i in (text.find(";"), text.find("--"), text.find("/*")) if i >= 0)
-        raise _refused(expression, at, "statements and comments are not allowed", "Write one expression over facts.")
+    bare = _TOKENS.sub(lambda match: " " * len(match[0]), text)
+    signs = [at for sign in (";", "--", "/*") if (at := bare.find(sign)) >= 0]
+    if signs:
+        raise _refused(expression, min(signs), "statements and comments are not allowed", "Write one expression over facts.")
     _check_names(expression, columns)
     tree = _parse(expression, columns)
     _check_nodes(expression, tree, columns)
