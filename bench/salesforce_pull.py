@@ -13,7 +13,6 @@ import argparse
 import csv
 import io
 import json
-import os
 import resource
 import sqlite3
 import subprocess
@@ -29,6 +28,9 @@ from zoneinfo import ZoneInfo
 from kamsync.contract import Connection, Context, PullRequest, Secret
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
 from kamsync.store.database import open_cache
 from kamsync.store.snapshot import Snapshot, fingerprint, load_cursor, split_streams
 from kamsync_salesforce import CONNECTOR
@@ -146,19 +148,27 @@ def measured(name: str, settings: Mapping[str, Any], folder: Path) -> dict[str, 
     return result
 
 
+def serve(accounts: int, opportunities: int) -> None:
+    """The sandbox with the program's fields set up; tells its settings on the first line and serves until it is ended."""
+    company = Company(accounts=accounts, opportunities=opportunities, today=datetime.now(UTC).date())
+    crm: Any = CONNECTOR.sandbox(company, SandboxOptions(today=datetime.now(UTC).date(), enforce_rate_limits=False))
+    with SandboxServer(crm) as server:
+        settings = dict(crm.settings(server.base_url))
+        connection = connect(settings)
+        failed = [step for step in connection.setup(dry_run=False) if step.status == "failed"]
+        connection.close()
+        print(json.dumps(settings | {"failed": [step.name for step in failed]}), flush=True)
+        server.wait()
+
+
 def start_sandbox(accounts: int, opportunities: int) -> tuple[subprocess.Popen[str], Mapping[str, Any]]:
-    command = [sys.executable, "-m", "kamsync", "sandbox", "--crm", "salesforce", "--port", "0", "--json"]
-    command += ["--accounts", str(accounts), "--opportunities", str(opportunities), "--provisioned", "--unlimited"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    command = [sys.executable, __file__, "--serve", "--accounts", str(accounts), "--opportunities", str(opportunities)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
-    text = ""
-    for line in server.stdout:
-        text += line
-        try:
-            return server, json.loads(text)["settings"]
-        except json.JSONDecodeError:
-            continue
-    sys.exit("The sandbox did not start.")
+    line = server.stdout.readline()
+    if not line:
+        sys.exit("The sandbox did not start.")
+    return server, json.loads(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -166,9 +176,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--opportunities", type=int, default=500_000)
     parser.add_argument("--settings", help="JSON file with the settings of a server that runs already")
+    parser.add_argument("--serve", action="store_true", help="only serve the sandbox")
     parser.add_argument("--child", choices=CHILDREN)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args(arguments)
+    if options.serve:
+        serve(options.accounts, options.opportunities)
+        return
     if options.child:
         settings = json.load(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8"))
         csv.field_size_limit(1 << 20)

@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kamsync.contract import Context, DoctorRequest, Page, PullRequest, Secret, TierChoice
 from kamsync.errors import AccessDenied, ConfigError
@@ -20,6 +22,7 @@ from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.connector import SalesforceConnection
+from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
 
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
 SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
@@ -293,18 +296,25 @@ def test_doctor_is_content_with_a_provisioned_org(shared: SandboxServer) -> None
     assert len(found) > 8
 
 
-@pytest.mark.parametrize("auth", ["client_credentials", "jwt_bearer", "password", "access_token"])
-def test_every_way_to_sign_in_works(shared: SandboxServer, auth: str) -> None:
-    offered = dict(shared.crm.settings(shared.base_url))
-    token = connected(shared)._client.token.access_token
-    extra = {"access_token": {"access_token": token, "instance_url": shared.base_url}}.get(auth, {})
-    needed = {"jwt_bearer": "private_key", "password": "password"}.get(auth)
-    if needed and needed not in offered:
-        pytest.skip(f"the sandbox's settings do not offer {needed}")
-
-    connection = connected(shared, auth=auth, **extra)
-
-    assert connection.identity().org_id.startswith("00D")
+def test_every_way_to_sign_in_works() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    with an_org(accounts=5, opportunities=5, provisioned=False, jwt_public_key=public) as server:
+        first = connected(server)
+        person = {"username": USERNAME, "password": PASSWORD}
+        ways: list[dict[str, Any]] = [
+            {"auth": "jwt_bearer", "username": USERNAME, "private_key": private},
+            {"auth": "password", **person},
+            {"auth": "password", **person, "security_token": SECURITY_TOKEN, "client_id": ""},
+            {"auth": "access_token", "access_token": first._client.token.access_token, "instance_url": server.base_url},
+        ]
+        for way in ways:
+            assert connected(server, **way).identity().org_id == first.identity().org_id
+        with pytest.raises(AccessDenied):
+            connected(server, auth="password", username=USERNAME, password="wrong", client_id="")
 
 
 def test_a_wrong_secret_is_an_access_error(shared: SandboxServer) -> None:
