@@ -17,8 +17,10 @@ def main() -> None:
     """Runs the command in sys.argv; every error becomes a message with its mend, a traceback only under --debug."""
     from kamsync.cli.app import app  # the commands' libraries load only when a command runs
 
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(prog_name="kamsync")
+        app(args=arguments, prog_name="kamsync")
     except KamsyncError as error:
         show_error(error)
         sys.exit(error.exit_code)
@@ -28,8 +30,8 @@ def main() -> None:
     except BrokenPipeError:  # `kamsync accounts | head` is no failure
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - people get a sentence, --debug gets the traceback
-        if "--debug" in sys.argv:
+    except Exception as error:
+        if debug:
             raise
         say(f"kamsync met a bug: {type(error).__name__}: {error}", "bold red")
         say("  Run the same command with --debug and report what it prints.", "")

@@ -10,8 +10,6 @@ from kamsync import __version__
 from kamsync.cli import (
     accounts,
     apply,
-    backtest,
-    criteria,
     demo,
     doctor,
     explain,
@@ -24,7 +22,6 @@ from kamsync.cli import (
     runs,
     sandbox,
     setup,
-    simulate,
     status,
     sync,
     undo,
@@ -71,8 +68,5 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("runs")(runs.runs)
 app.command("undo")(undo.undo)
-app.command("simulate")(simulate.simulate)
-app.command("backtest")(backtest.backtest)
 app.command("facts")(facts.facts)
 app.command("sandbox")(sandbox.sandbox)
-app.add_typer(criteria.app, name="criteria", help="Check criteria files.")

@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=False)
+OFF_TERMINAL_WIDTH = 160  # a pipe has no width; eighty columns would cut names
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else OFF_TERMINAL_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 PLAIN_PROGRESS_SECONDS = 5.0
@@ -37,12 +39,12 @@ def at_terminal() -> bool:
 
 def say(message: str, style: str = "") -> None:
     """Talk, on stderr. The text is data, never markup: an account may be named "[bold]"."""
-    err.print(Text(message, style=style))
+    err.print(Text(message, style=style), soft_wrap=True)
 
 
 def show(message: str | Text) -> None:
     """A result, on stdout."""
-    out.print(message if isinstance(message, Text) else Text(message))
+    out.print(message if isinstance(message, Text) else Text(message), soft_wrap=True)
 
 
 def show_json(value: Any) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
-from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 
 CrmOption = Annotated[str, typer.Option("--crm", help="Which CRM: salesforce, hubspot, or another installed connector.")]
@@ -41,7 +41,7 @@ def start_sandbox(
         vendor=vendor or {},
     )
     company = Company(accounts=accounts, opportunities=opportunities, today=today)
-    return SandboxServer(connector.sandbox(company, options), port=port, tls=tls)
+    return SandboxServer(cast(SandboxCrm, connector.sandbox(company, options)), port=port, tls=tls)
 
 
 def environment_of(crm: str, settings: Mapping[str, Any]) -> dict[str, str]:

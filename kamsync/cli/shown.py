@@ -7,6 +7,7 @@ from rich.text import Text
 from kamsync.cli.console import out, show
 from kamsync.decide.changes import Plan
 from kamsync.report.plan_text import PlanLine, count_by_op, describe_plan, tier_moves
+from kamsync.run.apply import Applied
 
 STYLES = {"~": "cyan", "+": "green", "-": "yellow", "!": "bold yellow"}
 NAME_WIDTH = 32
@@ -41,3 +42,29 @@ def _line(line: PlanLine) -> Text:
     text.append(f"{line.what:<{WHAT_WIDTH}} ", style="")
     text.append(line.because, style="dim")
     return text
+
+
+def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, problems: tuple[str, ...] = ()) -> None:
+    """What was written, what the CRM refused in its own words, what was left for next time."""
+    spent = f" with {calls} API calls" if calls is not None else ""
+    counts = (
+        (applied.updated, "accounts updated"),
+        (applied.created, "tasks created"),
+        (applied.existed, "tasks were there already"),
+        (applied.closed, "tasks closed or removed"),
+        (len(applied.held_back), "held back"),
+        (applied.unknown, "without an answer (the next run will tell)"),
+        (len(applied.rejected), "refused by the CRM"),
+    )
+    said = ", ".join(f"{number:,} {what}" for number, what in counts if number)
+    show(f"Run {run_id}: {said}{spent}." if said else f"Run {run_id}: Nothing to write{spent}.")
+    for held in applied.held_back:
+        show(f"  ! {held.name}: {held.reason}")
+    for name, message, url in applied.rejected:
+        show(f"  ✗ {name}: {message}" + (f"   {url}" if url else ""))
+    for problem in problems:
+        show(f"  ! {problem}")
+    if applied.stopped:
+        show("Stopped on request between two batches; the next run goes on from here.")
+    if applied.updated or applied.created:
+        show(f"To take it back: kamsync undo {run_id}")

@@ -7,9 +7,10 @@ Rounding is half away from zero on the mathematical value: the noise of binary f
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from kamsync.decide.program import Bands, Criterion, Flag, Linear, Log, Percentile, Scale, Values
 
@@ -23,8 +24,7 @@ def round_half_away(value: float) -> float:
     return math.copysign(math.floor(cents + 0.5) / 100, value) + 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """One criterion for one account. `scaled` None: left out of the mean. `known` False: the value was null."""
 
     scaled: float | None
@@ -33,25 +33,40 @@ class Scored:
 
 def scale_value(scale: Scale, value: FactInput) -> float | None:
     """The value on 0…100; None where it is no value for this scale. A percentile arrives as its rank, 0…1."""
-    if value is None:
-        return None
+    return scaler(scale)(value)
+
+
+def scaler(scale: Scale) -> Callable[[FactInput], float | None]:
+    """The scale as a function, made once for a criterion and called for every account."""
     if isinstance(scale, Values):
-        return scale.scores.get(_text(value), scale.otherwise)
-    number = _number(value)
-    if number is None:
-        return 100.0 if isinstance(scale, Flag) and value else None
+        scores, otherwise = scale.scores, scale.otherwise
+        return lambda value: None if value is None else scores.get(_text(value), otherwise)
+    of_number = _scaler_of_numbers(scale)
+    flag = isinstance(scale, Flag)
+
+    def scaled(value: FactInput) -> float | None:
+        number = value if isinstance(value, float) else _number(value)
+        if number is None:
+            return 100.0 if flag and value else None
+        return of_number(number)
+
+    return scaled
+
+
+def _scaler_of_numbers(scale: Linear | Log | Bands | Percentile | Flag) -> Callable[[float], float]:
     match scale:
         case Linear(low, high):
-            return _clamp(100 * (number - low) / (high - low))
+            return lambda number: _clamp(100 * (number - low) / (high - low))
         case Log(low, high):
-            return 0.0 if number <= low else _clamp(100 * math.log(number / low) / math.log(high / low))
+            width = math.log(high / low)
+            return lambda number: 0.0 if number <= low else _clamp(100 * math.log(number / low) / width)
         case Bands(steps):
-            reached = [score for threshold, score in steps if threshold <= number]
-            return reached[-1] if reached else 0.0
+            thresholds, scores = [threshold for threshold, _ in steps], [0.0, *(score for _, score in steps)]
+            return lambda number: scores[bisect_right(thresholds, number)]
         case Percentile():
-            return 100 * number
+            return lambda number: 100 * number
         case Flag():
-            return 100.0 if number else 0.0
+            return lambda number: 100.0 if number else 0.0
 
 
 def fade(age_days: int, half_life_days: float) -> float:
@@ -59,14 +74,26 @@ def fade(age_days: int, half_life_days: float) -> float:
     return 1.0 if age_days <= 0 else float(0.5 ** (age_days / half_life_days))
 
 
+def scorer(criterion: Criterion, as_of: date) -> Callable[[FactInput, str | None], Scored]:
+    """Takes the value as the expression gave it (for a percentile its rank), and the decay's date as ISO text."""
+    scale, decay, unknown = scaler(criterion.scale), criterion.decay, _when_missing(criterion)
+
+    def score(value: FactInput, since: str | None) -> Scored:
+        scaled = scale(value)
+        if scaled is not None and decay is not None:
+            day = _day(since)
+            scaled = None if day is None else scaled * fade((as_of - day).days, decay.half_life_days)
+        return unknown if scaled is None else Scored(scaled, True)
+
+    return score
+
+
 def score_criterion(criterion: Criterion, value: FactInput, since: str | None, as_of: date) -> Scored:
-    """`value` as the expression gave it (for a percentile its rank), `since` the decay's date as ISO text."""
-    scaled = scale_value(criterion.scale, value)
-    if scaled is not None and criterion.decay is not None:
-        day = _day(since)
-        scaled = None if day is None else scaled * fade((as_of - day).days, criterion.decay.half_life_days)
-    if scaled is not None:
-        return Scored(scaled, known=True)
+    """One criterion of one account; `scorer` where there are many accounts."""
+    return scorer(criterion, as_of)(value, since)
+
+
+def _when_missing(criterion: Criterion) -> Scored:
     match criterion.missing:
         case "zero":
             return Scored(0.0, known=False)
@@ -78,16 +105,16 @@ def score_criterion(criterion: Criterion, value: FactInput, since: str | None, a
 
 def weighted_mean(parts: Sequence[tuple[float, float | None]]) -> float | None:
     """Σ wᵢsᵢ / Σ wᵢ over (weight, scaled), rounded; None where nothing counts."""
-    weights = math.fsum(weight for weight, scaled in parts if scaled is not None)
+    weights = math.fsum([weight for weight, scaled in parts if scaled is not None])
     if weights == 0:
         return None
-    return round_half_away(math.fsum(weight * scaled for weight, scaled in parts if scaled is not None) / weights)
+    return round_half_away(math.fsum([weight * scaled for weight, scaled in parts if scaled is not None]) / weights)
 
 
 def coverage(parts: Sequence[tuple[float, bool]]) -> float:
     """The share of the weights whose value was known, 0…1; 1 where there are no weights at all."""
-    total = math.fsum(weight for weight, _ in parts)
-    return math.fsum(weight for weight, known in parts if known) / total if total else 1.0
+    total = math.fsum([weight for weight, _ in parts])
+    return math.fsum([weight for weight, known in parts if known]) / total if total else 1.0
 
 
 def points(parts: Sequence[tuple[float, float | None]], score: float | None) -> list[float]:

@@ -29,8 +29,8 @@ HANG_SECONDS = 3600.0
 
 @dataclass
 class Fault:
-    """One rule. It fires on calls that match `method` (empty: any) and `path` (a regular expression), after letting `skip` of them
-    pass, `times` times (None: for ever). `status`, `body`, `headers` are the answer of kind status; html answers with `status`."""
+    """One rule. It fires on calls that match `method` (empty: any) and `path` (a regular expression), after letting `skip` of
+    them pass, `times` times (None: for ever). `status`, `body`, `headers` are the answer of kind status; html takes `status`."""
 
     kind: Kind
     method: str = ""

@@ -1,6 +1,6 @@
 """Serves a sandbox CRM on loopback: HTTP or TLS, counting, faults, and the page for the eye. For tests, the demo and the CLI.
 
-Never on another address than loopback: the sandbox lets anybody in. Raw ASGI throughout, so that the server is not what is measured.
+Never on another address than loopback: the sandbox lets anybody in. Raw ASGI throughout, so that it is not what is measured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -44,7 +44,7 @@ class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with the transport where faults can reach it."""
 
     def on_headers_complete(self) -> None:
-        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # our own key, unknown to ASGI
+        cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
         super().on_headers_complete()
 
 

@@ -26,7 +26,7 @@ from kamsync.decide.months import whole_months
 from kamsync.decide.playbooks import DECIDED_NAMES
 from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Playbook, Program
 from kamsync.decide.receipts import Receipt, make_receipt
-from kamsync.decide.scoring import FactInput, Scored, coverage, score_criterion, weighted_mean
+from kamsync.decide.scoring import FactInput, Scored, coverage, scorer, weighted_mean
 from kamsync.decide.tiers import Standing, settle, tier_order
 from kamsync.errors import ConfigError
 from kamsync.model import FLAG_PREFIX, FLAGS, Value
@@ -41,6 +41,7 @@ _FUNCTIONS = {
     "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr", "substring", "like",
     "total", "count", "sum", "julianday", "whole_months", "money_factor", "percent_rank",
 }  # fmt: skip
+_NOT_SCORED = Scored(None, known=False)
 
 
 class Evaluation:
@@ -310,6 +311,7 @@ class Evaluation:
         self._scaled = [array("d") for _ in program.criteria]
         self._unknown = [bytearray() for _ in program.criteria]
         self._row: dict[str, int] = {}
+        self._scorers = [scorer(criterion, self._as_of) for criterion in program.criteria]
         self._axes = [
             [(i, c.weight) for i, c in enumerate(program.criteria) if c.axis in axes]
             for axes in (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
@@ -355,8 +357,8 @@ class Evaluation:
     def _keep(self, eligible: bool, values: Sequence[FactInput], since: Sequence[str | None]) -> list[Scored]:
         """Scores the criteria and keeps what the receipts need, eight bytes a score."""
         scored = []
-        for i, criterion in enumerate(self._program.criteria):
-            one = score_criterion(criterion, values[i], since[i], self._as_of) if eligible else Scored(None, False)
+        for i, score in enumerate(self._scorers):
+            one = score(values[i], since[i]) if eligible else _NOT_SCORED
             self._scaled[i].append(float("nan") if one.scaled is None else one.scaled)
             self._unknown[i].append(not one.known)
             scored.append(one)

@@ -1,0 +1,49 @@
+"""The embedded Salesforce: one org over the sample company that answers as the real service does.
+
+`SandboxOptions.vendor` takes the fields of `org.OrgOptions`. Limits: one process, in memory; what a sync of accounts,
+opportunities and tasks does not touch (Apex, reports, sharing, streaming) is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+
+from .app import SalesforceApp
+from .org import CLIENT_ID, CLIENT_SECRET, Org
+from .seed import load
+from .view import SalesforceView
+
+__all__ = ["SalesforceSandbox", "build_sandbox"]
+
+
+class SalesforceSandbox:
+    """An org, its API and its page (`kamsync.sandbox.crm.SandboxCrm`)."""
+
+    kind = "salesforce"
+
+    def __init__(self, org: Org) -> None:
+        self.org = org
+        self.app = SalesforceApp(org)
+        self.view = SalesforceView(org)
+
+    def settings(self, base_url: str) -> Mapping[str, Any]:
+        return {
+            "auth": "client_credentials",
+            "login_url": base_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+        }
+
+    def calls(self) -> int:
+        """API calls as Salesforce counts them against the day."""
+        return self.org.calls
+
+
+def build_sandbox(company: Company, options: SandboxOptions) -> SalesforceSandbox:
+    org = Org(options)
+    load(org, company)
+    return SalesforceSandbox(org)

@@ -1,0 +1,264 @@
+"""The objects of the sandbox org and their fields, as describe shows them. Data; the org adds custom fields at run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+
+CLOSED_STAGES = {"Closed Won": (True, True, 100), "Closed Lost": (False, True, 0)}
+STAGES = {
+    "Prospecting": (False, False, 10),
+    "Qualification": (False, False, 30),
+    "Proposal/Price Quote": (False, False, 60),
+    "Negotiation/Review": (False, False, 90),
+    **CLOSED_STAGES,
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field. `type` is describe's word; `reference` the object that it points at; `relationship` the path to it."""
+
+    name: str
+    type: str = "string"
+    length: int = 255
+    reference: str = ""
+    relationship: str = ""
+    writable: bool = True
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    restricted: bool = False
+    external_id: bool = False
+    unique: bool = False
+    custom: bool = False
+    label: str = ""
+    choice_labels: tuple[str, ...] = ()
+
+    @property
+    def sql_type(self) -> str:
+        if self.type in ("double", "currency", "percent"):
+            return "REAL"
+        return "INTEGER" if self.type in ("int", "boolean") else "TEXT"
+
+
+@dataclass
+class SObject:
+    name: str
+    prefix: str
+    fields: dict[str, Field]  # by lower-case name
+    writable: bool = True
+    bulk: bool = True
+    children: dict[str, tuple[str, str]] = dataclass_field(default_factory=dict)  # relationship → (object, its field)
+
+    def field(self, name: str) -> Field | None:
+        return self.fields.get(name.lower())
+
+    def by_relationship(self, name: str) -> Field | None:
+        return next((f for f in self.fields.values() if f.relationship.lower() == name.lower()), None)
+
+
+def _object(name: str, prefix: str, *fields: Field, writable: bool = True, bulk: bool = True) -> SObject:
+    system = (
+        Field("Id", "id", 18, writable=False),
+        Field("IsDeleted", "boolean", writable=False),
+        Field("CreatedDate", "datetime", writable=False),
+        Field("CreatedById", "reference", 18, "User", "CreatedBy", writable=False),
+        Field("LastModifiedDate", "datetime", writable=False),
+        Field("LastModifiedById", "reference", 18, "User", "LastModifiedBy", writable=False),
+        Field("SystemModstamp", "datetime", writable=False),
+    )
+    every = {f.name.lower(): f for f in (*system, *fields)}
+    return SObject(name, prefix, every, writable=writable, bulk=bulk)
+
+
+def _owner() -> Field:
+    return Field("OwnerId", "reference", 18, "User", "Owner")
+
+
+def _account(name: str = "AccountId", *, writable: bool = True) -> Field:
+    return Field(name, "reference", 18, "Account", "Account", writable=writable)
+
+
+_CURRENCY = Field("CurrencyIsoCode", "picklist", 3)
+_NAME = Field("Name", required=True)
+_WHAT = Field("WhatId", "reference", 18, "Account", "What")
+_WHO = Field("WhoId", "reference", 18, "Contact", "Who")
+_ACTIVITY = (
+    Field("Subject"),
+    Field("Description", "textarea", 32_000),
+    _WHAT,
+    _WHO,
+    _account(writable=False),
+    _owner(),
+    Field("ActivityDate", "date"),
+    Field("IsArchived", "boolean", writable=False),
+)
+
+
+def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> dict[str, SObject]:
+    """The org's objects by lower-case name."""
+    money = (_CURRENCY,) if multi_currency else ()
+    person = (
+        (Field("IsPersonAccount", "boolean", writable=False), Field("PersonContactId", "reference", 18))
+        if person_accounts
+        else ()
+    )
+    every = [
+        _object(
+            "Organization",
+            "00D",
+            Field("Name", writable=False),
+            Field("IsSandbox", "boolean", writable=False),
+            Field("DefaultLocaleSidKey", writable=False),
+            Field("TimeZoneSidKey", writable=False),
+            Field("OrganizationType", writable=False),
+            Field("InstanceName", writable=False),
+            Field("LanguageLocaleKey", writable=False),
+            *((Field("DefaultCurrencyIsoCode", "picklist", 3, writable=False),) if multi_currency else ()),
+            writable=False,
+            bulk=False,
+        ),
+        _object(
+            "User",
+            "005",
+            Field("Username", required=True),
+            Field("FirstName", length=40),
+            Field("LastName", length=80, required=True),
+            Field("Name", writable=False),
+            Field("Email", "email", required=True),
+            Field("IsActive", "boolean"),
+            Field("ManagerId", "reference", 18, "User", "Manager"),
+            Field("UserType", "picklist", writable=False),
+            Field("Alias", length=8),
+        ),
+        _object(
+            "Account",
+            "001",
+            _NAME,
+            _owner(),
+            Field("ParentId", "reference", 18, "Account", "Parent"),
+            Field("MasterRecordId", "reference", 18, "Account", "MasterRecord", writable=False),
+            Field("Type", "picklist", choices=("Customer", "Prospect", "Partner")),
+            Field("Industry", "picklist"),
+            Field("BillingCity", length=40),
+            Field("BillingCountry", length=80),
+            Field("NumberOfEmployees", "int"),
+            Field("AnnualRevenue", "currency"),
+            Field("Website", "url"),
+            Field("Phone", "phone", 40),
+            Field("AccountNumber", length=40),
+            Field("Description", "textarea", 32_000),
+            Field("LastActivityDate", "date", writable=False),
+            *money,
+            *person,
+        ),
+        _object(
+            "Contact",
+            "003",
+            _account(),
+            Field("FirstName", length=40),
+            Field("LastName", length=80, required=True),
+            Field("Name", writable=False),
+            Field("Email", "email"),
+            Field("Title", length=128),
+            _owner(),
+        ),
+        _object(
+            "Opportunity",
+            "006",
+            _NAME,
+            _account(),
+            Field("Amount", "currency"),
+            Field("CloseDate", "date", required=True),
+            Field("StageName", "picklist", required=True, choices=tuple(STAGES)),
+            Field("Probability", "percent"),
+            Field("Type", "picklist"),
+            Field("IsClosed", "boolean", writable=False),
+            Field("IsWon", "boolean", writable=False),
+            Field("HasOpportunityLineItem", "boolean", writable=False),
+            _owner(),
+            *money,
+        ),
+        _object(
+            "OpportunityStage",
+            "01J",
+            Field("MasterLabel"),
+            Field("ApiName"),
+            Field("IsActive", "boolean"),
+            Field("IsClosed", "boolean"),
+            Field("IsWon", "boolean"),
+            Field("DefaultProbability", "percent"),
+            Field("SortOrder", "int"),
+            writable=False,
+            bulk=False,
+        ),
+        _object("Task", "00T", *_ACTIVITY,
+            Field("Status", "picklist", required=True, choices=("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred")),
+            Field("Priority", "picklist", choices=("High", "Normal", "Low")),
+            Field("IsClosed", "boolean", writable=False),
+            Field("IsHighPriority", "boolean", writable=False),
+            Field("CompletedDateTime", "datetime", writable=False),
+            Field("TaskSubtype", "picklist", choices=("Task", "Email", "Call")),
+            Field("IsReminderSet", "boolean"),
+        ),
+        _object("Event", "00U", *_ACTIVITY,
+            Field("ActivityDateTime", "datetime"),
+            Field("StartDateTime", "datetime"),
+            Field("EndDateTime", "datetime"),
+            Field("DurationInMinutes", "int"),
+            Field("IsAllDayEvent", "boolean"),
+            Field("EventSubtype", "picklist"),
+        ),
+        _object("TaskStatus", "01Z", Field("MasterLabel"), Field("ApiName"), Field("IsClosed", "boolean"), Field("IsDefault", "boolean"),
+                Field("SortOrder", "int"), writable=False, bulk=False),
+        _object("PermissionSet", "0PS", Field("Name", required=True, unique=True), Field("Label", required=True), Field("Description"),
+                Field("IsOwnedByProfile", "boolean", writable=False)),
+        _object("FieldPermissions", "01k", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
+                Field("SobjectType", required=True), Field("Field", required=True), Field("PermissionsRead", "boolean"),
+                Field("PermissionsEdit", "boolean")),
+        _object("ObjectPermissions", "110", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
+                Field("SobjectType", required=True), Field("PermissionsRead", "boolean"), Field("PermissionsEdit", "boolean"),
+                Field("PermissionsCreate", "boolean"), Field("PermissionsDelete", "boolean"), Field("PermissionsViewAllRecords", "boolean"),
+                Field("PermissionsModifyAllRecords", "boolean")),
+        _object("PermissionSetAssignment", "0Pa", Field("AssigneeId", "reference", 18, "User", "Assignee", required=True),
+                Field("PermissionSetId", "reference", 18, "PermissionSet", "PermissionSet", required=True)),
+        _object("ListView", "00B", Field("Name"), Field("DeveloperName"), Field("SobjectType"), writable=False, bulk=False),
+        _object("RecordType", "012", Field("Name"), Field("DeveloperName"), Field("SobjectType"), Field("IsActive", "boolean"),
+                writable=False, bulk=False),
+    ]  # fmt: skip
+    if products:
+        every += [
+            _object("Product2", "01t", Field("Name", required=True), Field("Family", "picklist"), Field("IsActive", "boolean")),
+            _object(
+                "OpportunityLineItem",
+                "00k",
+                Field("OpportunityId", "reference", 18, "Opportunity", "Opportunity"),
+                Field("Product2Id", "reference", 18, "Product2", "Product2"),
+                Field("Quantity", "double"),
+                Field("UnitPrice", "currency"),
+                Field("TotalPrice", "currency"),
+                *money,
+            ),
+        ]
+    if multi_currency:
+        every += [
+            _object("CurrencyType", "01L", Field("IsoCode"), Field("ConversionRate", "double"), Field("IsActive", "boolean"),
+                    Field("IsCorporate", "boolean"), Field("DecimalPlaces", "int"), bulk=False),
+            _object("DatedConversionRate", "04w", Field("IsoCode"), Field("StartDate", "date"), Field("NextStartDate", "date"),
+                    Field("ConversionRate", "double"), bulk=False),
+        ]  # fmt: skip
+    found = {one.name.lower(): one for one in every}
+    found["account"].children = {"Opportunities": ("Opportunity", "AccountId"), "Contacts": ("Contact", "AccountId")}
+    return found
+
+
+SAMPLE_FIELDS = (
+    Field("NPS__c", "double", custom=True, label="NPS"),
+    Field("Authority_Evidence_Date__c", "date", custom=True, label="Authority evidence"),
+    Field("Strategic_Market__c", "boolean", custom=True, label="Strategic market"),
+    Field("Next_Renewal_Date__c", "date", custom=True, label="Next renewal"),
+)
+
+
+def renamed(field: Field, **changes: object) -> Field:
+    return replace(field, **changes)  # type: ignore[arg-type]  # names of Field, checked by dataclasses

@@ -1,0 +1,88 @@
+"""The page's window on the org (`kamsync.sandbox.crm.SandboxView`): edits are a person's edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kamsync.sandbox.crm import AccountView, TaskView
+
+from .org import Org
+from .writing import Writer
+
+FLAG_FIELDS = {
+    "tier": "KAM_Tier__c", "score": "KAM_Score__c", "segment": "KAM_Segment__c", "health": "KAM_Health__c", "reasons": "KAM_Reasons__c",
+    "since": "KAM_Since__c", "evaluated_at": "KAM_Evaluated_At__c", "override": "KAM_Tier_Override__c",
+    "override_until": "KAM_Override_Until__c",
+}  # fmt: skip
+KEY_FIELD = "KAM_Task_Key__c"
+
+
+class SalesforceView:
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]:
+        flags = self._flags()
+        where = ["a.IsDeleted = 0", "a.Name LIKE ?"]
+        if only_flagged:
+            where.append(f"a.{flags['tier']} IS NOT NULL" if "tier" in flags else "0")
+        order = (
+            f"a.{flags['tier']} IS NULL, a.{flags['tier']}, a.{flags['score']} DESC, "
+            if {"tier", "score"} <= flags.keys()
+            else ""
+        )
+        rows = self._org.db.execute(
+            f"{self._select(flags)} WHERE {' AND '.join(where)} ORDER BY {order}a.Name LIMIT ?", (f"%{search}%", limit)
+        )
+        return [self._view(row, flags) for row in rows]
+
+    def account(self, account_id: str) -> AccountView | None:
+        flags = self._flags()
+        row = self._org.db.execute(f"{self._select(flags)} WHERE a.Id = ? AND a.IsDeleted = 0", (account_id,)).fetchone()
+        return None if row is None else self._view(row, flags)
+
+    def tasks(self, account_id: str) -> Sequence[TaskView]:
+        key = KEY_FIELD if self._org.objects["task"].field(KEY_FIELD) else "NULL"
+        rows = self._org.db.execute(
+            f"SELECT t.Id, t.Subject, t.Description, t.ActivityDate, u.Name, t.IsClosed, t.{key} FROM Task t LEFT JOIN User u ON u.Id = t.OwnerId"
+            " WHERE t.AccountId = ? AND t.IsDeleted = 0 ORDER BY t.IsClosed, t.ActivityDate DESC LIMIT 100".replace(
+                "t.NULL", "NULL"
+            ),
+            (account_id,),
+        )
+        return [TaskView(i, s or "", b or "", d or "", o or "", not closed, bool(k)) for i, s, b, d, o, closed, k in rows]
+
+    def set_flag(self, account_id: str, flag: str, value: str) -> None:
+        name = self._flags().get(flag)
+        if name is not None:
+            writer = Writer(self._org, self._person(account_id))
+            writer.update(self._org.objects["account"], account_id, {name: value or None})
+
+    def complete_task(self, task_id: str) -> None:
+        task = self._org.record(self._org.objects["task"], task_id)
+        if task is not None:
+            Writer(self._org, str(task["OwnerId"])).update(self._org.objects["task"], task_id, {"Status": "Completed"})
+
+    def tier_choices(self) -> Sequence[str]:
+        field = self._org.objects["account"].field(FLAG_FIELDS["override"])
+        return field.choices if field is not None else ()
+
+    def _person(self, account_id: str) -> str:
+        row = self._org.db.execute("SELECT OwnerId FROM Account WHERE Id = ?", (account_id,)).fetchone()
+        return str(row[0])
+
+    def _flags(self) -> dict[str, str]:
+        account = self._org.objects["account"]
+        return {flag: name for flag, name in FLAG_FIELDS.items() if account.field(name) is not None}
+
+    @staticmethod
+    def _select(flags: dict[str, str]) -> str:
+        columns = "".join(f", a.{name}" for name in flags.values())
+        return f"SELECT a.Id, a.Name, u.Name, a.BillingCountry, a.SystemModstamp{columns} FROM Account a LEFT JOIN User u ON u.Id = a.OwnerId"
+
+    @staticmethod
+    def _view(row: Sequence[Any], flags: dict[str, str]) -> AccountView:
+        account_id, name, owner, country, stamp, *values = row
+        shown = {flag: "" if value is None else str(value) for flag, value in zip(flags, values, strict=True)}
+        return AccountView(account_id, name, owner or "", country or "", shown, stamp)

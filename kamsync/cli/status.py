@@ -1,0 +1,44 @@
+"""`kamsync status`: what the program knows and when it learnt it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from kamsync.cli.console import show, show_json
+from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from kamsync.cli.session import open_session
+from kamsync.model import Stream
+from kamsync.store.journal import list_runs
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Show what the cache holds, the last run and the next one. Reads the cache only."""
+    session = open_session(config)
+    with session.cache(must_exist=True) as cache:
+        counts = {str(s): cache.connection.execute(f'SELECT count(*) FROM "{s}"').fetchone()[0] for s in Stream}
+        tiers = dict(
+            cache.connection.execute("SELECT flag_tier, count(*) FROM accounts WHERE flag_tier IS NOT NULL GROUP BY 1 ORDER BY 1")
+        )
+        runs = list_runs(cache, 1)
+        pulled, org = cache.meta("pulled_at"), cache.meta("org_name")
+    timetable = session.config.schedule.sync
+    following = timetable.next_after(datetime.now(UTC)) if timetable else None
+    last = runs[0] if runs else None
+    if json:
+        show_json(
+            {
+                "crm": session.config.connector.kind,
+                "org": org,
+                "pulled_at": pulled,
+                "records": counts,
+                "tiers": tiers,
+                "last_run": last and {"run_id": last.run_id, "status": last.status, "started_at": last.started_at},
+                "next_run": following and following.isoformat(),
+            }
+        )
+        return
+    show(f"{session.config.connector.label}: {org or 'never pulled'}   last pull {pulled or 'never'}")
+    show("In the cache: " + ", ".join(f"{count:,} {stream.replace('_', ' ')}" for stream, count in counts.items() if count))
+    show("Tiers in the CRM: " + (", ".join(f"{tier}: {count:,}" for tier, count in tiers.items()) or "none yet"))
+    show(f"Last run: {last.run_id} {last.kind} {last.status} {last.message}".rstrip() if last else "No run yet.")
+    show(f"Next run: {following.isoformat()}" if following else "Nothing is scheduled ([schedule] sync).")
