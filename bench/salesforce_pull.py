@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kamsync.contract import Connection, Context, PullRequest, Secret
+from kamsync.contract import Connection, Context, PullRequest, Secret, TierChoice
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
 from kamsync.sandbox.company import Company
@@ -42,6 +42,7 @@ from kamsync_salesforce.translate import STAMP, select
 
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
 SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
+TIERS = tuple(TierChoice(name, name) for name in "ABC")
 LARGE = (Stream.ACCOUNTS, Stream.OPPORTUNITIES)
 
 
@@ -81,7 +82,7 @@ def pull_into(cache_path: Path, connection: Connection) -> int:
 
 def connect(settings: Mapping[str, Any]) -> Connection:
     given = {name: Secret(value) if name in SECRETS else value for name, value in settings.items()}
-    return CONNECTOR.connect(given, Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=()))
+    return CONNECTOR.connect(given, Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=TIERS))
 
 
 def agent(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
