@@ -217,7 +217,7 @@ class Evaluation:
         self._db.execute(
             f"CREATE TEMP TABLE by_opportunity AS SELECT account_id, {_aliased(facts)}{extra} FROM ("
             f"SELECT account_id, close_date, is_won, is_closed, probability, type, {money} AS amount FROM opportunities"
-            " WHERE account_id IS NOT NULL) GROUP BY account_id",
+            " NOT INDEXED WHERE account_id IS NOT NULL) GROUP BY account_id",
             self._params,
         )
         self._db.execute("CREATE UNIQUE INDEX temp.by_opportunity_id ON by_opportunity (account_id)")

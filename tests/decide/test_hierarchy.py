@@ -1,0 +1,46 @@
+"""Families: sums over all descendants, cycles broken at the least id (DECISIONS.md §2)."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kamsync.decide.hierarchy import break_cycles, roll_up
+
+IDS = [f"a{i}" for i in range(9)]
+
+
+def test_a_cycle_is_broken_at_its_least_id_and_what_hangs_on_it_stays() -> None:
+    links, broken = break_cycles({"b": "c", "c": "d", "d": "b", "a": "c", "e": "e"})
+    assert broken == ("b", "e")
+    assert links == {"c": "d", "d": "b", "a": "c"}
+
+
+def test_sums_reach_every_depth_and_skip_unknown_parents() -> None:
+    own = {"a": (1.0, 10.0), "b": (2.0, 20.0), "c": (4.0, 40.0), "d": (8.0, 80.0)}
+    assert roll_up({"b": "a", "c": "b", "d": "gone"}, own) == {"a": (7, 70), "b": (6, 60), "c": (4, 40), "d": (8, 80)}
+
+
+def test_a_chain_of_ten_thousand_does_not_exhaust_the_stack() -> None:
+    links = {f"{i:05d}": f"{i + 1:05d}" for i in range(10_000)}
+    whole, broken = break_cycles(links)
+    assert not broken
+    assert roll_up(whole, {f"{i:05d}": (1.0, 0.0) for i in range(10_001)})["10000"] == (10_001, 0)
+
+
+@given(st.dictionaries(st.sampled_from(IDS), st.sampled_from(IDS)), st.integers())
+def test_broken_links_have_no_cycle_and_the_order_does_not_matter(parents: dict[str, str], seed: int) -> None:
+    links, broken = break_cycles(parents)
+    for node in IDS:
+        steps = 0
+        while node in links:
+            node, steps = links[node], steps + 1
+            assert steps <= len(IDS)
+    assert parents.keys() - links.keys() == set(broken)
+    items = list(parents.items())
+    random.Random(seed).shuffle(items)
+    assert break_cycles(dict(items)) == (links, broken)
+    total = roll_up(links, dict.fromkeys(IDS, (1.0, 2.0)))
+    assert sum(total[i][0] for i in IDS if i not in links) == len(IDS)
