@@ -64,9 +64,8 @@ def _show(receipt: Receipt, name: str, program: Program, before: Remembered | No
         table.add_row("Score", "", "", "", f"{decision.score:.2f}", "", style="bold")
         out.print(table)
         axes = f"Attractiveness {_points(decision.attractiveness)}, strength {_points(decision.strength)}"
-        show(
-            f"{axes}: {decision.segment or 'no'} segment. Health {decision.health or 'unknown'}. Known: {decision.coverage:.0%} of the weights."
-        )
+        show(f"{axes}: {decision.segment or 'no'} segment. Health {decision.health or 'unknown'}.")
+        show(f"Known: {decision.coverage:.0%} of the weights.")
     way = nearest_way_up(decision, receipt.contributions)
     if way:
         show(way)

@@ -59,6 +59,7 @@ def config_text(crm: str, settings: Mapping[str, Any], *, cache: Path) -> str:
         'criteria = "balanced"',
         'playbooks = ["onboarding", "quarterly-review"]',
         'eligible = "won_count_total > 0"',
+        'fallback_owner = "owner1@kamsync.example"',
         "",
         "[crm]",
         f'kind = "{crm}"',

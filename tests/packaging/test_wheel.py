@@ -44,7 +44,8 @@ def test_the_wheel_holds_the_packages_and_the_mappings_and_nothing_of_the_worksh
 def test_the_sdist_leaves_untracked_files_out(built: Path) -> None:
     stray = ROOT / "config.toml"
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name}
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert stray.name not in names
     assert not [name for name in names if name.startswith((".env", ".venv"))]
 

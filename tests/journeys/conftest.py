@@ -1,0 +1,94 @@
+"""A sandbox CRM on a real port, a configuration that signs in to it, and the command line as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kamsync.cli.sandboxes import config_text, environment_of
+from kamsync.plugins import load_connector
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Desk:
+    """An admin's desk: a folder with config.toml, a CRM behind it, the commands."""
+
+    folder: Path
+    server: SandboxServer
+    crm: str
+    environment: dict[str, str]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.toml"
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "kamsync", *arguments]
+        environment = {**os.environ, **self.environment, **more}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *arguments: str, **more: str) -> Result:
+        process = self.start(*arguments, **more)
+        out, err = process.communicate(timeout=120)
+        return Result(process.returncode, out, err)
+
+    def good(self, *arguments: str) -> Result:
+        result = self.run(*arguments)
+        assert result.code == 0, f"{arguments}\n{result.out}\n{result.err}"
+        return result
+
+    def edit_config(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+
+Opener = Callable[..., Desk]
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Iterator[Opener]:
+    """Opens desks: `open_desk("salesforce", accounts=60)`; everything is closed at the end."""
+    servers: list[SandboxServer] = []
+
+    def open_one(crm: str, *, accounts: int = 60, opportunities: int = 400, **vendor: Any) -> Desk:
+        today = datetime.now(UTC).date()
+        company = Company(accounts=accounts, opportunities=opportunities, today=today)
+        sandbox = load_connector(crm).sandbox(company, SandboxOptions(today=today, vendor=vendor))
+        server = SandboxServer(sandbox)  # type: ignore[arg-type]  # the contract's protocol is the page's, seen from outside
+        servers.append(server.__enter__())
+        settings = server.crm.settings(server.base_url)
+        folder = tmp_path / f"{crm}-{len(servers)}"
+        folder.mkdir()
+        desk = Desk(folder, server, crm, environment_of(crm, settings))
+        desk.config.write_text(config_text(crm, settings, cache=Path("kamsync.db")))
+        return desk
+
+    yield open_one
+    for server in servers:
+        server.__exit__(None, None, None)
