@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kamsync.contract import Context, DoctorRequest, Page, PullRequest, Secret, TierChoice
-from kamsync.errors import AccessDenied, ConfigError
+from kamsync.errors import AccessDenied, ConfigError, PlanRefused
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, AccountUpdate, Column, NewTask, Stream, TaskRef
 from kamsync.sandbox.company import Company
@@ -59,10 +59,10 @@ def own() -> Iterator[SandboxServer]:
         yield server
 
 
-def connected(server: SandboxServer, **changes: Any) -> SalesforceConnection:
+def connected(server: SandboxServer, *, share: float = 0.5, **changes: Any) -> SalesforceConnection:
     given = {**server.crm.settings(server.base_url), **changes}
     tiers = tuple(TierChoice(name, f"Tier {name}") for name in "ABC")
-    context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=tiers)
+    context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=tiers, api_budget_share=share)
     settings = {name: Secret(str(value)) if name in SECRETS else value for name, value in given.items()}
     return CONNECTOR.connect(settings, context)
 
@@ -337,3 +337,55 @@ def test_a_large_object_comes_by_bulk_and_every_row_once() -> None:
 
         assert len(set(ids(pages[Stream.OPPORTUNITIES]))) == 12_000 == len(list(pages[Stream.OPPORTUNITIES].rows))
         assert any("/jobs/query" in request.path for request in server.requests)
+
+
+def test_sessions_that_live_for_a_moment_are_renewed_as_often_as_it_takes() -> None:
+    with an_org(accounts=300, opportunities=12_000, session_seconds=0.4) as server:
+        pages = pulled(connected(server))
+
+        assert len(ids(pages[Stream.OPPORTUNITIES])) == 12_000
+        assert sum("/oauth2/token" in request.path for request in server.requests) > 2
+
+
+def test_a_run_stops_before_it_takes_more_than_its_share_of_the_calls(shared: SandboxServer) -> None:
+    used = connected(shared).usage()
+    assert used.remaining is not None
+    share = 3.5 / used.remaining
+
+    connection = connected(shared, share=share)
+    with pytest.raises(PlanRefused, match="budget"):
+        pulled(connection)
+    assert connection.usage().used_by_us == 3
+
+
+def test_an_org_of_another_shape_is_pulled_too() -> None:
+    with an_org(accounts=30, opportunities=60, multi_currency=False, products=False, person_accounts=True) as server:
+        connection = connected(server)
+        pages = pulled(connection)
+
+        assert pages[Stream.ACCOUNTS].rows and pages[Stream.OPPORTUNITIES].rows
+        assert "OpportunityLineItem" in " ".join(pages[Stream.LINE_ITEMS].problems)
+        currencies = {row[9] for row in pages[Stream.ACCOUNTS].rows}
+        assert len(currencies) == 1 and currencies == {connection.identity().base_currency or None}
+
+
+def test_a_locked_row_is_written_in_the_end() -> None:
+    with an_org(accounts=10, opportunities=10) as server:
+        connection = connected(server)
+        accounts = ids(pulled(connection)[Stream.ACCOUNTS])
+        crm: Any = server.crm
+        crm.org.options.locked[accounts[0]] = 1
+
+        outcomes = list(connection.push_accounts([AccountUpdate(record_id, "x", {"tier": "A"}) for record_id in accounts]))
+
+        assert {outcome.status for outcome in outcomes} == {"done"}
+
+
+def test_an_org_without_an_external_id_on_activity_gets_no_second_task_either() -> None:
+    with an_org(accounts=20, opportunities=20, activity_external_id=False) as server:
+        connection = connected(server)
+        tasks = some_tasks(connection, 4)
+        server.faults.add("reset_after", path="composite/sobjects", times=1)
+
+        assert {outcome.status for outcome in connection.create_tasks(tasks)} == {"done"}
+        assert count(connection, "SELECT COUNT() FROM Task WHERE KAM_Task_Key__c LIKE 'welcome:%'") == 4
