@@ -1,0 +1,134 @@
+"""A served portal over a small sample company, and connections to it as the program opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import requests
+
+from kamsync.contract import Context, Page, PullRequest, Secret, TierChoice
+from kamsync.mapping import load_mapping
+from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+from kamsync_hubspot import CONNECTOR
+from kamsync_hubspot.connector import HubSpotConnection
+from kamsync_hubspot.sandbox import HubSpotSandbox, build_sandbox
+
+TODAY = date(2026, 6, 30)  # the portal is quiet: nothing in it changed today
+TIERS = (TierChoice("A", "A"), TierChoice("B", "B"), TierChoice("C", "C"))
+
+
+@dataclass
+class Pulled:
+    """What one stream brought: rows by column name, ids that went, the cursor."""
+
+    rows: list[dict[str, Any]]
+    deleted: set[str]
+    merged: set[tuple[str, str]]
+    last: Page
+    problems: list[str]
+
+
+@dataclass
+class World:
+    """A portal, who talks to it as HubSpot's people do (`call`), and how the program connects."""
+
+    server: SandboxServer
+    sandbox: HubSpotSandbox
+    stack: ExitStack
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        given: Mapping[str, Any] = self.sandbox.settings(self.server.base_url)
+        values = {setting.name: setting.default for setting in CONNECTOR.settings}
+        return {**values, "base_url": given["base_url"], "access_token": Secret(given["access_token"]), **more}
+
+    def context(self, **more: Any) -> Context:
+        mapping = load_mapping("hubspot", crm="hubspot", folder=Path())
+        base = Context(mapping=mapping, timezone=ZoneInfo("America/Sao_Paulo"), tiers=TIERS)
+        return replace(base, **more)
+
+    def connect(self, settings: Mapping[str, Any] | None = None, **context: Any) -> HubSpotConnection:
+        connection = CONNECTOR.connect(self.settings() if settings is None else settings, self.context(**context))
+        self.stack.callback(connection.close)
+        return connection
+
+    def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """A call as another program or person would make it."""
+        token = self.sandbox.settings("")["access_token"]
+        answer = requests.request(
+            method,
+            self.server.base_url + path,
+            json=body,
+            params=query,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}
+
+    def request(self, stream: Stream, cursor: str | None = None, **more: Any) -> PullRequest:
+        columns: tuple[Column, ...] = CORE_COLUMNS[stream]
+        mapping = self.context().mapping
+        mapped = {Stream.ACCOUNTS: mapping.accounts, Stream.OPPORTUNITIES: mapping.opportunities}.get(stream, ())
+        fields = {column.name: column for column in mapped}
+        columns = tuple(fields.get(column.name, column) for column in columns)
+        if stream is Stream.ACCOUNTS:
+            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name], field) for name, field in mapping.flags.items())
+        return PullRequest(stream, columns, cursor, **more)
+
+    def pull(self, connection: HubSpotConnection, stream: Stream, cursor: str | None = None, **more: Any) -> Pulled:
+        request = self.request(stream, cursor, **more)
+        names = [column.name for column in request.columns]
+        rows: list[dict[str, Any]] = []
+        deleted: set[str] = set()
+        merged: set[tuple[str, str]] = set()
+        problems: list[str] = []
+        pages = list(connection.pull([request]))
+        for page in pages:
+            rows += [dict(zip(names, row, strict=True)) for row in page.rows]
+            deleted |= set(page.deleted_ids)
+            merged |= set(page.merged)
+            problems += page.problems
+        assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+        return Pulled(rows, deleted, merged, pages[-1], problems)
+
+
+@pytest.fixture
+def a_world() -> Iterator[Callable[..., World]]:
+    """`a_world(accounts=…, opportunities=…, provisioned=…, limits=…, **vendor)`."""
+    with ExitStack() as stack:
+
+        def build(
+            accounts: int = 40,
+            opportunities: int = 150,
+            *,
+            provisioned: bool = True,
+            limits: bool = False,
+            **vendor: Any,
+        ) -> World:
+            options = SandboxOptions(
+                TODAY,
+                enforce_rate_limits=limits,
+                provisioned=provisioned,
+                daily_limit=vendor.pop("daily", None),
+                vendor={"search_lag_seconds": 0.0, **vendor},
+            )
+            company = Company(accounts, opportunities, today=TODAY, activities=60)
+            sandbox: Any = build_sandbox(company, options)
+            return World(stack.enter_context(SandboxServer(sandbox)), sandbox, stack)
+
+        yield build
+
+
+@pytest.fixture
+def world(a_world: Callable[..., World]) -> World:
+    return a_world()

@@ -1,0 +1,139 @@
+"""What reaches the cache from a portal: everything, then what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from kamsync.errors import AccessDenied
+from kamsync.model import CORE_COLUMNS, Column, Stream
+
+World = Any
+SINCE = date(2020, 1, 1)
+
+
+def test_every_stream_arrives_whole_and_closed_by_a_cursor(world: World) -> None:
+    connection = world.connect()
+    for stream in Stream:
+        pulled = world.pull(connection, stream, since=SINCE if stream is Stream.ACTIVITIES else None)
+        assert pulled.last.full, stream
+        if stream is not Stream.TASKS:
+            assert pulled.rows, stream
+            assert {row["id"] for row in pulled.rows} if stream is not Stream.RATES else True
+    assert len(world.pull(connection, Stream.ACCOUNTS).rows) == 40
+    assert len(world.pull(connection, Stream.OPPORTUNITIES).rows) == 150
+
+
+def test_a_deal_carries_its_primary_company_its_stages_label_and_its_outcome(world: World) -> None:
+    connection = world.connect()
+    deals = world.pull(connection, Stream.OPPORTUNITIES).rows
+    pipelines = world.call("GET", "/crm/v3/pipelines/deals")["results"]
+    outcomes = {
+        (stage["label"], stage["metadata"]["isClosed"] == "true", float(stage["metadata"]["probability"]) == 1)
+        for pipeline in pipelines
+        for stage in pipeline["stages"]
+    }
+    for deal in deals:
+        assert (deal["stage"], deal["is_closed"], deal["is_won"]) in outcomes
+        assert 0 <= float(deal["probability"]) <= 1
+    one = deals[0]
+    companies = world.call("GET", "/crm/v3/objects/companies", limit=2)["results"]
+    other = next(c["id"] for c in companies if c["id"] != one["account_id"])
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}]
+    world.call("PUT", f"/crm/v4/objects/deals/{one['id']}/associations/companies/{other}", types)
+    again = {deal["id"]: deal for deal in world.pull(connection, Stream.OPPORTUNITIES).rows}
+    assert again[one["id"]]["account_id"] == other
+
+
+def test_money_in_another_currency_comes_as_hubspot_converts_it(world: World) -> None:
+    connection = world.connect()
+    home = connection.identity().base_currency
+    deals = {d["id"]: d for d in world.pull(connection, Stream.OPPORTUNITIES).rows}
+    listed = world.call(
+        "GET", "/crm/v3/objects/deals", limit=100, properties="amount,deal_currency_code,amount_in_home_currency"
+    )["results"]
+    foreign = [d for d in listed if d["properties"]["deal_currency_code"] not in (None, home) and d["properties"]["amount"]]
+    assert foreign
+    for deal in foreign:
+        assert deals[deal["id"]]["amount"] == deal["properties"]["amount_in_home_currency"]
+        assert deals[deal["id"]]["currency"] == home
+
+
+def test_an_edit_a_deletion_and_a_new_record_arrive_on_the_next_pull_and_nothing_else(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.ACCOUNTS)
+    edited, removed = first.rows[0]["id"], first.rows[1]["id"]
+    world.call("PATCH", f"/crm/v3/objects/companies/{edited}", {"properties": {"name": "New name"}})
+    world.call("DELETE", f"/crm/v3/objects/companies/{removed}")
+    made = world.call("POST", "/crm/v3/objects/companies", {"properties": {"name": "Fresh"}})["id"]
+    second = world.pull(connection, Stream.ACCOUNTS, first.last.cursor)
+    assert not second.last.full
+    assert {row["id"]: row["name"] for row in second.rows} == {edited: "New name", made: "Fresh"}
+    assert second.deleted == {removed}
+
+
+def test_merged_companies_are_told_as_pairs(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.ACCOUNTS)
+    winner, loser = first.rows[2]["id"], first.rows[3]["id"]
+    new = world.call("POST", "/crm/v3/objects/companies/merge", {"primaryObjectId": winner, "objectIdToMerge": loser})["id"]
+    second = world.pull(connection, Stream.ACCOUNTS, first.last.cursor)
+    assert {(old, new) for old in (winner, loser) if old != new} <= second.merged
+
+
+def test_a_quiet_sync_of_all_streams_takes_few_calls(world: World) -> None:
+    connection = world.connect()
+    cursors = {s: world.pull(connection, s, since=SINCE if s is Stream.ACTIVITIES else None).last.cursor for s in Stream}
+    before = world.server.calls()
+    connection = world.connect()
+    for stream in Stream:
+        pulled = world.pull(connection, stream, cursors[stream], since=SINCE if stream is Stream.ACTIVITIES else None)
+        assert not pulled.last.full or stream in (Stream.OWNERS, Stream.RATES)
+    quiet = [f"{one.method} {one.path}" for one in world.server.requests][before:]
+    assert len(quiet) <= 15, quiet
+
+
+def test_more_records_than_a_search_can_page_are_all_found(a_world: Callable[..., World]) -> None:
+    world = a_world(accounts=450, opportunities=0, one_stamp=True)
+    connection = world.connect()
+    first = world.pull(connection, Stream.ACCOUNTS)
+    ids = [row["id"] for row in first.rows]
+    for start in range(0, len(ids), 100):
+        inputs = [{"id": one, "properties": {"city": "Recife"}} for one in ids[start : start + 100]]
+        world.call("POST", "/crm/v3/objects/companies/batch/update", {"inputs": inputs})
+    second = world.pull(connection, Stream.ACCOUNTS, first.last.cursor)
+    assert sorted(row["id"] for row in second.rows) == sorted(ids)
+
+
+def test_a_cut_answer_a_gateway_page_and_a_broken_line_are_asked_for_again(world: World) -> None:
+    connection = world.connect()
+    path = "/crm/v3/objects/companies"
+    world.server.faults.add("truncate", method="GET", path=path)
+    world.server.faults.add("html", method="GET", path=path, status=502)
+    world.server.faults.add("reset_after", method="GET", path=path)
+    assert len(world.pull(connection, Stream.ACCOUNTS).rows) == 40
+
+
+def test_a_property_that_the_portal_lacks_is_an_error_and_not_a_column_of_nothing(world: World) -> None:
+    connection = world.connect()
+    request = world.request(Stream.ACCOUNTS)
+    columns = (*CORE_COLUMNS[Stream.ACCOUNTS][:2], Column("nps", "number", "npss"))
+    with pytest.raises(AccessDenied, match="npss"):
+        list(connection.pull([type(request)(Stream.ACCOUNTS, columns)]))
+
+
+def test_a_missing_scope_is_named(a_world: Callable[..., World]) -> None:
+    world = a_world(scopes=["crm.objects.owners.read", "crm.objects.deals.read", "crm.objects.contacts.read"])
+    with pytest.raises(AccessDenied) as caught:
+        world.pull(world.connect(), Stream.ACCOUNTS)
+    assert "crm.objects.companies.read" in caught.value.fix
+
+
+def test_line_items_without_their_scope_leave_a_sentence_and_the_run_goes_on(a_world: Callable[..., World]) -> None:
+    world = a_world(scopes=["crm.objects.companies.read", "crm.objects.deals.read", "crm.objects.contacts.read"])
+    pulled = world.pull(world.connect(), Stream.LINE_ITEMS)
+    assert pulled.rows == []
+    assert "line_items" in pulled.problems[0]
