@@ -10,6 +10,8 @@ from kamsync import __version__
 from kamsync.cli import (
     accounts,
     apply,
+    backtest,
+    criteria,
     demo,
     doctor,
     explain,
@@ -22,6 +24,7 @@ from kamsync.cli import (
     runs,
     sandbox,
     setup,
+    simulate,
     status,
     sync,
     undo,
@@ -68,5 +71,8 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("runs")(runs.runs)
 app.command("undo")(undo.undo)
+app.command("simulate")(simulate.simulate)
+app.command("backtest")(backtest.backtest)
 app.command("facts")(facts.facts)
+app.add_typer(criteria.app, name="criteria", help="Check criteria files.")
 app.command("sandbox")(sandbox.sandbox)

@@ -20,7 +20,7 @@ from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember
 from kamsync.store.journal import from_json, note_intents, note_outcomes, to_json
 
-CHUNK = 2_000  # writes between two looks at `stopping`, and what one transaction of outcomes holds
+CHUNK = 20_000  # writes between two looks at `stopping`; a connector may make one bulk job of them
 T = TypeVar("T")
 GUARDED_FLAGS = ("tier", "override", "override_until")
 

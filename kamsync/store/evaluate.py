@@ -47,7 +47,9 @@ _NOT_SCORED = Scored(None, known=False)
 class Evaluation:
     """The programme's decisions on one day over one cache. A context manager; single use, single thread."""
 
-    def __init__(self, path: Path, program: Program, as_of: date) -> None:
+    def __init__(self, path: Path, program: Program, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
+        """`replayed`: what each account held, instead of what the CRM shows; for rehearsals on past days."""
+        self._replayed = replayed
         self._path, self._program, self._as_of = path, program, as_of
         self._params: dict[str, str | float | None] = dict(windows(as_of))
         self._known = known_columns(program.account_columns)
@@ -129,9 +131,21 @@ class Evaluation:
             facts = dict(zip(names, values, strict=True))
             yield str(facts["id"]), facts
 
+    def won_amount_12m(self, account_id: str) -> float:
+        return self._standings[self._row[account_id]].won_amount_12m
+
+    def owners(self) -> dict[str, str]:
+        """Owner ids by account id, "" where there is none."""
+        return {standing.account_id: standing.owner_id or "" for standing in self._standings}
+
+    def known_values(self) -> Mapping[str, Sequence[bool]]:
+        """Whether each criterion's value was known, in the order of `scaled_scores`."""
+        rows = [row for row, standing in enumerate(self._standings) if standing.eligible]
+        return {c.name: [not self._unknown[i][row] for row in rows] for i, c in enumerate(self._program.criteria)}
+
     def scaled_scores(self) -> Mapping[str, Sequence[float | None]]:
-        """Each criterion's scaled scores in account order (None: skipped or not eligible), for `criteria check`."""
-        rows = range(len(self._standings))
+        """Each criterion's scaled scores over the eligible accounts, by account id (None: skipped), for `criteria check`."""
+        rows = [row for row, standing in enumerate(self._standings) if standing.eligible]
         return {c.name: [self._scored(i, row).scaled for row in rows] for i, c in enumerate(self._program.criteria)}
 
     # -- opening -------------------------------------------------------------------------------------------------------------
@@ -350,7 +364,9 @@ class Evaluation:
                 wrote,
                 _date(wrote_since),
                 _date(seen) if seen and same_drift else None,
-            ),
+            )
+            if self._replayed is None
+            else self._replayed.get(account_id, Held()),
             fired=tuple(i for i, holds in enumerate(fired) if holds),
         )
 

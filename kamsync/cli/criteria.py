@@ -1,0 +1,67 @@
+"""`kamsync criteria check FILE`: does it load, what does each criterion know, what does it really do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from kamsync.cli.console import out, show, show_json
+from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
+from kamsync.cli.session import open_session
+from kamsync.config import load_criteria
+from kamsync.decide.influence import influences
+from kamsync.run.sync import today
+from kamsync.store.evaluate import Evaluation
+
+BARS = " ▁▂▃▄▅▆▇█"
+DOES_LITTLE = 0.002
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Check criteria files."""
+
+
+@app.command("check")
+def check(
+    file: Annotated[str, typer.Argument(help="A criteria file or a preset's name.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_of: AsOfOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Load and check a criteria file, and show what each criterion does on the cached accounts."""
+    session = open_session(config)
+    program = load_criteria(file, session.config)
+    with session.cache(must_exist=True):
+        pass
+    day = parse_day(as_of) or today(session.config, datetime.now(UTC))
+    with Evaluation(session.config.cache_path, program, day) as evaluation:
+        found = influences(program, evaluation.scaled_scores(), evaluation.known_values())
+    if json:
+        show_json([asdict(one) for one in found])
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("Criterion", "Axis", "Weight", "Known", "0 … 100", "Moves the ranking"):
+        table.add_column(name, justify="right" if name in ("Weight", "Known") else "left", no_wrap=True)
+    by_name = {criterion.name: criterion for criterion in program.criteria}
+    for one in found:
+        criterion = by_name[one.criterion]
+        most = max(one.histogram) or 1
+        bars = "".join(BARS[(count * (len(BARS) - 1) + most - 1) // most] for count in one.histogram)
+        known = f"{one.known / one.scored:.0%}" if one.scored else "—"
+        moves = (
+            "health only"
+            if one.moves is None
+            else f"{one.moves:.1%}" + ("   does almost nothing" if one.moves < DOES_LITTLE else "")
+        )
+        table.add_row(criterion.name, criterion.axis, f"{criterion.weight:g}", known, bars, moves)
+    out.print(table)
+    show(
+        f"{file}: {len(program.criteria)} criteria, {len(program.tiers)} tiers, {len(program.rules)} rules; every expression is sound."
+    )
