@@ -68,9 +68,8 @@ def backtest(
     show(f"{found.days} days from {days[0]} to {days[-1]} under {criteria}")
     show(f"  flap rate            {_share(found.flap_rate)}   accounts that left a tier and came back")
     show(f"  stability            {_share(found.stability)}   key accounts that were still key on the next day")
-    show(
-        f"  later revenue        {_share(found.later_revenue_share)}   of what was won in the {LATER_MONTHS} months after, by key accounts"
-    )
+    later = f"of what was won in the {LATER_MONTHS} months after, by key accounts"
+    show(f"  later revenue        {_share(found.later_revenue_share)}   {later}")
     show(f"  went silent          {len(found.silent):>5}   key accounts that won nothing in those months")
     for account, count in list(found.silent.items())[:10]:
         show(f"      {names[account]} ({account}), chosen on {count} days")
@@ -84,7 +83,7 @@ def _days(first: str, last: str, every: str) -> list[date]:
         raise ConfigError(f"--every {every!r} is none of {', '.join(EVERY)}.", fix="Choose one of them.")
     if start is None or end is None or start > end:
         raise ConfigError(f"--from {first} is after --to {last}.", fix="Give the earlier day first.")
-    days = []
+    days: list[date] = []
     while add_months(start, EVERY[every] * len(days)) <= end:
         days.append(add_months(start, EVERY[every] * len(days)))
         if len(days) > MOST_DAYS:

@@ -62,6 +62,5 @@ def check(
         )
         table.add_row(criterion.name, criterion.axis, f"{criterion.weight:g}", known, bars, moves)
     out.print(table)
-    show(
-        f"{file}: {len(program.criteria)} criteria, {len(program.tiers)} tiers, {len(program.rules)} rules; every expression is sound."
-    )
+    counts = f"{len(program.criteria)} criteria, {len(program.tiers)} tiers, {len(program.rules)} rules"
+    show(f"{file}: {counts}; every expression is sound.")

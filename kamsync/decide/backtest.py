@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from kamsync.decide.program import NO_TIER
 
@@ -67,7 +68,7 @@ def _flap_rate(snapshots: Sequence[Snapshot]) -> float | None:
 
 def _stability(snapshots: Sequence[Snapshot]) -> float | None:
     shares = []
-    for before, after in zip(snapshots, snapshots[1:], strict=False):
+    for before, after in pairwise(snapshots):
         chosen = _key(before)
         if chosen:
             shares.append(len(chosen & _key(after)) / len(chosen))

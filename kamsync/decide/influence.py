@@ -14,8 +14,8 @@ Scores = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Influence:
-    """`known`: accounts with a value, of `scored` accounts. `histogram`: how many score in each tenth of 0…100. `moves`: mean places
-    in the ranking that an account shifts when the criterion is left out, as a share of all places; None for health."""
+    """`known`: accounts with a value, of `scored` accounts. `histogram`: how many score in each tenth of 0…100. `moves`: how many
+    places of the ranking an account shifts on average when the criterion is left out, as a share of all; None for health."""
 
     criterion: str
     scored: int
