@@ -47,6 +47,7 @@ from kamsync_hubspot.translate import (
     rows_of,
 )
 
+MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
 MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
 LIST_ABOVE_RECORDS = 2_000  # fewer changes than this are always searched: ten calls
 LIST_ABOVE_SHARE = 0.5
@@ -122,7 +123,7 @@ class Puller:
     def _if_allowed(self, request: PullRequest) -> Iterator[Page]:
         """Line items are a right of their own; an app without it gets none, and the admin is told."""
         if request.cursor is None and request.stream in MAPPED_OBJECTS:  # with a cursor the same properties came before
-            names = [column.field for column in request.columns]
+            names = [column.field for column in request.columns if column.name not in MAY_BE_MISSING]
             Definitions(self._client).require(MAPPED_OBJECTS[request.stream], names)
         try:
             yield from self._objects(request)

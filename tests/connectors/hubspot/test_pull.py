@@ -137,3 +137,10 @@ def test_line_items_without_their_scope_leave_a_sentence_and_the_run_goes_on(a_w
     pulled = world.pull(world.connect(), Stream.LINE_ITEMS)
     assert pulled.rows == []
     assert "line_items" in pulled.problems[0]
+
+
+def test_a_portal_without_a_currency_on_companies_uses_its_own(world: World) -> None:
+    world.call("DELETE", "/crm/v3/properties/companies/company_currency")
+    connection = world.connect()
+    rows = world.pull(connection, Stream.ACCOUNTS).rows
+    assert {row["currency"] for row in rows} == {connection.identity().base_currency}
