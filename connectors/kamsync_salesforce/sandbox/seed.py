@@ -178,11 +178,11 @@ class _Loader:
         task = [*columns, "Status", "Priority", "IsClosed", "CompletedDateTime", "TaskSubtype", *_SYSTEM]
         event = [*columns, "ActivityDateTime", "StartDateTime", "EndDateTime", "DurationInMinutes", "IsAllDayEvent", *_SYSTEM]
         everything = self._company.activities
-        self._org.insert_rows("Task", task, self._tasks(one for one in everything() if one.kind in ("task", "call", "email")))
+        self._org.insert_rows("Task", task, self._tasks(one for one in everything() if one.kind != "meeting"))
         self._org.insert_rows("Event", event, self._events(one for one in everything() if one.kind == "meeting"))
 
     def _tasks(self, activities: Iterator[Activity]) -> Iterator[tuple[Any, ...]]:
-        """Calls and e-mails are tasks with a subtype here, done when they were logged."""
+        """Calls and e-mails are tasks with a subtype here, notes are plain ones; all are done when they were logged."""
         for one in activities:
             self._org.counters["00T"] = max(self._org.counters.get("00T", 0), one.key)
             done = one.completed_at is not None or one.kind != "task"
