@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
 from kamsync.model import Column, Stream
-from kamsync.store.database import INDEXES, Cache, primary_key
+from kamsync.store.database import INDEXES, Cache, index_sql, primary_key
 
 REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
 VanishCheck = Callable[[int, int], None]
@@ -70,7 +70,7 @@ class Snapshot:
             known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
             pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
             if not known:
-                _drop_indexes(self._cache, stream)  # building them once at the end is quicker than keeping them row by row
+                _drop_index(self._cache, stream)  # building them once at the end is quicker than keeping them row by row
             insert = _insert_sql(request, pull)
             last: Page | None = None
             for page in pages:
@@ -85,7 +85,7 @@ class Snapshot:
                 result.deleted += max(gone, 0)
             if stream is Stream.ACCOUNTS:
                 self._check_vanished(result.deleted, known)
-            _make_indexes(self._cache, stream)
+            _make_index(self._cache, stream)
             result.problems += _null_what_is_no_number(self._cache, request, pull)
             if last is not None:
                 connection.execute(
@@ -187,14 +187,14 @@ def _null_what_is_no_number(cache: Cache, request: PullRequest, pull: int) -> li
     return problems
 
 
-def _drop_indexes(cache: Cache, stream: Stream) -> None:
-    for name in INDEXES.get(stream, ()):
-        cache.connection.execute(f'DROP INDEX IF EXISTS "{stream}_{name}"')
+def _drop_index(cache: Cache, stream: Stream) -> None:
+    if stream in INDEXES:
+        cache.connection.execute(f'DROP INDEX IF EXISTS "{stream}_lookup"')
 
 
-def _make_indexes(cache: Cache, stream: Stream) -> None:
-    for name in INDEXES.get(stream, ()):
-        cache.connection.execute(f'CREATE INDEX IF NOT EXISTS "{stream}_{name}" ON "{stream}" ("{name}")')
+def _make_index(cache: Cache, stream: Stream) -> None:
+    if stream in INDEXES:
+        cache.connection.execute(index_sql(stream))
 
 
 def rows_of(cache: Cache, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
