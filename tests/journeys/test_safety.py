@@ -1,0 +1,114 @@
+"""What keeps an admin safe: guards, the lock, bad records, faults in the night, a schedule that stops gently."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from kamsync.sandbox.faults import Kind
+from tests.journeys.conftest import Desk, Opener
+
+CRMS = ("salesforce", "hubspot")
+
+
+@pytest.fixture(params=CRMS)
+def desk(request: pytest.FixtureRequest, open_desk: Opener) -> Desk:
+    """A desk after setup, on each CRM."""
+    desk = open_desk(request.param)
+    desk.good("setup")
+    return desk
+
+
+def tiers(desk: Desk) -> dict[str, str]:
+    return {a.id: a.flags["tier"] for a in desk.server.crm.view.accounts(only_flagged=True, limit=1000)}
+
+
+def test_a_run_that_would_move_too_many_is_held_back_and_writes_nothing(desk: Desk) -> None:
+    desk.good("sync")
+    before = tiers(desk)
+    desk.edit_config('criteria = "balanced"', 'criteria = "retention"')
+    desk.edit_config('eligible = "won_count_total > 0"', 'eligible = "won_count_total > 1000"')
+    result = desk.run("sync")
+    assert result.code == 3 and "max_changed_share" in result.err and "kamsync apply --yes" in result.err
+    assert tiers(desk) == before
+    assert desk.good("runs", "--json").json[0]["status"] == "refused"
+
+
+def test_two_runs_never_overlap(desk: Desk) -> None:
+    desk.server.faults.add("slow", path="search|query", seconds=4.0)
+    first = desk.start("sync")
+    time.sleep(2.0)
+    second = desk.run("sync")
+    assert second.code == 3 and "lock" in second.err
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+
+
+@pytest.mark.parametrize("kind", ["status", "reset_before", "truncate"])
+def test_a_fault_while_reading_changes_nothing_in_the_end(desk: Desk, kind: Kind) -> None:
+    fault = desk.server.faults.add(kind, method="GET", path="companies|query", times=1, status=503)
+    desk.good("sync")
+    assert fault.fired == 1
+    assert "Nothing to write" in desk.good("sync").out
+
+
+def test_a_lost_answer_to_a_write_makes_no_second_task(desk: Desk) -> None:
+    desk.server.faults.add("reset_after", path="tasks/batch/upsert|sobjects/Task", times=1)
+    desk.run("sync")
+    time.sleep(1.1)
+    desk.good("sync", "--full")
+    for account_id in tiers(desk):
+        subjects = [t.subject for t in desk.server.crm.view.tasks(account_id) if t.by_kamsync]
+        assert len(subjects) == len(set(subjects))
+
+
+def test_one_record_that_the_crm_rejects_never_blocks_the_others(open_desk: Opener) -> None:
+    def refuse_tier_a(row: dict[str, object]) -> bool:
+        return row.get("KAM_Tier__c") == "A"
+
+    desk = open_desk("salesforce", validation_rules=(("Account", refuse_tier_a, "Tier A needs a sponsor."),))
+    desk.good("setup")
+    result = desk.run("sync")
+    assert result.code == 1 and "Tier A needs a sponsor." in result.out
+    assert {"B", "C"} <= set(tiers(desk).values()) and "A" not in tiers(desk).values()
+
+
+def test_an_org_over_its_api_limit_is_told_and_nothing_is_written(open_desk: Opener) -> None:
+    desk = open_desk("salesforce")
+    desk.good("setup")
+    desk.server.crm.org.daily_limit = desk.server.crm.calls()  # type: ignore[attr-defined]  # this sandbox's own org
+    result = desk.run("sync")
+    assert result.code in (1, 3) and "Traceback" not in result.err
+    assert tiers(desk) == {}
+
+
+def test_a_proxy_page_instead_of_the_crm_is_told_as_such(desk: Desk) -> None:
+    desk.server.faults.add("html", path=".*", times=None, status=200)
+    result = desk.run("pull")
+    assert result.code == 1 and "Traceback" not in result.err and result.err.strip()
+
+
+def test_the_schedule_stops_gently(desk: Desk) -> None:
+    desk.config.write_text(desk.config.read_text() + '[schedule]\nsync = "0 6 * * 1-5"\n')
+    process = desk.start("run")
+    time.sleep(3.0)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "scheduled" in err and "stopping" in err
+
+
+def test_a_run_without_a_schedule_says_what_to_add(desk: Desk) -> None:
+    result = desk.run("run")
+    assert result.code == 2 and "[schedule]" in result.err
+
+
+def test_the_cache_is_for_its_owner_alone(desk: Desk) -> None:
+    desk.good("sync")
+    cache = desk.folder / "kamsync.db"
+    assert cache.stat().st_mode & 0o077 == 0
+    with sqlite3.connect(cache) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
