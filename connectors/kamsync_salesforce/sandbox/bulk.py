@@ -152,7 +152,7 @@ class Bulk:
         if (ending == "\n" and "\r\n" in text) or (ending == "\r\n" and "\r\n" not in text.strip()):
             job.state, job.error = "Failed", "InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is " + job.details["lineEnding"]  # fmt: skip
             return
-        rows = list(csv.reader(io.StringIO(text), delimiter=DELIMITERS[job.details["columnDelimiter"]]))
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=DELIMITERS[job.details["columnDelimiter"]]) if row]
         job.header = rows[0] if rows else []
         for name in job.header:
             field = sobject.field(name)
