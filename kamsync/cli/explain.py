@@ -36,7 +36,7 @@ def explain(
     if json:
         document = receipt_to_json(receipt, program, name=name, criteria_hash=criteria_hash(program))
         if before:
-            moved = what_moved(receipt.contributions, before[0].receipt["contributions"])
+            moved = what_moved(receipt.contributions, before[0].contributions)
             document["changed_since"] = {
                 "as_of": before[0].as_of,
                 "criteria": [{"criterion": m.criterion, "points": m.points, "before": m.before, "now": m.now} for m in moved],
@@ -72,7 +72,7 @@ def _show(receipt: Receipt, name: str, program: Program, before: Remembered | No
     for note in decision.notes:
         show(f"! {note}")
     if before is not None:
-        for moved in what_moved(receipt.contributions, before.receipt["contributions"])[:5]:
+        for moved in what_moved(receipt.contributions, before.contributions)[:5]:
             show(
                 f"  {moved.points:+.2f} {moved.label}: {show_value(moved.now)}, was {show_value(moved.before)} on {before.as_of}"
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kamsync.decide.program import Axis, Goal
 
@@ -28,8 +28,7 @@ Code = Literal[
 FactValue = str | float | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """One criterion's share in the score. `points` of all non-health criteria sum to the score exactly (cents).
 
     `scaled` is None where the criterion was skipped; `known` is False where the value was null. `facts` are the fact values
@@ -58,8 +57,7 @@ class Capacity:
     kind: Literal["max_accounts", "top_percent", "max_per_owner"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The settled decision of one account. Axes and score are None where nothing is known or the account is not eligible.
 
     `fired` are the reasons of the rules that fired. `until` is the last day of an override or an adopted drift.

@@ -38,25 +38,24 @@ def make_receipt(
 ) -> Receipt:
     """`scored`, `values` and `facts` are parallel to `criteria`."""
     counted = [i for i, criterion in enumerate(criteria) if criterion.axis != "health"]
+    eligible = decision.eligible
     brought = dict(zip(counted, points([(criteria[i].weight, scored[i].scaled) for i in counted], decision.score), strict=True))
-    return Receipt(
-        decision,
-        tuple(
-            Contribution(
-                criterion=criterion.name,
-                label=criterion.label or criterion.name,
-                axis=criterion.axis,
-                goal=criterion.goal,
-                weight=criterion.weight,
-                value=values[i],
-                known=scored[i].known,
-                scaled=scored[i].scaled if decision.eligible else None,
-                points=brought.get(i, 0.0) if decision.eligible else 0.0,
-                facts=facts[i],
-            )
-            for i, criterion in enumerate(criteria)
-        ),
-    )
+    contributions = [
+        Contribution(
+            criterion.name,
+            criterion.label or criterion.name,
+            criterion.axis,
+            criterion.goal,
+            criterion.weight,
+            values[i],
+            scored[i].known,
+            scored[i].scaled if eligible else None,
+            brought.get(i, 0.0) if eligible else 0.0,
+            facts[i],
+        )
+        for i, criterion in enumerate(criteria)
+    ]
+    return Receipt(decision, tuple(contributions))
 
 
 def what_moved(now: Sequence[Contribution], before: Sequence[Mapping[str, object]]) -> list[Moved]:

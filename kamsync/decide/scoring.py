@@ -45,7 +45,9 @@ def scaler(scale: Scale) -> Callable[[FactInput], float | None]:
     flag = isinstance(scale, Flag)
 
     def scaled(value: FactInput) -> float | None:
-        number = value if isinstance(value, float) else _number(value)
+        if isinstance(value, float | int):
+            return of_number(value)
+        number = _number(value)
         if number is None:
             return 100.0 if flag and value else None
         return of_number(number)
@@ -76,7 +78,7 @@ def fade(age_days: int, half_life_days: float) -> float:
 
 def scorer(criterion: Criterion, as_of: date) -> Callable[[FactInput, str | None], Scored]:
     """Takes the value as the expression gave it (for a percentile its rank), and the decay's date as ISO text."""
-    scale, decay, unknown = scaler(criterion.scale), criterion.decay, _when_missing(criterion)
+    scale, decay, unknown = scaler(criterion.scale), criterion.decay, unknown_score(criterion)
 
     def score(value: FactInput, since: str | None) -> Scored:
         scaled = scale(value)
@@ -93,7 +95,8 @@ def score_criterion(criterion: Criterion, value: FactInput, since: str | None, a
     return scorer(criterion, as_of)(value, since)
 
 
-def _when_missing(criterion: Criterion) -> Scored:
+def unknown_score(criterion: Criterion) -> Scored:
+    """What counts where the value is null."""
     match criterion.missing:
         case "zero":
             return Scored(0.0, known=False)
@@ -131,14 +134,12 @@ def points(parts: Sequence[tuple[float, float | None]], score: float | None) -> 
     return [value / 100 for value in cents]
 
 
-def _number(value: FactInput) -> float | None:
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
-    return None if value is None else float(value)
+def _number(value: str | None) -> float | None:
+    try:
+        number = math.nan if value is None else float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _text(value: str | float | int) -> str:

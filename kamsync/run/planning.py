@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
+from functools import lru_cache, partial
+
+import orjson
 
 from kamsync.decide.assignees import Owner
 from kamsync.decide.changes import Change, Plan, UpdateAccount
 from kamsync.decide.criteria import criteria_hash, known_columns
-from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.decision import Contribution
 from kamsync.decide.guards import TierMoves, count_tier_moves
 from kamsync.decide.plan import Writing, assemble_plan, plan_account
 from kamsync.decide.playbooks import Playbooks, compile_playbooks
 from kamsync.decide.program import Program
+from kamsync.decide.receipts import Receipt
 from kamsync.decide.tasks import ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.run.plans import fingerprint_of
@@ -22,6 +25,8 @@ from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.journal import created_tasks, ledger_keys
+
+_DECIDED = {"tier", "score", "segment", "health"}  # a change of one of these is kept in the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,8 @@ def make_plan(cache: Cache, program: Program, crm: str, when: When, *, reasons_l
     playbooks = compile_playbooks(program, known_columns(program.account_columns))
     with Evaluation(cache.path, program, when.as_of) as evaluation:
         names = evaluation.names()
-        updates = list(_updates(evaluation, program, when, reasons_length))
+        updates, history = _updates(evaluation, program, when, hashed, reasons_length)
         tasks = _tasks(cache, evaluation, playbooks, when.as_of)
-        history = {
-            update.account_id: _remembered(update, evaluation, program, when, hashed)
-            for update in updates
-            if {"tier", "score", "segment", "health"} & update.fields.keys()
-        }
         drift = tuple(
             (d.account_id, evaluation.held(d.account_id).tier or "none", evaluation.drift_seen(d.account_id))
             for d in evaluation.decisions()
@@ -81,17 +81,27 @@ def make_plan(cache: Cache, program: Program, crm: str, when: When, *, reasons_l
     return PlannedRun(plan, moves, history, drift, accounts)
 
 
-def _updates(evaluation: Evaluation, program: Program, when: When, reasons_length: int) -> Iterator[UpdateAccount]:
+def _updates(
+    evaluation: Evaluation, program: Program, when: When, hashed: str, reasons_length: int
+) -> tuple[list[UpdateAccount], dict[str, Remembered]]:
+    """The accounts to write, and of each whose decision changed what history keeps, by account id."""
     writing = Writing(when.now, reasons_length)
+    updates: list[UpdateAccount] = []
+    history: dict[str, Remembered] = {}
+    receipt_of = lru_cache(maxsize=1)(evaluation.receipt)  # asked for the texts, and again for the history
     for decision, name, observed in evaluation.settled():
-        contributions = partial(_contributions, evaluation, decision.account_id)
+        contributions = partial(_contributions, receipt_of, decision.account_id)
         update = plan_account(decision, name, observed, contributions, program, writing)
-        if update is not None:
-            yield update
+        if update is None:
+            continue
+        updates.append(update)
+        if _DECIDED & update.fields.keys():
+            history[decision.account_id] = _remembered(receipt_of(decision.account_id), name, program, when, hashed)
+    return updates, history
 
 
-def _contributions(evaluation: Evaluation, account_id: str) -> Sequence[Contribution]:
-    return evaluation.receipt(account_id).contributions
+def _contributions(receipt_of: Callable[[str], Receipt], account_id: str) -> Sequence[Contribution]:
+    return receipt_of(account_id).contributions
 
 
 def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date) -> TaskPlan:
@@ -138,12 +148,11 @@ def _existing(cache: Cache) -> Iterator[ExistingTask]:
         yield ExistingTask(key, task_id, account_id or "", owner_id or "", subject or "", day, bool(is_open))
 
 
-def _remembered(update: UpdateAccount, evaluation: Evaluation, program: Program, when: When, hashed: str) -> Remembered:
-    receipt = evaluation.receipt(update.account_id)
-    decision: Decision = receipt.decision
+def _remembered(receipt: Receipt, name: str, program: Program, when: When, hashed: str) -> Remembered:
+    decision = receipt.decision
     return Remembered(
         account_id=decision.account_id,
-        name=update.name,
+        name=name,
         as_of=when.as_of.isoformat(),
         run_id=when.run_id,
         tier=decision.tier,
@@ -153,7 +162,7 @@ def _remembered(update: UpdateAccount, evaluation: Evaluation, program: Program,
         segment=decision.segment,
         health=decision.health,
         criteria_hash=hashed,
-        receipt=receipt_to_json(receipt, program, name=update.name, criteria_hash=hashed),
+        receipt=orjson.dumps(receipt_to_json(receipt, program, name=name, criteria_hash=hashed)).decode(),
     )
 
 

@@ -12,7 +12,7 @@ from kamsync.store.database import Cache
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One decision as it was. `receipt` is the JSON that explain prints."""
+    """One decision as it was. `receipt` is the text of the JSON that explain prints: a first run keeps a hundred thousand."""
 
     account_id: str
     name: str
@@ -25,7 +25,12 @@ class Remembered:
     segment: str | None
     health: str | None
     criteria_hash: str
-    receipt: Mapping[str, Any]
+    receipt: str
+
+    @property
+    def contributions(self) -> list[Mapping[str, Any]]:
+        """What each criterion had brought."""
+        return list(json.loads(self.receipt)["contributions"])
 
 
 _COLUMNS = "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt"
@@ -48,7 +53,7 @@ def remember(cache: Cache, decisions: Iterable[Remembered]) -> None:
                 d.segment,
                 d.health,
                 d.criteria_hash,
-                json.dumps(d.receipt, ensure_ascii=False),
+                d.receipt,
             )
             for d in decisions
         ],
@@ -73,7 +78,7 @@ def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
 
 def _remembered(row: tuple[Any, ...]) -> Remembered:
     named = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    return Remembered(**{**named, "receipt": json.loads(named["receipt"])})
+    return Remembered(**named)
 
 
 def flaps(cache: Cache) -> list[tuple[str, str, int]]:

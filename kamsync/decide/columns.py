@@ -1,0 +1,95 @@
+"""The arithmetic of `decide.scoring` for many accounts at once, a column a criterion: same results, less time. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import date
+from itertools import compress
+from operator import mul
+from typing import NamedTuple
+
+from kamsync.decide.program import Criterion
+from kamsync.decide.scoring import FactInput, round_half_away, scaler, scorer, unknown_score, weighted_mean
+
+
+class ScoredColumn(NamedTuple):
+    """One criterion for some accounts, in their order. `scaled` None: left out of the mean; `known` False: the value was null."""
+
+    scaled: list[float | None]
+    known: list[bool]
+
+
+ColumnScorer = Callable[[Sequence[FactInput], Sequence[str | None]], ScoredColumn]
+
+
+def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
+    """Takes the values as the expression gave them (for a percentile their ranks), and the decay's dates as ISO text."""
+    if criterion.decay is not None:
+        score = scorer(criterion, as_of)
+
+        def faded(values: Sequence[FactInput], since: Sequence[str | None]) -> ScoredColumn:
+            both = list(map(score, values, since))
+            return ScoredColumn([one.scaled for one in both], [one.known for one in both])
+
+        return faded
+    scale, unknown = scaler(criterion.scale), unknown_score(criterion).scaled
+
+    def scored(values: Sequence[FactInput], since: Sequence[str | None]) -> ScoredColumn:
+        found = [None if value is None else scale(value) for value in values]
+        known = [one is not None for one in found]
+        return ScoredColumn([unknown if one is None else one for one in found], known)
+
+    return scored
+
+
+def percent_ranks(values: Sequence[FactInput], groups: Sequence[FactInput] | None = None) -> list[float | None]:
+    """PERCENT_RANK, 0…1 ascending, of each value among those that are not None, within its group; ties share the lowest rank.
+
+    Numbers come before texts, texts in the order of their code points, as in SQLite. A value alone in its group has rank 0.
+    """
+    if groups is None:
+        return _ranked(values)
+    members: dict[FactInput, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    found: list[float | None] = [None] * len(values)
+    for positions in members.values():
+        for position, rank in zip(positions, _ranked([values[i] for i in positions]), strict=True):
+            found[position] = rank
+    return found
+
+
+def _ranked(values: Sequence[FactInput]) -> list[float | None]:
+    ordered = sorted((value for value in values if value is not None), key=_numbers_first)
+    lowest: dict[FactInput, int] = {}
+    for place, value in enumerate(ordered):
+        lowest.setdefault(value, place)
+    above = max(len(ordered) - 1, 1)
+    return [None if value is None else lowest[value] / above for value in values]
+
+
+def _numbers_first(value: FactInput) -> tuple[bool, FactInput]:
+    return isinstance(value, str), value
+
+
+def means(weights: Sequence[float], columns: Sequence[Sequence[float | None]], count: int) -> list[float | None]:
+    """The weighted mean of each of `count` accounts over `columns`, rounded; None where nothing counts."""
+    total = math.fsum(weights)
+    if not columns:
+        return [None] * count
+    found: list[float | None] = []
+    for row in zip(*columns, strict=True):
+        if total == 0 or None in row:
+            found.append(weighted_mean(list(zip(weights, row, strict=True))))
+        else:
+            found.append(round_half_away(math.fsum(map(mul, weights, row)) / total))
+    return found
+
+
+def coverages(weights: Sequence[float], columns: Sequence[Sequence[bool]], count: int) -> list[float]:
+    """Each account's share of the weights whose value was known, 0…1; 1 where there are no weights at all."""
+    total = math.fsum(weights)
+    if not total:
+        return [1.0] * count
+    return [1.0 if all(row) else math.fsum(compress(weights, row)) / total for row in zip(*columns, strict=True)]

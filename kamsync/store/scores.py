@@ -1,0 +1,166 @@
+"""Every account's scores over temp.facts, in chunks: the criteria's values by SQL, column by column to 0…100 and to the axes.
+
+Memory holds one compact standing an account, and nine bytes for each of its criteria, from which receipts are made on demand.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from kamsync.decide.columns import column_scorer, coverages, means, percent_ranks
+from kamsync.decide.decision import Decision
+from kamsync.decide.expressions import compile_expression
+from kamsync.decide.facts import known_columns
+from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Program
+from kamsync.decide.receipts import Receipt, make_receipt
+from kamsync.decide.scoring import Scored
+from kamsync.decide.tiers import Standing
+from kamsync.model import FLAG_PREFIX
+
+CHUNK = 2_000
+_MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
+_NOTHING_HELD = Held()
+_NOTHING_SHOWN = (None,) * 8
+
+
+class Scores:
+    """Standings by account id, and what each criterion brought. `replayed`: see Evaluation."""
+
+    def __init__(self, db: sqlite3.Connection, program: Program, as_of: date, replayed: Mapping[str, Held] | None) -> None:
+        self._db, self._program, self._replayed = db, program, replayed
+        self._known = known_columns(program.account_columns)
+        self._compiled = [compile_expression(criterion.value, self._known) for criterion in program.criteria]
+        self._scorers = [column_scorer(criterion, as_of) for criterion in program.criteria]
+        self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in _MEANS]
+        self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
+        self._scaled = [array("d") for _ in program.criteria]
+        self._unknown = [bytearray() for _ in program.criteria]
+        self._fact_names = sorted({name for compiled in self._compiled for name in compiled.columns})
+        self.standings: list[Standing] = []
+        self.row: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+        self._score()
+
+    def receipt(self, decision: Decision) -> Receipt:
+        """The decision with what each criterion brought."""
+        position = self.row[decision.account_id]
+        read = ", ".join([*(compiled.sql for compiled in self._compiled), *(f'"{name}"' for name in self._fact_names), "1"])
+        row = self._db.execute(f"SELECT {read} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
+        facts = dict(zip(self._fact_names, row[len(self._compiled) :], strict=False))
+        return make_receipt(
+            decision,
+            self._program.criteria,
+            [self.scored(i, position) for i in range(len(self._compiled))],
+            row,
+            [{name: facts[name] for name in compiled.columns} for compiled in self._compiled],
+        )
+
+    def scored(self, criterion: int, row: int) -> Scored:
+        """One criterion of one account, by their places."""
+        scaled = self._scaled[criterion][row]
+        return Scored(None if scaled != scaled else scaled, known=not self._unknown[criterion][row])
+
+    # -- scoring -------------------------------------------------------------------------------------------------------------
+
+    def _score(self) -> None:
+        program = self._program
+        # IS TRUE is 0 or 1 whatever the expression gives: null and text are not true, as in a playbook's `when`.
+        eligible = f"(({compile_expression(program.eligible, self._known).sql}) IS TRUE)"
+        fired = [f"(({compile_expression(rule.when, self._known).sql}) IS TRUE)" for rule in program.rules]
+        since = [self._since_sql(criterion) for criterion in program.criteria]
+        computed = ", ".join([eligible, *fired, *(f"({compiled.sql})" for compiled in self._compiled), *since])
+        facts = f"SELECT id, name, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
+        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until"))
+        held = (
+            f"SELECT {shown}, w.tier, w.since, d.tier, d.seen FROM accounts a"
+            " LEFT JOIN written w ON w.account_id = a.id LEFT JOIN drift d ON d.account_id = a.id ORDER BY a.id"
+        )
+        ranks = self._ranks(eligible)
+        with closing(self._db.execute(facts)) as rows, closing(self._db.execute(held)) as holding:
+            while some := rows.fetchmany(CHUNK):
+                self.standings += self._stand(some, holding.fetchmany(CHUNK), len(fired), ranks)
+
+    def _stand(
+        self,
+        rows: list[tuple[Any, ...]],
+        holding: list[tuple[str | None, ...]],
+        rules: int,
+        ranks: Mapping[int, Sequence[float | None]],
+    ) -> Iterator[Standing]:
+        first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
+        ids, names, owners, won, eligible, *columns = zip(*rows, strict=True)
+        fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
+        for i, rank in ranks.items():
+            values[i] = tuple(rank[first : first + count])
+        scored = [score(values[i], since[i]) for i, score in enumerate(self._scorers)]
+        for position in (position for position, takes_part in enumerate(eligible) if not takes_part):
+            for column in scored:
+                column.scaled[position], column.known[position] = None, False
+        for i, column in enumerate(scored):
+            self._scaled[i].extend([math.nan if one is None else one for one in column.scaled])
+            self._unknown[i].extend([not one for one in column.known])
+        score, attractiveness, strength, health = (
+            means(weights, [scored[i].scaled for i in axis], count)
+            for axis, weights in zip(self._axes, self._weights, strict=True)
+        )
+        coverage = coverages(self._weights[0], [scored[i].known for i in self._axes[0]], count)
+        holds = list(zip(*fired, strict=True)) if fired else [()] * count
+        self.row.update(zip(ids, range(first, first + count), strict=True))
+        self.names.update((account_id, name or account_id) for account_id, name in zip(ids, names, strict=True))
+        for i, account_id in enumerate(ids):
+            yield Standing(
+                account_id,
+                owners[i],
+                bool(eligible[i]),
+                score[i],
+                attractiveness[i],
+                strength[i],
+                health[i],
+                coverage[i] if eligible[i] else 0.0,
+                won[i] or 0.0,
+                _held(holding[i]) if self._replayed is None else self._replayed.get(account_id, _NOTHING_HELD),
+                tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
+            )
+
+    def _ranks(self, eligible: str) -> Mapping[int, Sequence[float | None]]:
+        """The percentile criteria, by place: each account's rank among the eligible ones of its group, in the facts' order."""
+        ranks = {}
+        for i, criterion in enumerate(self._program.criteria):
+            if isinstance(criterion.scale, Percentile):
+                within = compile_expression(criterion.scale.within, self._known).sql if criterion.scale.within else "NULL"
+                value = f"CASE WHEN {eligible} THEN ({self._compiled[i].sql}) END"
+                rows = self._db.execute(f"SELECT {value}, ({within}) FROM temp.facts ORDER BY rowid").fetchall()
+                ranks[i] = percent_ranks([row[0] for row in rows], [row[1] for row in rows] if criterion.scale.within else None)
+        return ranks
+
+    def _since_sql(self, criterion: Criterion) -> str:
+        return "NULL" if criterion.decay is None else f"({compile_expression(criterion.decay.since, self._known).sql})"
+
+
+def _held(shown: Sequence[str | None]) -> Held:
+    """What the CRM shows, what this program last wrote, and since when a drift is known, where the CRM still shows it."""
+    if shown == _NOTHING_SHOWN:
+        return _NOTHING_HELD
+    tier, since, override, until, wrote, wrote_since, drifted, seen = shown
+    same_drift = (drifted or NO_TIER) == (tier or NO_TIER)
+    return Held(
+        tier or None,
+        _date(since),
+        override or None,
+        _date(until),
+        wrote,
+        _date(wrote_since),
+        _date(seen) if seen and same_drift else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text[:10]) if text else None
