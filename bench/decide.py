@@ -25,6 +25,7 @@ from kamsync.decide.program import Program
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.kept import keep, kept_receipt
 
 AS_OF = date(2025, 6, 30)
 FAMILIES = ("Core", "Plus", "Care", "Cloud", "Edge", "Labs")
@@ -95,16 +96,19 @@ def decide(path: Path) -> None:
         program = programme(Path(folder))
     when = When(AS_OF, datetime(2025, 6, 30, 6, tzinfo=UTC), "bench")
     started, used = time.perf_counter(), time.process_time()
-    with Evaluation(path, program, AS_OF) as evaluation:
-        decided = time.perf_counter()
-        count = sum(decision.tier != "none" for decision in evaluation.decisions())
-    print(f"decisions alone: {decided - started:.1f} s, {count} accounts with a tier", flush=True)
-    started, used = time.perf_counter(), time.process_time()
     with open_cache(path) as cache:
         planned = make_plan(cache, program, "salesforce", when)
         took, used = time.perf_counter() - started, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"facts to plan: {took:.1f} s ({used:.1f} s of CPU), {dict(planned.plan.summary)}, {peak:.0f} MB", flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"facts to plan: {took:.1f} s ({used:.1f} s of CPU), {dict(planned.plan.summary)}, {peak:.0f} MB", flush=True)
+        with Evaluation(path, program, AS_OF) as evaluation:
+            account_id = next(evaluation.decisions()).account_id
+            started = time.perf_counter()
+            keep(cache, evaluation, program, AS_OF)
+            print(f"kept for explain in {time.perf_counter() - started:.1f} s", flush=True)
+        started = time.perf_counter()
+        receipt = kept_receipt(cache, program, AS_OF, account_id)
+        print(f"one account explained in {1000 * (time.perf_counter() - started):.1f} ms: {receipt is not None}", flush=True)
 
 
 def main() -> None:

@@ -31,10 +31,10 @@ from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.auth import Credentials, Token, refresh_refused
+from kamsync_hubspot.connector import DEFAULT_BASE_URL
 from kamsync_hubspot.errors import CutAnswer, fault_of, is_api_exception, passes, surely_not_applied, translate
 from kamsync_hubspot.limiter import limiter_for
 
-DEFAULT_BASE_URL = "https://api.hubapi.com"
 READ_TIMEOUT_SECONDS = 60.0
 USER_AGENT = "kamsync (hubspot-api-client-python)"
 ACCOUNT_DETAILS = "/account-info/v3/details"

@@ -23,12 +23,12 @@ from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
 from kamsync.http import CallMeter, RetryPolicy, is_loopback
 from kamsync.model import Usage
 from kamsync_salesforce.auth import Credentials, Token, is_salesforce_host, sign_in
+from kamsync_salesforce.connector import DEFAULT_API_VERSION
 from kamsync_salesforce.errors import fault_of, passes, surely_not_applied, translate
 from kamsync_salesforce.session import SalesforceSession
 
 T = TypeVar("T")
 
-DEFAULT_API_VERSION = "62.0"  # 58.0 brought resultPages to Bulk API 2.0
 OLDEST_API_VERSION = 47.0  # Bulk API 2.0 query; CompletedDateTime of tasks
 DOWNLOAD_CHUNK_BYTES = 1 << 18
 RENEWALS_PER_CALL = 2

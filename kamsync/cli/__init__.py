@@ -15,12 +15,12 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command in sys.argv; every error becomes a message with its mend, a traceback only under --debug."""
-    from kamsync.cli.app import app  # the commands' libraries load only when a command runs
+    from kamsync.cli.app import build_app  # a wrong import of a command must become a message too
 
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(args=arguments, prog_name="kamsync")
+        build_app(arguments)(args=arguments, prog_name="kamsync")
     except KamsyncError as error:
         show_error(error)
         sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kamsync.cli.console import say, show, show_json
+from kamsync.cli.found import name_of
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import Session, open_session
 from kamsync.config import load_criteria
@@ -39,15 +40,16 @@ def backtest(
     with session.cache(must_exist=True):
         pass
     now = today(session.config, datetime.now(UTC))
-    names: dict[str, str] = {}
     snapshots: list[Snapshot] = []
     held: dict[str, Held] = {}
     for day in days:
-        tiers, held, names = _one_day(session, program, day, held)
+        tiers, held = _one_day(session, program, day, held)
         end = add_months(day, LATER_MONTHS)
         snapshots.append(Snapshot(day, tiers, _won_until(session, program, end) if end <= now else None))
         say(f"{day.isoformat()}: {sum(t != NO_TIER for t in tiers.values()):,} key accounts", "dim")
     found = report(snapshots)
+    with session.cache() as cache:
+        names = {account_id: name_of(cache, account_id) for account_id in found.silent}
     fixed = sorted(f.name for f in FACTS if not f.replayable and f.name in needed_names(program))
     fixed += sorted({name for name in needed_names(program) if name in program.account_columns} - {"id", "name"})
     if json:
@@ -69,6 +71,8 @@ def backtest(
     show(f"  flap rate            {_share(found.flap_rate)}   accounts that left a tier and came back")
     show(f"  stability            {_share(found.stability)}   key accounts that were still key on the next day")
     later = f"of what was won in the {LATER_MONTHS} months after, by key accounts"
+    if found.later_revenue_share is None:
+        later = f"not known: {LATER_MONTHS} months have not passed since any of these days"
     show(f"  later revenue        {_share(found.later_revenue_share)}   {later}")
     show(f"  went silent          {len(found.silent):>5}   key accounts that won nothing in those months")
     for account, count in list(found.silent.items())[:10]:
@@ -91,22 +95,19 @@ def _days(first: str, last: str, every: str) -> list[date]:
     return days
 
 
-def _one_day(
-    session: Session, program: Program, day: date, held: dict[str, Held]
-) -> tuple[dict[str, str], dict[str, Held], dict[str, str]]:
+def _one_day(session: Session, program: Program, day: date, held: dict[str, Held]) -> tuple[dict[str, str], dict[str, Held]]:
     """Decides one day from what the day before left, as a nightly run would have; overrides of today are not replayed."""
     with Evaluation(session.config.cache_path, program, day, replayed=held) as evaluation:
         decisions = list(evaluation.decisions())
-        names = dict(evaluation.names())
     tiers = {d.account_id: d.tier for d in decisions}
     following = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
-    return tiers, following, names
+    return tiers, following
 
 
 def _won_until(session: Session, program: Program, end: date) -> dict[str, float]:
     """What each account won in the 12 months up to `end`."""
     with Evaluation(session.config.cache_path, program, end, replayed={}) as evaluation:
-        return {d.account_id: evaluation.won_amount_12m(d.account_id) for d in evaluation.decisions()}
+        return evaluation.won_amounts_12m()
 
 
 def _share(value: float | None) -> str:

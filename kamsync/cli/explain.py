@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
-from kamsync.cli.found import evaluated, find_account
+from kamsync.cli.found import find_account, receipt_of
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.decide.criteria import criteria_hash
@@ -30,8 +30,7 @@ def explain(
     with session.cache(must_exist=True) as cache:
         account_id, name = find_account(cache, account)
         before = history_of(cache, account_id, limit=1)
-    with evaluated(session, parse_day(as_of)) as evaluation:
-        receipt = evaluation.receipt(account_id)
+        receipt = receipt_of(session, cache, account_id, parse_day(as_of))
     program = session.config.program
     if json:
         document = receipt_to_json(receipt, program, name=name, criteria_hash=criteria_hash(program))

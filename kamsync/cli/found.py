@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
 from kamsync.cli.session import Session
+from kamsync.decide.receipts import Receipt
 from kamsync.errors import ConfigError
 from kamsync.run.sync import today
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.kept import keep_if_free, kept_receipt
 
 
 @contextmanager
@@ -22,6 +24,19 @@ def evaluated(session: Session, as_of: date | None = None) -> Iterator[Evaluatio
     day = as_of or today(session.config, datetime.now(UTC))
     with Evaluation(session.config.cache_path, session.config.program, day) as evaluation:
         yield evaluation
+
+
+def receipt_of(session: Session, cache: Cache, account_id: str, as_of: date | None) -> Receipt:
+    """One account's receipt: from what the last evaluation left, where it still holds; otherwise everyone is decided again."""
+    program = session.config.program
+    day = as_of or today(session.config, datetime.now(UTC))
+    receipt = kept_receipt(cache, program, day, account_id)
+    if receipt is None:
+        with Evaluation(cache.path, program, day) as evaluation:
+            receipt = evaluation.receipt(account_id)
+            if as_of is None:
+                keep_if_free(cache, evaluation, program, day)
+    return receipt
 
 
 def find_account(cache: Cache, wanted: str) -> tuple[str, str]:
@@ -41,3 +56,9 @@ def find_account(cache: Cache, wanted: str) -> tuple[str, str]:
     near = get_close_matches(wanted, names, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "`kamsync accounts` lists them; `kamsync pull` refreshes the cache."
     raise ConfigError(f"There is no account {wanted!r} in the cache.", fix=hint)
+
+
+def name_of(cache: Cache, account_id: str) -> str:
+    """The account's name; its id where it has none."""
+    row = cache.connection.execute("SELECT name FROM accounts WHERE id = ?", (account_id,)).fetchone()
+    return str(row[0]) if row and row[0] else account_id

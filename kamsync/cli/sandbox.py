@@ -10,7 +10,7 @@ import typer
 
 from kamsync.cli.console import say, show, show_json
 from kamsync.cli.options import JsonOption
-from kamsync.cli.sandboxes import CrmOption, config_text, start_sandbox
+from kamsync.cli.sandboxes import CrmOption, config_text, environment_of, start_sandbox
 
 
 def sandbox(
@@ -42,6 +42,9 @@ def sandbox(
         if write_config is not None:
             write_config.write_text(config_text(crm, settings, cache=write_config.with_suffix(".db")), encoding="utf-8")
             write_config.chmod(0o600)
+            if not json:
+                show(f"{write_config} takes its secrets from the environment:")
+                show("\n".join(f"export {name}='{value}'" for name, value in environment_of(crm, settings).items()))
         if json:
             show_json({"url": server.base_url, "crm": crm, "settings": settings, "ca": str(server.ca_path or "")})
         else:

@@ -43,6 +43,7 @@ def simulate(
     path = session.config.cache_path
     with session.cache(must_exist=True) as cache:
         planned = make_plan(cache, wanted, session.config.connector.kind, When(day, now, new_run_id(now)))
+        people = dict(cache.connection.execute("SELECT id, coalesce(name, id) FROM owners").fetchall())
     with Evaluation(path, base, day) as before, Evaluation(path, wanted, day) as after:
         found = compare(before.decisions(), {d.account_id: d for d in after.decisions()}, before.owners())
         names = after.names()
@@ -56,10 +57,9 @@ def simulate(
             show(f"{title}: {len(moves):,}")
             for move in moves[:limit]:
                 show(f"  {_line(move, names, after.receipt(move.after.account_id), wanted)}")
-    people = {owner: (*counts, tasks.get(owner, 0)) for owner, counts in found.load.items()}
     show("Owners, by the greatest load (key accounts before → after, new tasks):")
-    for owner, (was, now_count, new) in sorted(people.items(), key=lambda item: -item[1][1])[:limit]:
-        show(f"  {owner or 'no owner':<22}{was:>5} → {now_count:<5} {new} tasks")
+    for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:limit]:
+        show(f"  {people.get(owner, owner) or 'no owner':<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
 
 
 def _show_matrix(found: Comparison, base: Program, wanted: Program) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-
-import holidays
+from typing import TYPE_CHECKING
 
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
+
+if TYPE_CHECKING:
+    import holidays
 
 
 class BusinessCalendar:
@@ -39,6 +41,8 @@ def business_calendar(country: str) -> BusinessCalendar:
 
 def check_country(country: str, place: Place) -> None:
     """Refuses a country without a holiday calendar when the configuration is loaded, not in the middle of a run."""
+    if not country:
+        return
     try:
         business_calendar(country)
     except ConfigError as error:
@@ -46,6 +50,8 @@ def check_country(country: str, place: Place) -> None:
 
 
 def _free_days(country: str) -> holidays.HolidayBase:
+    import holidays  # takes long to load, and most commands count no business days
+
     if not country:
         return holidays.HolidayBase()
     code, _, part = country.upper().partition("-")

@@ -120,7 +120,7 @@ class Applier:
         by_key = {c.key: c for c in creates}
         tasks = [NewTask(c.key, c.account_id, c.owner_id, c.subject, c.body, c.due, c.priority) for c in creates]
         for outcomes in _batches(self.connection.create_tasks(tasks)):
-            with self.cache.transaction() as connection:
+            with self.cache.bookkeeping() as connection:
                 note_outcomes(self.cache, plan.run_id, "create_task", outcomes, self.clock())
                 connection.executemany(
                     "INSERT OR REPLACE INTO task_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -135,7 +135,7 @@ class Applier:
         note_intents(self.cache, plan.run_id, closes)
         for outcomes in _batches(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in closes])):
             done = [(o.ref,) for o in outcomes if o.status in ("done", "existed")]
-            with self.cache.transaction() as connection:
+            with self.cache.bookkeeping() as connection:
                 note_outcomes(self.cache, plan.run_id, "close_task", outcomes, self.clock())
                 connection.executemany("UPDATE task_ledger SET status = 'closed' WHERE key = ?", done)
                 connection.executemany("UPDATE tasks SET is_open = 0 WHERE key = ?", done)

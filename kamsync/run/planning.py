@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, partial
+from typing import Literal
 
 import orjson
 
@@ -25,7 +26,9 @@ from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.journal import created_tasks, ledger_keys
+from kamsync.store.kept import keep_if_free
 
+Keep = Literal["always", "if_final", "no"]
 _DECIDED = {"tier", "score", "segment", "health"}  # a change of one of these is kept in the history
 
 
@@ -49,8 +52,14 @@ class When:
     run_id: str
 
 
-def make_plan(cache: Cache, program: Program, crm: str, when: When, *, reasons_length: int = 255) -> PlannedRun:
-    """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency."""
+def make_plan(
+    cache: Cache, program: Program, crm: str, when: When, *, reasons_length: int = 255, keep: Keep = "no"
+) -> PlannedRun:
+    """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency.
+
+    `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
+    changes what it was made from.
+    """
     hashed = criteria_hash(program)
     playbooks = compile_playbooks(program, known_columns(program.account_columns))
     with Evaluation(cache.path, program, when.as_of) as evaluation:
@@ -62,6 +71,8 @@ def make_plan(cache: Cache, program: Program, crm: str, when: When, *, reasons_l
             for d in evaluation.decisions()
             if d.code == "drift"
         )
+        if keep == "always" or (keep == "if_final" and not (updates or drift)):
+            keep_if_free(cache, evaluation, program, when.as_of)
         moves = count_tier_moves(evaluation.decisions())
         problems = (*evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)

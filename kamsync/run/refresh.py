@@ -49,7 +49,9 @@ def refresh(
     guards = config.program.guards if guarded else replace(config.program.guards, max_vanished_share=1.0)
     snapshot = Snapshot(cache, zone, now, lambda gone, known_before: _check_vanished(gone, known_before, guards, guarded))
     summary = _save_all(connection, snapshot, requests, marks, progress)
-    with cache.transaction():
+    with cache.bookkeeping():
+        if cache.meta("base_currency") != identity.base_currency:
+            cache.outdate()
         cache.set_meta("org_id", identity.org_id)
         cache.set_meta("org_name", identity.org_name)
         cache.set_meta("base_currency", identity.base_currency)

@@ -65,7 +65,7 @@ def carry_out_undo(shell: Shell, undo: UndoPlan) -> Applied:
     for outcome in shell.connection.delete_tasks([ref for ref, _ in undo.tasks]):
         if outcome.status in ("done", "existed"):
             applied.closed += 1
-            with shell.cache.transaction() as connection:
+            with shell.cache.bookkeeping() as connection:
                 connection.execute("UPDATE task_ledger SET status = 'undone' WHERE key = ?", (outcome.ref,))
                 connection.execute("UPDATE tasks SET is_open = 0, is_deleted = 1 WHERE key = ?", (outcome.ref,))
         else:

@@ -6,6 +6,7 @@ what belongs together, secure_delete, and mode 0600. sqlite-utils keeps schema a
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from sqlite_utils.migrations import Migrations
 from kamsync.errors import CacheUnusable
 from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Kind, Stream
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_MS = 10_000
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
 PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
@@ -47,6 +48,12 @@ def first_schema(db: sqlite_utils.Database) -> None:
         if stream in INDEXES:
             db.execute(index_sql(stream))
     db.executescript(_OWN_TABLES)
+
+
+@migrations()
+def kept_evaluation(db: sqlite_utils.Database) -> None:
+    """The last evaluation, from which one account is explained (store.kept)."""
+    db.execute("CREATE TABLE kept (account_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
 
 
 # tier: 'none' where the program wrote an empty field. receipt: JSON of decide.receipts.
@@ -93,7 +100,17 @@ class Cache:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file."""
+        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file.
+
+        It makes another generation of the cache: what was decided from the one before must be decided again.
+        """
+        with self.bookkeeping() as connection:
+            yield connection
+            self.outdate()
+
+    @contextmanager
+    def bookkeeping(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that touches nothing that a decision reads."""
         with saying_what_is_wrong(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -102,6 +119,15 @@ class Cache:
                 self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
+
+    @property
+    def generation(self) -> str:
+        """Names the state of everything that decisions read."""
+        return self.meta("generation") or ""
+
+    def outdate(self) -> None:
+        """Inside `bookkeeping`, where it turned out that something changed after all."""
+        self.set_meta("generation", secrets.token_hex(8))
 
     def meta(self, name: str) -> str | None:
         row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -114,6 +140,8 @@ class Cache:
         """Makes room for further mapped fields, and drops what is mapped no longer: only mapped fields are stored."""
         kept = {column.name for column in CORE_COLUMNS[Stream.ACCOUNTS]} | {FLAG_PREFIX + name for name in FLAGS} | {"_pull"}
         present = {row[1] for row in self.connection.execute("PRAGMA table_info(accounts)")}
+        if present - kept == set(columns):
+            return
         with self.transaction() as connection:
             for name in sorted(present - kept - set(columns)):
                 connection.execute(f'ALTER TABLE accounts DROP COLUMN "{name}"')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
@@ -17,12 +18,14 @@ from kamsync.decide.facts import known_columns, with_what_they_need
 from kamsync.decide.playbooks import DECIDED_NAMES
 from kamsync.decide.program import Held, Playbook, Program
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.tiers import settle, tier_order
+from kamsync.decide.tiers import Standing, settle, tier_order
 from kamsync.model import FLAG_PREFIX, FLAGS, Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
 from kamsync.store.reading import open_reading
-from kamsync.store.scores import Scores
+from kamsync.store.scores import NOTHING_HELD, Scores
+
+_SETTLED = Standing("", None, False, None, None, None, None, 0.0, 0.0, NOTHING_HELD)
 
 
 class Evaluation:
@@ -31,7 +34,9 @@ class Evaluation:
     def __init__(self, path: Path, program: Program, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
         """`replayed`: what each account held, instead of what the CRM shows; for rehearsals on past days."""
         self._path, self._program, self._as_of, self._replayed = path, program, as_of, replayed
-        self._decisions: dict[str, Decision] = {}
+        self._decisions: list[Decision] = []  # in the order of Scores.row
+        self._held: dict[str, Held] = {}
+        self._drift_seen: dict[str, date] = {}
         self.problems: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -49,29 +54,29 @@ class Evaluation:
         self._db.close()
 
     def names(self) -> Mapping[str, str]:
-        """Account names by id."""
-        return self._scores.names
+        """Account names by id; the id where there is none."""
+        return _Names(self._db, self._scores.row)
 
     def decisions(self) -> Iterator[Decision]:
         """Every decision, by account id."""
-        return iter(self._decisions.values())
+        return iter(self._decisions)
 
     def decision(self, account_id: str) -> Decision:
-        return self._decisions[account_id]
+        return self._decisions[self._scores.row[account_id]]
 
     def held(self, account_id: str) -> Held:
-        return self._scores.standings[self._scores.row[account_id]].held
+        return self._held.get(account_id, NOTHING_HELD)
 
     def drift_seen(self, account_id: str) -> date:
-        return self._scores.standings[self._scores.row[account_id]].drift_seen or self._as_of
+        return self._drift_seen.get(account_id, self._as_of)
 
     def settled(self) -> Iterator[tuple[Decision, str, Mapping[str, Value]]]:
         """Each decision with the account's name and the flags that the CRM shows, by account id."""
         flags = [flag for flag in FLAGS if FLAG_PREFIX + flag in self._account_columns]
         columns = ", ".join(f'"{FLAG_PREFIX}{flag}"' for flag in flags)
         with closing(self._db.execute(f"SELECT id, name, {columns} FROM accounts ORDER BY id")) as rows:
-            for account_id, name, *values in rows:
-                yield self._decisions[account_id], name or account_id, dict(zip(flags, values, strict=True))
+            for decision, (account_id, name, *values) in zip(self._decisions, rows, strict=True):
+                yield decision, name or account_id, dict(zip(flags, values, strict=True))
 
     def facts(self, account_id: str) -> Mapping[str, FactValue]:
         """Every fact that was computed for the account, and its mapped fields."""
@@ -82,13 +87,18 @@ class Evaluation:
 
     def receipt(self, account_id: str) -> Receipt:
         """The decision with what each criterion brought."""
-        return self._scores.receipt(self._decisions[account_id])
+        return self._scores.receipt(self.decision(account_id))
+
+    def raw(self) -> Iterator[tuple[Decision, list[float], list[int], Sequence[FactValue]]]:
+        """What every receipt is made of, by account id: see Scores.raw."""
+        for decision, (scaled, unknown, row) in zip(self._decisions, self._scores.raw(), strict=True):
+            yield decision, scaled, unknown, row
 
     def firing(self, playbook: Playbook, wanted: Collection[str] = ()) -> Iterator[tuple[str, Mapping[str, FactValue]]]:
         """Accounts for which the playbook's `when` holds, with the facts and what was decided, by account id."""
         self._store_decisions()
         when = compile_expression(playbook.when, {**known_columns(self._program.account_columns), **DECIDED_NAMES})
-        sql = f"SELECT * FROM temp.facts JOIN temp.decided USING (id) WHERE ({when.sql}) ORDER BY id"
+        sql = f"SELECT f.*, d.* FROM temp.facts f JOIN temp.decided d ON d.rowid = f.rowid WHERE ({when.sql}) ORDER BY f.rowid"
         with closing(self._db.execute(sql)) as rows:
             names = [column[0] for column in rows.description]
             found = rows.fetchall()
@@ -96,30 +106,39 @@ class Evaluation:
             facts = dict(zip(names, values, strict=True))
             yield str(facts["id"]), facts
 
-    def won_amount_12m(self, account_id: str) -> float:
-        return self._scores.standings[self._scores.row[account_id]].won_amount_12m
+    def won_amounts_12m(self) -> dict[str, float]:
+        """Won amounts of the last 12 months by account id."""
+        return dict(self._db.execute("SELECT id, coalesce(won_amount_12m, 0) FROM temp.facts ORDER BY rowid").fetchall())
 
     def owners(self) -> dict[str, str]:
         """Owner ids by account id, "" where there is none."""
-        return {standing.account_id: standing.owner_id or "" for standing in self._scores.standings}
+        return dict(self._db.execute("SELECT id, coalesce(owner_id, '') FROM temp.facts ORDER BY rowid").fetchall())
 
     def known_values(self) -> Mapping[str, Sequence[bool]]:
         """Whether each criterion's value was known, in the order of `scaled_scores`."""
-        rows = [row for row, standing in enumerate(self._scores.standings) if standing.eligible]
+        rows = [row for row, decision in enumerate(self._decisions) if decision.eligible]
         return {c.name: [self._scores.scored(i, row).known for row in rows] for i, c in enumerate(self._program.criteria)}
 
     def scaled_scores(self) -> Mapping[str, Sequence[float | None]]:
         """Each criterion's scaled scores over the eligible accounts, by account id (None: skipped), for `criteria check`."""
-        rows = [row for row, standing in enumerate(self._scores.standings) if standing.eligible]
+        rows = [row for row, decision in enumerate(self._decisions) if decision.eligible]
         return {c.name: [self._scores.scored(i, row).scaled for row in rows] for i, c in enumerate(self._program.criteria)}
 
     def _evaluate(self) -> None:
         self._account_columns = {row[1] for row in self._db.execute("PRAGMA table_info(accounts)")}
+        found = self._db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        self.generation: str = found[0] if found else ""
         wanted = with_what_they_need(needed_names(self._program))
         self.problems = make_facts(self._db, self._program, self._as_of, wanted)
         self._scores = Scores(self._db, self._program, self._as_of, self._replayed)
-        for decision in settle(self._scores.standings, self._program, self._as_of):
-            self._decisions[decision.account_id] = decision
+        standings = self._scores.take_standings()
+        for row, decision in enumerate(settle(standings, self._program, self._as_of)):
+            self._decisions.append(decision)
+            standing, standings[row] = standings[row], _SETTLED  # half the memory goes back as the decisions come
+            if standing.held is not NOTHING_HELD:
+                self._held[decision.account_id] = standing.held
+            if standing.drift_seen is not None:
+                self._drift_seen[decision.account_id] = standing.drift_seen
 
     def _store_decisions(self) -> None:
         """The decisions as a table beside the facts, for what playbooks ask."""
@@ -128,15 +147,14 @@ class Evaluation:
             return
         order = tier_order(self._program)
         names = ", ".join(f'"{name}"' for name in DECIDED_NAMES)
-        self._db.execute(f"CREATE TEMP TABLE decided (id TEXT PRIMARY KEY, {names})")
+        self._db.execute(f"CREATE TEMP TABLE decided ({names})")
         health = {}
         if FLAG_PREFIX + "health" in self._account_columns:
             health = dict(self._db.execute("SELECT id, flag_health FROM accounts WHERE flag_health IS NOT NULL"))
         self._db.executemany(
-            f"INSERT INTO temp.decided VALUES (?{', ?' * len(DECIDED_NAMES)})",
+            f"INSERT INTO temp.decided VALUES ({', '.join('?' * len(DECIDED_NAMES))})",  # rows in the order of the facts
             (
                 (
-                    d.account_id,
                     d.tier,
                     d.previous_tier,
                     order[d.tier] < order[d.previous_tier],
@@ -146,9 +164,31 @@ class Evaluation:
                     d.health,
                     health.get(d.account_id),
                 )
-                for d in self._decisions.values()
+                for d in self._decisions
             ),
         )
+
+
+class _Names(Mapping[str, str]):
+    """Looked up where they are asked for: a plan names few of a million accounts."""
+
+    def __init__(self, db: sqlite3.Connection, row: Mapping[str, int]) -> None:
+        self._db, self._row = db, row
+
+    def __getitem__(self, account_id: str) -> str:
+        if account_id not in self._row:
+            raise KeyError(account_id)
+        found = self._db.execute("SELECT name FROM temp.facts WHERE id = ?", (account_id,)).fetchone()
+        return str(found[0] or account_id)
+
+    def __contains__(self, account_id: object) -> bool:
+        return account_id in self._row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Entry:
 
 def start_run(cache: Cache, run_id: str, kind: RunKind, now: datetime, as_of: date | None = None) -> None:
     """Notes that a run began. Runs that a killed process left open are closed as interrupted: the lock says nobody is in them."""
-    with cache.transaction() as connection:
+    with cache.bookkeeping() as connection:
         connection.execute("UPDATE runs SET status = 'interrupted' WHERE status = 'running'")
         connection.execute(
             "INSERT INTO runs (run_id, kind, as_of, started_at, status) VALUES (?, ?, ?, ?, 'running')",
@@ -63,7 +63,7 @@ def start_run(cache: Cache, run_id: str, kind: RunKind, now: datetime, as_of: da
 def finish_run(
     cache: Cache, run_id: str, status: RunStatus, now: datetime, summary: Mapping[str, int] | None = None, message: str = ""
 ) -> None:
-    with cache.transaction() as connection:
+    with cache.bookkeeping() as connection:
         connection.execute(
             "UPDATE runs SET status = ?, finished_at = ?, summary = ?, message = ? WHERE run_id = ?",
             (status, now.isoformat(timespec="seconds"), json.dumps(dict(summary or {})), message, run_id),
@@ -103,7 +103,7 @@ def note_intents(cache: Cache, run_id: str, changes: Sequence[Change]) -> None:
         (run_id, seq, _op(change), _ref(change), change.account_id, json.dumps(_intent(change), ensure_ascii=False))
         for seq, change in enumerate(changes, start=first)
     ]
-    with cache.transaction() as connection:
+    with cache.bookkeeping() as connection:
         connection.executemany("INSERT INTO journal (run_id, seq, op, ref, account_id, intent) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 

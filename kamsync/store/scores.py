@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from kamsync.decide.columns import column_scorer, coverages, means, percent_ranks
-from kamsync.decide.decision import Decision
+from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.expressions import compile_expression
 from kamsync.decide.facts import known_columns
 from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Program
@@ -26,8 +26,29 @@ from kamsync.model import FLAG_PREFIX
 
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
-_NOTHING_HELD = Held()
+NOTHING_HELD = Held()
 _NOTHING_SHOWN = (None,) * 8
+
+
+class Readings:
+    """What a receipt reads of an account's facts: the criteria's values, then every fact that they are made of."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        known = known_columns(program.account_columns)
+        self.compiled = [compile_expression(criterion.value, known) for criterion in program.criteria]
+        self._names = sorted({name for compiled in self.compiled for name in compiled.columns})
+
+    @property
+    def sql(self) -> str:
+        return ", ".join(["id", *(compiled.sql for compiled in self.compiled), *(f'"{name}"' for name in self._names)])
+
+    def receipt(self, decision: Decision, scored: Sequence[Scored], row: Sequence[Any]) -> Receipt:
+        """The receipt from one row of `sql` without its id."""
+        count = len(self.compiled)
+        facts = dict(zip(self._names, row[count:], strict=True))
+        brought = [{name: facts[name] for name in compiled.columns} for compiled in self.compiled]
+        return make_receipt(decision, self._program.criteria, scored, row[:count], brought)
 
 
 class Scores:
@@ -36,31 +57,34 @@ class Scores:
     def __init__(self, db: sqlite3.Connection, program: Program, as_of: date, replayed: Mapping[str, Held] | None) -> None:
         self._db, self._program, self._replayed = db, program, replayed
         self._known = known_columns(program.account_columns)
-        self._compiled = [compile_expression(criterion.value, self._known) for criterion in program.criteria]
+        self._readings = Readings(program)
+        self._compiled = self._readings.compiled
         self._scorers = [column_scorer(criterion, as_of) for criterion in program.criteria]
         self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in _MEANS]
         self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
         self._scaled = [array("d") for _ in program.criteria]
         self._unknown = [bytearray() for _ in program.criteria]
-        self._fact_names = sorted({name for compiled in self._compiled for name in compiled.columns})
-        self.standings: list[Standing] = []
+        self._standings: list[Standing] = []
         self.row: dict[str, int] = {}
-        self.names: dict[str, str] = {}
+        self._owners: dict[str | None, str | None] = {}  # each id once, not once an account
         self._score()
 
     def receipt(self, decision: Decision) -> Receipt:
         """The decision with what each criterion brought."""
         position = self.row[decision.account_id]
-        read = ", ".join([*(compiled.sql for compiled in self._compiled), *(f'"{name}"' for name in self._fact_names), "1"])
-        row = self._db.execute(f"SELECT {read} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
-        facts = dict(zip(self._fact_names, row[len(self._compiled) :], strict=False))
-        return make_receipt(
-            decision,
-            self._program.criteria,
-            [self.scored(i, position) for i in range(len(self._compiled))],
-            row,
-            [{name: facts[name] for name in compiled.columns} for compiled in self._compiled],
-        )
+        row = self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
+        return self._readings.receipt(decision, [self.scored(i, position) for i in range(len(self._scaled))], row[1:])
+
+    def take_standings(self) -> list[Standing]:
+        """Every standing, by account id; the caller's from now on."""
+        taken, self._standings = self._standings, []
+        return taken
+
+    def raw(self) -> Iterator[tuple[list[float], list[int], Sequence[Any]]]:
+        """By account id: scaled scores (nan: left out), which values were unknown, and the row that a receipt reads."""
+        with closing(self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts ORDER BY rowid")) as rows:
+            for position, row in enumerate(rows):
+                yield [one[position] for one in self._scaled], [one[position] for one in self._unknown], row[1:]
 
     def scored(self, criterion: int, row: int) -> Scored:
         """One criterion of one account, by their places."""
@@ -76,7 +100,7 @@ class Scores:
         fired = [f"(({compile_expression(rule.when, self._known).sql}) IS TRUE)" for rule in program.rules]
         since = [self._since_sql(criterion) for criterion in program.criteria]
         computed = ", ".join([eligible, *fired, *(f"({compiled.sql})" for compiled in self._compiled), *since])
-        facts = f"SELECT id, name, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
+        facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
         shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until"))
         held = (
             f"SELECT {shown}, w.tier, w.since, d.tier, d.seen FROM accounts a"
@@ -85,20 +109,20 @@ class Scores:
         ranks = self._ranks(eligible)
         with closing(self._db.execute(facts)) as rows, closing(self._db.execute(held)) as holding:
             while some := rows.fetchmany(CHUNK):
-                self.standings += self._stand(some, holding.fetchmany(CHUNK), len(fired), ranks)
+                self._standings += self._stand(some, holding.fetchmany(CHUNK), len(fired), ranks)
 
     def _stand(
         self,
         rows: list[tuple[Any, ...]],
         holding: list[tuple[str | None, ...]],
         rules: int,
-        ranks: Mapping[int, Sequence[float | None]],
+        ranks: Mapping[int, array[float]],
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
-        ids, names, owners, won, eligible, *columns = zip(*rows, strict=True)
+        ids, owners, won, eligible, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
         for i, rank in ranks.items():
-            values[i] = tuple(rank[first : first + count])
+            values[i] = tuple(None if one != one else one for one in rank[first : first + count])
         scored = [score(values[i], since[i]) for i, score in enumerate(self._scorers)]
         for position in (position for position, takes_part in enumerate(eligible) if not takes_part):
             for column in scored:
@@ -113,11 +137,10 @@ class Scores:
         coverage = coverages(self._weights[0], [scored[i].known for i in self._axes[0]], count)
         holds = list(zip(*fired, strict=True)) if fired else [()] * count
         self.row.update(zip(ids, range(first, first + count), strict=True))
-        self.names.update((account_id, name or account_id) for account_id, name in zip(ids, names, strict=True))
         for i, account_id in enumerate(ids):
             yield Standing(
                 account_id,
-                owners[i],
+                self._owners.setdefault(owners[i], owners[i]),
                 bool(eligible[i]),
                 score[i],
                 attractiveness[i],
@@ -125,20 +148,24 @@ class Scores:
                 health[i],
                 coverage[i] if eligible[i] else 0.0,
                 won[i] or 0.0,
-                _held(holding[i]) if self._replayed is None else self._replayed.get(account_id, _NOTHING_HELD),
+                _held(holding[i]) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
             )
 
-    def _ranks(self, eligible: str) -> Mapping[int, Sequence[float | None]]:
-        """The percentile criteria, by place: each account's rank among the eligible ones of its group, in the facts' order."""
+    def _ranks(self, eligible: str) -> Mapping[int, array[float]]:
+        """The percentile criteria, by place: each account's rank among the eligible ones of its group (nan: it has none)."""
         ranks = {}
         for i, criterion in enumerate(self._program.criteria):
             if isinstance(criterion.scale, Percentile):
-                within = compile_expression(criterion.scale.within, self._known).sql if criterion.scale.within else "NULL"
                 value = f"CASE WHEN {eligible} THEN ({self._compiled[i].sql}) END"
-                rows = self._db.execute(f"SELECT {value}, ({within}) FROM temp.facts ORDER BY rowid").fetchall()
-                ranks[i] = percent_ranks([row[0] for row in rows], [row[1] for row in rows] if criterion.scale.within else None)
+                values, groups = self._column(value), None
+                if criterion.scale.within is not None:
+                    groups = self._column(compile_expression(criterion.scale.within, self._known).sql)
+                ranks[i] = array("d", [math.nan if rank is None else rank for rank in percent_ranks(values, groups)])
         return ranks
+
+    def _column(self, sql: str) -> list[FactValue]:
+        return [value for (value,) in self._db.execute(f"SELECT ({sql}) FROM temp.facts ORDER BY rowid")]
 
     def _since_sql(self, criterion: Criterion) -> str:
         return "NULL" if criterion.decay is None else f"({compile_expression(criterion.decay.since, self._known).sql})"
@@ -147,7 +174,7 @@ class Scores:
 def _held(shown: Sequence[str | None]) -> Held:
     """What the CRM shows, what this program last wrote, and since when a drift is known, where the CRM still shows it."""
     if shown == _NOTHING_SHOWN:
-        return _NOTHING_HELD
+        return NOTHING_HELD
     tier, since, override, until, wrote, wrote_since, drifted, seen = shown
     same_drift = (drifted or NO_TIER) == (tier or NO_TIER)
     return Held(

@@ -66,18 +66,20 @@ class Snapshot:
         """Keeps the pages of one stream (up to and with its last) and the cursor `mark` covers, or nothing of them."""
         stream = request.stream
         result = StreamResult()
-        with self._cache.transaction() as connection:
+        with self._cache.bookkeeping() as connection:
             known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
             pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
             if not known:
                 _drop_index(self._cache, stream)  # building them once at the end is quicker than keeping them row by row
             insert = _insert_sql(request, pull)
             last: Page | None = None
+            merged = False
             for page in pages:
                 counted = connection.executemany(insert, page.rows)
                 result.rows += max(counted.rowcount, 0)
                 result.deleted += self._remove(page)
                 result.problems += page.problems
+                merged = merged or bool(page.merged)
                 progress(stream, result.rows, None)
                 last = page
             if last is not None and last.full:
@@ -87,6 +89,8 @@ class Snapshot:
                 self._check_vanished(result.deleted, known)
             _make_index(self._cache, stream)
             result.problems += _null_what_is_no_number(self._cache, request, pull)
+            if result.rows or result.deleted or merged:
+                self._cache.outdate()
             if last is not None:
                 connection.execute(
                     "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,9 +72,9 @@ class Desk:
 Opener = Callable[..., Desk]
 
 
-@pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Opener]:
-    """Opens desks: `open_desk("salesforce", accounts=60)`; everything is closed at the end."""
+@contextmanager
+def desks(folder: Path) -> Iterator[Opener]:
+    """Opens desks: `open_one("salesforce", accounts=60)`; everything is closed at the end."""
     servers: list[SandboxServer] = []
 
     def open_one(crm: str, *, accounts: int = 60, opportunities: int = 400, **vendor: Any) -> Desk:
@@ -83,12 +84,20 @@ def open_desk(tmp_path: Path) -> Iterator[Opener]:
         server = SandboxServer(sandbox)  # type: ignore[arg-type]  # the contract's protocol is the page's, seen from outside
         servers.append(server.__enter__())
         settings = server.crm.settings(server.base_url)
-        folder = tmp_path / f"{crm}-{len(servers)}"
-        folder.mkdir()
-        desk = Desk(folder, server, crm, environment_of(crm, settings))
+        place = folder / f"{crm}-{len(servers)}"
+        place.mkdir()
+        desk = Desk(place, server, crm, environment_of(crm, settings))
         desk.config.write_text(config_text(crm, settings, cache=Path("kamsync.db")))
         return desk
 
-    yield open_one
-    for server in servers:
-        server.__exit__(None, None, None)
+    try:
+        yield open_one
+    finally:
+        for server in servers:
+            server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Iterator[Opener]:
+    with desks(tmp_path) as opener:
+        yield opener

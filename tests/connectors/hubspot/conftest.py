@@ -20,7 +20,7 @@ from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_hubspot import CONNECTOR
-from kamsync_hubspot.connector import HubSpotConnection
+from kamsync_hubspot.connection import HubSpotConnection
 from kamsync_hubspot.sandbox import HubSpotSandbox, build_sandbox
 
 TODAY = date(2026, 6, 30)  # the portal is quiet: nothing in it changed today

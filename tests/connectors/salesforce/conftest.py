@@ -19,7 +19,7 @@ from kamsync.mapping import load_mapping
 from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.auth import read_credentials
 from kamsync_salesforce.client import Client
-from kamsync_salesforce.connector import SalesforceConnection
+from kamsync_salesforce.connection import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"
 BASE = f"{DOMAIN}/services/data/v62.0"

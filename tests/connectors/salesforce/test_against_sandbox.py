@@ -21,7 +21,7 @@ from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce import CONNECTOR
-from kamsync_salesforce.connector import SalesforceConnection
+from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
 
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())

@@ -12,7 +12,7 @@ from kamsync.contract import Page, PullRequest
 from kamsync.errors import AccessDenied, KamsyncError, TryLater
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAGS, Column, Stream
-from kamsync_salesforce.connector import SalesforceConnection
+from kamsync_salesforce.connection import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"
 BASE = f"{DOMAIN}/services/data/v62.0"

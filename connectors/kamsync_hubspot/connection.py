@@ -1,0 +1,92 @@
+"""An open link to a portal: kamsync's contract, carried out by the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kamsync.contract import (
+    Capabilities,
+    Context,
+    DoctorRequest,
+    Finding,
+    Page,
+    PullRequest,
+    SetupStep,
+)
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
+from kamsync_hubspot.auth import read_credentials
+from kamsync_hubspot.client import Client
+from kamsync_hubspot.connector import DEFAULT_BASE_URL
+from kamsync_hubspot.doctor import Doctor
+from kamsync_hubspot.metadata import REASONS_LENGTH
+from kamsync_hubspot.portal import Portal
+from kamsync_hubspot.provision import Setup
+from kamsync_hubspot.pull import Puller
+from kamsync_hubspot.push import fetch_accounts, push_accounts
+from kamsync_hubspot.reader import BATCH
+from kamsync_hubspot.tasks import Tasks
+
+
+class HubSpotConnection:
+    """An open link to one portal."""
+
+    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False)
+
+    def __init__(self, client: Client, portal: Portal, context: Context) -> None:
+        self._client = client
+        self._portal = portal
+        self._context = context
+        self._tasks = Tasks(client, portal, context)
+
+    def identity(self) -> Identity:
+        return self._portal.identity()
+
+    def usage(self) -> Usage:
+        return self._client.usage()
+
+    def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
+        return Puller(self._client, self._portal, self._context).pull(requests)
+
+    def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
+        return fetch_accounts(self._client, self._context, ids, flags)
+
+    def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
+        return push_accounts(self._client, self._portal, self._context, updates)
+
+    def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+        return self._tasks.create(tasks)
+
+    def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
+        return self._tasks.close(tasks)
+
+    def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
+        return self._tasks.delete(tasks)
+
+    def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
+        return Setup(self._client, self._context, dry_run=dry_run).run(metadata_folder)
+
+    def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
+        return Doctor(self._client, self._portal, self._context).examine(request)
+
+    def record_url(self, account_id: str) -> str:
+        return self._portal.record_url(account_id)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def open_connection(settings: Mapping[str, Any], context: Context) -> HubSpotConnection:
+    """Signs in. Raises AccessDenied, TryLater, BadAnswer or ConfigError."""
+    burst_limit = settings.get("burst_limit")
+    client = Client(
+        read_credentials(settings),
+        base_url=str(settings.get("base_url") or DEFAULT_BASE_URL),
+        ca_bundle=str(settings.get("ca_bundle") or ""),
+        burst_limit=None if burst_limit in (None, "") else int(burst_limit),
+        budget_share=context.api_budget_share,
+        log=context.log,
+    )
+    details = client.open()
+    return HubSpotConnection(client, Portal(client, details, context.mapping), context)

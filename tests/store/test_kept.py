@@ -1,0 +1,104 @@
+"""What an evaluation leaves behind explains any account as deciding for everyone would, and only while that is still true."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+from kamsync.decide.program import Program
+from kamsync.store.database import Cache, migrations, open_cache
+from kamsync.store.evaluate import Evaluation
+from kamsync.store.kept import keep, keep_if_free, kept_receipt
+from tests.store.oracle import AS_OF, random_program, random_world
+
+
+def a_decided_cache(path: Path, seed: int = 1) -> Program:
+    """A random world, its programme, and its evaluation kept."""
+    rng = random.Random(seed)
+    world = random_world(rng)
+    program = dataclasses.replace(random_program(rng), account_columns=world.mapped)
+    with open_cache(path) as cache:
+        world.save(cache)
+        with Evaluation(path, program, AS_OF) as evaluation:
+            keep(cache, evaluation, program, AS_OF)
+    return program
+
+
+def some_account(cache: Cache) -> str:
+    found: tuple[str] = cache.connection.execute("SELECT min(id) FROM accounts").fetchone()
+    return found[0]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_what_is_kept_says_of_every_account_what_deciding_for_all_says(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    program = a_decided_cache(path, seed)
+    with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
+        for decision in evaluation.decisions():
+            assert kept_receipt(cache, program, AS_OF, decision.account_id) == evaluation.receipt(decision.account_id)
+
+
+def test_another_day_another_programme_and_an_unknown_account_find_nothing(tmp_path: Path) -> None:
+    program = a_decided_cache(tmp_path / "cache.db")
+    with open_cache(tmp_path / "cache.db") as cache:
+        account = some_account(cache)
+        assert kept_receipt(cache, program, AS_OF, account) is not None
+        assert kept_receipt(cache, program, AS_OF + timedelta(days=1), account) is None
+        assert kept_receipt(cache, dataclasses.replace(program, min_coverage=0.123), AS_OF, account) is None
+        assert kept_receipt(cache, program, AS_OF, "nobody") is None
+
+
+def test_a_change_of_the_cache_outdates_it_and_bookkeeping_does_not(tmp_path: Path) -> None:
+    program = a_decided_cache(tmp_path / "cache.db")
+    with open_cache(tmp_path / "cache.db") as cache:
+        account = some_account(cache)
+        with cache.bookkeeping() as connection:
+            connection.execute("INSERT INTO runs (run_id, kind, started_at, status) VALUES ('r', 'sync', '2025-06-30', 'done')")
+        assert kept_receipt(cache, program, AS_OF, account) is not None
+        with cache.transaction() as connection:
+            connection.execute("UPDATE accounts SET flag_override = 'none' WHERE id = ?", (account,))
+        assert kept_receipt(cache, program, AS_OF, account) is None
+
+
+def test_an_evaluation_from_before_a_change_does_not_count_as_one_from_after(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    program = a_decided_cache(path)
+    with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
+        account = some_account(cache)
+        with cache.transaction() as connection:
+            connection.execute("UPDATE accounts SET flag_override = 'none' WHERE id = ?", (account,))
+        keep(cache, evaluation, program, AS_OF)
+        assert kept_receipt(cache, program, AS_OF, account) is None
+
+
+def test_nothing_is_kept_and_nothing_fails_while_a_run_writes(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    program = a_decided_cache(path)
+    with open_cache(path) as cache, Evaluation(path, program, AS_OF + timedelta(days=1)) as evaluation:
+        run = sqlite3.connect(path, isolation_level=None)
+        run.execute("BEGIN IMMEDIATE")
+        keep_if_free(cache, evaluation, program, AS_OF + timedelta(days=1))
+        run.execute("ROLLBACK")
+        run.close()
+        assert kept_receipt(cache, program, AS_OF + timedelta(days=1), some_account(cache)) is None
+        assert kept_receipt(cache, program, AS_OF, some_account(cache)) is not None
+
+
+def test_a_cache_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    old = sqlite3.connect(path)
+    migrations.apply(sqlite_utils.Database(old), stop_before="kept_evaluation")
+    old.execute("INSERT INTO accounts (id, name, _pull) VALUES ('1', 'Acme', 1)")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    program = Program(tiers=(), criteria=())
+    with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
+        keep(cache, evaluation, program, AS_OF)
+        assert kept_receipt(cache, program, AS_OF, "1") == evaluation.receipt("1")
