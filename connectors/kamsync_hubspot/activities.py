@@ -6,7 +6,6 @@ the scopes of contacts, whatever they are attached to; e-mails may want one of t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import AccessDenied, ConfigError, KamsyncError, RecordRejected
 from kamsync.model import Stream
 from kamsync_hubspot.client import Client
-from kamsync_hubspot.cursor import Cursor, Mark, advance, load, parse_moment
+from kamsync_hubspot.cursor import Cursor, Mark, Watch, load, parse_moment
 from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.portal import Portal
 from kamsync_hubspot.reader import ASSOCIATIONS_BATCH, Record, fetch_links, list_pages, search_pages
@@ -25,7 +24,6 @@ from kamsync_hubspot.translate import (
     STAMP,
     activity_date,
     day_start_ms,
-    newest_stamp,
     task_values,
 )
 
@@ -58,10 +56,9 @@ class ActivityReader:
         rows = 0
         for object_type in ACTIVITY_KINDS:
             before = cursor.marks.get(object_type) if cursor else None
-            began_at, began, newest = self._portal.now(), time.monotonic(), ""
+            watch = Watch(STAMP, before, self._portal.now())
             try:
-                for records in self._engagements(object_type, before if cursor else None, request):
-                    newest = max(newest, newest_stamp(records))
+                for records in self._engagements(object_type, before, request, watch):
                     page = self._activity_rows(object_type, records, request)
                     if cursor is not None:  # rows of companies that it no longer belongs to must go first
                         yield Page(Stream.ACTIVITIES, deleted_ids=tuple(str(record["id"]) for record in records))
@@ -73,24 +70,22 @@ class ActivityReader:
                     raise
                 problems.append(f"Our app may not read {object_type}, so they count for nobody. {error.fix}")
                 continue
-            took = time.monotonic() - began
-            marks[object_type] = advance(before, newest, began_at=began_at, took_seconds=took, count=0)
+            marks[object_type] = watch.mark()
         end = Cursor(marks, scope, now, request.since)
         yield Page(Stream.ACTIVITIES, last=True, full=cursor is None, cursor=end.dump(), problems=tuple(problems))
 
     def tasks(self, request: PullRequest) -> Iterator[Page]:
         """This program's own tasks. A full pull also brings the archived ones, which search never finds."""
-        now, began = self._portal.now(), time.monotonic()
+        now = self._portal.now()
         cursor = load(request.cursor)
         scope = f"tasks {self._key} {' '.join(column.name for column in request.columns)}"
         before = cursor.marks.get("tasks") if cursor and cursor.serves(scope, now, None) else None
         filters: list[dict[str, Any]] = [{"propertyName": self._key, "operator": "HAS_PROPERTY"}]
         if before is not None:
             filters.append(before.filter(STAMP))
-        newest, rows = "", 0
+        watch, rows = Watch(STAMP, before, now), 0
         try:
-            for records in _portions(search_pages(self._client, "tasks", filters, (*TASK_PROPERTIES, self._key))):
-                newest = max(newest, newest_stamp(records))
+            for records in _portions(search_pages(self._client, "tasks", filters, (*TASK_PROPERTIES, self._key)), watch):
                 own = [record for record in records if record["properties"].get(self._key)]
                 rows += len(own)
                 self._context.progress(str(Stream.TASKS), rows, None)
@@ -103,12 +98,12 @@ class ActivityReader:
             return
         if before is None:
             yield from self._archived_tasks(request)
-        mark = advance(before, newest, began_at=now, took_seconds=time.monotonic() - began, count=0)
-        yield Page(Stream.TASKS, last=True, full=before is None, cursor=Cursor({"tasks": mark}, scope, now).dump())
+        end = Cursor({"tasks": watch.mark()}, scope, now)
+        yield Page(Stream.TASKS, last=True, full=before is None, cursor=end.dump())
 
     # --- activities ----------------------------------------------------------------------------------------------------------
 
-    def _engagements(self, object_type: str, before: Mark | None, request: PullRequest) -> Iterator[list[Record]]:
+    def _engagements(self, object_type: str, before: Mark | None, request: PullRequest, watch: Watch) -> Iterator[list[Record]]:
         """Since the mark, in any state; without one, those that count from `since` on."""
         filters: list[dict[str, Any]] = []
         if before is not None:
@@ -123,7 +118,7 @@ class ActivityReader:
         properties = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
         if object_type == "tasks":
             properties.append(self._key)
-        return _portions(search_pages(self._client, object_type, filters, properties))
+        return _portions(search_pages(self._client, object_type, filters, properties), watch)
 
     def _activity_rows(self, object_type: str, records: list[Record], request: PullRequest) -> list[list[Any]]:
         counted = [record for record in records if self._counts(object_type, record, request)]
@@ -181,10 +176,10 @@ def archived_tasks(client: Client, key: str) -> Iterator[list[Record]]:
         yield [record for record in page if record["properties"].get(key)]
 
 
-def _portions(pages: Iterable[tuple[list[Record], int]]) -> Iterator[list[Record]]:
-    """The pages of a search put together to what one call of associations takes."""
+def _portions(pages: Iterable[tuple[list[Record], int]], watch: Watch) -> Iterator[list[Record]]:
+    """The pages of a search, without what is known already, put together to what one call of associations takes."""
     waiting: list[Record] = []
-    for records, _ in pages:
+    for records in (watch.unseen(found) for found, _ in pages):
         if len(waiting) + len(records) > ASSOCIATIONS_BATCH:
             yield waiting
             waiting = []

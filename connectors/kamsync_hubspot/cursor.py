@@ -3,30 +3,39 @@
 The stamp is always one that HubSpot itself gave: no clock decides what is read. Search runs over an index that lags behind writes
 by seconds (a minute under load), so while the newest stamp is young the next pull looks back; once it has been quiet for longer,
 it need not. What changes while a stream is being read may be passed over by the keyset, so the stamp is set back by as long as
-the reading took.
+the reading took. What the looking back will find again is remembered with its stamp, and not read a second time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-VERSION = 1
+VERSION = 2
 OVERLAP = timedelta(minutes=3)  # three times what vendors tell their users to wait after an update
 SETTLED_AFTER = timedelta(minutes=10)
 LONGEST_ABSENCE = timedelta(days=60)  # archived records are listed for 90 days
+REMEMBERED = 2_000  # records of one object; where more were touched a moment ago, they are read again
+_LATELY = timedelta(hours=1)  # longer than an overlap, the settling and any reading together
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far one object was read, whether nothing older can still appear, and how many records there were (0: unknown)."""
+    """How far one object was read, whether nothing older can still appear, and how many records there were (0: unknown).
+
+    `recent`: stamps by id of the records that looking back will find again. `archived_pages`: of the list of archived records.
+    """
 
     stamp: datetime = _DAWN
     settled: bool = False
     count: int = 0
+    recent: Mapping[str, str] = field(default_factory=dict)
+    archived_pages: int = 0
 
     def filter(self, stamp_property: str) -> dict[str, str]:
         """The search filter of what may have changed since."""
@@ -51,7 +60,10 @@ class Cursor:
             "v": VERSION,
             "scope": self.scope,
             "read_at": self.read_at.isoformat(),
-            "marks": {name: [milliseconds(one.stamp), one.settled, one.count] for name, one in self.marks.items()},
+            "marks": {
+                name: [milliseconds(one.stamp), one.settled, one.count, dict(one.recent), one.archived_pages]
+                for name, one in self.marks.items()
+            },
             "since": self.since.isoformat() if self.since else None,
             "extra": self.extra,
         }
@@ -72,23 +84,60 @@ def load(text: str | None) -> Cursor | None:
         body = json.loads(text)
         if body["v"] != VERSION:
             return None
-        marks = {name: Mark(moment_of(ms), bool(settled), int(count)) for name, (ms, settled, count) in body["marks"].items()}
+        marks = {
+            name: Mark(moment_of(ms), bool(settled), int(count), dict(recent), int(archived_pages))
+            for name, (ms, settled, count, recent, archived_pages) in body["marks"].items()
+        }
         since = date.fromisoformat(body["since"]) if body["since"] else None
         return Cursor(marks, body["scope"], datetime.fromisoformat(body["read_at"]), since, str(body["extra"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 
-def advance(before: Mark | None, greatest: str, *, began_at: datetime, took_seconds: float, count: int) -> Mark:
-    """The mark after a read whose newest stamp was `greatest` ("" for none), which began at `began_at` of HubSpot's clock."""
-    seen = parse_moment(greatest)
-    if seen is None:
-        seen = before.stamp if before else _DAWN
-    newest = max(seen, before.stamp) if before else seen
-    if newest > _DAWN and began_at - newest >= SETTLED_AFTER:
-        return Mark(newest, True, count)
-    set_back = max(_DAWN, newest - timedelta(seconds=took_seconds)) if newest > _DAWN else _DAWN
-    return Mark(max(set_back, before.stamp) if before else set_back, False, count)
+class Watch:
+    """What one read of one object saw, from which its next mark is made. `began_at`: HubSpot's clock when the read began."""
+
+    def __init__(self, stamp_property: str, before: Mark | None, began_at: datetime) -> None:
+        self._property, self._before, self._began_at = stamp_property, before, began_at
+        self._began = time.monotonic()
+        self._newest = ""
+        self._lately = _text(began_at - _LATELY)
+        self._recent: dict[str, str] = {}
+        self.count = 0
+
+    def unseen(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Notes the records; those of them that are not as they were when they were last read."""
+        known = self._before.recent if self._before else {}
+        found = []
+        for record in records:
+            stamp = str(record["properties"].get(self._property) or record.get("updatedAt") or "").rstrip("Z")
+            record_id = str(record["id"])
+            # Without the Z, text order is time order also where milliseconds are left out.
+            self._newest = max(self._newest, stamp)
+            if stamp >= self._lately and len(self._recent) <= REMEMBERED:
+                self._recent[record_id] = stamp
+            if not stamp or known.get(record_id) != stamp:
+                found.append(record)
+        self.count += len(records)
+        return found
+
+    def mark(self, count: int = 0) -> Mark:
+        """How far the read came; `count` records are known to exist."""
+        before, seen = self._before, parse_moment(self._newest)
+        newest = max(seen or _DAWN, before.stamp if before else _DAWN)
+        if newest > _DAWN and self._began_at - newest >= SETTLED_AFTER:
+            return Mark(newest, True, count)
+        took = timedelta(seconds=time.monotonic() - self._began)
+        stamp = max(_DAWN, newest - took) if newest > _DAWN else _DAWN
+        if before is not None:
+            stamp = max(stamp, before.stamp)
+        again = _text(max(_DAWN, stamp - OVERLAP))
+        recent = {one: text for one, text in self._recent.items() if text >= again}
+        return Mark(stamp, False, count, recent if len(self._recent) <= REMEMBERED else {})
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
 
 
 def milliseconds(moment: datetime) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +19,7 @@ from kamsync.errors import AccessDenied
 from kamsync.model import Column, Stream
 from kamsync_hubspot.activities import ActivityReader
 from kamsync_hubspot.client import Client
-from kamsync_hubspot.cursor import Cursor, Mark, advance, load
+from kamsync_hubspot.cursor import Cursor, Mark, Watch, load, parse_moment
 from kamsync_hubspot.definitions import Definitions
 from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.portal import Portal, pipelines_option
@@ -39,7 +38,6 @@ from kamsync_hubspot.translate import (
     least,
     line_item_getters,
     merged_pairs,
-    newest_stamp,
     owner_values,
     parent_getter,
     primary_link,
@@ -52,6 +50,7 @@ MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
 LIST_ABOVE_RECORDS = 2_000  # fewer changes than this are always searched: ten calls
 LIST_ABOVE_SHARE = 0.5
 ARCHIVED_PAGES = 20  # of the archived list in an incremental pull, or one for each thousand records
+CREATED = "createdate"
 PARENT = "_belongs_to"  # beside a record: the id that its associations name
 
 
@@ -65,7 +64,6 @@ class Source:
     parent: str = ""
     choose: Callable[[Sequence[Link]], str | None] = primary_link
     has_merges: bool = False
-    archives: bool = True
     in_scope: Callable[[Record], bool] = lambda record: True
 
 
@@ -77,21 +75,11 @@ class Reading:
     scope: str
     cursor: Cursor | None
     began_at: datetime
-    began: float = field(default_factory=time.monotonic)
-    newest: str = ""
-    count: int = 0
+    watch: Watch
     orphans: int = 0
     first_orphan: str = ""
     alive: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
-
-    def note(self, records: Sequence[Record]) -> None:
-        self.newest = max(self.newest, newest_stamp(records))
-        self.count += len(records)
-
-    def mark(self, before: Mark | None, count: int) -> Mark:
-        took = time.monotonic() - self.began
-        return advance(before, self.newest, began_at=self.began_at, took_seconds=took, count=count)
 
 
 class Puller:
@@ -171,15 +159,17 @@ class Puller:
         scope = _fingerprint([source.object_type, *source.properties, *pipelines, *(column.name for column in request.columns)])
         now = self._portal.now()
         cursor = load(request.cursor)
-        reading = Reading(request, scope, cursor if cursor and cursor.serves(scope, now, None) else None, now)
-        mark = reading.cursor.marks.get(source.object_type) if reading.cursor else None
-        if mark is not None:
+        serving = cursor if cursor and cursor.serves(scope, now, None) else None
+        mark = serving.marks.get(source.object_type) if serving else None
+        reading = Reading(request, scope, serving, now, Watch(STAMP, mark, now))
+        if serving is not None and mark is not None:
             changed = self._changed(source, mark)
             if changed is not None:
-                yield from self._changes(source, mark, changed, reading)
+                yield from self._changes(source, mark, serving.read_at, changed, reading)
                 return
             self._client.log("listed_instead", object=source.object_type)
-            reading.began_at, reading.began = self._portal.now(), time.monotonic()
+            reading.began_at = self._portal.now()
+        reading.watch = Watch(STAMP, None, reading.began_at)
         yield from self._whole(source, reading, mark)
 
     def _source(self, request: PullRequest) -> Source:
@@ -211,7 +201,6 @@ class Puller:
             lambda: _with_parent(columns, "opportunity_id", line_item_getters(columns)),
             parent="deals",
             choose=lambda links: least(link.id for link in links),
-            archives=False,
         )
 
     def _in_named_pipelines(self, record: Record) -> bool:
@@ -225,7 +214,7 @@ class Puller:
         pages = list_pages(self._client, source.object_type, source.properties, associations=associations)
         total = before.count if before and before.count else None
         yield from self._pages(source, reading, self._noted(pages, reading), total, inline=True)
-        cursor = Cursor({source.object_type: reading.mark(None, reading.count)}, reading.scope, reading.began_at)
+        cursor = Cursor({source.object_type: reading.watch.mark(reading.watch.count)}, reading.scope, reading.began_at)
         yield self._last(reading, cursor, full=True)
 
     def _changed(self, source: Source, mark: Mark) -> Iterator[list[Record]] | None:
@@ -237,46 +226,63 @@ class Puller:
             return None
         return (records for records, _ in itertools.chain([(first, total)], pages))
 
-    def _changes(self, source: Source, mark: Mark, changed: Iterable[list[Record]], reading: Reading) -> Iterator[Page]:
+    def _changes(
+        self, source: Source, mark: Mark, since: datetime, changed: Iterable[list[Record]], reading: Reading
+    ) -> Iterator[Page]:
         stream = reading.request.stream
         merged: list[tuple[str, str]] = []
+        created = 0
 
         def seen() -> Iterator[list[Record]]:
-            for records in self._noted(changed, reading):
+            nonlocal created
+            for records in changed:
                 reading.alive.update(str(record["id"]) for record in records)
-                if source.has_merges:
-                    merged.extend(merged_pairs(records))
-                yield records
+                unseen = reading.watch.unseen(records)
+                created += sum((parse_moment(str(record["properties"].get(CREATED) or "")) or since) > since for record in unseen)
+                if unseen:
+                    if source.has_merges:
+                        merged.extend(merged_pairs(unseen))
+                    yield unseen
 
         yield from self._pages(source, reading, seen(), None, inline=False)
-        gone = self._archived(source, mark, reading) if source.archives else []
+        gone, after = self._archived(source, mark, mark.count + created, reading)
         if merged or gone:
             yield Page(stream, merged=tuple(merged), deleted_ids=tuple(gone))
-        marks = {source.object_type: reading.mark(mark, mark.count)}
-        yield self._last(reading, Cursor(marks, reading.scope, reading.began_at), full=False)
+        yield self._last(reading, Cursor({source.object_type: after}, reading.scope, reading.began_at), full=False)
 
-    def _archived(self, source: Source, mark: Mark, reading: Reading) -> list[str]:
-        """Ids in the list of archived records, which is in the order of ids and not of time, so it is read from its beginning."""
+    def _archived(self, source: Source, mark: Mark, expected: int, reading: Reading) -> tuple[list[str], Mark]:
+        """Ids in the list of archived records, and the mark from here on.
+
+        The list is in the order of ids and not of time, so it is read from its beginning. Where it is long, the number of
+        living records (one call) tells first whether any can have been added.
+        """
+        if mark.archived_pages > 1:
+            living = self._living(source.object_type)
+            if living == expected:
+                return [], replace(reading.watch.mark(living), archived_pages=mark.archived_pages)
         limit = max(ARCHIVED_PAGES, mark.count // 1_000)
         ids: list[str] = []
-        for number, page in enumerate(
-            list_pages(self._client, source.object_type, (), archived=True, limit_pages=limit + 1), start=1
-        ):
-            if number > limit:
+        pages = 0
+        for page in list_pages(self._client, source.object_type, (), archived=True, limit_pages=limit + 1):
+            pages += 1
+            if pages > limit:
                 reading.problems.append(
                     f"More than {limit * 100} {source.object_type} are archived: deletions are complete after a full pull only."
                 )
                 break
             ids += [str(record["id"]) for record in page]
-        return [one for one in ids if one not in reading.alive]
+        count = self._living(source.object_type) if pages > 1 else expected
+        return [one for one in ids if one not in reading.alive], replace(reading.watch.mark(count), archived_pages=pages)
+
+    def _living(self, object_type: str) -> int:
+        """How many records there are."""
+        _, total = next(search_pages(self._client, object_type, [], (), page=1))
+        return total
 
     # --- pages ---------------------------------------------------------------------------------------------------------------
 
     def _noted(self, pages: Iterable[list[Record]], reading: Reading) -> Iterator[list[Record]]:
-        for records in pages:
-            if records:
-                reading.note(records)
-                yield records
+        return (found for found in map(reading.watch.unseen, pages) if found)
 
     def _pages(
         self, source: Source, reading: Reading, pages: Iterable[list[Record]], total: int | None, *, inline: bool
@@ -291,7 +297,7 @@ class Puller:
             left = () if inline else tuple(str(record["id"]) for record in records if not source.in_scope(record))
             if stream is Stream.OPPORTUNITIES:
                 self._note_orphans(kept, reading)
-            self._context.progress(str(stream), reading.count, total)
+            self._context.progress(str(stream), reading.watch.count, total)
             yield Page(stream, rows=rows_of(kept, getters), deleted_ids=left)
 
     def _note_orphans(self, records: Iterable[Record], reading: Reading) -> None:

@@ -86,9 +86,9 @@ def _widened(client: Client, object_type: str, page: list[Record], properties: S
 
 
 def search_pages(
-    client: Client, object_type: str, filters: Sequence[dict[str, Any]], properties: Sequence[str]
+    client: Client, object_type: str, filters: Sequence[dict[str, Any]], properties: Sequence[str], *, page: int = SEARCH_PAGE
 ) -> Iterator[tuple[list[Record], int]]:
-    """Pages of 200 with the number of records from there on, in the order of ids.
+    """Pages with the number of records from there on, in the order of ids.
 
     By keyset: each page asks for greater ids, so neither the 10,000 results of a query nor many records with one stamp stop it.
     """
@@ -96,10 +96,10 @@ def search_pages(
     while True:
         keyset = [{"propertyName": "hs_object_id", "operator": "GT", "value": last_id}] if last_id else []
         body = {
-            "filterGroups": [{"filters": [*filters, *keyset]}],
+            "filterGroups": [{"filters": [*filters, *keyset]}] if filters or keyset else [],
             "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
             "properties": list(properties),
-            "limit": SEARCH_PAGE,
+            "limit": page,
         }
         doing = f"the search for changed {object_type}"
         answer = client.call(client.search.do_search, object_type, body, doing=doing, is_search=True)

@@ -225,12 +225,6 @@ def merged_pairs(records: Iterable[Record]) -> list[tuple[str, str]]:
     ]
 
 
-def newest_stamp(records: Iterable[Record], stamp: str = STAMP) -> str:
-    """The newest change stamp. Without the Z, text order is time order also where milliseconds are left out."""
-    stamps = (str(record["properties"].get(stamp) or record.get("updatedAt") or "").rstrip("Z") for record in records)
-    return max(stamps, default="")
-
-
 def owner_values(owner: Mapping[str, Any]) -> dict[str, Any]:
     name = " ".join(str(owner.get(key) or "").strip() for key in ("firstName", "lastName")).strip()
     return {

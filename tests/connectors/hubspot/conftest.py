@@ -13,14 +13,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from kamsync.contract import Context, Page, PullRequest, Secret, TierChoice
+from kamsync.contract import Connection, Context, Page, PullRequest, Secret, TierChoice
 from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_hubspot import CONNECTOR
-from kamsync_hubspot.connection import HubSpotConnection
 from kamsync_hubspot.sandbox import HubSpotSandbox, build_sandbox
 
 TODAY = date(2026, 6, 30)  # the portal is quiet: nothing in it changed today
@@ -56,7 +55,7 @@ class World:
         base = Context(mapping=mapping, timezone=ZoneInfo("America/Sao_Paulo"), tiers=TIERS)
         return replace(base, **more)
 
-    def connect(self, settings: Mapping[str, Any] | None = None, **context: Any) -> HubSpotConnection:
+    def connect(self, settings: Mapping[str, Any] | None = None, **context: Any) -> Connection:
         connection = CONNECTOR.connect(self.settings() if settings is None else settings, self.context(**context))
         self.stack.callback(connection.close)
         return connection
@@ -85,7 +84,7 @@ class World:
             columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name], field) for name, field in mapping.flags.items())
         return PullRequest(stream, columns, cursor, **more)
 
-    def pull(self, connection: HubSpotConnection, stream: Stream, cursor: str | None = None, **more: Any) -> Pulled:
+    def pull(self, connection: Connection, stream: Stream, cursor: str | None = None, **more: Any) -> Pulled:
         request = self.request(stream, cursor, **more)
         names = [column.name for column in request.columns]
         rows: list[dict[str, Any]] = []

@@ -96,6 +96,50 @@ def test_a_quiet_sync_of_all_streams_takes_few_calls(world: World) -> None:
     assert len(quiet) <= 15, quiet
 
 
+def test_what_was_edited_a_moment_ago_is_read_once_and_its_associations_too(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.OPPORTUNITIES)
+    edited = [row["id"] for row in first.rows[:5]]
+    for deal in edited:
+        world.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"dealname": "New name"}})
+    second = world.pull(connection, Stream.OPPORTUNITIES, first.last.cursor)
+    assert sorted(row["id"] for row in second.rows) == sorted(edited)
+    before = world.server.calls()
+    third = world.pull(connection, Stream.OPPORTUNITIES, second.last.cursor)
+    assert third.rows == []
+    assert world.server.calls() - before == 2
+    world.call("PATCH", f"/crm/v3/objects/deals/{edited[0]}", {"properties": {"dealname": "Newer name"}})
+    fourth = world.pull(connection, Stream.OPPORTUNITIES, third.last.cursor)
+    assert [row["id"] for row in fourth.rows] == [edited[0]]
+
+
+def test_a_deleted_line_item_goes_with_the_next_pull(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.LINE_ITEMS)
+    gone = first.rows[0]["id"]
+    world.call("DELETE", f"/crm/v3/objects/line_items/{gone}")
+    assert world.pull(connection, Stream.LINE_ITEMS, first.last.cursor).deleted == {gone}
+
+
+def test_a_long_list_of_archived_deals_is_read_again_only_when_deals_have_gone(a_world: Callable[..., World]) -> None:
+    world = a_world(accounts=10, opportunities=400)
+    connection = world.connect()
+    first = world.pull(connection, Stream.OPPORTUNITIES)
+    ids = [row["id"] for row in first.rows]
+    for start in (0, 100, 200):
+        inputs = [{"id": one} for one in ids[start : start + 100]]
+        world.call("POST", "/crm/v3/objects/deals/batch/archive", {"inputs": inputs})
+    second = world.pull(connection, Stream.OPPORTUNITIES, first.last.cursor)
+    assert second.deleted == set(ids[:300])
+    before = world.server.calls()
+    third = world.pull(connection, Stream.OPPORTUNITIES, second.last.cursor)
+    assert third.deleted == set() and world.server.calls() - before == 2
+    world.call("POST", "/crm/v3/objects/deals", {"properties": {"dealname": "Fresh", "dealstage": "appointmentscheduled"}})
+    world.call("DELETE", f"/crm/v3/objects/deals/{ids[350]}")
+    fourth = world.pull(connection, Stream.OPPORTUNITIES, third.last.cursor)
+    assert ids[350] in fourth.deleted and [row["name"] for row in fourth.rows] == ["Fresh"]
+
+
 def test_more_records_than_a_search_can_page_are_all_found(a_world: Callable[..., World]) -> None:
     world = a_world(accounts=450, opportunities=0, one_stamp=True)
     connection = world.connect()
