@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kamsync.contract import CONTRACT_VERSION, Connection, Context, SandboxCrm, Setting
+from kamsync.contract import CONTRACT_VERSION, Context, SandboxCrm, Setting
+
+if TYPE_CHECKING:
+    from kamsync_hubspot.connection import HubSpotConnection
 
 DEFAULT_BASE_URL = "https://api.hubapi.com"
 
@@ -28,7 +31,7 @@ class HubSpotConnector:
     settings = SETTINGS
     contract_version = CONTRACT_VERSION
 
-    def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
+    def connect(self, settings: Mapping[str, Any], context: Context) -> HubSpotConnection:
         # The vendor's packages take a third of a second to load; commands that only read the cache do without.
         from kamsync_hubspot.connection import open_connection
 

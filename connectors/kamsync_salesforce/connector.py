@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kamsync.contract import CONTRACT_VERSION, Connection, Context, SandboxCrm, Setting
+from kamsync.contract import CONTRACT_VERSION, Context, SandboxCrm, Setting
+
+if TYPE_CHECKING:
+    from kamsync_salesforce.connection import SalesforceConnection
 
 DEFAULT_API_VERSION = "62.0"  # 58.0 brought resultPages to Bulk API 2.0
 
@@ -43,7 +46,7 @@ class SalesforceConnector:
     settings = SETTINGS
     contract_version = CONTRACT_VERSION
 
-    def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
+    def connect(self, settings: Mapping[str, Any], context: Context) -> SalesforceConnection:
         # The vendor's packages take a third of a second to load; commands that only read the cache do without.
         from kamsync_salesforce.connection import open_connection
 
