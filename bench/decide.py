@@ -1,6 +1,6 @@
 """Deciding for a whole portfolio from the cache: seconds and memory, and the time of one receipt.
 
-    python bench/decide.py [--accounts 100000] [--opportunities 500000] [--activities 1000000] [--line-items 1000000]
+    python -m bench.decide [--accounts 100000] [--opportunities 500000] [--activities 1000000] [--line-items 1000000]
 
 Builds a synthetic cache, then decides in a process of its own with the balanced preset. Run by hand; targets for the defaults: at
 most 10 seconds and below 500 MB.
@@ -129,7 +129,7 @@ def main() -> None:
             started = time.perf_counter()
             build(path, arguments)
             print(f"cache built in {time.perf_counter() - started:.1f} s, {path.stat().st_size / 1e6:.0f} MB", flush=True)
-        subprocess.run([sys.executable, __file__, "--decide-only", "--cache", str(path)], check=True)
+        subprocess.run([sys.executable, "-m", "bench.decide", "--decide-only", "--cache", str(path)], check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Full and incremental pull from a HubSpot portal into the cache: calls, records a second, refusals, memory.
 
-    python bench/hubspot_pull.py [--accounts 100000] [--opportunities 500000] [--limits] [--changes 5000]
+    python -m bench.hubspot_pull [--accounts 100000] [--opportunities 500000] [--limits] [--changes 5000]
 
 Starts the sandbox in a process of its own, and each pull too. Without --limits the portal answers as fast as it can; with them it
 enforces HubSpot's 190 calls in ten seconds and five searches a second, which makes a pull of that size take five to six minutes.
@@ -18,11 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pulls import Bench, Reader, Result, counted, stop
-
+from bench.pulls import Bench, Reader, Result, counted, stop
 from kamsync.model import AccountUpdate
 
-BENCH = Bench("hubspot", __file__)
+BENCH = Bench("hubspot", "bench.hubspot_pull")
 BURST_PER_SECOND = 19.0
 
 
