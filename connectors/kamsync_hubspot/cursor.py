@@ -124,7 +124,8 @@ class Watch:
     def mark(self, count: int = 0) -> Mark:
         """How far the read came; `count` records are known to exist."""
         before, seen = self._before, parse_moment(self._newest)
-        newest = max(seen or _DAWN, before.stamp if before else _DAWN)
+        # A stamp from the future would hide every change until then.
+        newest = min(max(seen or _DAWN, before.stamp if before else _DAWN), self._began_at)
         if newest > _DAWN and self._began_at - newest >= SETTLED_AFTER:
             return Mark(newest, True, count)
         took = timedelta(seconds=time.monotonic() - self._began)

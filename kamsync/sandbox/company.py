@@ -309,7 +309,7 @@ class Company:
             probability=probability,
             type=kind,
             owner=1 + (account * 5 + account // 7) % self._owners,
-            created=self._moment(close - timedelta(days=30 + int(luck * 90))),
+            created=self._moment(min(close, self.today) - timedelta(days=30 + int(luck * 90))),  # nothing was made tomorrow
         )
 
     def _parent(self, key: int) -> int | None:
