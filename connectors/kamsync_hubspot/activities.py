@@ -1,11 +1,13 @@
 """Pull what is attached to companies: engagements, and the tasks of this program.
 
-Both come by search, 200 a call, and a call of associations for a thousand: lists would bring the portal's whole past. Tasks go by
-the scopes of contacts, whatever they are attached to; e-mails may want one of their own ("Tasks", "Emails" guides).
+Both come by search, 200 a call, and a call of associations for a thousand: lists would bring the portal's whole past. Where most
+of that past is wanted anyway, a list is quicker and tells the companies too. Tasks go by the scopes of contacts, whatever they
+are attached to; e-mails may want one of their own ("Tasks", "Emails" guides).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +19,17 @@ from kamsync_hubspot.client import Client
 from kamsync_hubspot.cursor import Cursor, Mark, Watch, load, parse_moment
 from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.portal import Portal
-from kamsync_hubspot.reader import ASSOCIATIONS_BATCH, Record, fetch_links, list_pages, search_pages
+from kamsync_hubspot.reader import (
+    ASSOCIATIONS_BATCH,
+    LIST_ABOVE_RECORDS,
+    LIST_ABOVE_SHARE,
+    Record,
+    count_living,
+    fetch_links,
+    inline_ids,
+    list_pages,
+    search_pages,
+)
 from kamsync_hubspot.translate import (
     ACTIVITY_KINDS,
     COMPLETED,
@@ -58,8 +70,9 @@ class ActivityReader:
             before = cursor.marks.get(object_type) if cursor else None
             watch = Watch(STAMP, before, self._portal.now())
             try:
-                for records in self._engagements(object_type, before, request, watch):
-                    page = self._activity_rows(object_type, records, request)
+                engagements, inline = self._engagements(object_type, before, request, watch)
+                for records in engagements:
+                    page = self._activity_rows(object_type, records, request, inline=inline)
                     if cursor is not None:  # rows of companies that it no longer belongs to must go first
                         yield Page(Stream.ACTIVITIES, deleted_ids=tuple(str(record["id"]) for record in records))
                     rows += len(page)
@@ -85,7 +98,8 @@ class ActivityReader:
             filters.append(before.filter(STAMP))
         watch, rows = Watch(STAMP, before, now), 0
         try:
-            for records in _portions(search_pages(self._client, "tasks", filters, (*TASK_PROPERTIES, self._key)), watch):
+            pages = search_pages(self._client, "tasks", filters, (*TASK_PROPERTIES, self._key))
+            for records in _portions((found for found, _ in pages), watch):
                 own = [record for record in records if record["properties"].get(self._key)]
                 rows += len(own)
                 self._context.progress(str(Stream.TASKS), rows, None)
@@ -103,28 +117,36 @@ class ActivityReader:
 
     # --- activities ----------------------------------------------------------------------------------------------------------
 
-    def _engagements(self, object_type: str, before: Mark | None, request: PullRequest, watch: Watch) -> Iterator[list[Record]]:
-        """Since the mark, in any state; without one, those that count from `since` on."""
-        filters: list[dict[str, Any]] = []
-        if before is not None:
-            filters.append(before.filter(STAMP))
-        else:
-            if request.since is not None:
-                # A day early: a task's due moment or a meeting's own start may differ a little from hs_timestamp.
-                since = day_start_ms(request.since - timedelta(days=1), self._context.timezone)
-                filters.append({"propertyName": "hs_timestamp", "operator": "GTE", "value": since})
-            if object_type == "tasks":
-                filters.append({"propertyName": "hs_task_status", "operator": "EQ", "value": COMPLETED})
+    def _engagements(
+        self, object_type: str, before: Mark | None, request: PullRequest, watch: Watch
+    ) -> tuple[Iterator[list[Record]], bool]:
+        """Since the mark, in any state; without one, those that count from `since` on. Whether companies come with them."""
         properties = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
         if object_type == "tasks":
             properties.append(self._key)
-        return _portions(search_pages(self._client, object_type, filters, properties), watch)
+        if before is not None:
+            found = search_pages(self._client, object_type, [before.filter(STAMP)], properties)
+            return _portions((records for records, _ in found), watch), False
+        filters: list[dict[str, Any]] = []
+        if request.since is not None:
+            # A day early: a task's due moment or a meeting's own start may differ a little from hs_timestamp.
+            since = day_start_ms(request.since - timedelta(days=1), self._context.timezone)
+            filters.append({"propertyName": "hs_timestamp", "operator": "GTE", "value": since})
+        if object_type == "tasks":
+            filters.append({"propertyName": "hs_task_status", "operator": "EQ", "value": COMPLETED})
+        searched = search_pages(self._client, object_type, filters, properties)
+        first, wanted = next(searched)
+        if wanted > LIST_ABOVE_RECORDS and wanted > LIST_ABOVE_SHARE * count_living(self._client, object_type):
+            self._client.log("listed_instead", object=object_type)
+            listed = list_pages(self._client, object_type, properties, associations=("companies",))
+            return (watch.unseen(records) for records in listed), True
+        return _portions(itertools.chain([first], (records for records, _ in searched)), watch), False
 
-    def _activity_rows(self, object_type: str, records: list[Record], request: PullRequest) -> list[list[Any]]:
+    def _activity_rows(self, object_type: str, records: list[Record], request: PullRequest, *, inline: bool) -> list[list[Any]]:
         counted = [record for record in records if self._counts(object_type, record, request)]
         if not counted:
             return []
-        links = fetch_links(self._client, object_type, "companies", [str(record["id"]) for record in counted])
+        companies = self._companies_of(object_type, counted, inline=inline)
         rows = []
         for record in counted:
             values: dict[str, Any] = {
@@ -132,10 +154,21 @@ class ActivityReader:
                 "kind": ACTIVITY_KINDS[object_type],
                 "activity_date": activity_date(object_type, record["properties"]),
             }
-            for account_id in dict.fromkeys(link.id for link in links.get(str(record["id"]), ())):
+            for account_id in companies[str(record["id"])]:
                 values["account_id"] = account_id
                 rows.append([values.get(column.name) for column in request.columns])
         return rows
+
+    def _companies_of(self, object_type: str, records: list[Record], *, inline: bool) -> dict[str, list[str]]:
+        """Ids of companies by id of record: what a list says of them, and a call for what it leaves open."""
+        found: dict[str, list[str]] = {}
+        for record in records if inline else ():
+            ids, is_complete = inline_ids(record, "companies")
+            if is_complete:
+                found[str(record["id"])] = list(ids)
+        rest = [record_id for record in records if (record_id := str(record["id"])) not in found]
+        links = fetch_links(self._client, object_type, "companies", rest)
+        return found | {one: list(dict.fromkeys(link.id for link in links.get(one, ()))) for one in rest}
 
     def _counts(self, object_type: str, record: Record, request: PullRequest) -> bool:
         """Completed tasks that are not ours, and whatever else took place since the bound."""
@@ -176,10 +209,10 @@ def archived_tasks(client: Client, key: str) -> Iterator[list[Record]]:
         yield [record for record in page if record["properties"].get(key)]
 
 
-def _portions(pages: Iterable[tuple[list[Record], int]], watch: Watch) -> Iterator[list[Record]]:
+def _portions(pages: Iterable[list[Record]], watch: Watch) -> Iterator[list[Record]]:
     """The pages of a search, without what is known already, put together to what one call of associations takes."""
     waiting: list[Record] = []
-    for records in (watch.unseen(found) for found, _ in pages):
+    for records in map(watch.unseen, pages):
         if len(waiting) + len(records) > ASSOCIATIONS_BATCH:
             yield waiting
             waiting = []

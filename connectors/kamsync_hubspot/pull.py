@@ -23,7 +23,18 @@ from kamsync_hubspot.cursor import Cursor, Mark, Watch, load, parse_moment
 from kamsync_hubspot.definitions import Definitions
 from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.portal import Portal, pipelines_option
-from kamsync_hubspot.reader import ASSOCIATIONS_BATCH, Link, Record, fetch_links, list_pages, search_pages
+from kamsync_hubspot.reader import (
+    ASSOCIATIONS_BATCH,
+    LIST_ABOVE_RECORDS,
+    LIST_ABOVE_SHARE,
+    Link,
+    Record,
+    count_living,
+    fetch_links,
+    inline_ids,
+    list_pages,
+    search_pages,
+)
 from kamsync_hubspot.translate import (
     ACCOUNT_PROPERTIES,
     DEAL_CURRENCY,
@@ -47,8 +58,6 @@ from kamsync_hubspot.translate import (
 
 MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
 MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
-LIST_ABOVE_RECORDS = 2_000  # fewer changes than this are always searched: ten calls
-LIST_ABOVE_SHARE = 0.5
 ARCHIVED_PAGES = 20  # of the archived list in an incremental pull, or one for each thousand records
 CREATED = "createdate"
 PARENT = "_belongs_to"  # beside a record: the id that its associations name
@@ -257,7 +266,7 @@ class Puller:
         living records (one call) tells first whether any can have been added.
         """
         if mark.archived_pages > 1:
-            living = self._living(source.object_type)
+            living = count_living(self._client, source.object_type)
             if living == expected:
                 return [], replace(reading.watch.mark(living), archived_pages=mark.archived_pages)
         limit = max(ARCHIVED_PAGES, mark.count // 1_000)
@@ -271,13 +280,8 @@ class Puller:
                 )
                 break
             ids += [str(record["id"]) for record in page]
-        count = self._living(source.object_type) if pages > 1 else expected
+        count = count_living(self._client, source.object_type) if pages > 1 else expected
         return [one for one in ids if one not in reading.alive], replace(reading.watch.mark(count), archived_pages=pages)
-
-    def _living(self, object_type: str) -> int:
-        """How many records there are."""
-        _, total = next(search_pages(self._client, object_type, [], (), page=1))
-        return total
 
     # --- pages ---------------------------------------------------------------------------------------------------------------
 
@@ -324,7 +328,7 @@ def attach(client: Client, source: Source, pages: Iterable[list[Record]], *, inl
     for records in pages:
         settled: list[Record] = []
         for record in records:
-            ids, is_complete = _inline_ids(record, source.parent) if inline else ((), False)
+            ids, is_complete = inline_ids(record, source.parent) if inline else ((), False)
             if is_complete and len(ids) <= 1:
                 record[PARENT] = next(iter(ids), None)
                 settled.append(record)
@@ -337,13 +341,6 @@ def attach(client: Client, source: Source, pages: Iterable[list[Record]], *, inl
             waiting = waiting[ASSOCIATIONS_BATCH:]
     if waiting:
         yield _linked(client, source, waiting)
-
-
-def _inline_ids(record: Record, target: str) -> tuple[Sequence[str], bool]:
-    """Ids of the inline associations, one entry a type in the answer, and whether these are all."""
-    block = (record.get("associations") or {}).get(target) or {}
-    ids = {str(entry["id"]) for entry in block.get("results") or ()}
-    return tuple(ids), not (block.get("paging") or {}).get("next")
 
 
 def _linked(client: Client, source: Source, records: list[Record]) -> list[Record]:

@@ -207,7 +207,7 @@ class _Loader:
             table.append(record)
             if deal.account is None:
                 continue
-            # The deal's own company is always its primary one; every thirtieth deal has a partner as a second, without that label.
+            # The own company of a deal is its primary one; every thirtieth deal has a partner as a second, without that label.
             forth, back = primary
             self._attach("deals", record.id, "companies", str(first + deal.account), forth, back)
             other = deal.account % company_count + 1

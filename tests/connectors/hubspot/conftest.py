@@ -114,6 +114,7 @@ def a_world() -> Iterator[Callable[..., World]]:
             limits: bool = False,
             **vendor: Any,
         ) -> World:
+            company = Company(accounts, opportunities, today=TODAY, activities=vendor.pop("activities", 60))
             options = SandboxOptions(
                 TODAY,
                 enforce_rate_limits=limits,
@@ -121,7 +122,6 @@ def a_world() -> Iterator[Callable[..., World]]:
                 daily_limit=vendor.pop("daily", None),
                 vendor={"search_lag_seconds": 0.0, **vendor},
             )
-            company = Company(accounts, opportunities, today=TODAY, activities=60)
             sandbox: Any = build_sandbox(company, options)
             return World(stack.enter_context(SandboxServer(sandbox)), sandbox, stack)
 

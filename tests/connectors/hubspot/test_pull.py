@@ -188,3 +188,20 @@ def test_a_portal_without_a_currency_on_companies_uses_its_own(world: World) -> 
     connection = world.connect()
     rows = world.pull(connection, Stream.ACCOUNTS).rows
     assert {row["currency"] for row in rows} == {connection.identity().base_currency}
+
+
+def test_engagements_come_by_list_where_most_of_them_count_and_belong_to_the_same_companies(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world(accounts=60, opportunities=0, activities=11_000)
+    connection = world.connect()
+    before = world.server.calls()
+    listed = world.pull(connection, Stream.ACTIVITIES, since=SINCE)
+    paths = {one.path.removeprefix("/crm/v3/objects/") for one in list(world.server.requests)[before:] if one.method == "GET"}
+    assert len(listed.rows) > 8_000 and paths & {"calls", "emails", "meetings", "notes", "tasks"}
+    for kind in paths & {"calls", "emails", "meetings", "notes", "tasks"}:
+        for row in [row for row in listed.rows if row["kind"] == kind.removesuffix("s")][:20]:
+            answer = world.call("GET", f"/crm/v4/objects/{kind}/{row['id']}/associations/companies")
+            assert row["account_id"] in {str(one["toObjectId"]) for one in answer["results"]}
+    again = world.pull(connection, Stream.ACTIVITIES, listed.last.cursor, since=SINCE)
+    assert again.rows == [] and not again.last.full
