@@ -226,8 +226,10 @@ class Connector(Protocol):
 
     kind: str
     label: str
-    settings: tuple[Setting, ...]
     contract_version: int
+
+    @property
+    def settings(self) -> tuple[Setting, ...]: ...
 
     def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
         """Signs in. `settings` has every key of `settings` with defaults filled in, secrets as Secret.

@@ -138,7 +138,18 @@ class Client:
             options["headers"] = dict(headers)
         may_repeat = method != "POST" if repeatable is None else repeatable
         query = dict(params) if params else None
-        return self._run(lambda: self.sf.restful(path, query, method, **options), doing=doing, repeatable=may_repeat)
+
+        def call() -> Any:
+            try:
+                return self.sf.restful(path, query, method, **options)
+            except TypeError as error:
+                # simple-salesforce takes the length of whatever JSON came (its `restful`): a number or null has none.
+                raise BadAnswer(
+                    f"{self._host} answered {doing} with JSON of another shape than Salesforce's.",
+                    fix="Check `login_url` and `instance_url`; a gateway may be answering in between.",
+                ) from error
+
+        return self._run(call, doing=doing, repeatable=may_repeat)
 
     def upload(self, path: str, body: bytes, content_type: str, *, doing: str, method: str = "PUT") -> requests.Response:
         """Sends `body` as it is, once: the caller knows whether a second time does harm."""

@@ -15,7 +15,7 @@ from kamsync.contract import (
     PullRequest,
     SetupStep,
 )
-from kamsync.errors import KamsyncError
+from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
 from kamsync_salesforce.auth import read_credentials
 from kamsync_salesforce.client import Client
@@ -70,7 +70,12 @@ class SalesforceConnection:
                 if fault is None or not (fault.missing_field or fault.code == "INVALID_FIELD"):
                     raise
                 raise missing_field_error(self._fields, "Account", names.values(), names.values(), error) from error
-            for record in answer or ():
+            records = answer or ()
+            if not isinstance(records, Sequence) or not all(record is None or isinstance(record, Mapping) for record in records):
+                raise BadAnswer(
+                    "Salesforce did not answer the reading of accounts with records.", fix="Run again; report this if it stays."
+                )
+            for record in records:
                 if record:
                     found[record["Id"]] = {flag: flag_from_json(flag, record.get(field)) for flag, field in names.items()}
         return found

@@ -77,7 +77,7 @@ def parse_fault(status: int, content: Any) -> Fault:
     if isinstance(entry, dict):
         code = str(entry.get("errorCode") or entry.get("statusCode") or entry.get("error") or "")
         text = str(entry.get("message") or entry.get("error_description") or "")
-        return Fault(status, code, redact(text.strip()))
+        return Fault(status, redact(code), redact(text.strip()))
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content or "")
     return Fault(status, "", redact(" ".join(re.sub(r"<[^>]*>", " ", text).split())[:300]), is_json=False)
 

@@ -1,0 +1,95 @@
+"""What a connector promises on a bad line: one fault on any call changes nothing about the result, and makes no task twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kamsync.contract import Connection
+from kamsync.model import AccountUpdate, Outcome, Stream, TaskRef
+from kamsync.sandbox.faults import Kind
+from kamsync.testing.harness import Promises, RunningCrm, is_true
+
+PASSING: tuple[Kind, ...] = ("reset_before", "reset_after", "truncate", "status")
+AT_ONCE = {"retry-after": "0"}
+
+
+class FaultPromises(Promises):
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_a_fault_on_any_call_makes_no_task_twice_and_loses_none(
+        self, crm: RunningCrm, connection: Connection, kind: Kind
+    ) -> None:
+        (account,) = crm.take_accounts(1)
+        # The first creation also reads what a connection reads once.
+        list(connection.create_tasks([crm.new_task(account, f"{kind}-first")]))
+        calm = crm.new_task(account, f"{kind}-calm")
+        calls = crm.calls_of(lambda: list(connection.create_tasks([calm])))
+        assert calls
+
+        for position in range(calls):
+            task = crm.new_task(account, f"{kind}-{position}")
+            fault = crm.server.faults.add(kind, skip=position, headers=AT_ONCE)
+            (first,) = connection.create_tasks([task])
+            assert fault.fired == 1
+            crm.server.faults.clear()
+            (second,) = connection.create_tasks([task])
+
+            assert first.status in ("done", "existed", "unknown")
+            assert second.status in (("done", "existed") if first.status == "unknown" else ("existed",))
+            assert crm.tasks_named(task) == 1
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_a_fault_on_any_call_changes_nothing_about_what_is_written(
+        self, crm: RunningCrm, connection: Connection, kind: Kind
+    ) -> None:
+        accounts = crm.take_accounts(2)
+        calls = crm.calls_of(lambda: _push(connection, accounts, 0.0))
+        assert calls
+
+        for position in range(calls):
+            score = float(position + 1)
+            fault = crm.server.faults.add(kind, skip=position, headers=AT_ONCE)
+            outcomes = _push(connection, accounts, score)
+            assert fault.fired == 1
+            crm.server.faults.clear()
+
+            assert {outcome.ref: outcome.status for outcome in outcomes} == dict.fromkeys(accounts, "done")
+            assert connection.fetch_accounts(accounts, ["score"]) == {one: {"score": score} for one in accounts}
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_a_fault_on_any_call_changes_nothing_about_what_is_read(
+        self, crm: RunningCrm, connection: Connection, kind: Kind
+    ) -> None:
+        streams = (Stream.ACCOUNTS, Stream.OPPORTUNITIES, Stream.TASKS)
+        requests = [crm.request(stream) for stream in streams]
+        expected: dict[Stream, Any] = {}
+        calls = crm.calls_of(lambda: expected.update(crm.pull_all(connection, requests)))
+        # Every second call fails: what is repeated gets through, and what comes after it does not.
+        faults = [crm.server.faults.add(kind, skip=position, headers=AT_ONCE) for position in range(0, calls, 2)]
+
+        pulled = crm.pull_all(connection, requests)
+
+        assert any(fault.fired for fault in faults)
+
+        assert {stream: pulled[stream].by_id() for stream in streams} == {stream: expected[stream].by_id() for stream in streams}
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_closing_and_deleting_survive_a_lost_answer(self, crm: RunningCrm, connection: Connection, kind: Kind) -> None:
+        (account,) = crm.take_accounts(1)
+        tasks = [crm.new_task(account, f"{kind}-{name}") for name in ("closed", "removed")]
+        made = {outcome.ref: TaskRef(outcome.ref, outcome.record_id) for outcome in connection.create_tasks(tasks)}
+
+        crm.server.faults.add(kind, headers=AT_ONCE)
+        (closed,) = connection.close_tasks([made[tasks[0].key]])
+        crm.server.faults.add(kind, headers=AT_ONCE)
+        (removed,) = connection.delete_tasks([made[tasks[1].key]])
+        crm.server.faults.clear()
+
+        assert (closed.status, removed.status) == ("done", "done")
+        assert not is_true(crm.pull(connection, Stream.TASKS).by_id()[closed.record_id]["is_open"])
+        assert (crm.tasks_named(tasks[0]), crm.tasks_named(tasks[1])) == (1, 0)
+
+
+def _push(connection: Connection, accounts: list[str], score: float) -> list[Outcome]:
+    return list(connection.push_accounts([AccountUpdate(one, one, {"score": score}) for one in accounts]))

@@ -1,0 +1,221 @@
+"""What a connector promises about reading: identity, pages, values, cursors, deletions and merges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pytest
+
+from kamsync.contract import CONTRACT_VERSION, Connection, Connector, PullRequest
+from kamsync.model import FLAG_PREFIX, Kind, Stream
+from kamsync.testing.harness import Promises, RunningCrm, as_date, is_true
+
+ACTIVITY_KINDS = {"task", "meeting", "call", "email", "note"}
+UNREADABLE_CURSORS = ("?", "null", "[]", "{}", '{"v": 999999}', "2001-01-01T00:00:00Z", "\x00", "9" * 40)
+
+
+class ReadingPromises(Promises):
+    def test_the_connector_tells_what_it_is(self, crm: RunningCrm) -> None:
+        connector = self.harness.connector
+        names = [setting.name for setting in connector.settings]
+
+        assert isinstance(connector, Connector)
+        assert connector.contract_version == CONTRACT_VERSION
+        assert connector.kind == crm.sandbox.kind == self.harness.mapping.crm
+        assert connector.label
+        assert len(names) == len(set(names))
+        assert all(setting.help for setting in connector.settings)
+        assert set(crm.given()) <= set(names)
+
+    def test_every_connection_to_an_org_names_the_same_org(self, crm: RunningCrm, connection: Connection) -> None:
+        identity = connection.identity()
+
+        assert identity.org_id
+        assert identity.url.startswith("http")
+        assert crm.connect().identity() == identity
+
+    def test_an_accounts_address_leads_to_the_account(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+
+        assert connection.record_url(account).startswith("http")
+        assert account in connection.record_url(account)
+
+    def test_streams_come_one_after_the_other_in_the_order_asked(self, crm: RunningCrm, connection: Connection) -> None:
+        asked = list(reversed(Stream))
+        came: list[Stream] = []
+        for page in connection.pull([crm.request(stream) for stream in asked]):
+            list(page.rows)
+            if not came or came[-1] != page.stream:
+                came.append(page.stream)
+
+        assert came == asked
+
+    @pytest.mark.parametrize("stream", list(Stream))
+    def test_a_stream_is_rows_of_plain_values_in_the_columns_asked_and_one_last_page(
+        self, crm: RunningCrm, connection: Connection, stream: Stream
+    ) -> None:
+        request = crm.request(stream)
+        pages = []
+        for page in connection.pull([request]):
+            pages.append(page)
+            for row in page.rows:
+                assert len(row) == len(request.columns)
+                named = zip(request.columns, row, strict=True)
+                assert not [fault for column, value in named if (fault := _fault_in(value, column.kind, column.name))]
+
+        assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+        assert any(page.full for page in pages)
+        assert not [page.deleted_ids for page in pages if page.deleted_ids]
+        assert all(page.cursor is None or isinstance(page.cursor, str) for page in pages)
+
+    @pytest.mark.parametrize("stream", [Stream.ACCOUNTS, Stream.OPPORTUNITIES, Stream.OWNERS])
+    def test_columns_come_in_the_order_asked_and_no_others(self, crm: RunningCrm, connection: Connection, stream: Stream) -> None:
+        request = crm.request(stream)
+        usual = {tuple(row[column.name] for column in request.columns) for row in crm.pull(connection, stream).rows}
+        turned = PullRequest(stream, tuple(reversed(request.columns)))
+
+        rows = crm.pull_all(connection, [turned])[stream].rows
+
+        assert {tuple(row[column.name] for column in request.columns) for row in rows} == usual
+
+    def test_the_company_arrives_whole(self, crm: RunningCrm, connection: Connection) -> None:
+        pulled = crm.pull_all(connection, [crm.request(stream) for stream in Stream])
+        deals = list(crm.company.opportunities())
+        accounts, opportunities = pulled[Stream.ACCOUNTS].by_id(), pulled[Stream.OPPORTUNITIES].by_id()
+        of_accounts = [row for row in opportunities.values() if row["account_id"]]
+
+        assert len(accounts) == len(pulled[Stream.ACCOUNTS].rows)
+        assert len(opportunities) == len(pulled[Stream.OPPORTUNITIES].rows)
+        assert {row["name"] for row in accounts.values()} <= {account.name for account in crm.company.accounts()}
+        assert {row["account_id"] for row in of_accounts} <= accounts.keys()
+        assert {row["owner_id"] for row in accounts.values()} <= pulled[Stream.OWNERS].by_id().keys()
+        assert {row["opportunity_id"] for row in pulled[Stream.LINE_ITEMS].rows} <= opportunities.keys()
+        assert {row["kind"] for row in pulled[Stream.ACTIVITIES].rows} <= ACTIVITY_KINDS
+        assert sum(is_true(row["is_won"]) for row in of_accounts) == pytest.approx(
+            sum(deal.stage == "won" for deal in deals), abs=len(deals) - len(of_accounts)
+        )
+
+    def test_outcome_and_probability_of_an_opportunity_agree(self, crm: RunningCrm, connection: Connection) -> None:
+        for row in crm.pull(connection, Stream.OPPORTUNITIES).rows:
+            assert is_true(row["is_closed"]) or not is_true(row["is_won"])
+            assert row["probability"] in (None, "") or 0 <= Decimal(str(row["probability"])) <= 1
+
+    def test_dates_are_those_that_people_see(self, crm: RunningCrm, connection: Connection) -> None:
+        deals = Counter((deal.name, deal.close_date) for deal in crm.company.opportunities())
+
+        rows = crm.pull(connection, Stream.OPPORTUNITIES).rows
+
+        assert Counter((row["name"], as_date(row["close_date"])) for row in rows) <= deals
+
+    def test_an_opportunity_without_an_account_is_a_sentence_for_the_admin(self, crm: RunningCrm, connection: Connection) -> None:
+        assert any(deal.account is None for deal in crm.company.opportunities())
+
+        problems = crm.pull(connection, Stream.OPPORTUNITIES).problems
+
+        assert problems
+        assert all(problem.strip() for problem in problems)
+
+    def test_a_pull_after_no_change_brings_no_change(self, quiet_crm: RunningCrm) -> None:
+        first = quiet_crm.pull_all(quiet_crm.connect(), [quiet_crm.request(stream) for stream in Stream])
+
+        requests = [quiet_crm.request(stream, first[stream].last.cursor) for stream in Stream]
+        second = quiet_crm.pull_all(quiet_crm.connect(), requests)
+
+        for stream in Stream:
+            known = {tuple(row.values()) for row in first[stream].rows}
+            assert {tuple(row.values()) for row in second[stream].rows} <= known
+            assert not second[stream].deleted & {row.get("id") for row in first[stream].rows}
+        for stream in (Stream.ACCOUNTS, Stream.OPPORTUNITIES):
+            assert not second[stream].is_full
+            assert len(second[stream].rows) < len(first[stream].rows)
+
+    def test_a_persons_edit_arrives_with_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        choice = crm.view.tier_choices()[0]
+        cursor = crm.pull(connection, Stream.ACCOUNTS).last.cursor
+        crm.view.set_flag(account, "override", choice)
+
+        second = crm.pull(crm.connect(), Stream.ACCOUNTS, cursor)
+
+        assert not second.is_full
+        assert second.by_id()[account][FLAG_PREFIX + "override"] == choice
+
+    def test_a_deleted_account_is_named_by_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        cursor = crm.pull(connection, Stream.ACCOUNTS).last.cursor
+        crm.people.delete_account(account)
+
+        second = crm.pull(crm.connect(), Stream.ACCOUNTS, cursor)
+
+        assert account in second.deleted
+        assert account not in second.by_id()
+        assert account not in crm.pull(connection, Stream.ACCOUNTS).by_id()
+
+    def test_a_merge_is_told_as_the_old_id_and_the_one_that_lives_on(self, crm: RunningCrm, connection: Connection) -> None:
+        winner, loser = crm.take_accounts(2)
+        cursor = crm.pull(connection, Stream.ACCOUNTS).last.cursor
+        living = crm.people.merge_accounts(winner, loser)
+
+        second = crm.pull(crm.connect(), Stream.ACCOUNTS, cursor)
+
+        assert second.merged[loser] == living
+        assert loser not in second.by_id()
+        assert second.merged.get(winner, winner) == living
+
+    @pytest.mark.parametrize("cursor", UNREADABLE_CURSORS)
+    def test_an_unreadable_cursor_means_the_whole_stream(self, crm: RunningCrm, connection: Connection, cursor: str) -> None:
+        assert crm.pull(connection, Stream.OWNERS, cursor).is_full
+        assert crm.pull(connection, Stream.ACCOUNTS, cursor).is_full
+
+    def test_half_a_cursor_and_another_streams_cursor_mean_the_whole_stream(
+        self, crm: RunningCrm, connection: Connection
+    ) -> None:
+        whole = crm.pull(connection, Stream.ACCOUNTS)
+        foreign = crm.pull(connection, Stream.OPPORTUNITIES).last.cursor
+        assert whole.last.cursor
+
+        for cursor in (whole.last.cursor[: len(whole.last.cursor) // 2], foreign):
+            again = crm.pull(connection, Stream.ACCOUNTS, cursor)
+            assert again.is_full
+            assert again.by_id() == whole.by_id()
+
+    def test_activities_older_than_asked_for_stay_away(self, crm: RunningCrm, connection: Connection) -> None:
+        request = crm.request(Stream.ACTIVITIES)
+        everything = crm.pull(connection, Stream.ACTIVITIES).rows
+        middle = sorted(as_date(row["activity_date"]) for row in everything)[len(everything) // 2]
+
+        some = crm.pull_all(connection, [PullRequest(request.stream, request.columns, since=middle)])[Stream.ACTIVITIES].rows
+
+        assert 0 < len(some) < len(everything)
+        assert all(middle <= as_date(row["activity_date"]) for row in some)
+
+
+def _fault_in(value: Any, kind: Kind, name: str) -> str:
+    """Why the cache could not take this value for a column of this kind; "" where it can."""
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, bool | int | float | Decimal | str):
+        return f"{name}: {value!r} is a {type(value).__name__}"
+    if _reads_as(value, kind):
+        return ""
+    return f"{name}: {value!r} is no {kind}"
+
+
+def _reads_as(value: bool | int | float | Decimal | str, kind: Kind) -> bool:
+    if kind == "boolean":
+        return isinstance(value, bool) or value in ("true", "false")
+    if kind in ("date", "instant"):
+        try:
+            datetime.fromisoformat(str(value))
+        except ValueError:
+            return False
+        return isinstance(value, str)
+    if kind == "number":
+        try:
+            return not isinstance(value, bool) and Decimal(str(value)).is_finite()
+        except InvalidOperation:
+            return False
+    return True

@@ -1,0 +1,65 @@
+"""What a connector promises to admins: setup that can be repeated, a rehearsal that writes nothing, findings with their mend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kamsync.contract import Connection, DoctorRequest
+from kamsync.errors import KamsyncError
+from kamsync.model import Column, Stream
+from kamsync.testing.harness import Promises, RunningCrm
+
+NO_SUCH_FIELD = "no_such_field_anywhere"
+
+
+class SetupPromises(Promises):
+    def test_a_rehearsal_writes_nothing_and_tells_what_setup_then_makes(self, bare_crm: RunningCrm) -> None:
+        rehearsed = list(bare_crm.connect().setup(dry_run=True))
+        again = list(bare_crm.connect().setup(dry_run=True))
+        made = list(bare_crm.connect().setup(dry_run=False))
+
+        assert {step.status for step in rehearsed} <= {"exists", "would_create", "would_update"}
+        assert again == rehearsed
+        announced = {(step.kind, step.name) for step in rehearsed if step.status == "would_create"}
+        assert announced
+        assert announced <= {(step.kind, step.name) for step in made if step.status in ("created", "updated")}
+
+    def test_setup_a_second_time_finds_everything_there(self, bare_crm: RunningCrm) -> None:
+        list(bare_crm.connect().setup(dry_run=False))
+
+        assert {step.status for step in bare_crm.connect().setup(dry_run=False)} == {"exists"}
+
+    def test_doctor_says_what_is_missing_with_its_mend_and_is_content_after_setup(self, bare_crm: RunningCrm) -> None:
+        request = DoctorRequest(tuple(bare_crm.request(stream) for stream in Stream))
+
+        before = list(bare_crm.connect().diagnose(request))
+        list(bare_crm.connect().setup(dry_run=False))
+        after = list(bare_crm.connect().diagnose(request))
+
+        assert [finding for finding in before if finding.status == "failed"]
+        assert all(finding.check and finding.message for finding in (*before, *after))
+        assert all(finding.fix for finding in before if finding.status == "failed")
+        assert not [finding for finding in after if finding.status == "failed"]
+
+    def test_before_setup_a_pull_of_flags_is_an_error_that_names_setup(self, bare_crm: RunningCrm) -> None:
+        with pytest.raises(KamsyncError) as caught:
+            bare_crm.pull(bare_crm.connect(), Stream.ACCOUNTS)
+
+        assert "kamsync setup" in caught.value.fix
+
+    def test_a_mapped_field_that_the_crm_lacks_is_named_and_never_a_column_of_nothing(
+        self, crm: RunningCrm, connection: Connection
+    ) -> None:
+        usual = crm.request(Stream.ACCOUNTS)
+        request = replace(usual, columns=(*usual.columns, Column("lacking", "text", NO_SUCH_FIELD)))
+
+        findings = list(connection.diagnose(DoctorRequest((request,))))
+        with pytest.raises(KamsyncError) as caught:
+            crm.pull_all(connection, [request])
+
+        failed = [finding for finding in findings if finding.status == "failed"]
+        assert any(NO_SUCH_FIELD in finding.message + finding.check for finding in failed)
+        assert NO_SUCH_FIELD in caught.value.message
+        assert caught.value.fix

@@ -1,0 +1,124 @@
+"""What a connector promises about tasks: one for a key, for ever, at its account, whatever people did with it."""
+
+from __future__ import annotations
+
+from kamsync.contract import Connection
+from kamsync.model import NewTask, Stream, TaskRef
+from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
+
+
+class TaskPromises(Promises):
+    def test_a_task_is_made_at_its_account_for_its_owner(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "made")
+
+        (outcome,) = connection.create_tasks([task])
+
+        assert (outcome.ref, outcome.status) == (task.key, "done")
+        assert crm.tasks_named(task) == 1
+        row = crm.pull(connection, Stream.TASKS).by_id()[outcome.record_id]
+        assert (row["key"], row["account_id"], row["owner_id"]) == (task.key, account, task.owner_id)
+        assert row["subject"] == task.subject
+        assert as_date(row["due"]) == DUE
+        assert is_true(row["is_open"])
+        assert not is_true(row["is_deleted"])
+
+    def test_our_tasks_are_no_activities(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        (made,) = connection.create_tasks([crm.new_task(account, "no-activity")])
+        list(connection.close_tasks([TaskRef(made.ref, made.record_id)]))
+
+        assert made.record_id not in {row["id"] for row in crm.pull(connection, Stream.ACTIVITIES).rows}
+
+    def test_a_key_is_used_once(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "once")
+
+        (made,) = connection.create_tasks([task])
+        (again,) = crm.connect().create_tasks([task])
+
+        assert (again.status, again.record_id) == ("existed", made.record_id)
+        assert crm.tasks_named(task) == 1
+
+    def test_a_key_that_comes_twice_in_one_call_makes_one_task(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "twice")
+
+        outcomes = list(connection.create_tasks([task, task]))
+
+        assert sorted(outcome.status for outcome in outcomes) == ["done", "existed"]
+        assert crm.tasks_named(task) == 1
+
+    def test_a_task_that_people_finished_or_deleted_is_not_made_again(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        finished, deleted = crm.new_task(account, "finished"), crm.new_task(account, "deleted")
+        made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([finished, deleted])}
+        crm.view.complete_task(made["finished"])
+        list(connection.delete_tasks([TaskRef("deleted", made["deleted"])]))
+
+        again = {outcome.ref: outcome.status for outcome in connection.create_tasks([finished, deleted])}
+
+        assert again == {"finished": "existed", "deleted": "existed"}
+        assert (crm.tasks_named(finished), crm.tasks_named(deleted)) == (1, 0)
+        assert not _is_open(crm, finished)
+
+    def test_a_task_for_nobody_does_not_stop_the_others(self, crm: RunningCrm, connection: Connection) -> None:
+        account, deleted = crm.take_accounts(2)
+        crm.people.delete_account(deleted)
+        good, bad = crm.new_task(account, "good"), crm.new_task(deleted, "for-nobody")
+
+        outcomes = {outcome.ref: outcome for outcome in connection.create_tasks([bad, good])}
+
+        assert outcomes[good.key].status == "done"
+        assert outcomes.keys() == {good.key, bad.key}
+        assert outcomes[bad.key].message
+        assert crm.tasks_named(good) == 1
+
+    def test_a_closed_task_is_closed_and_closing_it_again_is_done(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "to-close")
+        (made,) = connection.create_tasks([task])
+        reference = TaskRef(task.key, made.record_id)
+
+        (closed,) = connection.close_tasks([reference])
+        (again,) = connection.close_tasks([reference])
+
+        assert (closed.ref, closed.status, again.status) == (task.key, "done", "done")
+        assert not _is_open(crm, task)
+        assert not is_true(crm.pull(connection, Stream.TASKS).by_id()[made.record_id]["is_open"])
+
+    def test_a_deleted_task_is_gone_and_deleting_or_closing_it_again_is_done(
+        self, crm: RunningCrm, connection: Connection
+    ) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "to-delete")
+        (made,) = connection.create_tasks([task])
+        reference = TaskRef(task.key, made.record_id)
+
+        (deleted,) = connection.delete_tasks([reference])
+        (again,) = connection.delete_tasks([reference])
+        (closed,) = connection.close_tasks([reference])
+
+        assert (deleted.ref, deleted.status, again.status, closed.status) == (task.key, "done", "done", "done")
+        assert crm.tasks_named(task) == 0
+
+    def test_new_finished_and_deleted_tasks_arrive_with_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        finished, deleted, fresh = (crm.new_task(account, f"next-{name}") for name in ("finished", "deleted", "fresh"))
+        made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([finished, deleted])}
+        cursor = crm.pull(connection, Stream.TASKS).last.cursor
+        crm.view.complete_task(made[finished.key])
+        list(connection.delete_tasks([TaskRef(deleted.key, made[deleted.key])]))
+        (new,) = connection.create_tasks([fresh])
+
+        second = crm.pull(crm.connect(), Stream.TASKS, cursor)
+
+        rows = second.by_id()
+        assert not is_true(rows[made[finished.key]]["is_open"])
+        assert is_true(rows[new.record_id]["is_open"])
+        gone = rows.get(made[deleted.key])
+        assert made[deleted.key] in second.deleted or (gone is not None and is_true(gone["is_deleted"]))
+
+
+def _is_open(crm: RunningCrm, task: NewTask) -> bool:
+    return any(shown.is_open for shown in crm.view.tasks(task.account_id) if shown.subject == task.subject)

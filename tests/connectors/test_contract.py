@@ -1,0 +1,64 @@
+"""Both connectors before the contract suite that any third one meets (`kamsync.testing`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kamsync_hubspot
+import kamsync_salesforce
+from kamsync.contract import Connection
+from kamsync.mapping import load_mapping
+from kamsync.testing import ConnectorContract, Harness, RunningCrm
+from kamsync_hubspot.sandbox import HubSpotSandbox
+from kamsync_salesforce.sandbox import SalesforceSandbox
+from kamsync_salesforce.sandbox.writing import Writer
+
+
+class SalesforcePeople:
+    """In the org itself: merging is a dialogue there, no call of the REST API."""
+
+    def __init__(self, sandbox: SalesforceSandbox) -> None:
+        self._org = sandbox.org
+        self._writer = Writer(sandbox.org, sandbox.org.agent_id)
+
+    def delete_account(self, account_id: str) -> None:
+        self._writer.delete(self._org.objects["account"], account_id)
+
+    def merge_accounts(self, winner_id: str, loser_id: str) -> str:
+        self._writer.merge(winner_id, loser_id)
+        return winner_id
+
+
+class HubSpotPeople:
+    """In the portal itself; a merge makes a new company, to which both old ids lead."""
+
+    def __init__(self, sandbox: HubSpotSandbox) -> None:
+        self._portal = sandbox.portal
+        self._companies: Any = sandbox.portal.tables["companies"]
+
+    def delete_account(self, account_id: str) -> None:
+        self._portal.archive(self._companies, account_id)
+
+    def merge_accounts(self, winner_id: str, loser_id: str) -> str:
+        winner, loser = self._companies.find(winner_id), self._companies.find(loser_id)
+        return str(self._portal.merge(self._companies, winner, loser).id)
+
+
+class TestSalesforce(ConnectorContract):
+    harness = Harness(kamsync_salesforce.CONNECTOR, load_mapping("salesforce", crm="salesforce", folder=Path()), SalesforcePeople)
+
+
+class TestHubSpot(ConnectorContract):
+    harness = Harness(
+        kamsync_hubspot.CONNECTOR,
+        load_mapping("hubspot", crm="hubspot", folder=Path()),
+        HubSpotPeople,
+        {"search_lag_seconds": 0.0},
+    )
+
+    @pytest.mark.xfail(strict=True, reason="kamsync_hubspot.activities: archived tasks come with a full pull only")
+    def test_new_finished_and_deleted_tasks_arrive_with_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
+        super().test_new_finished_and_deleted_tasks_arrive_with_the_next_pull(crm, connection)
