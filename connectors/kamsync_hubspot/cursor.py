@@ -8,27 +8,32 @@ the reading took. What the looking back will find again is remembered with its s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-VERSION = 2
+VERSION = 3
+STAMP = "hs_lastmodifieddate"  # of every object that is pulled; contacts have another
 OVERLAP = timedelta(minutes=3)  # three times what vendors tell their users to wait after an update
 SETTLED_AFTER = timedelta(minutes=10)
 LONGEST_ABSENCE = timedelta(days=60)  # archived records are listed for 90 days
 REMEMBERED = 2_000  # records of one object; where more were touched a moment ago, they are read again
+# Programs make a record and attach it by a second call, which moves no stamp: what is young and loose is read again.
+LOOSE_FOR = timedelta(minutes=1)
 _LATELY = timedelta(hours=1)  # longer than an overlap, the settling and any reading together
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far one object was read, whether nothing older can still appear, and how many records there were (0: unknown).
+    """How far one object was read, whether nothing older can still appear, and how many records there were.
 
-    `recent`: stamps by id of the records that looking back will find again. `archived_pages`: of the list of archived records.
+    `recent`: stamps by id of the records that looking back will find again. `archived_pages`: of the list of archived records
+    when it was last read.
     """
 
     stamp: datetime = _DAWN
@@ -37,12 +42,19 @@ class Mark:
     recent: Mapping[str, str] = field(default_factory=dict)
     archived_pages: int = 0
 
-    def filter(self, stamp_property: str) -> dict[str, str]:
+    @property
+    def from_ms(self) -> int:
+        """The least stamp that a change since can have."""
+        return milliseconds(self.stamp) + 1 if self.settled else milliseconds(max(_DAWN, self.stamp - OVERLAP))
+
+    def filter(self) -> dict[str, str]:
         """The search filter of what may have changed since."""
-        if self.settled:
-            return {"propertyName": stamp_property, "operator": "GT", "value": str(milliseconds(self.stamp))}
-        looked_back = max(_DAWN, self.stamp - OVERLAP)
-        return {"propertyName": stamp_property, "operator": "GTE", "value": str(milliseconds(looked_back))}
+        return {"propertyName": STAMP, "operator": "GTE", "value": str(self.from_ms)}
+
+    def may_miss(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record may have changed since."""
+        moment = parse_moment(stamp_text(record))
+        return moment is None or milliseconds(moment) >= self.from_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +109,22 @@ def load(text: str | None) -> Cursor | None:
 class Watch:
     """What one read of one object saw, from which its next mark is made. `began_at`: HubSpot's clock when the read began."""
 
-    def __init__(self, stamp_property: str, before: Mark | None, began_at: datetime) -> None:
-        self._property, self._before, self._began_at = stamp_property, before, began_at
+    def __init__(self, before: Mark | None, began_at: datetime) -> None:
+        self._before, self._began_at = before, began_at
         self._began = time.monotonic()
         self._newest = ""
-        self._lately = _text(began_at - _LATELY)
+        self._lately, self._young = _text(began_at - _LATELY), _text(began_at - LOOSE_FOR)
         self._recent: dict[str, str] = {}
         self.count = 0
+        self.created = 0  # since the mark
+        self.edited = 0  # or restored
 
     def unseen(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Notes the records; those of them that are not as they were when they were last read."""
         known = self._before.recent if self._before else {}
         found = []
         for record in records:
-            stamp = str(record["properties"].get(self._property) or record.get("updatedAt") or "").rstrip("Z")
+            stamp = stamp_text(record)
             record_id = str(record["id"])
             # Without the Z, text order is time order also where milliseconds are left out.
             self._newest = max(self._newest, stamp)
@@ -119,22 +133,54 @@ class Watch:
             if not stamp or known.get(record_id) != stamp:
                 found.append(record)
         self.count += len(records)
+        if self._before is not None:
+            created = sum(record["id"] not in known and self._is_new(record) for record in found)
+            self.created += created
+            self.edited += len(found) - created
         return found
 
-    def mark(self, count: int = 0) -> Mark:
+    def loose(self, record_ids: Iterable[str]) -> None:
+        """These belong to no other record: while they are young, the next pull reads them again."""
+        for record_id in record_ids:
+            if self._recent.get(record_id, "") >= self._young:
+                self._recent.pop(record_id, None)
+
+    def may_have_lost(self, living: int) -> bool:
+        """Whether records may have been archived since the mark, where `living` are left.
+
+        The numbers tell, unless one was restored or made with an old date while another went: that is looked up where it
+        costs one call.
+        """
+        before = self._before or Mark()
+        return living != before.count + self.created or (self.edited > 0 and before.archived_pages <= 1)
+
+    def _is_new(self, record: Mapping[str, Any]) -> bool:
+        moment = parse_moment(str(record.get("createdAt") or ""))
+        return moment is not None and self._before is not None and milliseconds(moment) >= self._before.from_ms
+
+    def mark(self, count: int, archived_pages: int = 0) -> Mark:
         """How far the read came; `count` records are known to exist."""
         before, seen = self._before, parse_moment(self._newest)
         # A stamp from the future would hide every change until then.
         newest = min(max(seen or _DAWN, before.stamp if before else _DAWN), self._began_at)
         if newest > _DAWN and self._began_at - newest >= SETTLED_AFTER:
-            return Mark(newest, True, count)
+            return Mark(newest, True, count, {}, archived_pages)
         took = timedelta(seconds=time.monotonic() - self._began)
         stamp = max(_DAWN, newest - took) if newest > _DAWN else _DAWN
         if before is not None:
             stamp = max(stamp, before.stamp)
         again = _text(max(_DAWN, stamp - OVERLAP))
         recent = {one: text for one, text in self._recent.items() if text >= again}
-        return Mark(stamp, False, count, recent if len(self._recent) <= REMEMBERED else {})
+        return Mark(stamp, False, count, recent if len(self._recent) <= REMEMBERED else {}, archived_pages)
+
+
+def fingerprint(parts: Iterable[Any]) -> str:
+    """Changes when what a cursor covers does: rows in the cache lack a new property, which only a full pull brings."""
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()[:16]
+
+
+def stamp_text(record: Mapping[str, Any]) -> str:
+    return str(record["properties"].get(STAMP) or record.get("updatedAt") or "").rstrip("Z")
 
 
 def _text(moment: datetime) -> str:

@@ -89,10 +89,14 @@ def _widened(client: Client, object_type: str, page: list[Record], properties: S
     return [{**record, "properties": whole[str(record["id"])]["properties"]} for record in page if str(record["id"]) in whole]
 
 
+def is_list_quicker(wanted: int, existing: int) -> bool:
+    return wanted > max(LIST_ABOVE_RECORDS, existing * LIST_ABOVE_SHARE)
+
+
 def search_pages(
-    client: Client, object_type: str, filters: Sequence[dict[str, Any]], properties: Sequence[str], *, page: int = SEARCH_PAGE
+    client: Client, object_type: str, filters: Sequence[dict[str, Any]], properties: Sequence[str]
 ) -> Iterator[tuple[list[Record], int]]:
-    """Pages with the number of records from there on, in the order of ids.
+    """Pages of 200 with the number of records from there on, in the order of ids.
 
     By keyset: each page asks for greater ids, so neither the 10,000 results of a query nor many records with one stamp stop it.
     """
@@ -103,7 +107,7 @@ def search_pages(
             "filterGroups": [{"filters": [*filters, *keyset]}] if filters or keyset else [],
             "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
             "properties": list(properties),
-            "limit": page,
+            "limit": SEARCH_PAGE,
         }
         doing = f"the search for changed {object_type}"
         answer = client.call(client.search.do_search, object_type, body, doing=doing, is_search=True)
@@ -116,12 +120,6 @@ def search_pages(
         if last_id and int(greatest) <= int(last_id):
             raise BadAnswer(f"HubSpot's search for {object_type} does not get on.", fix="Run again; report this if it stays.")
         last_id = greatest
-
-
-def count_living(client: Client, object_type: str) -> int:
-    """How many records there are, archived ones aside; one call."""
-    _, total = next(search_pages(client, object_type, [], (), page=1))
-    return total
 
 
 def read_batch(

@@ -1,0 +1,143 @@
+"""Pulls after which little or nothing happened: what they cost, and what they still find."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from kamsync.model import Stream
+
+World = Any
+SINCE = date(2020, 1, 1)
+KINDS = ("meetings", "calls", "emails", "notes", "tasks")
+
+
+def pull_all(world: World, cursors: dict[Stream, str | None]) -> dict[Stream, Any]:
+    """One run's pull of every stream, on a connection of its own."""
+    connection = world.connect()
+    return {s: world.pull(connection, s, cursors.get(s), since=SINCE if s is Stream.ACTIVITIES else None) for s in Stream}
+
+
+def cursors_of(pulled: dict[Stream, Any]) -> dict[Stream, str | None]:
+    return {stream: one.last.cursor for stream, one in pulled.items()}
+
+
+def settled_requests(world: World) -> list[Any]:
+    """All calls so far; the server notes one a moment after its answer."""
+    deadline = time.monotonic() + 5
+    while len(world.server.requests) < world.server.calls() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return list(world.server.requests)
+
+
+def an_own_task(world: World, key: str) -> str:
+    """A task of this program, as an earlier run would have made it."""
+    company = world.call("GET", "/crm/v3/objects/companies", limit=1)["results"][0]["id"]
+    body = {
+        "properties": {"hs_timestamp": "2026-07-01T09:00:00Z", "hs_task_subject": "Call", "kam_task_key": f"{key}:{company}"},
+        "associations": [
+            {"to": {"id": company}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 192}]}
+        ],
+    }
+    return str(world.call("POST", "/crm/v3/objects/tasks", body)["id"])
+
+
+def test_a_pull_of_everything_a_moment_after_an_edit_of_everything_takes_one_call_an_object(world: World) -> None:
+    first = pull_all(world, {})
+    for path, name in (("companies", "city"), ("deals", "dealname"), ("line_items", "name"), ("tasks", "hs_task_subject")):
+        ids = [one["id"] for one in world.call("GET", f"/crm/v3/objects/{path}", limit=50)["results"]]
+        inputs = [{"id": one, "properties": {name: "Edited"}} for one in ids]
+        world.call("POST", f"/crm/v3/objects/{path}/batch/update", {"inputs": inputs})
+    second = pull_all(world, cursors_of(first))
+    assert len(second[Stream.OPPORTUNITIES].rows) == 50
+    before = settled_requests(world)
+    third = pull_all(world, cursors_of(second))
+    assert not any(one.rows or one.deleted for one in third.values())
+    calls = Counter(f"{one.method} {one.path.strip('/')}" for one in settled_requests(world)[len(before) :])
+    objects = ("companies", "deals", "line_items", "meetings", "calls", "emails", "notes")
+    assert calls == {
+        "GET account-info/v3/details": 1,
+        "GET crm/v3/owners": 1,
+        **{f"POST crm/v3/objects/{one}/search": 1 for one in objects},
+        "POST crm/v3/objects/tasks/search": 2,  # as activities, and the program's own
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deleted_activity_goes_with_the_next_pull(world: World, kind: str) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.ACTIVITIES, since=SINCE)
+    gone = next(row["id"] for row in first.rows if f"{row['kind']}s" == kind)
+    world.call("DELETE", f"/crm/v3/objects/{kind}/{gone}")
+    second = world.pull(connection, Stream.ACTIVITIES, first.last.cursor, since=SINCE)
+    assert not second.last.full and second.deleted == {gone} and second.rows == []
+
+
+def test_a_task_of_ours_that_a_person_deletes_is_told_as_deleted_by_the_next_pull(world: World) -> None:
+    connection = world.connect()
+    kept, gone = an_own_task(world, "one"), an_own_task(world, "two")
+    first = world.pull(connection, Stream.TASKS)
+    assert {row["id"]: row["is_deleted"] for row in first.rows} == {kept: False, gone: False}
+    world.call("DELETE", f"/crm/v3/objects/tasks/{gone}")
+    second = world.pull(connection, Stream.TASKS, first.last.cursor)
+    assert not second.last.full
+    assert {row["id"]: (row["is_deleted"], row["is_open"]) for row in second.rows} == {gone: (True, False)}
+
+
+def test_a_deletion_is_found_beside_a_new_record_and_an_edit(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.LINE_ITEMS)
+    edited, gone = (row["id"] for row in first.rows[:2])
+    made = world.call("POST", "/crm/v3/objects/line_items", {"properties": {"name": "Fresh", "quantity": "1"}})["id"]
+    world.call("PATCH", f"/crm/v3/objects/line_items/{edited}", {"properties": {"name": "Edited"}})
+    world.call("DELETE", f"/crm/v3/objects/line_items/{gone}")
+    second = world.pull(connection, Stream.LINE_ITEMS, first.last.cursor)
+    assert second.deleted == {gone} and {row["id"] for row in second.rows} == {edited, made}
+
+
+def test_a_deletion_that_search_shows_late_is_found_when_it_does(a_world: Callable[..., World]) -> None:
+    now = [1_790_000_000.0]
+    world = a_world(search_lag_seconds=30.0, clock=lambda: now[0])
+    connection = world.connect()
+    first = world.pull(connection, Stream.OPPORTUNITIES)
+    gone = first.rows[0]["id"]
+    world.call("DELETE", f"/crm/v3/objects/deals/{gone}")
+    second = world.pull(connection, Stream.OPPORTUNITIES, first.last.cursor)
+    now[0] += 60
+    third = world.pull(connection, Stream.OPPORTUNITIES, second.last.cursor)
+    assert second.deleted | third.deleted == {gone}
+
+
+def test_a_deal_that_is_given_its_company_a_moment_after_it_was_made_finds_it(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.OPPORTUNITIES)
+    made = world.call(
+        "POST", "/crm/v3/objects/deals", {"properties": {"dealname": "Fresh", "dealstage": "appointmentscheduled"}}
+    )["id"]
+    second = world.pull(connection, Stream.OPPORTUNITIES, first.last.cursor)
+    assert [(row["id"], row["account_id"]) for row in second.rows] == [(made, None)]
+    company = first.rows[0]["account_id"]
+    world.call("PUT", f"/crm/v4/objects/deals/{made}/associations/default/companies/{company}")
+    third = world.pull(connection, Stream.OPPORTUNITIES, second.last.cursor)
+    assert [(row["id"], row["account_id"]) for row in third.rows] == [(made, company)]
+
+
+def test_a_deals_probability_is_its_own_and_its_stages_where_it_has_none(world: World) -> None:
+    listed = {}
+    stages = {
+        stage["id"]: stage["metadata"]["probability"]
+        for pipeline in world.call("GET", "/crm/v3/pipelines/deals")["results"]
+        for stage in pipeline["stages"]
+    }
+    query = {"limit": 100, "properties": "dealstage,hs_deal_stage_probability"}
+    for deal in world.call("GET", "/crm/v3/objects/deals", **query)["results"]:
+        listed[deal["id"]] = deal["properties"]
+    rows = {row["id"]: row for row in world.pull(world.connect(), Stream.OPPORTUNITIES).rows}
+    assert any(float(one["hs_deal_stage_probability"]) != float(stages[one["dealstage"]]) for one in listed.values())
+    for deal_id, properties in listed.items():
+        assert rows[deal_id]["probability"] == properties["hs_deal_stage_probability"]
