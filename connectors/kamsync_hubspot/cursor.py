@@ -51,6 +51,11 @@ class Mark:
         """The search filter of what may have changed since."""
         return {"propertyName": STAMP, "operator": "GTE", "value": str(self.from_ms)}
 
+    def has_seen(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record was read as it is now."""
+        stamp = stamp_text(record)
+        return bool(stamp) and self.recent.get(str(record["id"])) == stamp
+
     def may_miss(self, record: Mapping[str, Any]) -> bool:
         """Whether the record may have changed since."""
         moment = parse_moment(stamp_text(record))
@@ -121,7 +126,6 @@ class Watch:
 
     def unseen(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Notes the records; those of them that are not as they were when they were last read."""
-        known = self._before.recent if self._before else {}
         found = []
         for record in records:
             stamp = stamp_text(record)
@@ -130,11 +134,11 @@ class Watch:
             self._newest = max(self._newest, stamp)
             if stamp >= self._lately and len(self._recent) <= REMEMBERED:
                 self._recent[record_id] = stamp
-            if not stamp or known.get(record_id) != stamp:
+            if self._before is None or not self._before.has_seen(record):
                 found.append(record)
         self.count += len(records)
         if self._before is not None:
-            created = sum(record["id"] not in known and self._is_new(record) for record in found)
+            created = sum(self._is_new(record) for record in found)
             self.created += created
             self.edited += len(found) - created
         return found
@@ -155,8 +159,10 @@ class Watch:
         return living != before.count + self.created or (self.edited > 0 and before.archived_pages <= 1)
 
     def _is_new(self, record: Mapping[str, Any]) -> bool:
-        moment = parse_moment(str(record.get("createdAt") or ""))
-        return moment is not None and self._before is not None and milliseconds(moment) >= self._before.from_ms
+        before, moment = self._before, parse_moment(str(record.get("createdAt") or ""))
+        if before is None or moment is None or str(record["id"]) in before.recent:
+            return False
+        return milliseconds(moment) >= before.from_ms
 
     def mark(self, count: int, archived_pages: int = 0) -> Mark:
         """How far the read came; `count` records are known to exist."""
@@ -170,8 +176,10 @@ class Watch:
         if before is not None:
             stamp = max(stamp, before.stamp)
         again = _text(max(_DAWN, stamp - OVERLAP))
-        recent = {one: text for one, text in self._recent.items() if text >= again}
-        return Mark(stamp, False, count, recent if len(self._recent) <= REMEMBERED else {}, archived_pages)
+        known = (dict(before.recent) if before else {}) | self._recent
+        recent = {one: text for one, text in known.items() if text >= again}
+        is_all = len(self._recent) <= REMEMBERED and len(recent) <= REMEMBERED
+        return Mark(stamp, False, count, recent if is_all else {}, archived_pages)
 
 
 def fingerprint(parts: Iterable[Any]) -> str:

@@ -68,6 +68,24 @@ def test_a_pull_of_everything_a_moment_after_an_edit_of_everything_takes_one_cal
     }
 
 
+def test_after_more_edits_than_a_page_a_quiet_pull_brings_nothing_twice_and_the_next_edit(a_world: Callable[..., World]) -> None:
+    world = a_world(accounts=450, opportunities=0)
+    connection = world.connect()
+    cursor = world.pull(connection, Stream.ACCOUNTS).last.cursor
+    ids = [one["id"] for one in world.pull(connection, Stream.ACCOUNTS).rows]
+    for start in range(0, len(ids), 100):
+        inputs = [{"id": one, "properties": {"city": "Recife"}} for one in ids[start : start + 100]]
+        world.call("POST", "/crm/v3/objects/companies/batch/update", {"inputs": inputs})
+    pulled = world.pull(connection, Stream.ACCOUNTS, cursor)
+    assert len(pulled.rows) == len(ids)
+    for _ in range(2):
+        pulled = world.pull(connection, Stream.ACCOUNTS, pulled.last.cursor)
+        assert pulled.rows == []
+    world.call("PATCH", f"/crm/v3/objects/companies/{ids[3]}", {"properties": {"city": "Olinda"}})
+    pulled = world.pull(connection, Stream.ACCOUNTS, pulled.last.cursor)
+    assert [row["id"] for row in pulled.rows] == [ids[3]]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_deleted_activity_goes_with_the_next_pull(world: World, kind: str) -> None:
     connection = world.connect()
