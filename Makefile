@@ -1,6 +1,7 @@
 # make demo   the main job on the embedded sandbox CRM
 # make test   everything that must hold before a change lands (what CI runs)
 # make check  the quick half of it: lint, types, import rules
+# make faults every fault on every kind of call, on both CRMs; takes some minutes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -10,7 +11,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite; the machine's cores by default.
 JOBS   ?= auto
 
-.PHONY: demo test check lint types imports pytest wheel format bench clean
+.PHONY: faults demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -43,6 +44,9 @@ types: $(DEVREADY)
 
 imports: $(DEVREADY)
 	$(BIN)/lint-imports --no-cache
+
+faults: $(DEVREADY)
+	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
