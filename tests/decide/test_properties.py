@@ -1,0 +1,173 @@
+"""What holds of every decision, whatever the accounts are: order, repetition, limits, bands (DECISIONS.md §6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kamsync.decide.decision import Decision
+from kamsync.decide.program import NO_TIER, Expression, Held, Program, Rule, Tier
+from kamsync.decide.tiers import Standing, settle
+
+AS_OF = date(2025, 6, 30)
+WHEN = Expression("true")
+RULES = (Rule(WHEN, floor="B"), Rule(WHEN, ceiling="B"), Rule(WHEN, exclude=True), Rule(WHEN, ceiling=NO_TIER))
+PEOPLES = frozenset({"override", "drift"})
+NAMES = ("A", "B", "C")
+
+DAYS = st.one_of(st.none(), st.integers(0, 60).map(lambda days: AS_OF - timedelta(days=days)))
+HELD = st.builds(
+    Held,
+    tier=st.sampled_from([*NAMES, None]),
+    since=DAYS,
+    override=st.sampled_from([None, None, None, None, "A", "C", NO_TIER]),
+    override_until=st.sampled_from([None, AS_OF, AS_OF - timedelta(days=1)]),
+)
+# Scores on a coarse grid, so that ties and thresholds are met often.
+SCORES = st.one_of(st.none(), st.integers(0, 20).map(lambda step: step * 5.0))
+FIRED = st.sampled_from([(), (), (), (0,), (1,), (0, 1), (2,), (0, 3)])
+
+
+@st.composite
+def portfolios(draw: st.DrawFn) -> list[Standing]:
+    return [
+        Standing(
+            account_id=f"a{number:02}",
+            owner_id=draw(st.sampled_from(["p", "q", None])),
+            eligible=draw(st.integers(0, 9)) > 0,
+            score=score,
+            attractiveness=score,
+            strength=score,
+            health_score=score,
+            coverage=draw(st.sampled_from([1.0, 1.0, 0.3])),
+            won_amount_12m=draw(st.sampled_from([0.0, 10.0, 20.0])),
+            held=draw(HELD),
+            fired=draw(FIRED),
+        )
+        for number, score in enumerate(draw(st.lists(SCORES, max_size=12)))
+    ]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    def a_tier(name: str, enter: float) -> Tier:
+        return Tier(
+            name,
+            enter,
+            enter - draw(st.sampled_from([0, 5, 15])),
+            min_days=draw(st.sampled_from([0, 0, 30])),
+            max_accounts=draw(st.sampled_from([None, 0, 1, 3])),
+            top_percent=draw(st.sampled_from([None, None, 25.0])),
+            max_per_owner=draw(st.sampled_from([None, None, 1, 2])),
+        )
+
+    tiers = tuple(a_tier(name, enter) for name, enter in zip(NAMES, (75, 50, 25), strict=True))
+    return Program(tiers, (), RULES, min_coverage=draw(st.sampled_from([0.0, 0.5])))
+
+
+def decide(standings: Sequence[Standing], program: Program) -> dict[str, Decision]:
+    # A standing is filled in on its way, so each decision starts from a fresh one.
+    return {d.account_id: d for d in settle([replace(standing) for standing in standings], program, AS_OF)}
+
+
+def as_written(standing: Standing, decision: Decision) -> Standing:
+    """The account at the next pull, when what was decided has been written."""
+    tier = None if decision.tier == NO_TIER else decision.tier
+    held = replace(standing.held, tier=tier, since=decision.since, written_tier=decision.tier, written_since=decision.since)
+    return replace(standing, held=held)
+
+
+@given(portfolios(), programs(), st.randoms())
+def test_the_order_in_which_accounts_come_never_shows(accounts: list[Standing], program: Program, rng: Any) -> None:
+    first = decide(accounts, program)
+    rng.shuffle(accounts)
+    assert decide(accounts, program) == first
+
+
+@settings(max_examples=300)
+@given(portfolios(), programs())
+def test_deciding_again_after_everything_was_written_changes_nothing(accounts: list[Standing], program: Program) -> None:
+    once = decide(accounts, program)
+    again = decide([as_written(account, once[account.account_id]) for account in accounts], program)
+    assert {i: (d.tier, d.since) for i, d in again.items()} == {i: (d.tier, d.since) for i, d in once.items()}
+
+
+@settings(max_examples=200)
+@given(portfolios(), programs())
+def test_no_tier_holds_more_than_its_limits_but_by_peoples_choice(accounts: list[Standing], program: Program) -> None:
+    decisions = decide(accounts, program)
+    owners = {account.account_id: account.owner_id for account in accounts}
+    eligible = sum(account.eligible for account in accounts)
+    for tier in program.tiers:
+        inside = [d for d in decisions.values() if d.tier == tier.name]
+        chosen = [d for d in inside if d.code in PEOPLES]
+        limits = [
+            limit for limit in (tier.max_accounts, None if tier.top_percent is None else -(-eligible // 4)) if limit is not None
+        ]
+        if limits:
+            assert len(inside) <= max(min(limits), len(chosen))
+        if tier.max_per_owner is not None:
+            load, by_people = (Counter(owners[d.account_id] for d in some) for some in (inside, chosen))
+            assert all(load[o] <= max(tier.max_per_owner, by_people[o]) for o in load if o is not None)
+
+
+@settings(max_examples=200)
+@given(portfolios(), programs())
+def test_nobody_is_left_out_of_a_tier_that_has_room(accounts: list[Standing], program: Program) -> None:
+    program = replace(program, tiers=tuple(replace(tier, max_per_owner=None) for tier in program.tiers))
+    for decision in decide(accounts, program).values():
+        if decision.code == "capacity":
+            assert decision.capacity is not None
+            assert decision.capacity.rank > decision.capacity.limit
+
+
+@settings(max_examples=200)
+@given(portfolios(), programs())
+def test_a_persons_choice_always_wins(accounts: list[Standing], program: Program) -> None:
+    decisions = decide(accounts, program)
+    for account in accounts:
+        held, decision = account.held, decisions[account.account_id]
+        in_force = held.override is not None and (held.override_until is None or held.override_until >= AS_OF)
+        assert (decision.code == "override") == in_force
+        if in_force:
+            assert (decision.tier, decision.override, decision.until) == (held.override, held.override, held.override_until)
+
+
+@given(portfolios(), programs())
+def test_since_moves_only_with_the_tier(accounts: list[Standing], program: Program) -> None:
+    for account, decision in zip(accounts, decide(accounts, program).values(), strict=True):
+        if decision.tier != decision.previous_tier:
+            assert decision.since == AS_OF
+        else:
+            assert decision.since == (account.held.since or AS_OF)
+
+
+@settings(max_examples=200)
+@given(portfolios(), programs())
+def test_who_is_excluded_or_not_eligible_has_no_tier_unless_a_person_says_so(accounts: list[Standing], program: Program) -> None:
+    decisions = decide(accounts, program)
+    for account in accounts:
+        decision = decisions[account.account_id]
+        if decision.code in PEOPLES:
+            continue
+        if not account.eligible:
+            assert (decision.tier, decision.code) == (NO_TIER, "not_eligible")
+        elif 2 in account.fired:
+            assert (decision.tier, decision.code) == (NO_TIER, "excluded")
+
+
+@settings(max_examples=200)
+@given(portfolios(), programs())
+def test_thin_data_never_moves_an_account_but_for_want_of_room(accounts: list[Standing], program: Program) -> None:
+    decisions = decide(accounts, program)
+    for account in accounts:
+        decision = decisions[account.account_id]
+        if account.coverage < program.min_coverage and decision.code not in (*PEOPLES, "not_eligible", "excluded", "capacity"):
+            assert decision.code == "low_coverage"
+            assert decision.tier == decision.previous_tier
