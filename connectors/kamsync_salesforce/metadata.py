@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kamsync import words
 from kamsync.contract import Context, TierChoice
 from kamsync.model import FLAGS
 
@@ -18,10 +19,9 @@ KEY_LENGTH = 255
 KAM_SET = "Key_Account_Management"
 AGENT_SET = "Key_Account_Management_Agent"
 EDITED_BY_PEOPLE = ("override", "override_until")
-LANGUAGES = ("en", "pt_BR", "es")
 
-# What people read, by language; English where a language lacks a text.
-_TEXTS: Mapping[str, Mapping[str, str]] = {
+# Beside or in place of kamsync's words: Salesforce writes English labels with capitals.
+_OWN: Mapping[str, Mapping[str, str]] = {
     "en": {
         "tier": "Key Account Tier",
         "score": "Key Account Score",
@@ -33,19 +33,6 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "override": "Key Account Tier Override",
         "override_until": "Key Account Override Until",
         "task_key": "Key Account Task Key",
-        "written": "Written by kamsync; changes made by hand are overwritten or treated as an override.",
-        "override_help": "Choose a tier, or none, to overrule the calculated one. kamsync keeps to it.",
-        "override_until_help": "Last day on which the override counts. Empty: until it is cleared.",
-        "key_help": "Marks a task of the account plan, so that it is never created twice. Do not edit.",
-        "none": "No key account",
-        "key": "Key",
-        "development": "Development",
-        "maintenance": "Maintenance",
-        "opportunistic": "Opportunistic",
-        "green": "Green",
-        "amber": "Amber",
-        "red": "Red",
-        "list": "Key accounts – {0}",
         "changed": "Key accounts – changed this month",
         "set": "Key account management",
         "agent_set": "Key account management: agent",
@@ -53,29 +40,6 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "agent_set_help": "For the user that kamsync signs in as: write the key account fields.",
     },
     "pt_BR": {
-        "tier": "Nível da conta-chave",
-        "score": "Pontuação da conta-chave",
-        "segment": "Segmento da conta-chave",
-        "health": "Saúde da conta-chave",
-        "reasons": "Motivos da conta-chave",
-        "since": "Conta-chave desde",
-        "evaluated_at": "Conta-chave avaliada em",
-        "override": "Nível definido manualmente",
-        "override_until": "Definição manual até",
-        "task_key": "Chave da tarefa de conta-chave",
-        "written": "Preenchido pelo kamsync; alterações manuais são sobrescritas ou tratadas como definição manual.",
-        "override_help": "Escolha um nível, ou nenhum, para prevalecer sobre o calculado. O kamsync o respeita.",
-        "override_until_help": "Último dia em que a definição manual vale. Vazio: até ser removida.",
-        "key_help": "Identifica uma tarefa do plano de conta, para que nunca seja criada duas vezes. Não editar.",
-        "none": "Não é conta-chave",
-        "key": "Chave",
-        "development": "Desenvolvimento",
-        "maintenance": "Manutenção",
-        "opportunistic": "Oportunista",
-        "green": "Verde",
-        "amber": "Amarelo",
-        "red": "Vermelho",
-        "list": "Contas-chave – {0}",
         "changed": "Contas-chave – alteradas neste mês",
         "set": "Gestão de contas-chave",
         "agent_set": "Gestão de contas-chave: agente",
@@ -83,29 +47,6 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "agent_set_help": "Para o usuário com que o kamsync entra: preencher os campos de conta-chave.",
     },
     "es": {
-        "tier": "Nivel de cuenta clave",
-        "score": "Puntuación de cuenta clave",
-        "segment": "Segmento de cuenta clave",
-        "health": "Salud de cuenta clave",
-        "reasons": "Motivos de cuenta clave",
-        "since": "Cuenta clave desde",
-        "evaluated_at": "Cuenta clave evaluada el",
-        "override": "Nivel fijado a mano",
-        "override_until": "Nivel fijado hasta",
-        "task_key": "Clave de tarea de cuenta clave",
-        "written": "Lo escribe kamsync; los cambios a mano se sobrescriben o se tratan como nivel fijado.",
-        "override_help": "Elija un nivel, o ninguno, para que prevalezca sobre el calculado. kamsync lo respeta.",
-        "override_until_help": "Último día en que vale el nivel fijado. Vacío: hasta que se quite.",
-        "key_help": "Identifica una tarea del plan de cuenta, para que nunca se cree dos veces. No editar.",
-        "none": "No es cuenta clave",
-        "key": "Clave",
-        "development": "Desarrollo",
-        "maintenance": "Mantenimiento",
-        "opportunistic": "Oportunista",
-        "green": "Verde",
-        "amber": "Ámbar",
-        "red": "Rojo",
-        "list": "Cuentas clave – {0}",
         "changed": "Cuentas clave – cambiadas este mes",
         "set": "Gestión de cuentas clave",
         "agent_set": "Gestión de cuentas clave: agente",
@@ -197,8 +138,7 @@ def wanted(context: Context) -> Wanted:
 
 def texts(language: str) -> Mapping[str, str]:
     """The texts of a language; of its base language, or English, where there are none."""
-    base = next((name for name in LANGUAGES if name.split("_")[0] == language.split("_")[0].split("-")[0]), "en")
-    return {**_TEXTS["en"], **_TEXTS[language if language in _TEXTS else base]}
+    return words.texts(language, _OWN)
 
 
 def is_custom(name: str) -> bool:
