@@ -1,17 +1,42 @@
-"""`kamsync facts`: every fact with its definition and type, from the source that computes them."""
+"""`kamsync facts`: every name that an expression may read, with its definition and type, from the source that computes them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from kamsync.cli.console import show, show_json
-from kamsync.cli.options import JsonOption
+from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from kamsync.config import load_config
 from kamsync.decide.facts import FACTS
+from kamsync.model import CORE_COLUMNS, Column, Stream
 
 
-def facts(json: JsonOption = False) -> None:
-    """List every fact that an expression may read, beside the mapped account fields."""
+def facts(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """List every fact and account field that an expression may read; with a configuration, the fields that it maps."""
+    rows = [
+        *({"name": f.name, "type": f.kind, "definition": f.definition, "none": f.none, "from": f.source} for f in FACTS),
+        *_account_fields(config),
+    ]
     if json:
-        show_json([{"name": f.name, "type": f.kind, "definition": f.definition, "none": f.none, "from": f.source} for f in FACTS])
+        show_json(rows)
         return
-    for fact in FACTS:
-        show(f"{fact.name:<26}{fact.kind:<8}{fact.definition} (none: {fact.none})")
-    show("and every account field under its canonical name: id, name, owner_id, parent_id, type, industry, country, employees, …")
+    for row in rows:
+        show(f"{row['name']:<26}{row['type']:<9}{row['definition']} (none: {row['none']})")
+
+
+def _account_fields(config: Path) -> Iterator[dict[str, str]]:
+    computed = {fact.name for fact in FACTS}
+    for column in _columns(config):
+        if column.name not in computed:
+            where = f"The account's field {column.field}" if column.field else "Field of the account, where the mapping names one"
+            yield {"name": column.name, "type": column.kind, "definition": where, "none": "null", "from": "account"}
+
+
+def _columns(config: Path) -> tuple[Column, ...]:
+    """The mapped fields; without a configuration those that every mapping may have."""
+    if config == DEFAULT_CONFIG and not config.exists():
+        return CORE_COLUMNS[Stream.ACCOUNTS]
+    mapped = load_config(config).mapping.accounts
+    names = {column.name for column in mapped}
+    return (*mapped, *(column for column in CORE_COLUMNS[Stream.ACCOUNTS] if column.name not in names))

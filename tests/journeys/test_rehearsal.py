@@ -137,3 +137,13 @@ def test_accounts_lists_the_best_first_with_their_facts(desk: Desk) -> None:
     assert [row["tier"] for row in rows] == sorted(row["tier"] for row in rows)
     assert {row["id"]: row["tier"] for row in rows} == cached_tiers(desk)
     assert rows[0]["facts"]["won_count_total"] > 0
+
+
+def test_facts_lists_what_an_expression_may_read_and_where_it_comes_from(desk: Desk, tmp_path: Path) -> None:
+    rows = {row["name"]: row for row in desk.good("facts", "--json").json}
+    assert rows["won_amount_12m"]["type"] == "number" and rows["won_amount_12m"]["none"] == "0"
+    assert rows["industry"]["definition"] == "The account's field Industry"
+    everything = " + ".join(f"length({name})" for name in rows)
+    (desk.folder / "all.toml").write_text(CRITERIA.replace('value = "won_amount_12m"', f'value = "{everything}"'))
+    desk.good("criteria", "check", "all.toml")
+    assert "won_amount_12m" in desk.good("facts").out
