@@ -44,7 +44,7 @@ class ReadingPromises(Promises):
         assert account in connection.record_url(account)
 
     def test_streams_come_one_after_the_other_in_the_order_asked(self, crm: RunningCrm, connection: Connection) -> None:
-        asked = list(reversed(Stream))
+        asked = [Stream.TASKS, Stream.OPPORTUNITIES, Stream.RATES, Stream.ACCOUNTS, Stream.OWNERS]
         came: list[Stream] = []
         for page in connection.pull([crm.request(stream) for stream in asked]):
             list(page.rows)
@@ -184,13 +184,13 @@ class ReadingPromises(Promises):
 
     def test_activities_older_than_asked_for_stay_away(self, crm: RunningCrm, connection: Connection) -> None:
         request = crm.request(Stream.ACTIVITIES)
-        everything = crm.pull(connection, Stream.ACTIVITIES).rows
-        middle = sorted(as_date(row["activity_date"]) for row in everything)[len(everything) // 2]
+        days = sorted(activity.start.date() for activity in crm.company.activities())
+        middle = days[len(days) // 2]
 
-        some = crm.pull_all(connection, [PullRequest(request.stream, request.columns, since=middle)])[Stream.ACTIVITIES].rows
+        rows = crm.pull_all(connection, [PullRequest(request.stream, request.columns, since=middle)])[Stream.ACTIVITIES].rows
 
-        assert 0 < len(some) < len(everything)
-        assert all(middle <= as_date(row["activity_date"]) for row in some)
+        assert 0 < len(rows) < len(days)
+        assert all(middle <= as_date(row["activity_date"]) for row in rows)
 
 
 def _fault_in(value: Any, kind: Kind, name: str) -> str:

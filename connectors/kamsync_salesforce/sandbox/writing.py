@@ -12,6 +12,12 @@ from .org import Org
 from .problems import ApiProblem, no_such_column, no_such_type
 from .schema import STAGES, Field, SObject
 
+# What goes to the recycle bin with its parent: SOAP API Developer Guide, "delete()", cascading deletes.
+CASCADES = {
+    "Account": (("Opportunity", "AccountId"), ("Contact", "AccountId"), ("Task", "AccountId"), ("Event", "AccountId")),
+    "Opportunity": (("OpportunityLineItem", "OpportunityId"),),
+}
+
 
 class Writer:
     """Writes on behalf of the running user (or of a person at the page)."""
@@ -77,14 +83,19 @@ class Writer:
 
     def delete(self, sobject: SObject, record_id: str) -> None:
         before = self.existing(sobject, record_id)
-        self._mark_deleted(sobject, before["Id"])
-        if sobject.name == "Account":
-            for child in ("Opportunity", "Contact", "Task", "Event"):
-                rows = self._org.db.execute(
-                    f"SELECT Id FROM {child} WHERE AccountId = ? AND IsDeleted = 0", (before["Id"],)
-                ).fetchall()
-                for (child_id,) in rows:
-                    self._mark_deleted(self._org.objects[child.lower()], child_id)
+        self._delete_with_children(sobject, before["Id"])
+
+    def _delete_with_children(self, sobject: SObject, record_id: str) -> None:
+        self._mark_deleted(sobject, record_id)
+        for child_name, parent_field in CASCADES.get(sobject.name, ()):
+            child = self._org.objects.get(child_name.lower())
+            if child is None:  # an org without products
+                continue
+            rows = self._org.db.execute(
+                f"SELECT Id FROM {child_name} WHERE {parent_field} = ? AND IsDeleted = 0", (record_id,)
+            ).fetchall()
+            for (child_id,) in rows:
+                self._delete_with_children(child, child_id)
 
     def hard_delete(self, sobject: SObject, record_id: str) -> None:
         before = self.existing(sobject, record_id, deleted_too=True)
