@@ -54,7 +54,7 @@ def kinds_of_calls(desk: Desk, since: int) -> list[tuple[str, str]]:
     """(method, pattern of the path) of each kind of call, record and job ids aside."""
     kinds: dict[tuple[str, str], None] = {}
     for call in list(desk.server.requests)[since:]:
-        path = re.sub(r"/[0-9][0-9A-Za-z]{14,17}(?=/|$)|/750\w+|/\d+(?=/|$)", "/ID", call.path)
+        path = re.sub(r"/[0-9][0-9A-Za-z]{14,17}(-\d+)?(?=/|$)|/750\w+|/\d+(?=/|$)", "/ID", call.path)
         pattern = re.escape(path).replace("/ID", "/[^/?]+") + r"(\?|$)"
         kinds[call.method, pattern] = None
     return list(kinds)
