@@ -23,6 +23,8 @@ from .sample_words import COMPANY_TYPES, DEAL_TYPES, INDUSTRIES, USER_BASE, acti
 from .store import Record, Table
 from .wire import iso
 
+DAY_MS = 86_400_000
+
 
 class SampleCompany(Protocol):
     """What of `kamsync.sandbox.company.Company` this portal reads."""
@@ -68,7 +70,7 @@ class _Loader:
         self._company = company
         self._today = today
         self._now = min(portal.now_ms(), day_ms(today) + 43_200_000)
-        self._one_stamp = day_ms(today) - 86_400_000 + 123 if portal.options.one_stamp else 0
+        self._one_stamp = day_ms(today) - DAY_MS + 123 if portal.options.one_stamp else 0
         self._owners = {one.key: owner_id(one.key) for one in company.owners()}
 
     def load(self) -> None:
@@ -83,8 +85,15 @@ class _Loader:
                 table.next_id = int(table.ids[-1]) + 1
 
     def _record(self, table: Table, key: int, created_ms: int) -> Record:
-        """An empty record with its id and stamps; changed some days after it was made, as records are."""
-        stamp = self._one_stamp or min(created_ms + (key * 7_919 % 40) * 86_400_000 + key * 17 % 86_400_000, self._now)
+        """An empty record with its id and stamps; changed some days after it was made, as records are.
+
+        What lies ahead (a meeting) was entered within the last day: nothing was made or changed in the future, nor is a new
+        portal full of records that were all changed this minute.
+        """
+        if created_ms > self._now:
+            created_ms = self._now - key * 86_399 % DAY_MS
+        later, age = key * 7_919 % 40 * DAY_MS + key * 17 % DAY_MS, self._now - created_ms
+        stamp = self._one_stamp or created_ms + (later if later <= age else later % (age + 1))
         record = Record(str(table.kind.first_id + key), [None] * len(table.slots), max(stamp, created_ms))
         values, slots = record.values, table.slots
         values[slots["hs_object_id"]] = record.id
@@ -222,7 +231,7 @@ class _Loader:
         table = self._portal.tables["products"]
         products = {product.key: product for product in self._company.products()}
         for product in products.values():
-            record = self._record(table, product.key, day_ms(self._today) - 900 * 86_400_000)
+            record = self._record(table, product.key, day_ms(self._today) - 900 * DAY_MS)
             for name, value in (("name", product.name), ("price", plain(product.price)), ("product_family", product.family)):
                 table.put(record, name, value or None)
             table.append(record)
