@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +58,18 @@ class TestHubSpot(ConnectorContract):
         HubSpotPeople,
         {"search_lag_seconds": 0.0},
     )
+
+
+def test_the_file_in_writing_a_connector_runs_as_it_stands(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "writing-a-connector.md"
+    (shown,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    mapping = Path(__file__).parents[2] / "mappings" / "salesforce.toml"
+    (tmp_path / "acme.toml").write_text(mapping.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "kamsync_acme.py").write_text("from kamsync_salesforce import CONNECTOR as CONNECTOR\n", encoding="utf-8")
+    (tmp_path / "test_contract.py").write_text(shown.replace('crm="acme"', 'crm="salesforce"'), encoding="utf-8")
+
+    names = "tells_what_it_is or order_asked or every_flag or used_once or a_second_time or wrong_secret"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", names]
+    ran = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
