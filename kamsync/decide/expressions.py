@@ -109,12 +109,12 @@ def _is_call(text: str, end: int) -> bool:
 
 def _parse(expression: Expression, columns: Collection[str]) -> exp.Expr:
     """Known names are quoted first: `left`, `type` and `values` are facts here, whatever SQL makes of them."""
-    shifts: list[tuple[int, int]] = []
+    quoted_at: list[int] = []
 
     def quote(match: re.Match[str]) -> str:
         word = match[0]
         if word in columns and not _is_call(expression.text, match.end()):
-            shifts.append((match.start(), 2))
+            quoted_at.append(match.start() + 2 * len(quoted_at))
             return f'"{word}"'
         return word
 
@@ -125,8 +125,10 @@ def _parse(expression: Expression, columns: Collection[str]) -> exp.Expr:
         raise _too_deep(expression) from error
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
-        column = max(int(details[0].get("col") or 1) - len(str(details[0].get("highlight") or "")), 0)
-        at = column - sum(size for start, size in shifts if start < column)
+        lines_before = quoted.split("\n")[: int(details[0].get("line") or 1) - 1]
+        in_line = int(details[0].get("col") or 1) - len(str(details[0].get("highlight") or ""))
+        at = sum(len(line) + 1 for line in lines_before) + max(in_line, 0)
+        at -= 2 * sum(start < at for start in quoted_at)
         what = str(details[0].get("description") or "it cannot be read").rstrip(".")
         if "<class" in what:  # the parser's own words are about its classes
             what = "something is missing here"
@@ -143,10 +145,10 @@ def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str
         allowed = _FUNCTION_NODES.get(type(node))
         if allowed is not None:
             name, least, most = allowed
-            count = sum(len(v) if isinstance(v, list) else v is not None for k, v in node.args.items() if k in _ARGUMENTS)
+            count = sum(len(v) if isinstance(v, list) else isinstance(v, exp.Expr) for v in node.args.values())
             if not least <= count <= most:
-                wanted = f"{least}" if least == most else f"at least {least}"
-                raise _refused(expression, _find(expression, name), f"{name}() takes {wanted} arguments", "Mend the call.")
+                wanted = f"{least} argument{'s' if least > 1 else ''}" if least == most else f"{least} arguments or more"
+                raise _refused(expression, _find(expression, name), f"{name}() takes {wanted}", "Mend the call.")
         elif not isinstance(node, _OPERATORS) or (isinstance(node, exp.In) and node.args.get("query") is not None):
             what = node.sql(dialect="sqlite")[:40]
             raise _refused(
@@ -156,7 +158,9 @@ def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str
             raise _refused(expression, _find(expression, "iif"), "iif() takes 3 arguments", "Mend the call.")
         # [industry] would pass as the text "industry": only a name of the list, as we quoted it, is a fact.
         if isinstance(node, exp.Column) and (node.table or not node.this.quoted or node.name not in columns):
-            raise _refused(expression, _find(expression, node.name), f"{node.name!r} is no fact", "`kamsync facts` lists them.")
+            name = node.name.strip('"')
+            what = f"{name!r} stands alone, without brackets or dots" if name in columns else f"{name!r} is no fact"
+            raise _refused(expression, _find(expression, name), what, "`kamsync facts` lists the names as they are written.")
 
 
 def _depth(tree: exp.Expr) -> int:
@@ -168,10 +172,7 @@ def _depth(tree: exp.Expr) -> int:
 
 
 def _too_deep(expression: Expression) -> ConfigError:
-    return _refused(expression, 0, f"it is nested more than {MAX_DEPTH} levels deep", "Split it into several criteria or rules.")
-
-
-_ARGUMENTS = ("this", "expression", "expressions", "start", "length", "decimals")
+    return _refused(expression, 0, "it is nested too deeply", "Split it into several criteria or rules.")
 
 
 def _with_real_division(tree: exp.Expr) -> exp.Expr:
