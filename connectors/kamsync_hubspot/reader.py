@@ -7,10 +7,12 @@ be asked for side by side. Limits: developers.hubspot.com "CRM objects", "Search
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import orjson
 
 from kamsync.errors import BadAnswer
 from kamsync_hubspot.client import Answer, Client
@@ -24,6 +26,7 @@ BATCH = 100
 ASSOCIATIONS_BATCH = 1_000
 PAGES_AHEAD = 6
 URL_CHARACTERS = 6_000  # of property names; longer ones go by batch read, since a long address answers 414
+SEARCH_CHARACTERS = 3_000  # of a search's body, "Search the CRM"
 PARTIAL_ATTEMPTS = 3
 # Searching brings a thousand records a second (five calls of 200), a list nineteen hundred: where more than about half of all
 # records are wanted, they are listed. Fewer than this are searched in any case: ten calls.
@@ -93,6 +96,16 @@ def is_list_quicker(wanted: int, existing: int) -> bool:
     return wanted > max(LIST_ABOVE_RECORDS, existing * LIST_ABOVE_SHARE)
 
 
+def search(client: Client, object_type: str, body: Mapping[str, Any], *, doing: str) -> tuple[list[Record], int]:
+    """One page and the number of all results. Properties for which the body has no room come by batch read."""
+    properties = body["properties"]
+    is_wide = len(orjson.dumps(body)) > SEARCH_CHARACTERS
+    asked = {**body, "properties": []} if is_wide else body
+    answer = client.call(client.search.do_search, object_type, asked, doing=doing, is_search=True)
+    found = _widened(client, object_type, answer.results, properties, archived=False) if is_wide else answer.results
+    return found, int(answer.content.get("total") or len(answer.results))
+
+
 def search_pages(
     client: Client, object_type: str, filters: Sequence[dict[str, Any]], properties: Sequence[str]
 ) -> Iterator[tuple[list[Record], int]]:
@@ -110,11 +123,9 @@ def search_pages(
             "limit": SEARCH_PAGE,
         }
         doing = f"the search for changed {object_type}"
-        answer = client.call(client.search.do_search, object_type, body, doing=doing, is_search=True)
-        records = answer.results
-        total = int(answer.content.get("total") or len(records))
+        records, total = search(client, object_type, body, doing=doing)
         yield records, total
-        if not records or (total <= len(records) and not answer.after):
+        if not records or total <= len(records):
             return
         greatest = str(max(int(record["id"]) for record in records))
         if last_id and int(greatest) <= int(last_id):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kamsync.contract import PullRequest
 from kamsync.errors import AccessDenied
 from kamsync.model import CORE_COLUMNS, Column, Stream
 
@@ -205,3 +206,19 @@ def test_engagements_come_by_list_where_most_of_them_count_and_belong_to_the_sam
             assert row["account_id"] in {str(one["toObjectId"]) for one in answer["results"]}
     again = world.pull(connection, Stream.ACTIVITIES, listed.last.cursor, since=SINCE)
     assert again.rows == [] and not again.last.full
+
+
+def test_more_properties_than_a_search_has_room_for_arrive_all_the_same(a_world: Callable[..., World]) -> None:
+    world = a_world(accounts=5, opportunities=0)
+    names = [f"a_property_with_quite_a_long_name_that_fills_the_search_{number}" for number in range(80)]
+    made = [{"name": n, "label": n, "type": "string", "fieldType": "text", "groupName": "companyinformation"} for n in names]
+    world.call("POST", "/crm/v3/properties/companies/batch/create", {"inputs": made})
+    connection = world.connect()
+    columns = (*CORE_COLUMNS[Stream.ACCOUNTS][:2], *(Column(name, "text", name) for name in names))
+    columns = tuple(Column(c.name, c.kind, {"id": "hs_object_id"}.get(c.name, c.field or c.name)) for c in columns)
+    first = list(connection.pull([PullRequest(Stream.ACCOUNTS, columns)]))[-1]
+    company = next(iter(world.sandbox.portal.tables["companies"].ids))
+    world.call("PATCH", f"/crm/v3/objects/companies/{company}", {"properties": {names[0]: "first", names[-1]: "last"}})
+    pages = connection.pull([PullRequest(Stream.ACCOUNTS, columns, first.cursor)])
+    rows = [row for page in pages for row in page.rows]
+    assert [(row[0], row[2], row[-1]) for row in rows] == [(company, "first", "last")]
