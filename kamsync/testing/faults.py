@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import cycle
 
 import pytest
 
 from kamsync.contract import Connection
+from kamsync.errors import KamsyncError
 from kamsync.model import AccountUpdate, Outcome, Stream, TaskRef
 from kamsync.sandbox.faults import Kind
 from kamsync.testing.harness import Promises, RunningCrm, is_true
@@ -38,6 +40,23 @@ class FaultPromises(Promises):
             assert first.status in ("done", "existed", "unknown")
             assert second.status in (("done", "existed") if first.status == "unknown" else ("existed",))
             assert crm.tasks_named(task) == 1
+
+    def test_a_refusal_of_any_call_is_mended_by_the_next_run(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        list(connection.create_tasks([crm.new_task(account, "refusal-first")]))
+        calm = crm.new_task(account, "refusal-calm")
+        calls = crm.calls_of(lambda: list(connection.create_tasks([calm])))
+
+        for position in range(calls):
+            task = crm.new_task(account, f"refusal-{position}")
+            fault = crm.server.faults.add("status", skip=position, status=400, body={"message": "no"})
+            with suppress(KamsyncError):
+                list(connection.create_tasks([task]))
+            assert fault.fired == 1
+            crm.server.faults.clear()
+
+            assert [outcome.status for outcome in connection.create_tasks([task])] in (["done"], ["existed"])
+            assert crm.tasks_named(task) == 1  # at its account: also where the task was made and the association refused
 
     @pytest.mark.parametrize("kind", PASSING)
     def test_a_fault_on_any_call_changes_nothing_about_what_is_written(

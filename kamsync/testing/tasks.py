@@ -23,13 +23,6 @@ class TaskPromises(Promises):
         assert is_true(row["is_open"])
         assert not is_true(row["is_deleted"])
 
-    def test_our_tasks_are_no_activities(self, crm: RunningCrm, connection: Connection) -> None:
-        (account,) = crm.take_accounts(1)
-        (made,) = connection.create_tasks([crm.new_task(account, "no-activity")])
-        list(connection.close_tasks([TaskRef(made.ref, made.record_id)]))
-
-        assert made.record_id not in {row["id"] for row in crm.pull(connection, Stream.ACTIVITIES).rows}
-
     def test_a_key_is_used_once(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
         task = crm.new_task(account, "once")
