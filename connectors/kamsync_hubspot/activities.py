@@ -116,7 +116,7 @@ class ActivityReader:
     ) -> tuple[Iterator[list[Record]], int]:
         """What changed since the mark, or all that passes the filters (and more); and how many records there are."""
         if before is not None:
-            changes = changes_since(self._client, object_type, before, properties, within)
+            changes = changes_since(self._client, object_type, before, self._portal.now(), properties, within)
             return _portions(changes.pages, watch), changes.living
         latest, living = latest_page(self._client, object_type, (), within)
         watch.unseen(latest)  # among them some that do not count, and are no news to the next pull

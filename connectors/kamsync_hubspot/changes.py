@@ -11,11 +11,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kamsync_hubspot.client import Client
 from kamsync_hubspot.cursor import STAMP, Mark, Watch
-from kamsync_hubspot.reader import SEARCH_PAGE, Record, list_pages, search_pages
+from kamsync_hubspot.reader import SEARCH_PAGE, Record, list_pages, search, search_pages
 
 ARCHIVED_PAGES = 20  # of the archived list in an incremental pull, or one for each thousand living records
 
@@ -39,13 +40,15 @@ class Archived:
 
 
 def changes_since(
-    client: Client, object_type: str, mark: Mark, properties: Sequence[str], within: Sequence[dict[str, Any]] = ()
+    client: Client, object_type: str, mark: Mark, now: datetime, properties: Sequence[str], within: Sequence[dict[str, Any]] = ()
 ) -> Changes:
     """`within`: filters of the records that count."""
     latest, living = latest_page(client, object_type, properties, within)
     changed = [record for record in latest if mark.may_miss(record)]
     if len(changed) < len(latest) or living <= len(latest):
         return Changes(iter([changed] if changed else []), len(changed), living)
+    if mark.is_quiet(latest[0], living, now):
+        return Changes(iter([]), 0, living)
     pages = search_pages(client, object_type, [*within, mark.filter()], properties)
     first, total = next(pages)
     return Changes((records for records, _ in itertools.chain([(first, total)], pages)), total, living)
@@ -61,9 +64,7 @@ def latest_page(
         "properties": list(dict.fromkeys((*properties, STAMP))),
         "limit": SEARCH_PAGE,
     }
-    doing = f"the search for changed {object_type}"
-    answer = client.call(client.search.do_search, object_type, body, doing=doing, is_search=True)
-    return answer.results, int(answer.content.get("total") or len(answer.results))
+    return search(client, object_type, body, doing=f"the search for changed {object_type}")
 
 
 def archived_since(client: Client, object_type: str, before: Mark, watch: Watch, living: int) -> Archived:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 STAMP = "hs_lastmodifieddate"  # of every object that is pulled; contacts have another
 OVERLAP = timedelta(minutes=3)  # three times what vendors tell their users to wait after an update
 SETTLED_AFTER = timedelta(minutes=10)
@@ -33,7 +33,7 @@ class Mark:
     """How far one object was read, whether nothing older can still appear, and how many records there were.
 
     `recent`: stamps by id of the records that looking back will find again. `archived_pages`: of the list of archived records
-    when it was last read.
+    when it was last read. `newest`: the newest stamp seen, which `stamp` may be set back from.
     """
 
     stamp: datetime = _DAWN
@@ -41,6 +41,7 @@ class Mark:
     count: int = 0
     recent: Mapping[str, str] = field(default_factory=dict)
     archived_pages: int = 0
+    newest: str = ""
 
     @property
     def from_ms(self) -> int:
@@ -55,6 +56,13 @@ class Mark:
         """Whether the record was read as it is now."""
         stamp = stamp_text(record)
         return bool(stamp) and self.recent.get(str(record["id"])) == stamp
+
+    def is_quiet(self, newest: Mapping[str, Any], living: int, now: datetime) -> bool:
+        """Whether nothing has come, gone or changed by what search shows, the record changed last being `newest`.
+
+        What the index shows late may stand behind it: that is found with the next change, or when the mark settles.
+        """
+        return living == self.count and stamp_text(newest) == self.newest and now - self.stamp < SETTLED_AFTER
 
     def may_miss(self, record: Mapping[str, Any]) -> bool:
         """Whether the record may have changed since."""
@@ -78,7 +86,7 @@ class Cursor:
             "scope": self.scope,
             "read_at": self.read_at.isoformat(),
             "marks": {
-                name: [milliseconds(one.stamp), one.settled, one.count, dict(one.recent), one.archived_pages]
+                name: [milliseconds(one.stamp), one.settled, one.count, dict(one.recent), one.archived_pages, one.newest]
                 for name, one in self.marks.items()
             },
             "since": self.since.isoformat() if self.since else None,
@@ -102,8 +110,8 @@ def load(text: str | None) -> Cursor | None:
         if body["v"] != VERSION:
             return None
         marks = {
-            name: Mark(moment_of(ms), bool(settled), int(count), dict(recent), int(archived_pages))
-            for name, (ms, settled, count, recent, archived_pages) in body["marks"].items()
+            name: Mark(moment_of(ms), bool(settled), int(count), dict(recent), int(archived_pages), str(newest))
+            for name, (ms, settled, count, recent, archived_pages, newest) in body["marks"].items()
         }
         since = date.fromisoformat(body["since"]) if body["since"] else None
         return Cursor(marks, body["scope"], datetime.fromisoformat(body["read_at"]), since, str(body["extra"]))
@@ -167,10 +175,11 @@ class Watch:
     def mark(self, count: int, archived_pages: int = 0) -> Mark:
         """How far the read came; `count` records are known to exist."""
         before, seen = self._before, parse_moment(self._newest)
+        greatest = max(self._newest, before.newest if before else "")
         # A stamp from the future would hide every change until then.
         newest = min(max(seen or _DAWN, before.stamp if before else _DAWN), self._began_at)
         if newest > _DAWN and self._began_at - newest >= SETTLED_AFTER:
-            return Mark(newest, True, count, {}, archived_pages)
+            return Mark(newest, True, count, {}, archived_pages, greatest)
         took = timedelta(seconds=time.monotonic() - self._began)
         stamp = max(_DAWN, newest - took) if newest > _DAWN else _DAWN
         if before is not None:
@@ -179,7 +188,7 @@ class Watch:
         known = (dict(before.recent) if before else {}) | self._recent
         recent = {one: text for one, text in known.items() if text >= again}
         is_all = len(self._recent) <= REMEMBERED and len(recent) <= REMEMBERED
-        return Mark(stamp, False, count, recent if is_all else {}, archived_pages)
+        return Mark(stamp, False, count, recent if is_all else {}, archived_pages, greatest)
 
 
 def fingerprint(parts: Iterable[Any]) -> str:

@@ -95,7 +95,7 @@ class Puller:
         mark = cursor.marks.get(source.object_type) if cursor and cursor.serves(scope, now, None) else None
         if mark is not None:
             properties = (*source.properties, MERGED_IDS) if source.has_merges else source.properties
-            changes = changes_since(self._client, source.object_type, mark, properties)
+            changes = changes_since(self._client, source.object_type, mark, now, properties)
             if not is_list_quicker(changes.changed, mark.count):
                 yield from self._changes(Reading(request, source, scope, now, Watch(mark, now)), mark, changes)
                 return
