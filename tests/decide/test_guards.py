@@ -99,3 +99,29 @@ def test_a_stale_plan_is_refused(base: str, criteria: str) -> None:
     with pytest.raises(PlanRefused, match=r"^Plan r1 is stale: .* Nothing was written\.$") as caught:
         check_fresh(a_plan(), base, criteria)
     assert caught.value.fix == "Make a new one with `kamsync plan --out plan.json` and apply that."
+
+
+def test_one_flagged_account_or_three_of_them_trip_only_past_the_allowance() -> None:
+    check_changed_share(TierMoves(flagged=1, changed=1), Guards(max_changed_share=0.2))
+    with pytest.raises(PlanRefused, match="1 of 1 flagged accounts"):
+        check_changed_share(TierMoves(flagged=1, changed=1), Guards(max_changed_share=0.0))
+
+
+def test_a_refusal_says_what_to_look_at_what_to_do_and_which_limit_to_raise() -> None:
+    with pytest.raises(PlanRefused) as changed:
+        check_changed_share(TierMoves(flagged=10, changed=9), Guards())
+    with pytest.raises(PlanRefused) as vanished:
+        check_vanished_share(5, 10, Guards())
+
+    assert changed.value.fix == (
+        "Look at `kamsync plan`. If it is what you want, write it with `kamsync apply --yes`; "
+        "to allow as many on every run, raise [guard] max_changed_share."
+    )
+    assert vanished.value.message == (
+        "Guard max_vanished_share: 5 of the 10 accounts of the last pull (50%) are gone, more than the allowed 10%. "
+        "Nothing was written."
+    )
+    assert vanished.value.fix == (
+        "Check with `kamsync doctor` that the agent's user still sees all accounts. If they were really deleted, "
+        "run `kamsync apply --yes` once, or raise [guard] max_vanished_share."
+    )

@@ -44,3 +44,21 @@ def test_broken_links_have_no_cycle_and_the_order_does_not_matter(parents: dict[
     assert break_cycles(dict(items)) == (links, broken)
     total = roll_up(links, dict.fromkeys(IDS, (1.0, 2.0)))
     assert sum(total[i][0] for i in IDS if i not in links) == len(IDS)
+
+
+def test_sums_are_rounded_to_a_millionth_so_that_their_order_never_shows() -> None:
+    own = {"a": (0.1, 0.7), "b": (0.2, 0.1), "c": (0.1234567, 0.00000049)}
+    totals = roll_up({"b": "a"}, own)
+    assert totals == {"a": (0.3, 0.8), "b": (0.2, 0.1), "c": (0.123457, 0.0)}
+
+
+def test_several_cycles_are_each_broken_at_their_least_id() -> None:
+    links, broken = break_cycles({"a": "b", "b": "a", "z": "y", "y": "x", "x": "z", "k": "z", "q": "gone"})
+    assert broken == ("a", "x")
+    assert links == {"b": "a", "z": "y", "y": "x", "k": "z", "q": "gone"}
+
+
+def test_an_account_whose_parent_is_its_own_child_keeps_its_other_children() -> None:
+    links, broken = break_cycles({"p": "c", "c": "p", "d": "p"})
+    assert broken == ("c",)
+    assert roll_up(links, {"p": (1.0, 1.0), "c": (2.0, 2.0), "d": (4.0, 4.0)}) == {"p": (5, 5), "c": (7, 7), "d": (4, 4)}

@@ -42,3 +42,34 @@ def test_without_any_currency_amounts_are_as_they_stand() -> None:
 def test_a_factor_is_constant_where_no_dated_rate_takes_part(target: str, currency: str, constant: float | None) -> None:
     assert Rates(RATES, "USD", target).constant(currency) == constant
     assert Rates(RATES, "USD", "BRL").constant("EUR") is None
+
+
+@pytest.mark.parametrize("useless", [0.0, -2.0, None])
+def test_a_rate_that_is_none_is_passed_over_and_hides_no_other(useless: float | None) -> None:
+    rates = Rates([("EUR", None, useless), ("BRL", None, 5.0)], "USD", "USD")  # type: ignore[list-item]  # null in the CRM
+    assert rates.factor("EUR", None) is None
+    assert rates.factor("BRL", None) == 0.2
+
+
+def test_a_rate_below_one_is_a_rate() -> None:
+    assert Rates([("GBP", None, 0.5)], "USD", "USD").factor("GBP", None) == 2
+
+
+def test_without_a_target_everything_is_in_the_base_currency() -> None:
+    rates = Rates(RATES, "USD", "")
+    assert rates.target == "USD"
+    assert (rates.factor(None, None), rates.constant(None), rates.constant("EUR")) == (1, 1, 1.25)
+
+
+def test_an_amount_without_a_currency_is_in_the_base_and_without_a_base_in_the_target() -> None:
+    assert Rates(RATES, "USD", "EUR").constant(None) == 0.8
+    assert Rates([], "", "EUR").constant(None) == 1
+    assert Rates([], "", "EUR").factor(None, None) == 1
+
+
+def test_the_base_currencys_own_rate_counts_where_the_crm_lists_one() -> None:
+    assert Rates([("USD", None, 2.0), ("EUR", None, 1.0)], "USD", "EUR").factor("USD", None) == 0.5
+
+
+def test_the_last_of_several_rates_of_one_day_holds() -> None:
+    assert Rates([("BRL", "2024-01-01", 5.0), ("BRL", "2024-01-01", 4.0)], "USD", "USD").factor("BRL", "2024-01-01") == 0.2

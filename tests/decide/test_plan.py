@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.changes import CloseTask, CreateTask, UpdateAccount
+from kamsync.decide.changes import CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.decision import Code, Contribution, Decision
-from kamsync.decide.plan import Writing, assemble_plan, plan_account
+from kamsync.decide.plan import Writing, assemble_plan, plan_account, summarise
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reasons import reasons_text
 from kamsync.model import WRITTEN_FLAGS, Value
@@ -346,3 +346,100 @@ def test_a_plan_makes_tasks_before_it_writes_flags_so_that_a_killed_run_loses_no
 
     assert whole.changes == (create, close, update)
     assert whole.summary == {"update_account": 1, "create_task": 1, "close_task": 1, "held_back": 0, "none → A": 1}
+
+
+def a_create(key: str, account_id: str) -> CreateTask:
+    return CreateTask(key, account_id, "Acme", "005", "Call", "", date(2026, 12, 1), "p")
+
+
+def an_update(account_id: str, before: str | None, after: str | None) -> UpdateAccount:
+    return UpdateAccount(account_id, "Acme", {"tier": FieldChange(before, after)}, ("moved",))
+
+
+def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_parts() -> None:
+    creates = [a_create("p:b:once:2", "2"), a_create("p:z:once:1", "1"), a_create("p:a:once:2", "2")]
+    closes = [
+        CloseTask("p:b:once:2", "T3", "2", "B", "x"),
+        CloseTask("p:c:once:1", "T1", "1", "A", "x"),
+        CloseTask("p:a:once:2", "T2", "2", "B", "x"),
+    ]
+    updates = [an_update("2", None, "A"), an_update("1", "A", None)]
+
+    whole = assemble_plan(
+        run_id="r1",
+        as_of=date(2026, 11, 23),
+        crm="hubspot",
+        criteria_hash="h",
+        base="b",
+        updates=iter(updates),
+        creates=iter(creates),
+        closes=iter(closes),
+        held_back=iter([HeldBack("1", "A", "task p/x", "no owner")]),
+        problems=iter(["odd"]),
+    )
+
+    assert whole == Plan(
+        run_id="r1",
+        as_of=date(2026, 11, 23),
+        crm="hubspot",
+        criteria_hash="h",
+        base="b",
+        changes=(creates[1], creates[2], creates[0], closes[1], closes[2], closes[0], updates[1], updates[0]),
+        held_back=(HeldBack("1", "A", "task p/x", "no owner"),),
+        problems=("odd",),
+        summary={"update_account": 2, "create_task": 3, "close_task": 3, "held_back": 1, "A → none": 1, "none → A": 1},
+    )
+
+
+def test_a_summary_counts_operations_first_and_then_each_move() -> None:
+    moves = [("B", "A"), ("B", "A"), (None, "A"), ("A", "B")]
+    score_only = UpdateAccount("9", "Acme", {"score": FieldChange(1.0, 2.0)}, ("moved",))
+
+    summary = summarise([*(an_update(str(i), *move) for i, move in enumerate(moves)), score_only])
+
+    assert list(summary.items()) == [
+        ("update_account", 5),
+        ("create_task", 0),
+        ("close_task", 0),
+        ("held_back", 0),
+        ("A → B", 1),
+        ("B → A", 2),
+        ("none → A", 1),
+    ]
+
+
+@pytest.mark.parametrize("flag", ["tier", "since", "score"])
+def test_an_account_with_a_trace_of_a_tier_is_brought_up_to_date(flag: str) -> None:
+    left = a_decision(tier="none", previous_tier="none", score=20.0, since=date(2026, 1, 5))
+    traces: dict[str, Value] = {"tier": "B", "since": "2025-01-01", "score": 50.0}
+
+    assert plan(left, {**EMPTY, flag: traces[flag]}) is not None
+    assert plan(left, {**EMPTY, "segment": "key", "reasons": "old"}) is None
+
+
+def test_a_score_moves_from_a_hundredth_on_where_the_tier_moves_too() -> None:
+    moved = a_decision(tier="B", score=86.0)
+    for shown, written in ((86.0, False), (85.996, False), (85.994, True), (85.99, True)):
+        update = plan(moved, as_shown(a_decision(), score=shown))
+        assert update is not None
+        assert ("score" in update.fields) == written, shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "moment"),
+    [
+        ("2026-11-01T06:00:00", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+        ("2026-11-01T06:00:00Z", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+        ("2026-11-01T06:00:00-03:00", datetime(2026, 11, 1, 9, tzinfo=UTC)),
+    ],
+)
+def test_the_moment_of_the_last_change_is_read_as_utc_unless_it_says_otherwise(shown: str, moment: datetime) -> None:
+    update = plan(a_decision(), as_shown(a_decision(), score=1.0, evaluated_at=shown))
+
+    assert update is not None
+    assert update.fields["evaluated_at"].before == moment
+
+
+def test_an_unmapped_score_does_not_hide_a_move_of_the_tier() -> None:
+    assert plan(a_decision(), {"tier": "A", "reasons": ""}) is not None
+    assert plan(a_decision(), {"tier": "A"}) is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
-from kamsync.decide.changes import CreateTask
+from kamsync.decide.changes import CloseTask, CreateTask, HeldBack
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.occurrences import parse_key, task_key
 from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks
@@ -680,3 +680,65 @@ def test_after_the_cache_was_rebuilt_a_task_is_not_closed_but_told() -> None:
 
     assert not result.closes
     assert "cannot be ruled out" in result.held_back[0].reason
+
+
+def test_what_is_closed_and_what_is_held_back_says_which_task_of_whom() -> None:
+    known = plan_closes(playbooks(CLOSING), [OPEN], (), AS_CREATED, {})
+    unknown = plan_closes(playbooks(CLOSING), [OPEN], (), {}, {"001A": "Acme"})
+
+    why = "playbook care no longer fires, and nobody touched the task"
+    assert known.closes == (CloseTask(OPEN.key, "00T1", "001A", "001A", OPEN.subject, (why,)),)
+    doubt = "this cache did not create it, so an edit by a person cannot be ruled out"
+    assert unknown.held_back == (HeldBack("001A", "Acme", f'closing the task "{OPEN.subject}"', doubt, OPEN.key),)
+
+
+def test_a_task_with_another_programmes_key_is_left_alone() -> None:
+    assert closes(CLOSING, replace(OPEN, key="call back")) == TaskPlan()
+
+
+def test_what_is_held_back_says_which_task_of_whom_and_whether_it_waits() -> None:
+    late = plan(playbooks(a_playbook(a_task(due="renewal - 9 days"))))
+    nobody = plan(playbooks(), a_firing(facts={"owner_id": None}))
+    full = plan(playbooks(max_new_tasks_per_owner_per_run=0))
+
+    reason = "it is due relative to next_renewal_date, which this account does not have"
+    assert late.held_back == (HeldBack("001A", "Acme", "task care/call", reason, "care:call:once:001A"),)
+    reason = "it has no owner_id, and [program] fallback_owner is not set"
+    assert nobody.held_back == (HeldBack("001A", "Acme", "task care/call", reason, "care:call:once:001A", waits=True),)
+    reason = "Ana gets 0 new tasks in this run already; it waits for the next run"
+    assert full.held_back == (HeldBack("001A", "Acme", "task care/call", reason, "care:call:once:001A", waits=True),)
+
+
+def test_a_whole_number_in_the_reason_of_a_task_has_no_decimals() -> None:
+    when = Expression("won_amount_12m > nps")
+    create = the_task(plan(playbooks(a_playbook(when=when)), a_firing(facts={"won_amount_12m": 250000.0, "nps": 7})))
+    assert create.reasons == ("care: won_amount_12m 250000, nps 7",)
+
+
+def test_a_playbook_with_a_fixed_user_reads_no_field_of_that_name() -> None:
+    books = playbooks(a_playbook(a_task(assignee="user:nps", subject={"en": "Call"}), every="month"))
+    assert books.facts_needed("care") == {"owner_id"}
+
+
+def test_tasks_of_an_entry_on_the_very_day_of_the_held_tier_are_recognised() -> None:
+    books = playbooks(a_playbook(every="entry", when=Expression("entered")))
+    day = date(2026, 11, 20)
+    firing = a_firing(tier="A", previous_tier="B", since=TODAY, held_since=day)
+    assert plan(books, firing, existing={f"care:call:A-{day}:001A"}) == TaskPlan()
+    earlier = day - timedelta(days=1)
+    assert the_task(plan(books, firing, existing={f"care:call:A-{earlier}:001A"})).key == f"care:call:A-{TODAY}:001A"
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (Place("c.toml", 3, "rules.0"), "c.toml:3 (rules.0)"),
+        (Place("c.toml", 3), "c.toml:3"),
+        (Place("c.toml", 0, "rules.0"), "c.toml (rules.0)"),
+        (Place("c.toml"), "c.toml"),
+        (Place(key="rules.0"), "rules.0"),
+        (Place(), ""),
+    ],
+)
+def test_a_place_says_what_is_known_of_it(place: Place, text: str) -> None:
+    assert str(place) == text

@@ -154,3 +154,73 @@ def test_a_regional_language_reads_its_own_tongue_and_an_unknown_one_english(ask
 def test_numbers_have_the_separators_of_the_language() -> None:
     assert language("en").number(1234567.891, 2) == "1,234,567.89"
     assert language("pt_BR").number(1234567.891, 2) == "1.234.567,89"
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "cut"),
+    [
+        ("one two three", 13, "one two three"),
+        ("one two three", 12, "one two…"),
+        ("one two three", 8, "one two…"),
+        ("one two three", 7, "one…"),
+        ("one, (two three", 9, "one…"),
+        ("one, ( two", 7, "one…"),
+        ("XX; two three", 12, "XX; two…"),
+        ("one XX: three", 9, "one XX…"),
+        ("three", 4, "…"),
+        ("three", 1, "…"),
+        ("three", 0, ""),
+        ("", 0, ""),
+        ("( one two", 7, "( one…"),
+    ],
+)
+def test_a_text_is_cut_after_a_whole_word_and_leaves_no_loose_sign(text: str, length: int, cut: str) -> None:
+    assert cut_at_word(text, length) == cut
+
+
+def test_reasons_may_fill_their_field_to_the_last_character() -> None:
+    text = "By score: Revenue 40.0, Growth 31.3"
+    assert reasons_text(a_decision(), FOUR, a_program(), len(text)) == text
+    assert reasons_text(a_decision(), FOUR, a_program(), len(text) - 1) == "By score: Revenue 40.0"
+
+
+def test_a_tenth_of_a_point_is_a_reason_and_nothing_at_all_is_none() -> None:
+    assert reasons_text(a_decision(), [a_contribution("Small", 0.5)], a_program(), 255) == "By score: Small 0.5"
+    assert because(a_decision(), [a_contribution("Zero", 0.0)], a_program()) == "score 86.4 ≥ 80"
+
+
+def test_equal_contributions_come_in_the_order_of_their_names() -> None:
+    told = [a_contribution("Beta", 9), a_contribution("Alpha", 9), a_contribution("Delta", 9), a_contribution("Gamma", 9)]
+    assert because(a_decision(), told, a_program()) == "score 86.4 ≥ 80: Alpha 9, Beta 9, Delta 9"
+
+
+def test_the_cause_is_told_where_tiers_are_unknown_or_none() -> None:
+    empty = Program(tiers=(), criteria=())
+    three = Program(tiers=(Tier("A", 80, 70), Tier("B", 60, 55), Tier("C", 30, 25)), criteria=())
+
+    assert because(a_decision(tier="none", score=12.0), [], empty) == "score 12"
+    assert because(a_decision(tier="none", score=12.0), [], three) == "score 12 < 30 (C)"
+    assert because(a_decision("hysteresis", tier="Gone", score=72.0), [], empty) == "kept: score 72"
+    assert because(a_decision("score", tier="none", score=None), [], empty) == "no score"
+
+
+@pytest.mark.parametrize("code", ["override", "drift"])
+def test_a_persons_choice_without_an_end_names_none(code: Code) -> None:
+    text = reasons_text(a_decision(code), [], a_program(), 255)
+    assert text in ("Set by a person", "Changed by hand, kept")
+    assert not says_the_same_cause(text, a_decision(code, until=date(2026, 12, 31)), a_program())
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("By score", True),
+        ("By score: x", True),
+        ("By score (x)", True),
+        ("By score, x", False),
+        ("By scores", False),
+        ("", False),
+    ],
+)
+def test_a_cause_is_recognised_by_its_whole_head(text: str, same: bool) -> None:
+    assert says_the_same_cause(text, a_decision(), a_program()) is same

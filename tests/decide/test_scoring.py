@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.program import Bands, Criterion, Decay, Expression, Flag, Linear, Log, Percentile, Scale, Values
-from kamsync.decide.scoring import Scored, coverage, points, round_half_away, scale_value, score_criterion, weighted_mean
+from kamsync.decide.scoring import Scored, coverage, fade, points, round_half_away, scale_value, score_criterion, weighted_mean
 
 AS_OF = date(2025, 6, 30)
 NUMBERS = st.floats(-1e9, 1e9)
@@ -142,3 +142,42 @@ def test_points_sum_to_the_score_in_cents_and_none_is_negative(parts: list[tuple
 @given(st.lists(st.tuples(st.sampled_from([1.0, 0.1, 7.3, 12.5]), st.floats(0, 100)), min_size=1, max_size=5))
 def test_the_order_of_criteria_does_not_change_the_score(parts: list[tuple[float, float | None]]) -> None:
     assert len({weighted_mean(order) for order in itertools.permutations(parts)}) == 1
+
+
+@pytest.mark.parametrize(("value", "score"), [("yes", 100), ("no", 100), ("", None), ("0", 0), ("1", 100), (None, None)])
+def test_a_text_is_a_flag_where_it_says_something(value: str | None, score: float | None) -> None:
+    assert scale_value(Flag(), value) == score
+
+
+def test_a_text_is_no_number_for_any_other_scale() -> None:
+    assert [scale_value(scale, "yes") for scale in (Linear(0, 1), Log(1, 2), BANDS, Percentile())] == [None] * 4
+
+
+@pytest.mark.parametrize(("days", "left"), [(-5, 1.0), (0, 1.0), (1, 0.5 ** (1 / 30)), (30, 0.5), (60, 0.25)])
+def test_evidence_has_halved_after_each_half_life(days: int, left: float) -> None:
+    assert fade(days, 30) == pytest.approx(left)
+
+
+def test_a_value_that_is_unknown_does_not_need_its_date() -> None:
+    criterion = a_criterion(missing=40, decay=Decay(Expression("since"), 10))
+    assert score_criterion(criterion, None, "2025-06-20", AS_OF) == Scored(40, False)
+    assert score_criterion(criterion, None, None, AS_OF) == Scored(40, False)
+
+
+def test_points_are_nothing_without_a_score_or_weights() -> None:
+    assert points([(1, 50.0), (2, 50.0)], None) == [0, 0]
+    assert points([(0, 50.0)], 50.0) == [0]
+    assert points([], None) == []
+
+
+def test_points_of_a_single_criterion_of_weight_one_are_the_score() -> None:
+    assert points([(1, 33.33)], 33.33) == [33.33]
+
+
+def test_cents_that_are_left_over_go_to_the_largest_remainders_first() -> None:
+    assert points([(1, 10.0), (1, 10.0), (1, 10.0)], 10.0) == [3.34, 3.33, 3.33]
+    assert points([(2, 50.0), (1, 50.0)], 50.0) == [33.33, 16.67]
+
+
+def test_nothing_rounds_to_minus_zero() -> None:
+    assert str(round_half_away(-0.001)) == "0.0"

@@ -145,9 +145,7 @@ def test_a_due_date_is_read_like_this(text: str, due: Due) -> None:
     assert parse_due(text, PLACE) == due
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "-5", "5 weeks", "renewal 90", "renewal -", "99999", "renewal * 2 days", "5 5"]
-)
+@pytest.mark.parametrize("text", ["", " ", "-5", "5 weeks", "renewal 90", "renewal -", "99999", "renewal * 2 days", "5 5"])
 def test_what_is_no_due_date_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^c\.toml:3 \(playbooks\.care\): due = .* is no due date\.$"):
         parse_due(text, PLACE)

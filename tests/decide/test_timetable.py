@@ -90,3 +90,57 @@ def test_the_words_of_an_error_say_what_is_wrong(cron: str, message: str) -> Non
 def test_an_unknown_time_zone_is_told(zone: str) -> None:
     with pytest.raises(ConfigError, match="time zone"):
         parse_cron("0 6 * * *", zone, PLACE)
+
+
+def following(cron: str, after: datetime = FRIDAY, zone: str = "UTC") -> str:
+    moment = parse_cron(cron, zone, PLACE).next_after(after)
+    assert moment is not None
+    return f"{moment:%a %d %b %H:%M %Z}"
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        ("30 6 25 * *", "Wed 25 Nov 06:30 UTC"),
+        ("15 7 * 12 *", "Tue 01 Dec 07:15 UTC"),
+        ("15 7 20 12 *", "Sun 20 Dec 07:15 UTC"),
+        ("5 4 25 * 1", "Mon 23 Nov 04:05 UTC"),
+        ("5 4 25 12 5", "Fri 04 Dec 04:05 UTC"),
+        ("5 4 * 12 5", "Fri 04 Dec 04:05 UTC"),
+        ("*/20 * * * *", "Fri 20 Nov 12:20 UTC"),
+        ("0 6 1 JAN *", "Fri 01 Jan 06:00 UTC"),
+    ],
+)
+def test_a_line_fires_next_at(cron: str, expected: str) -> None:
+    assert following(cron, FRIDAY + timedelta(seconds=1)) == expected
+
+
+def test_both_halves_of_day_or_weekday_are_in_the_programmes_time_zone() -> None:
+    assert following("0 6 25 * 1", zone="America/Sao_Paulo") == "Mon 23 Nov 06:00 -03"
+
+
+def test_a_moment_that_has_just_come_is_not_the_next_one() -> None:
+    assert following("0 12 * * *") == "Sat 21 Nov 12:00 UTC"
+
+
+def test_a_line_that_never_fires_has_no_next_time() -> None:
+    assert parse_cron("0 6 30 2 *", "UTC", PLACE).next_after(FRIDAY) is None
+
+
+def test_a_timetable_remembers_its_line_and_zone() -> None:
+    timetable = parse_cron("0 6 * * 1-5", "America/Sao_Paulo", PLACE)
+    assert (timetable.cron, timetable.timezone) == ("0 6 * * 1-5", "America/Sao_Paulo")
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"), [("*/3", ["Sat", "Sun", "Wed"]), ("*/6", ["Sat", "Sun", "Sat"]), ("0-0", ["Sun", "Sun"])]
+)
+def test_steps_begin_on_sunday(field: str, expected: list[str]) -> None:
+    assert days(f"0 6 * * {field}", len(expected)) == expected
+
+
+def test_an_unknown_time_zone_says_its_place_and_what_to_write() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_cron("0 6 * * *", "Mars/Olympus", PLACE)
+    assert caught.value.message == "config.toml:40 (schedule.sync): 'Mars/Olympus' is no time zone."
+    assert caught.value.fix == "Use a name such as America/Sao_Paulo or UTC in [program] timezone."
