@@ -55,7 +55,7 @@ class Desk:
 
     def run(self, *arguments: str, **more: str) -> Result:
         process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)  # as long as a run through a storm of limits
         return Result(process.returncode, out, err)
 
     def good(self, *arguments: str) -> Result:

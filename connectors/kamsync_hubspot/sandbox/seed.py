@@ -199,8 +199,8 @@ class _Loader:
             record = self._record(table, deal.key, moment_ms(deal.created))
             pipeline = NEW_BUSINESS if deal.type == "new" else RENEWALS
             stage = SAMPLE_STAGES[pipeline.id][deal.stage]
-            close_ms = day_ms(deal.close_date)
-            rate = portal.rate_at(deal.currency, close_ms + 86_399_999) if deal.currency != portal.currency else Decimal(1)
+            close_ms = day_ms(deal.close_date) + DAY_MS // 2  # the same day in most time zones
+            rate = portal.rate_at(deal.currency, close_ms + DAY_MS // 2 - 1) if deal.currency != portal.currency else Decimal(1)
             if rate not in rate_texts:
                 rate_texts[rate] = plain(rate)
             amount = deal.amount
