@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kamsync.decide.decision import Decision
@@ -90,15 +90,30 @@ def test_the_order_in_which_accounts_come_never_shows(accounts: list[Standing], 
     assert decide(accounts, program) == first
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(portfolios(), programs())
 def test_deciding_again_after_everything_was_written_changes_nothing(accounts: list[Standing], program: Program) -> None:
     once = decide(accounts, program)
+    # Kept above its ceiling by its minimum days, then without a place: such an account comes down in two steps (see below).
+    assume(not any(once[a.account_id].code == "capacity" and {1, 3} & set(a.fired) for a in accounts))
     again = decide([as_written(account, once[account.account_id]) for account in accounts], program)
     assert {i: (d.tier, d.since) for i, d in again.items()} == {i: (d.tier, d.since) for i, d in once.items()}
 
 
-@settings(max_examples=200)
+def test_an_account_held_above_its_ceiling_that_finds_no_place_comes_down_in_two_steps() -> None:
+    # §6.5 lets it fall to what its score reaches, and only the next run, whose tier has no minimum days, applies the ceiling.
+    tiers = (Tier("A", 75, 70, min_days=30, max_accounts=0), Tier("B", 50, 45), Tier("C", 25, 20))
+    program = Program(tiers, (), (Rule(WHEN, ceiling="C"),))
+    held = Held(tier="A", since=AS_OF - timedelta(days=1))
+    account = Standing("a1", None, True, 80.0, 80.0, 80.0, None, 1.0, 0.0, held, fired=(0,))
+
+    once = decide([account], program)["a1"]
+    again = decide([as_written(account, once)], program)["a1"]
+
+    assert [(d.tier, d.code) for d in (once, again)] == [("B", "capacity"), ("C", "ceiling")]
+
+
+@settings(max_examples=100)
 @given(portfolios(), programs())
 def test_no_tier_holds_more_than_its_limits_but_by_peoples_choice(accounts: list[Standing], program: Program) -> None:
     decisions = decide(accounts, program)
@@ -117,7 +132,7 @@ def test_no_tier_holds_more_than_its_limits_but_by_peoples_choice(accounts: list
             assert all(load[o] <= max(tier.max_per_owner, by_people[o]) for o in load if o is not None)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(portfolios(), programs())
 def test_nobody_is_left_out_of_a_tier_that_has_room(accounts: list[Standing], program: Program) -> None:
     program = replace(program, tiers=tuple(replace(tier, max_per_owner=None) for tier in program.tiers))
@@ -127,7 +142,7 @@ def test_nobody_is_left_out_of_a_tier_that_has_room(accounts: list[Standing], pr
             assert decision.capacity.rank > decision.capacity.limit
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(portfolios(), programs())
 def test_a_persons_choice_always_wins(accounts: list[Standing], program: Program) -> None:
     decisions = decide(accounts, program)
@@ -148,7 +163,7 @@ def test_since_moves_only_with_the_tier(accounts: list[Standing], program: Progr
             assert decision.since == (account.held.since or AS_OF)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(portfolios(), programs())
 def test_who_is_excluded_or_not_eligible_has_no_tier_unless_a_person_says_so(accounts: list[Standing], program: Program) -> None:
     decisions = decide(accounts, program)
@@ -162,7 +177,7 @@ def test_who_is_excluded_or_not_eligible_has_no_tier_unless_a_person_says_so(acc
             assert (decision.tier, decision.code) == (NO_TIER, "excluded")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(portfolios(), programs())
 def test_thin_data_never_moves_an_account_but_for_want_of_room(accounts: list[Standing], program: Program) -> None:
     decisions = decide(accounts, program)
