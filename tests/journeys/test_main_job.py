@@ -179,10 +179,12 @@ def test_a_newer_cache_is_refused(desk: Desk) -> None:
     assert result.code == 1 and "newer kamsync" in result.err
 
 
-def test_the_same_company_gets_the_same_tiers_on_both_crms(open_desk: Opener) -> None:
+@pytest.mark.parametrize("timezone", ["Europe/Berlin", "America/Los_Angeles"])
+def test_the_same_company_gets_the_same_tiers_on_both_crms(open_desk: Opener, timezone: str) -> None:
     tiers = {}
     for crm in CRMS:
         desk = open_desk(crm)
+        desk.edit_config("Europe/Berlin", timezone)
         desk.good("setup")
         desk.good("pull")
         accounts = desk.good("accounts", "--json", "--all").json
