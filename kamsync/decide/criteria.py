@@ -53,8 +53,7 @@ def needed_names(program: Program) -> set[str]:
     playbooks = compile_playbooks(program, known_columns(program.account_columns))
     for playbook in program.playbooks:
         names |= playbooks.facts_needed(playbook.name)
-    names |= set(with_what_they_need(names))
-    return names | ({"next_renewal_date"} if "days_to_renewal" in names else set())
+    return names | with_what_they_need(names)
 
 
 def needed_streams(program: Program) -> frozenset[Stream]:
@@ -67,8 +66,8 @@ def needed_streams(program: Program) -> frozenset[Stream]:
 def criteria_hash(program: Program) -> str:
     """Twelve hex digits that change whenever a decision could: not with places, labels or playbooks."""
     kept = {
-        "tiers": [_without(asdict(tier), "place", "label") for tier in program.tiers],
-        "criteria": [_without(asdict(criterion), "place", "label") | _scale_name(criterion) for criterion in program.criteria],
+        "tiers": [_without_label(asdict(tier)) for tier in program.tiers],
+        "criteria": [_without_label(asdict(criterion)) | _scale_name(criterion) for criterion in program.criteria],
         "rules": [asdict(rule) for rule in program.rules],
         "eligible": program.eligible.text,
         "settings": [
@@ -85,7 +84,7 @@ def criteria_hash(program: Program) -> str:
             program.health_amber,
         ],
     }
-    text = json.dumps(_without_places(kept), sort_keys=True, default=dict)
+    text = json.dumps(_without_places(kept), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -93,8 +92,8 @@ def _scale_name(criterion: Criterion) -> dict[str, str]:
     return {"scale_kind": type(criterion.scale).__name__}
 
 
-def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {key: item for key, item in value.items() if key not in names}
+def _without_label(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if key != "label"}
 
 
 def _without_places(value: Any) -> Any:
