@@ -99,3 +99,8 @@ def test_a_criterion_that_was_not_there_moved_by_all_its_points(before: list[dic
 def test_a_remembered_value_that_is_no_value_is_left_out() -> None:
     before = [{"criterion": "a", "points": 4, "value": ["odd"]}]
     assert what_moved([a_contribution("a", 10.0, 3)], before) == [Moved("a", "A", 6.0, None, 3)]
+
+
+def test_points_of_a_receipt_are_compared_in_hundredths() -> None:
+    before = [{"criterion": "a", "points": 8.7654}]
+    assert [m.points for m in what_moved([a_contribution("a", 10.0)], before)] == [1.23]

@@ -156,3 +156,26 @@ def test_moves_are_a_share(rows: list[tuple[float, float]]) -> None:
         assert found.moves is not None
         assert 0 <= found.moves <= 1
         assert sum(found.histogram) == len(rows)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 50.0, 100.0]), st.sampled_from([None, 0.0, 50.0])), min_size=2, max_size=7))
+def test_moves_count_places_with_ties_at_their_middle(rows: list[tuple[float, float | None]]) -> None:
+    program = a_programme(a=(1, "strength"), b=(3, "attractiveness"))
+    columns: dict[str, Scores] = {"a": [a for a, _ in rows], "b": [b for _, b in rows]}
+
+    def places(scores: list[float]) -> list[float]:
+        return [sum(s > own for s in scores) + (scores.count(own) - 1) / 2 for own in scores]
+
+    whole = places([a if b is None else (a + 3 * b) / 4 for a, b in rows])
+    without = {"a": places([-1.0 if b is None else b for _, b in rows]), "b": places([a for a, _ in rows])}
+    expected = {
+        name: sum(abs(x - y) for x, y in zip(whole, others, strict=True)) / len(rows) / (len(rows) - 1)
+        for name, others in without.items()
+    }
+
+    assert {i.criterion: i.moves for i in influences(program, columns, {"a": [], "b": []})} == pytest.approx(expected)
+
+
+def test_accounts_that_were_silent_equally_often_come_by_their_ids() -> None:
+    days = [Snapshot(DAYS[0], {"c": "A", "a": "A", "b": "A"}, {})]
+    assert list(report(days).silent) == ["a", "b", "c"]
