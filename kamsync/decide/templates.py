@@ -60,7 +60,7 @@ class CompiledTask:
         try:
             subject, body = self._subject.render(values), self._body.render(values)
         except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
-            raise NotRendered(f"its text cannot be made ({self._place or 'template'}): {error}") from error
+            raise NotRendered(f"its text cannot be made ({str(self._place) or 'template'}): {error}") from error
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
 
     def check_names(self, known: Collection[str]) -> None:
