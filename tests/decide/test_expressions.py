@@ -273,3 +273,21 @@ def test_no_text_passes_that_sqlite_would_not_read_as_a_scalar_over_the_facts(te
         return
     assert set(compiled.columns) <= set(ROW)
     value_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "caret_under"),
+    [
+        ("nps + left + nps )", "nps + left + nps ^)"),
+        (")", "^)"),
+        ("nps ; left ; nps", "nps ^; left ; nps"),
+        ("min(1) + min(2)", "^min(1) + min(2)"),
+        ("nps and zork or zork", "nps and ^zork or zork"),
+    ],
+)
+def test_the_caret_stands_under_the_first_mistake(text: str, caret_under: str) -> None:
+    assert str(refusal(text)).splitlines()[-1] == "    " + " " * caret_under.index("^") + "^"
+
+
+def test_a_text_that_is_never_closed_is_refused() -> None:
+    assert str(refusal("nps = '1")).splitlines() == ["it cannot be read", "    nps = '1", "    ^"]

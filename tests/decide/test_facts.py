@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from kamsync.decide.facts import FACTS, known_columns, windows, with_what_they_need
+from kamsync.decide.facts import FACTS, facts_from, known_columns, windows, with_what_they_need
 
 
 def test_every_fact_has_one_name_and_a_definition() -> None:
@@ -28,3 +28,10 @@ def test_windows_are_clamped_on_a_leap_day() -> None:
         "months_24": "2022-02-28",
         "days_90": "2023-12-01",
     }
+
+
+def test_the_facts_of_a_source_come_in_the_registrys_order() -> None:
+    wanted = ["last_activity_date", "meetings_90d", "open_count", "activities_90d"]
+    assert [fact.name for fact in facts_from("activity", wanted)] == ["last_activity_date", "activities_90d", "meetings_90d"]
+    assert [fact.name for fact in facts_from("opportunity", wanted)] == ["open_count"]
+    assert facts_from("hierarchy", wanted) == ()

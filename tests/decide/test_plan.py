@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -443,3 +444,21 @@ def test_the_moment_of_the_last_change_is_read_as_utc_unless_it_says_otherwise(s
 def test_an_unmapped_score_does_not_hide_a_move_of_the_tier() -> None:
     assert plan(a_decision(), {"tier": "A", "reasons": ""}) is not None
     assert plan(a_decision(), {"tier": "A"}) is None
+
+
+def test_an_update_names_its_account_and_what_the_reasons_were() -> None:
+    update = plan(a_decision(), as_shown(a_decision(), score=1.0, reasons="old words"))
+
+    assert update is not None
+    assert (update.account_id, update.name) == ("001A", "Acme")
+    assert update.fields["reasons"].before == "old words"
+
+
+def test_the_moment_is_written_in_utc_wherever_the_clock_stands() -> None:
+    there = NOW.astimezone(ZoneInfo("America/Sao_Paulo"))
+    update = plan_account(a_decision(), "Acme", EMPTY, lambda: CONTRIBUTIONS, PROGRAM, Writing(there))
+
+    assert update is not None
+    moment = update.fields["evaluated_at"].after
+    assert isinstance(moment, datetime)
+    assert moment.isoformat() == "2026-11-23T06:00:30+00:00"

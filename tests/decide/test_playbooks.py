@@ -742,3 +742,96 @@ def test_tasks_of_an_entry_on_the_very_day_of_the_held_tier_are_recognised() -> 
 )
 def test_a_place_says_what_is_known_of_it(place: Place, text: str) -> None:
     assert str(place) == text
+
+
+def test_one_task_that_is_held_back_does_not_hold_the_next_one() -> None:
+    tasks = (a_task("late", due="renewal - 9 days"), a_task("empty", subject={"en": "{{ nps or '' }}x"}), a_task("call"))
+    result = plan(playbooks(a_playbook(*tasks)), a_firing(facts={"nps": None}))
+    assert [create.key for create in result.creates] == ["care:call:once:001A", "care:empty:once:001A"]
+    assert [held.what for held in result.held_back] == ["task care/late"]
+
+
+def test_a_task_without_an_occurrence_has_no_key_and_does_not_wait() -> None:
+    result = plan(playbooks(a_playbook(every="value:nps")), a_firing(facts={"nps": None}))
+    reason = "it is made once for each nps, which this account does not have"
+    assert result == TaskPlan(held_back=(HeldBack("001A", "Acme", "task care/call", reason, key="", waits=False),))
+
+
+def test_a_task_whose_subject_comes_out_empty_is_held_back_by_its_key() -> None:
+    result = plan(playbooks(a_playbook(a_task(subject={"en": "{{ nps }}"}))), a_firing(facts={"nps": " "}))
+    assert result == TaskPlan(
+        held_back=(HeldBack("001A", "Acme", "task care/call", "its subject is empty", "care:call:once:001A"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "text"), [("A", "Strategic|Key account|Green"), ("B", "B|Key account|Green"), ("none", "none|Key account|Green")]
+)
+def test_a_text_names_the_tier_also_where_the_account_has_just_lost_it(tier: str, text: str) -> None:
+    task = a_task(body={"en": "{{ tier_label }}|{{ segment_label }}|{{ health_label }}"})
+    books = playbooks(a_playbook(task, when=Expression("left")), segment_labels={"key": "Key account"})
+    assert the_task(plan(books, a_firing(tier=tier, previous_tier="A"))).body == text
+
+
+def test_labels_of_what_is_not_known_are_a_dash() -> None:
+    task = a_task(body={"en": "{{ segment_label }}{{ health_label }}{{ owner_name }}"}, assignee="user:u1")
+    firing = a_firing(facts={"owner_id": None})
+    unknown = replace(firing, decision=firing.decision._replace(segment=None, health=None))
+    assert the_task(plan(playbooks(a_playbook(task)), unknown)).body == "———"
+
+
+def test_tasks_of_accounts_without_a_tier_come_after_those_with_one() -> None:
+    books = playbooks(a_playbook(when=Expression("true")), max_new_tasks_per_owner_per_run=2)
+    result = plan(books, a_firing("1", tier="none"), a_firing("2", tier="B"), a_firing("3", tier="A"))
+    assert [create.account_id for create in result.creates] == ["3", "2"]
+    assert [held.reason for held in result.held_back] == ["Ana gets 2 new tasks in this run already; it waits for the next run"]
+
+
+def test_a_condition_that_reads_no_fact_is_told_by_its_label_alone() -> None:
+    create = the_task(plan(playbooks(a_playbook(when=Expression("true"), label={"en": "Everyone"}))))
+    assert create.reasons == ("Everyone",)
+
+
+def test_keys_of_other_programmes_among_the_existing_ones_are_no_entries() -> None:
+    books = playbooks(a_playbook(every="entry"), a_playbook(name="other"))
+    strange = {"call back", "other:call:A-2026-11-20:001A", "care:call:once:001A", "care:mail:A-2026-11-20:001A"}
+    result = plan(books, a_firing(since=TODAY, held_since=TODAY), existing=strange)
+    assert the_task(result).key == f"care:call:A-{TODAY}:001A"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "message", "fix"),
+    [
+        (replace(a_playbook(), tasks=()), "playbook 'care' has no task.", "Add a [[tasks]] table to it."),
+        (a_playbook(a_task(subject={"en": " "})), "task 'call' has no subject.", 'Give it one: subject = { en = "…" }.'),
+        (a_playbook(a_task(due="nps")), "due = 'nps': 'nps' is no date.", "`kamsync facts` lists the date facts."),
+        (a_playbook(a_task(due="nsp")), "due = 'nsp': 'nsp' is no fact.", "`kamsync facts` lists the date facts."),
+        (
+            a_playbook(a_task(body={"en": "a\n{{ name"})),
+            "line 2 of the template: unexpected end of template, expected 'end of print statement'.",
+            "Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
+        ),
+        (
+            a_playbook(when=Expression("LEFT or entered"), when_clear="close"),
+            "playbook 'care' has when_clear = \"close\" and fires on one run only, so the next run would close its tasks.",
+            'Use when_clear = "keep", or a condition that lasts, such as tier = \'A\' with every = "entry".',
+        ),
+    ],
+)
+def test_a_playbook_that_cannot_work_is_refused_in_these_words(playbook: Playbook, message: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(playbook)
+    assert (caught.value.message, caught.value.fix) == (f"config.toml:12 (playbooks.care): {message}", fix)
+
+
+def test_of_two_playbooks_of_one_name_one_needs_another() -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(a_playbook(), a_playbook())
+    assert caught.value.message == "config.toml:12 (playbooks.care): there are two playbooks 'care'."
+    assert caught.value.fix == "Give one another name."
+
+
+def test_a_country_that_is_unknown_is_told_with_its_key() -> None:
+    with pytest.raises(ConfigError) as caught:
+        playbooks(country="Atlantis")
+    assert caught.value.message == "program.country: No holiday calendar is known for country 'Atlantis'."

@@ -14,7 +14,7 @@ from kamsync.decide.calendar import BusinessCalendar, check_country
 from kamsync.decide.decision import FactValue
 from kamsync.decide.due import Due, NoDate, parse_due
 from kamsync.decide.occurrences import Key, NoOccurrence, check_every, entry_of, occurrence_word, parse_key, task_key
-from kamsync.decide.playbooks import fires_for_one_run_only
+from kamsync.decide.playbooks import fires_for_one_run_only, names_read
 from kamsync.decide.program import Expression, Place, Playbook, TaskTemplate
 from kamsync.decide.templates import CompiledTask, NotRendered
 from kamsync.decide.texts import in_language, language
@@ -381,3 +381,18 @@ def test_every_key_fits_and_names_its_account(occurrence: str, account_id: str) 
     assert len(key) <= 255
     assert parsed is not None
     assert (parsed.playbook, parsed.task, parsed.account_id) == ("care", "call", account_id)
+
+
+def test_a_country_without_a_place_is_told_all_the_same() -> None:
+    with pytest.raises(ConfigError, match=r"^No holiday calendar is known for country 'Atlantis'\.$"):
+        check_country("Atlantis", Place())
+
+
+def test_a_template_of_nowhere_fails_as_a_template() -> None:
+    task = TaskTemplate("call", {"en": "Call"}, {"en": "{{ n + 1 }}"}, "5")
+    with pytest.raises(NotRendered, match=r"^its text cannot be made \(template\): "):
+        CompiledTask(task, "en").render({"n": None})
+
+
+def test_a_condition_without_spaces_around_its_texts_is_read_word_by_word() -> None:
+    assert names_read("tier='A'and nps>1 or tier in('x''y','entered')") == ("tier", "and", "nps", "or", "in")
