@@ -153,9 +153,9 @@ class Client:
         """A GET of what hubspot-api-client has no class for (account information, currencies)."""
         return self.call(self._plain("GET", path, parameters=parameters), doing=doing)
 
-    def post(self, path: str, body: Mapping[str, Any], *, doing: str) -> Answer:
-        """A repeatable POST of what hubspot-api-client has no class for."""
-        return self.call(self._plain("POST", path, body=body), doing=doing)
+    def post(self, path: str, body: Mapping[str, Any], *, doing: str, repeatable: bool = True) -> Answer:
+        """A POST of what hubspot-api-client has no class for."""
+        return self.call(self._plain("POST", path, body=body), doing=doing, repeatable=repeatable)
 
     def call(
         self,

@@ -66,7 +66,7 @@ class Limiter:
         self._burst = _Window(DEFAULT_INTERVAL_SECONDS)
         self._search = _Window(1.0)
         self._next_start = 0.0
-        self._told = False
+        self._refused = False
 
     @contextmanager
     def slot(self, *, is_search: bool) -> Iterator[None]:
@@ -88,22 +88,24 @@ class Limiter:
         remaining = _number(headers.get("x-hubspot-ratelimit-remaining"))
         interval = _number(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
         with self._lock:
-            self._told = True
             if self._fixed is not None:
                 return
             if interval:
                 self._burst.interval = interval / 1000
             if limit is None:
-                self._limit = None  # whoever answers without the headers enforces no burst limit; a 429 would still be heeded
+                # Whoever answers without the headers enforces no burst limit, until it refuses a call all the same.
+                self._limit = DEFAULT_BURST if self._refused else None
                 return
             used = self._burst.used(self._clock())
             counts = remaining is None or remaining < limit - 1 or used < UNCOUNTED_AFTER
-            self._limit = limit if counts else None
+            self._limit = limit if counts or self._refused else None
             self._others = max(0, limit - remaining - used) if remaining is not None else 0
 
     def pause(self, seconds: float) -> None:
         """HubSpot has refused a call: nobody of this process sends one for that long."""
         with self._lock:
+            self._refused = True
+            self._limit = self._limit or DEFAULT_BURST
             self._next_start = max(self._next_start, self._clock() + seconds)
 
     def _take(self, is_search: bool) -> float:

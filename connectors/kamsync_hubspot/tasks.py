@@ -4,6 +4,9 @@ Every key is looked up before anything is written, archived tasks included (HubS
 record): an upsert of a key that exists would overwrite what a person did with the task. Missing ones are upserted by the key, a
 unique property, so that a repeated call meets the task that the first one made. An upsert takes no associations: the company
 is attached afterwards, and again on the next run if that was lost ("Tasks" guide; type 192 is task → company).
+
+A portal whose key property is not unique has no upsert: there keys are searched, and the tasks of the accounts in question read
+besides, since a search lags behind; a create carries its association and is never sent twice.
 """
 
 from __future__ import annotations
@@ -12,14 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from kamsync.contract import Context
-from kamsync.errors import AccessDenied, KamsyncError
+from kamsync.errors import AccessDenied, BadAnswer, KamsyncError, RecordRejected, TryLater
 from kamsync.model import NewTask, Outcome, TaskRef
+from kamsync_hubspot.activities import ARCHIVED_TASK_PAGES
 from kamsync_hubspot.batches import Result, error_ids, write
+from kamsync_hubspot.changes import read_archived
 from kamsync_hubspot.client import Client
 from kamsync_hubspot.definitions import Definitions
+from kamsync_hubspot.errors import is_unanswered
 from kamsync_hubspot.portal import Portal
 from kamsync_hubspot.push import outcome
-from kamsync_hubspot.reader import BATCH, Record, fetch_links, list_pages, read_batch
+from kamsync_hubspot.reader import BATCH, Record, fetch_links, read_batch, search_pages
 from kamsync_hubspot.translate import task_properties
 
 T = TypeVar("T")
@@ -27,6 +33,8 @@ T = TypeVar("T")
 TASK_BATCH = "/crm/v3/objects/tasks/batch"
 TASK_TO_COMPANY = 192
 ATTACH_BATCH = 1_000
+KEYS_A_SEARCH = 30  # a search's body has room for 3,000 characters
+_TYPE = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_COMPANY}
 
 
 class Tasks:
@@ -38,50 +46,49 @@ class Tasks:
         self._key = context.mapping.task_key
         self._zone = context.timezone
         self._url_of = portal.record_url
+        self._is_unique = True
+        self._archived: Mapping[str, str] | None = None
 
     def create(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         """One outcome a task."""
         if not tasks:
             return
         self._check_key()
+        self._archived = None
         wanted: dict[str, NewTask] = {}
         for task in tasks:
             if task.key in wanted:
                 yield Outcome(task.key, "existed")
             else:
                 wanted[task.key] = task
-        removed = self._archived_keys()
         for some in _chunks(list(wanted.values()), BATCH):
-            yield from self._create_some(some, removed)
+            yield from self._create_some(some)
 
-    def _create_some(self, tasks: Sequence[NewTask], removed: Mapping[str, str]) -> Iterator[Outcome]:
-        living = self.find([task.key for task in tasks])
-        present = {task.key: living[task.key] for task in tasks if task.key in living}
+    def _create_some(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+        present = self._living(tasks)
         trouble = self._attach([(present[task.key], task.account_id) for task in tasks if task.key in present], repair=True)
-        missing: list[NewTask] = []
         for task in tasks:
             if task.key in present:
                 yield Outcome(task.key, "existed", present[task.key], trouble.get(present[task.key], ""))
-            elif task.key in removed:
+        absent = [task for task in tasks if task.key not in present]
+        removed = self._removed() if absent else {}
+        missing: list[NewTask] = []
+        for task in absent:
+            if task.key in removed:
                 yield Outcome(task.key, "existed", removed[task.key], "The task was deleted in HubSpot.")
             else:
                 missing.append(task)
         if missing:
-            yield from self._upsert(missing)
+            yield from self._make(missing)
 
-    def _upsert(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+    def _make(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         by_key = {task.key: task for task in tasks}
-        inputs = [self._input(task) for task in tasks]
-
-        def key_of(record: Record) -> str:
-            return _key_of(record, self._key)
-
-        results = dict(write(self._client, f"{TASK_BATCH}/upsert", inputs, doing="creating tasks", key_of=key_of))
+        results = dict(self._write(tasks))
         unsettled = [key for key, result in results.items() if result.status == "unanswered"]
         ids = {key: str(result.record["id"]) for key, result in results.items() if result.record is not None}
         if unsettled:
-            ids |= self._find_after_silence(unsettled)
-        trouble = self._attach([(ids[key], by_key[key].account_id) for key in results if key in ids], repair=False)
+            ids |= self._find_after_silence([by_key[key] for key in unsettled])
+        trouble = self._attach([(ids[key], by_key[key].account_id) for key in results if key in ids], repair=not self._is_unique)
         for key, result in results.items():
             if key not in ids:
                 yield outcome(key, "", result, self._url_of(by_key[key].account_id))
@@ -90,12 +97,49 @@ class Tasks:
             existed = result.record is not None and result.record.get("new") is False
             yield Outcome(key, "existed" if existed else "done", ids[key], trouble.get(ids[key], ""))
 
+    def _write(self, tasks: Sequence[NewTask]) -> Iterator[tuple[str, Result]]:
+        def key_of(record: Record) -> str:
+            return _key_of(record, self._key)
+
+        doing = "creating tasks"
+        inputs = [self._input(task) for task in tasks]
+        if self._is_unique:
+            return write(self._client, f"{TASK_BATCH}/upsert", inputs, doing=doing, key_of=key_of)
+        return write(self._client, f"{TASK_BATCH}/create", inputs, doing=doing, key_of=key_of, repeatable=False)
+
+    def _living(self, tasks: Sequence[NewTask]) -> dict[str, str]:
+        """Ids by key of the living tasks with the keys of these."""
+        if self._is_unique:
+            return self.find([task.key for task in tasks])
+        found = self._searched([task.key for task in tasks])
+        rest = {task.key: task.account_id for task in tasks if task.key not in found}
+        return found | self._among_the_tasks_of(rest)
+
     def find(self, keys: Sequence[str]) -> dict[str, str]:
         """Ids of the living tasks with these keys, as they are now: a search would lag behind."""
         found: dict[str, str] = {}
         for record in read_batch(self._client, "tasks", list(keys), [self._key], id_property=self._key):
             found[_key_of(record, self._key)] = str(record["id"])
         return found
+
+    def _searched(self, keys: Sequence[str]) -> dict[str, str]:
+        """By search, where the property is not unique. IN wants the values of text in lower case ("Search the CRM")."""
+        wanted = set(keys)
+        found: dict[str, str] = {}
+        for some in _chunks(list(keys), KEYS_A_SEARCH):
+            filters = [{"propertyName": self._key, "operator": "IN", "values": [key.lower() for key in some]}]
+            for records, _ in search_pages(self._client, "tasks", filters, [self._key]):
+                found |= {
+                    _key_of(record, self._key): str(record["id"]) for record in records if _key_of(record, self._key) in wanted
+                }
+        return found
+
+    def _among_the_tasks_of(self, accounts: Mapping[str, str]) -> dict[str, str]:
+        """Ids by key, for account ids by key: what a create without an answer has made, which no search shows yet."""
+        links = fetch_links(self._client, "companies", "tasks", dict.fromkeys(accounts.values()))
+        ids = list(dict.fromkeys(link.id for found in links.values() for link in found))
+        records = read_batch(self._client, "tasks", ids, [self._key])
+        return {key: str(record["id"]) for record in records if (key := _key_of(record, self._key)) in accounts}
 
     def close(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """A task that is gone needs no closing."""
@@ -111,52 +155,60 @@ class Tasks:
         """To the archive. HubSpot answers 204 for tasks that are gone already, which also makes the call repeatable."""
         by_id = {task.task_id: task for task in tasks}
         for ids in _chunks(list(by_id), BATCH):
-            # The answer is empty, so that the archive's results cannot be read one by one.
-            body = {"inputs": [{"id": task_id} for task_id in ids]}
-            try:
-                self._client.post(f"{TASK_BATCH}/archive", body, doing="deleting tasks")
-                result = Result("done")
-            except AccessDenied:
-                raise
-            except KamsyncError as error:
-                result = Result("unanswered", message=error.message)
-            for task_id in ids:
+            for task_id, result in self._archive(ids):
                 yield outcome(by_id[task_id].key, task_id, result, "")
+
+    def _archive(self, ids: Sequence[str]) -> Iterator[tuple[str, Result]]:
+        """The answer is empty: what is refused is tried by halves, until the bad one stands alone."""
+        body = {"inputs": [{"id": task_id} for task_id in ids]}
+        try:
+            self._client.post(f"{TASK_BATCH}/archive", body, doing="deleting tasks")
+            result = Result("done")
+        except RecordRejected as error:
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                yield from self._archive(ids[:middle])
+                yield from self._archive(ids[middle:])
+                return
+            result = Result("refused", message=error.message)
+        except (TryLater, BadAnswer) as error:
+            if not is_unanswered(error):
+                raise
+            result = Result("unanswered", message=error.message)
+        yield from ((task_id, result) for task_id in ids)
 
     # --- creating ------------------------------------------------------------------------------------------------------------
 
     def _input(self, task: NewTask) -> Record:
-        return {
-            "idProperty": self._key,
-            "id": task.key,
-            "properties": task_properties(task, self._key, self._zone),
-        }
+        properties = task_properties(task, self._key, self._zone)
+        if self._is_unique:
+            return {"idProperty": self._key, "id": task.key, "properties": properties}
+        company = {"to": {"id": task.account_id}, "types": [_TYPE]}
+        return {"id": task.key, "properties": properties, "associations": [company]}
 
     def _check_key(self) -> None:
-        """Without a unique key a task could be made twice."""
+        """Whether the portal can refuse a second task of one key by itself."""
         try:
             definition = self._definitions.of("tasks").get(self._key)
         except AccessDenied:
             return  # definitions cannot be read; HubSpot itself refuses an upsert by what is not unique
         if definition is None:
             raise AccessDenied(f"This portal has no property {self._key} on tasks.", fix="Run `kamsync setup`.")
-        if not definition.get("hasUniqueValue"):
-            raise AccessDenied(
-                f"The property {self._key} on tasks is not unique, so that a task could be made twice.",
-                fix="A property cannot be made unique afterwards: name another one under [task] key in the mapping and run "
-                "`kamsync setup`.",
-            )
+        self._is_unique = bool(definition.get("hasUniqueValue"))
 
-    def _archived_keys(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for page in list_pages(self._client, "tasks", [self._key], archived=True):
-            found |= {_key_of(record, self._key): str(record["id"]) for record in page if _key_of(record, self._key)}
-        return found
+    def _removed(self) -> Mapping[str, str]:
+        """Ids by key of archived tasks, as far as a bounded read of their list goes; once for all tasks of a run."""
+        if self._archived is None:
+            archived = read_archived(self._client, "tasks", [self._key], ARCHIVED_TASK_PAGES)
+            self._archived = {key: str(one["id"]) for one in archived.records if (key := _key_of(one, self._key))}
+        return self._archived
 
-    def _find_after_silence(self, keys: Sequence[str]) -> dict[str, str]:
+    def _find_after_silence(self, tasks: Sequence[NewTask]) -> dict[str, str]:
         """What a call without an answer made after all; nothing where HubSpot does not answer this question either."""
         try:
-            return self.find(keys)
+            if self._is_unique:
+                return self.find([task.key for task in tasks])
+            return self._among_the_tasks_of({task.key: task.account_id for task in tasks})
         except KamsyncError as error:
             self._client.log("task_lookup_failed", error=error.message)
             return {}
@@ -189,8 +241,7 @@ class Tasks:
 
 
 def _link(task_id: str, company_id: str) -> Record:
-    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_COMPANY}
-    return {"from": {"id": task_id}, "to": {"id": company_id}, "types": [kind]}
+    return {"from": {"id": task_id}, "to": {"id": company_id}, "types": [_TYPE]}
 
 
 def _key_of(record: Record, key_property: str) -> str:

@@ -217,3 +217,70 @@ def test_searches_stay_under_their_own_limit(a_world: Callable[..., World]) -> N
     for _ in range(7):
         world.pull(connection, Stream.ACCOUNTS, cursor)
     assert 429 not in {request.status for request in world.server.requests}
+
+
+def a_portal_with_a_plain_task_key(a_world: Callable[..., World], **vendor: Any) -> World:
+    """Set up long ago, by hand: the property is there, and is not unique."""
+    world = a_world(provisioned=False, **vendor)
+    made = {"name": "kam_task_key", "label": "Key", "type": "string", "fieldType": "text", "groupName": "taskinformation"}
+    world.call("POST", "/crm/v3/properties/tasks", made)
+    assert "failed" not in {step.status for step in world.connect().setup(dry_run=False)}
+    return world
+
+
+def tasks_of(world: World, task: NewTask) -> list[str]:
+    answer = world.call("GET", f"/crm/v4/objects/companies/{task.account_id}/associations/tasks", limit=500)
+    ids = [str(one["toObjectId"]) for one in answer["results"]]
+    read = [world.call("GET", f"/crm/v3/objects/tasks/{one}", properties="kam_task_key") for one in ids]
+    return [one["id"] for one in read if one["properties"]["kam_task_key"] == task.key]
+
+
+def test_where_the_task_key_is_not_unique_a_task_is_still_made_once_and_attached(a_world: Callable[..., World]) -> None:
+    world = a_portal_with_a_plain_task_key(a_world)
+    connection = world.connect()
+    task = new_task(world, "Review:agenda:2026Q4:1")
+    (made,) = connection.create_tasks([task])
+    assert made.status == "done" and tasks_of(world, task) == [made.record_id]
+    (again,) = connection.create_tasks([task])
+    assert (again.status, again.record_id) == ("existed", made.record_id)
+    list(connection.close_tasks([TaskRef(task.key, made.record_id)]))
+    world.call("DELETE", f"/crm/v4/objects/tasks/{made.record_id}/associations/companies/{task.account_id}")
+    (detached,) = connection.create_tasks([task])
+    assert detached.status == "existed" and tasks_of(world, task) == [made.record_id]
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncate"])
+def test_where_the_task_key_is_not_unique_a_lost_answer_makes_no_second_task(a_world: Callable[..., World], kind: str) -> None:
+    world = a_portal_with_a_plain_task_key(a_world, search_lag_seconds=3600.0)  # the search never shows it in time
+    connection = world.connect()
+    task = new_task(world)
+    world.server.faults.add(kind, method="POST", path="/tasks/batch/create")
+    first = [outcome.status for outcome in connection.create_tasks([task])]
+    second = [outcome.status for outcome in connection.create_tasks([task])]
+    assert (first, second) in [(["done"], ["existed"]), (["unknown"], ["done"])]
+    assert len(tasks_of(world, task)) == 1
+
+
+def test_one_bad_option_in_a_whole_batch_costs_two_calls_and_each_other_one_two_more(a_world: Callable[..., World]) -> None:
+    world = a_world(accounts=100)
+    connection = world.connect()
+    ids = company_ids(world, 100)
+    before = world.server.calls()
+    outcomes = list(connection.push_accounts([AccountUpdate(one, one, {"tier": "Z"}) for one in ids]))
+    assert {outcome.status for outcome in outcomes} == {"rejected"} and len(outcomes) == 100
+    assert world.server.calls() - before == 2
+    mixed = [AccountUpdate(one, one, {"tier": "ABXY"[number % 4]}) for number, one in enumerate(ids)]
+    before = world.server.calls()
+    outcomes = list(connection.push_accounts(mixed))
+    assert sum(outcome.status == "done" for outcome in outcomes) == 50 and len({outcome.ref for outcome in outcomes}) == 100
+    assert world.server.calls() - before <= 5
+
+
+def test_one_task_that_cannot_be_deleted_does_not_keep_the_others(world: World) -> None:
+    connection = world.connect()
+    made = {o.ref: o.record_id for o in connection.create_tasks([new_task(world, key) for key in "abcd"])}
+    refusal = {"status": "error", "message": "no", "category": "VALIDATION_ERROR"}
+    # The whole batch, the first half and its first task are refused.
+    world.server.faults.add("status", method="POST", path="/tasks/batch/archive", times=3, status=400, body=refusal)
+    outcomes = {o.ref: o.status for o in connection.delete_tasks([TaskRef(key, made[key]) for key in "abcd"])}
+    assert outcomes == {"a": "rejected", "b": "done", "c": "done", "d": "done"}
