@@ -12,6 +12,7 @@ from kamsync.model import WRITTEN_FLAGS, Stream
 from kamsync_hubspot.client import Client
 from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.metadata import STANDARD_PREFIX, wanted_properties
+from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.portal import Portal
 from kamsync_hubspot.reader import search_pages
 from kamsync_hubspot.scopes import missing_scopes
@@ -63,6 +64,8 @@ class Doctor:
                 yield from self._mapped(pull, definitions[_OBJECTS[pull.stream][0]])
         if "companies" in definitions:
             yield from self._flags(definitions["companies"])
+            if mirrors(self._context.mapping):
+                yield self._mirror(definitions["companies"])
         if "tasks" in definitions:
             yield self._task_key(definitions["tasks"])
         yield from self._pipelines()
@@ -185,6 +188,17 @@ class Doctor:
             )
         if not missing and not locked and not lacking:
             yield Finding("flag properties", "ok", "Every property that the program writes exists.")
+
+    def _mirror(self, known: Mapping[str, Mapping[str, Any]]) -> Finding:
+        missing = [name for name in (TARGET_ACCOUNT, IDEAL_PROFILE) if name not in known]
+        if missing:
+            return Finding(
+                "target accounts",
+                "failed",
+                f"The portal has no property {', '.join(missing)}, which mirror_target_account fills.",
+                "Switch target accounts on (Settings → Objects → Companies → Target accounts), or leave the option out.",
+            )
+        return Finding("target accounts", "ok", "Tiers also fill HubSpot's own target account properties.")
 
     def _task_key(self, known: Mapping[str, Mapping[str, Any]]) -> Finding:
         key = self._context.mapping.task_key

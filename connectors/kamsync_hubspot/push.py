@@ -8,6 +8,7 @@ from kamsync.contract import Context
 from kamsync.model import AccountUpdate, Outcome, Value
 from kamsync_hubspot.batches import Result, write
 from kamsync_hubspot.client import Client
+from kamsync_hubspot.mirror import mirrored
 from kamsync_hubspot.portal import Portal
 from kamsync_hubspot.reader import read_batch
 from kamsync_hubspot.translate import flag_value, property_text
@@ -18,10 +19,10 @@ COMPANY_BATCH = "/crm/v3/objects/companies/batch"
 def push_accounts(client: Client, portal: Portal, context: Context, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
     """One outcome for each update."""
     flags = context.mapping.flags
-    inputs = [
-        {"id": update.account_id, "properties": {flags[flag]: property_text(value) for flag, value in update.fields.items()}}
-        for update in updates
-    ]
+    inputs = []
+    for update in updates:
+        properties = {flags[flag]: property_text(value) for flag, value in update.fields.items()}
+        inputs.append({"id": update.account_id, "properties": properties | mirrored(context, update.fields)})
     for company_id, result in write(client, f"{COMPANY_BATCH}/update", inputs, doing="updating companies"):
         yield outcome(company_id, company_id, result, portal.record_url(company_id))
 

@@ -284,3 +284,38 @@ def test_one_task_that_cannot_be_deleted_does_not_keep_the_others(world: World) 
     world.server.faults.add("status", method="POST", path="/tasks/batch/archive", times=3, status=400, body=refusal)
     outcomes = {o.ref: o.status for o in connection.delete_tasks([TaskRef(key, made[key]) for key in "abcd"])}
     assert outcomes == {"a": "rejected", "b": "done", "c": "done", "d": "done"}
+
+
+def mirroring(world: World) -> Any:
+    mapping = world.context().mapping
+    return replace(mapping, options={**mapping.options, "mirror_target_account": True})
+
+
+def target_account(world: World, company: str) -> tuple[str | None, str | None]:
+    names = ("hs_is_target_account", "hs_ideal_customer_profile")
+    shown = world.call("GET", f"/crm/v3/objects/companies/{company}", properties=",".join(names))["properties"]
+    return shown[names[0]], shown[names[1]]
+
+
+def test_hubspots_own_target_account_follows_the_tier_where_the_mapping_says_so(world: World) -> None:
+    connection = world.connect(mapping=mirroring(world))
+    first, second = company_ids(world, 2)
+    list(connection.push_accounts([AccountUpdate(first, "1", {"tier": "A"}), AccountUpdate(second, "2", {"tier": "C"})]))
+    assert target_account(world, first) == ("true", "tier_1")
+    assert target_account(world, second) == ("true", "tier_3")
+    list(connection.push_accounts([AccountUpdate(first, "1", {"tier": None}), AccountUpdate(second, "2", {"score": 51.0})]))
+    assert target_account(world, first) in [("false", None), ("false", "")]
+    assert target_account(world, second) == ("true", "tier_3")
+
+
+def test_hubspots_own_target_account_is_left_alone_otherwise(world: World) -> None:
+    (one,) = company_ids(world, 1)
+    before = target_account(world, one)
+    list(world.connect().push_accounts([AccountUpdate(one, "1", {"tier": "A"})]))
+    assert target_account(world, one) == before
+
+
+def test_doctor_looks_for_the_target_account_properties_that_would_be_filled(world: World) -> None:
+    found = {f.check: f.status for f in world.connect(mapping=mirroring(world)).diagnose(DoctorRequest(()))}
+    assert found["target accounts"] == "ok"
+    assert "target accounts" not in {f.check for f in world.connect().diagnose(DoctorRequest(()))}
