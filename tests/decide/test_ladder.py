@@ -209,7 +209,7 @@ def test_a_tier_that_a_person_emptied_stays_empty() -> None:
 
 
 def test_a_word_that_is_no_tier_is_not_adopted() -> None:
-    assert placed(an_account("a1", 95.0, "Gold", written_tier="B")) == {"a1": ("A", "score")}
+    assert placed(an_account("a1", 55.0, "Gold", written_tier="A")) == {"a1": ("B", "score")}
 
 
 # --- score, rules and holds ------
@@ -397,6 +397,8 @@ def test_a_share_of_the_eligible_is_rounded_up(accounts: int, places: int) -> No
 
 def test_a_share_that_binary_makes_a_hair_too_large_gives_no_extra_place() -> None:
     # 1.1 % of 1,000 is 11; in binary 11.000000000000002.
+    half = decide(*(an_account(f"a{number:04}", 90.0) for number in range(1000)), tiers=(Tier("A", 80, 70, top_percent=50), B))
+    assert sum(d.tier == "A" for d in half) == 500
     tiers = (Tier("A", 80, 70, top_percent=1.1), B)
     found = decide(*(an_account(f"a{number:04}", 90.0) for number in range(1000)), tiers=tiers)
     assert sum(d.tier == "A" for d in found) == 11
@@ -497,10 +499,13 @@ def test_a_newcomer_raised_by_a_rule_falls_no_lower_than_room_allows() -> None:
 def test_who_would_have_entered_a_lower_tier_by_leave_must_have_been_in_or_above_it() -> None:
     tiers = (Tier("A", 80, 70, max_accounts=0), Tier("B", 85, 40), C)
     # B is entered at 85 only, so 82 points reach it from A and from B itself, not from C.
-    assert placed(an_account("a1", 82.0, "A"), an_account("a2", 82.0, "B"), an_account("a3", 82.0, "C"), tiers=tiers) == {
+    points = {"a1": (82.0, "A"), "a2": (82.0, "B"), "a3": (82.0, "C"), "a4": (85.0, "C"), "a5": (84.99, "C")}
+    assert placed(*(an_account(i, score, tier) for i, (score, tier) in points.items()), tiers=tiers) == {
         "a1": ("B", "capacity"),
         "a2": ("B", "capacity"),
         "a3": ("C", "capacity"),
+        "a4": ("B", "capacity"),
+        "a5": ("C", "capacity"),
     }
 
 
