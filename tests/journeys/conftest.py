@@ -20,6 +20,7 @@ from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
+from tests.journeys.command import run_command
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,7 @@ class Desk:
         )
 
     def run(self, *arguments: str, **more: str) -> Result:
-        process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=600)  # as long as a run through a storm of limits
-        return Result(process.returncode, out, err)
+        return Result(*run_command(arguments, self.folder, {**os.environ, **self.environment, **more}))
 
     def good(self, *arguments: str) -> Result:
         result = self.run(*arguments)

@@ -1,0 +1,49 @@
+"""`kamsync …` in a process of its own, forked from one that has the libraries loaded: what a shell starts, only sooner."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LONGEST_SECONDS = 600.0  # as long as a run through a storm of limits
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(
+    [
+        "kamsync.cli.app",
+        *(f"kamsync.cli.{name}" for name in ("doctor", "explain", "plan", "pull", "setup", "simulate", "sync", "undo")),
+        "kamsync_hubspot.connection",
+        "kamsync_salesforce.connection",
+    ]
+)
+
+
+def run_command(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    texts = [folder / f".{name}-{time.monotonic_ns()}" for name in ("out", "err")]
+    process = _PROCESSES.Process(target=_child, args=(list(arguments), str(folder), dict(environment), *map(str, texts)))
+    process.start()
+    process.join(LONGEST_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"kamsync {' '.join(arguments)} did not end")
+    out, err = (text.read_text(encoding="utf-8") for text in texts)
+    for text in texts:
+        text.unlink()
+    return process.exitcode, out, err
+
+
+def _child(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
+    for descriptor, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.argv = ["kamsync", *arguments]
+    from kamsync.cli import main
+
+    main()
