@@ -10,7 +10,7 @@ from operator import mul
 from typing import NamedTuple
 
 from kamsync.decide.program import Criterion
-from kamsync.decide.scoring import FactInput, round_half_away, scaler, scorer, unknown_score, weighted_mean
+from kamsync.decide.scoring import FactInput, round_half_away, scaler, scorer, unknown_score
 
 
 class ScoredColumn(NamedTuple):
@@ -75,15 +75,17 @@ def _numbers_first(value: FactInput) -> tuple[bool, FactInput]:
 
 def means(weights: Sequence[float], columns: Sequence[Sequence[float | None]], count: int) -> list[float | None]:
     """The weighted mean of each of `count` accounts over `columns`, rounded; None where nothing counts."""
-    total = math.fsum(weights)
     if not columns:
         return [None] * count
+    totals: dict[tuple[bool, ...], float] = {}  # by which columns count: few ways occur
     found: list[float | None] = []
     for row in zip(*columns, strict=True):
-        if total == 0 or None in row:
-            found.append(weighted_mean(list(zip(weights, row, strict=True))))
-        else:
-            found.append(round_half_away(math.fsum(map(mul, weights, row)) / total))
+        counts = tuple([one is not None for one in row])
+        total = totals.get(counts)
+        if total is None:
+            total = totals[counts] = math.fsum(compress(weights, counts))
+        # What does not count adds 0: an exact sum is the same with it.
+        found.append(round_half_away(math.fsum(map(mul, weights, [one or 0.0 for one in row])) / total) if total else None)
     return found
 
 

@@ -20,8 +20,9 @@ _NOISE_DECIMALS = 7  # of cents
 
 def round_half_away(value: float) -> float:
     """To two decimals, halves away from zero."""
-    cents = round(abs(value) * 100, _NOISE_DECIMALS)
-    return math.copysign(math.floor(cents + 0.5) / 100, value) + 0.0
+    if value < 0:
+        return 0.0 - round_half_away(-value)
+    return math.floor(round(value * 100, _NOISE_DECIMALS) + 0.5) / 100
 
 
 class Scored(NamedTuple):
@@ -45,8 +46,9 @@ def scaler(scale: Scale) -> Callable[[FactInput], float | None]:
     flag = isinstance(scale, Flag)
 
     def scaled(value: FactInput) -> float | None:
-        if isinstance(value, float | int):
-            return of_number(value)
+        kind = type(value)
+        if kind is float or kind is int:
+            return of_number(value)  # type: ignore[arg-type]  # a number
         number = _number(value)
         if number is None:
             return 100.0 if flag and value else None
@@ -134,7 +136,7 @@ def points(parts: Sequence[tuple[float, float | None]], score: float | None) -> 
     return [value / 100 for value in cents]
 
 
-def _number(value: str | None) -> float | None:
+def _number(value: FactInput) -> float | None:
     try:
         number = math.nan if value is None else float(value)
     except ValueError:
