@@ -18,7 +18,7 @@ from kamsync.decide.facts import FACTS
 from kamsync.decide.months import add_months
 from kamsync.decide.program import NO_TIER, Held, Program
 from kamsync.errors import ConfigError
-from kamsync.run.sync import today
+from kamsync.run.moments import today
 from kamsync.store.evaluate import Evaluation
 
 EVERY = {"month": 1, "quarter": 3, "year": 12}

@@ -14,7 +14,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOp
 from kamsync.cli.session import open_session
 from kamsync.config import load_criteria
 from kamsync.decide.influence import influences
-from kamsync.run.sync import today
+from kamsync.run.moments import today
 from kamsync.store.evaluate import Evaluation
 
 BARS = " ▁▂▃▄▅▆▇█"

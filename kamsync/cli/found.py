@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from kamsync.cli.session import Session
 from kamsync.decide.receipts import Receipt
 from kamsync.errors import ConfigError
-from kamsync.run.sync import today
+from kamsync.run.moments import today
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.kept import keep_if_free, kept_receipt

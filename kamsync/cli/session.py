@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
+from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
-from kamsync.run.sync import Shell, run_lock, today
 from kamsync.store.database import Cache, open_cache
+
+if TYPE_CHECKING:
+    from kamsync.run.sync import Shell
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Session:
     @contextmanager
     def shell(self, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
         """Everything that a run needs, with the lock held and progress shown."""
+        from kamsync.run.sync import Shell, run_lock  # most commands only read
+
         with run_lock(self.config.cache_path), self.cache() as cache, self.connection() as connection, pulling() as progress:
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping)
 

@@ -19,8 +19,8 @@ from kamsync.decide.reasons import because
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.simulate import Comparison, Move, compare
 from kamsync.decide.tiers import tier_order
+from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
-from kamsync.run.sync import new_run_id, today
 from kamsync.store.evaluate import Evaluation
 
 SHOWN = 15

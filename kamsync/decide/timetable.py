@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
 
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.base import BaseTrigger
+    from apscheduler.triggers.cron import CronTrigger
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAY_PART = re.compile(r"(?P<first>\*|[0-7]|[a-z]{3})(?:-(?P<last>[0-7]|[a-z]{3}))?(?:/(?P<step>[1-9]\d?))?")
@@ -48,6 +49,8 @@ def parse_cron(text: str, timezone: str, place: Place) -> Timetable:
     try:
         weekdays = _weekdays(weekday)
         if day != "*" and weekdays != "*":
+            from apscheduler.triggers.combining import OrTrigger
+
             alternatives = ((day, "*"), ("*", weekdays))
             trigger: BaseTrigger = OrTrigger([_trigger(minute, hour, d, month, w, zone) for d, w in alternatives])
         else:
@@ -67,6 +70,8 @@ def _zone(name: str, place: Place) -> ZoneInfo:
 
 
 def _trigger(minute: str, hour: str, day: str, month: str, weekdays: str, zone: ZoneInfo) -> CronTrigger:
+    from apscheduler.triggers.cron import CronTrigger  # loaded where there is a schedule
+
     return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=weekdays, timezone=zone)
 
 

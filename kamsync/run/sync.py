@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +16,7 @@ from kamsync.decide.changes import Plan
 from kamsync.decide.guards import check_changed_share, check_fresh
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied, Applier
+from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
 from kamsync.run.refresh import Progress, refresh
 from kamsync.store.database import Cache
@@ -36,16 +35,6 @@ class Shell:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     progress: Progress = lambda stream, count, total: None
     stopping: Callable[[], bool] = lambda: False
-
-
-def today(config: Config, now: datetime) -> date:
-    """The programme's calendar day."""
-    return now.astimezone(ZoneInfo(config.program.timezone)).date()
-
-
-def new_run_id(now: datetime) -> str:
-    """When it was made, to the second, and four random digits: the same changes at another time are another run."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 def pull_and_plan(

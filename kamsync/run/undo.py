@@ -12,8 +12,9 @@ from kamsync.decide.plan import assemble_plan
 from kamsync.errors import ConfigError
 from kamsync.model import FLAG_PREFIX, TaskRef, Value
 from kamsync.run.apply import Applied, Applier
+from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import refresh
-from kamsync.run.sync import Shell, new_run_id, today
+from kamsync.run.sync import Shell
 from kamsync.store.journal import Entry, entries, fields_of, find_run, finish_run, start_run
 
 

@@ -1,7 +1,7 @@
 """The cache file: opening it safely, and its schema through migrations.
 
 The cache is disposable: what must outlive it is in the CRM. It still never loses anything by itself: WAL, one transaction for
-what belongs together, secure_delete, and mode 0600. sqlite-utils keeps schema and migrations; hot paths use its connection.
+what belongs together, secure_delete, and mode 0600.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
-
 from kamsync.errors import CacheUnusable
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Kind, Stream
+from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Kind, Stream
 
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_MS = 10_000
@@ -32,53 +29,6 @@ INDEXES: Mapping[Stream, tuple[str, ...]] = {
     Stream.ACTIVITIES: ("account_id", "activity_date", "kind"),
 }
 
-migrations = Migrations("kamsync")
-
-
-@migrations()
-def first_schema(db: sqlite_utils.Database) -> None:
-    """Streams, and what the program remembers of its own doing."""
-    for stream in Stream:
-        columns = list(CORE_COLUMNS[stream])
-        if stream is Stream.ACCOUNTS:
-            columns += [Column(FLAG_PREFIX + name, kind) for name, kind in FLAGS.items()]
-        definitions = [f'"{c.name}" {SQL_TYPES[c.kind]}' for c in columns]
-        key = ", ".join(f'"{name}"' for name in primary_key(stream))
-        db.execute(f'CREATE TABLE "{stream}" ({", ".join(definitions)}, "_pull" INTEGER NOT NULL, PRIMARY KEY ({key}))')
-        if stream in INDEXES:
-            db.execute(index_sql(stream))
-    db.executescript(_OWN_TABLES)
-
-
-@migrations()
-def kept_evaluation(db: sqlite_utils.Database) -> None:
-    """The last evaluation, from which one account is explained (store.kept)."""
-    db.execute("CREATE TABLE kept (account_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
-
-
-# tier: 'none' where the program wrote an empty field. receipt: JSON of decide.receipts.
-_OWN_TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE cursors (stream TEXT PRIMARY KEY, cursor TEXT, fingerprint TEXT NOT NULL, pulled_at TEXT NOT NULL);
-CREATE TABLE written (account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, since TEXT, run_id TEXT, written_at TEXT);
-CREATE TABLE drift (account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, seen TEXT NOT NULL);
-CREATE TABLE history (
-  id INTEGER PRIMARY KEY, account_id TEXT NOT NULL, name TEXT, as_of TEXT NOT NULL, run_id TEXT NOT NULL, tier TEXT NOT NULL,
-  previous_tier TEXT NOT NULL, code TEXT NOT NULL, score REAL, segment TEXT, health TEXT, criteria_hash TEXT NOT NULL,
-  receipt TEXT NOT NULL);
-CREATE INDEX history_account ON history (account_id, id);
-CREATE TABLE task_ledger (
-  key TEXT PRIMARY KEY, account_id TEXT NOT NULL, task_id TEXT, owner_id TEXT, subject TEXT, due TEXT, status TEXT NOT NULL,
-  run_id TEXT NOT NULL);
-CREATE TABLE waiting_tasks (key TEXT PRIMARY KEY, account_id TEXT NOT NULL, run_id TEXT NOT NULL);
-CREATE TABLE runs (
-  run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, as_of TEXT, started_at TEXT NOT NULL, finished_at TEXT, status TEXT NOT NULL,
-  summary TEXT NOT NULL DEFAULT '{}', message TEXT NOT NULL DEFAULT '');
-CREATE TABLE journal (
-  run_id TEXT NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, ref TEXT NOT NULL, account_id TEXT NOT NULL, intent TEXT NOT NULL,
-  outcome TEXT, record_id TEXT, message TEXT, at TEXT, PRIMARY KEY (run_id, seq));
-"""
-
 
 def index_sql(stream: Stream) -> str:
     """Creates the stream's index where it is missing."""
@@ -93,10 +43,9 @@ def primary_key(stream: Stream) -> tuple[str, ...]:
 class Cache:
     """An open cache. `connection` is in autocommit; `transaction()` is the one way to write several things together."""
 
-    def __init__(self, path: Path, db: sqlite_utils.Database) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
-        self.db = db
-        self.connection: sqlite3.Connection = db.conn
+        self.connection = connection
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -163,11 +112,12 @@ def open_cache(path: Path) -> Iterator[Cache]:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -65536")
-        db = sqlite_utils.Database(connection)
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            migrations.apply(db)
+            from kamsync.store.migrations import migrate  # sqlite-utils takes long to load, and is needed once
+
+            migrate(connection)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        yield Cache(path, db)
+        yield Cache(path, connection)
 
 
 def _make_private(path: Path) -> None:
