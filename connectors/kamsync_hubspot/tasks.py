@@ -12,7 +12,7 @@ besides, since a search lags behind; a create carries its association and is nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from kamsync.contract import Context
 from kamsync.errors import AccessDenied, BadAnswer, KamsyncError, RecordRejected, TryLater
@@ -25,7 +25,7 @@ from kamsync_hubspot.definitions import Definitions
 from kamsync_hubspot.errors import is_unanswered
 from kamsync_hubspot.portal import Portal
 from kamsync_hubspot.push import outcome
-from kamsync_hubspot.reader import BATCH, Record, fetch_links, read_batch, search_pages
+from kamsync_hubspot.reader import BATCH, PARTIAL_ATTEMPTS, Record, fetch_links, read_batch, search_pages
 from kamsync_hubspot.translate import task_properties
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Tasks:
         trouble = self._attach([(present[task.key], task.account_id) for task in tasks if task.key in present], repair=True)
         for task in tasks:
             if task.key in present:
-                yield Outcome(task.key, "existed", present[task.key], trouble.get(present[task.key], ""))
+                yield self._attached(task, "existed", present[task.key], trouble)
         absent = [task for task in tasks if task.key not in present]
         removed = self._removed() if absent else {}
         missing: list[NewTask] = []
@@ -95,7 +95,13 @@ class Tasks:
                 continue
             # `new: false`: another run made it between our look and our write.
             existed = result.record is not None and result.record.get("new") is False
-            yield Outcome(key, "existed" if existed else "done", ids[key], trouble.get(ids[key], ""))
+            yield self._attached(by_key[key], "existed" if existed else "done", ids[key], trouble)
+
+    def _attached(self, task: NewTask, status: Literal["done", "existed"], task_id: str, trouble: Mapping[str, str]) -> Outcome:
+        """A task that belongs to nobody is not done with: whoever asks again finds it, and attaches it."""
+        if task_id in trouble:
+            return Outcome(task.key, "unknown", task_id, trouble[task_id], self._url_of(task.account_id))
+        return Outcome(task.key, status, task_id)
 
     def _write(self, tasks: Sequence[NewTask]) -> Iterator[tuple[str, Result]]:
         def key_of(record: Record) -> str:
@@ -213,6 +219,20 @@ class Tasks:
             self._client.log("task_lookup_failed", error=error.message)
             return {}
 
+    def _attach_once(self, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Errors that stay: attaching twice does no harm, so a partial failure is asked again."""
+        errors: list[dict[str, Any]] = []
+        for _ in range(PARTIAL_ATTEMPTS):
+            answer = self._client.post(
+                "/crm/v4/associations/tasks/companies/batch/create",
+                {"inputs": [_link(task_id, company_id) for task_id, company_id in pairs]},
+                doing="attaching tasks to companies",
+            )
+            errors = answer.errors
+            if not errors:
+                break
+        return errors
+
     def _attach(self, pairs: Sequence[tuple[str, str]], *, repair: bool) -> dict[str, str]:
         """Attaches tasks to companies; by task id what went wrong. With `repair`, only where the association is missing."""
         if not pairs:
@@ -224,12 +244,7 @@ class Tasks:
                 present = {(task_id, link.id) for task_id, found in links.items() for link in found}
                 pairs = [pair for pair in pairs if pair not in present]
             for chunk in _chunks(pairs, ATTACH_BATCH):
-                answer = self._client.post(
-                    "/crm/v4/associations/tasks/companies/batch/create",
-                    {"inputs": [_link(task_id, company_id) for task_id, company_id in chunk]},
-                    doing="attaching tasks to companies",
-                )
-                for error in answer.errors:
+                for error in self._attach_once(chunk):
                     text = f"The task could not be attached to its company: {error.get('message')}"
                     trouble |= dict.fromkeys(error_ids(error) or [task_id for task_id, _ in chunk], text)
         except KamsyncError as error:

@@ -126,7 +126,11 @@ class Applier:
                     "INSERT OR REPLACE INTO task_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [_ledger_row(by_key[o.ref], o, plan.run_id) for o in outcomes if o.status in ("done", "existed")],
                 )
-                connection.executemany("DELETE FROM waiting_tasks WHERE key = ?", [(o.ref,) for o in outcomes])
+                # What did not come about is offered again: its account has entered its tier by then, and no playbook fires.
+                connection.executemany(
+                    "INSERT OR REPLACE INTO waiting_tasks VALUES (?, ?, ?)",
+                    [(o.ref, by_key[o.ref].account_id, plan.run_id) for o in outcomes if o.status not in ("done", "existed")],
+                )
             applied.created += sum(o.status == "done" for o in outcomes)
             applied.existed += sum(o.status == "existed" for o in outcomes)
             self._count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)

@@ -65,6 +65,23 @@ def test_a_lost_answer_to_a_write_makes_no_second_task(desk: Desk) -> None:
         assert len(subjects) == len(set(subjects))
 
 
+def test_tasks_that_did_not_come_about_are_made_by_the_next_run(open_desk: Opener) -> None:
+    """Their accounts have entered their tiers by then, so that no playbook would fire for them again."""
+    desk = open_desk("hubspot")
+    desk.good("setup")
+    wanted = {change["key"] for change in desk.good("plan", "--json").json["changes"] if change["op"] == "create_task"}
+    trouble = {"status": "error", "category": "INTERNAL_ERROR", "message": "Some records could not be handled."}
+    in_part = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [trouble]}
+    desk.server.faults.add("status", path="tasks/batch/upsert", times=1, status=207, body=in_part)
+    first = desk.run("sync")
+    assert first.code == 1 and "could not be handled" in first.out
+    assert wanted and tiers(desk)
+    desk.good("sync")
+    made = [task for account_id in tiers(desk) for task in desk.server.crm.view.tasks(account_id) if task.by_kamsync]
+    assert len(made) == len(wanted)
+    assert "Nothing to write" in desk.good("sync").out
+
+
 def test_one_record_that_the_crm_rejects_never_blocks_the_others(open_desk: Opener) -> None:
     def refuse_tier_a(row: dict[str, object]) -> bool:
         return row.get("KAM_Tier__c") == "A"

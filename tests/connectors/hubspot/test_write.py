@@ -94,7 +94,7 @@ def test_a_lost_association_is_repaired_by_the_next_run(world: World) -> None:
     refusal = {"status": "error", "message": "no", "category": "VALIDATION_ERROR"}
     world.server.faults.add("status", method="POST", path="/associations/tasks/companies/batch/create", status=400, body=refusal)
     (outcome,) = connection.create_tasks([task])
-    assert outcome.status == "done"
+    assert outcome.status == "unknown"
     assert "not attached" in outcome.message
     assert [o.status for o in connection.create_tasks([task])] == ["existed"]
     (row,) = world.pull(connection, Stream.TASKS).rows
