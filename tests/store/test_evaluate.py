@@ -112,7 +112,8 @@ def test_the_order_of_rows_never_shows(seed: int, tmp_path: Path) -> None:
 def test_deciding_again_with_the_result_written_moves_nobody(seed: int, tmp_path: Path) -> None:
     rng = random.Random(4000 + seed)
     world, program = random_world(rng), random_program(rng)
-    program = dataclasses.replace(program, min_coverage=0.0)
+    # A ceiling may need a second step where capacity pushed an account that `min_days` held above it (§6.5 as it stands).
+    program = dataclasses.replace(program, rules=tuple(rule for rule in program.rules if rule.ceiling is None))
     world.written.clear()
     world.drift.clear()
     for account in world.accounts:
@@ -124,12 +125,7 @@ def test_deciding_again_with_the_result_written_moves_nobody(seed: int, tmp_path
         account["flag_since"] = decision.since
         world.written.append({"account_id": account["id"], "tier": decision.tier, "since": decision.since})
     again = decide(tmp_path / "second.db", world, program)
-    held = {d.account_id for d in (*once.values(), *again.values()) if d.code in ("capacity", "min_days")}
-    # A place that a departed account leaves is given away on the next run: capacity is settled anew each time.
-    moved = {i for i in again if again[i].tier != once[i].tier}
-    assert moved <= {i for i in again if held}
-    if not held:
-        assert not moved
+    assert {i: (d.tier, d.since) for i, d in again.items()} == {i: (d.tier, d.since) for i, d in once.items()}
 
 
 def test_an_amount_in_an_unknown_currency_is_an_error_that_names_it(tmp_path: Path) -> None:
