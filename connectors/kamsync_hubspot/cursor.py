@@ -78,7 +78,6 @@ class Cursor:
     scope: str
     read_at: datetime
     since: date | None = None
-    extra: str = ""
 
     def dump(self) -> str:
         body = {
@@ -90,7 +89,6 @@ class Cursor:
                 for name, one in self.marks.items()
             },
             "since": self.since.isoformat() if self.since else None,
-            "extra": self.extra,
         }
         return json.dumps(body, separators=(",", ":"))
 
@@ -114,7 +112,7 @@ def load(text: str | None) -> Cursor | None:
             for name, (ms, settled, count, recent, archived_pages, newest) in body["marks"].items()
         }
         since = date.fromisoformat(body["since"]) if body["since"] else None
-        return Cursor(marks, body["scope"], datetime.fromisoformat(body["read_at"]), since, str(body["extra"]))
+        return Cursor(marks, body["scope"], datetime.fromisoformat(body["read_at"]), since)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
-from kamsync.errors import AccessDenied, KamsyncError
+from kamsync.errors import KamsyncError
 from kamsync.model import WRITTEN_FLAGS, Stream
 from kamsync_hubspot.client import Client
-from kamsync_hubspot.errors import fault_of
 from kamsync_hubspot.metadata import STANDARD_PREFIX, wanted_properties
 from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.portal import Portal
@@ -273,8 +272,3 @@ def _lacking(choices: Sequence[Any], found: Mapping[str, Any] | None) -> list[st
     known = {str(one.get("value")) for one in found.get("options") or ()}
     missing = [choice.name for choice in choices if choice.name not in known]
     return [f"{found.get('name')} lacks {', '.join(missing)}"] if missing else []
-
-
-def is_scope_error(error: KamsyncError) -> bool:
-    fault = fault_of(error)
-    return isinstance(error, AccessDenied) and fault is not None and fault.status == 403

@@ -31,7 +31,7 @@ def apply(
         raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or use `kamsync sync` on a schedule.")
     with session.shell() as shell:
         # A person who says --yes has looked: the share guards are for runs that nobody watches.
-        _, planned = pull_and_plan(shell, guarded=not yes)
+        _, planned = pull_and_plan(shell, guarded=not yes, to_apply=yes)
         if saved is not None:
             check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
         if not yes:

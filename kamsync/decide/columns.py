@@ -10,7 +10,7 @@ from operator import mul
 from typing import NamedTuple
 
 from kamsync.decide.program import Criterion
-from kamsync.decide.scoring import FactInput, round_half_away, scaler, scorer, unknown_score
+from kamsync.decide.scoring import FactInput, coverage, round_half_away, scaler, scorer, unknown_score
 
 
 class ScoredColumn(NamedTuple):
@@ -91,7 +91,13 @@ def means(weights: Sequence[float], columns: Sequence[Sequence[float | None]], c
 
 def coverages(weights: Sequence[float], columns: Sequence[Sequence[bool]], count: int) -> list[float]:
     """Each account's share of the weights whose value was known, 0…1; 1 where there are no weights at all."""
-    total = math.fsum(weights)
-    if not total:
+    if not columns:
         return [1.0] * count
-    return [1.0 if all(row) else math.fsum(compress(weights, row)) / total for row in zip(*columns, strict=True)]
+    shares: dict[tuple[bool, ...], float] = {}  # by which values are known: few ways occur
+    found: list[float] = []
+    for row in zip(*columns, strict=True):
+        share = shares.get(row)
+        if share is None:
+            share = shares[row] = coverage(list(zip(weights, row, strict=True)))
+        found.append(share)
+    return found

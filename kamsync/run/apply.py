@@ -163,7 +163,7 @@ class Applier:
         connection = self.cache.connection
         for update in updates:
             names = ", ".join(f'"{FLAG_PREFIX}{flag}" = ?' for flag in update.fields)
-            values = [_stored(flag, change.after) for flag, change in update.fields.items()]
+            values = [_stored(change.after) for change in update.fields.values()]
             connection.execute(f"UPDATE accounts SET {names} WHERE id = ?", (*values, update.account_id))
         moment = self.clock().isoformat(timespec="seconds")
         connection.executemany(
@@ -195,7 +195,7 @@ def _ledger_row(task: CreateTask, outcome: Outcome, run_id: str) -> tuple[str | 
     return (task.key, task.account_id, outcome.record_id, task.owner_id, task.subject, task.due.isoformat(), status, run_id)
 
 
-def _stored(flag: str, value: Value) -> Value:
+def _stored(value: Value) -> Value:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return to_json(value)  # type: ignore[no-any-return]  # dates become text, all else is what it was

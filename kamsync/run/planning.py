@@ -138,7 +138,7 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
 def _firings(cache: Cache, evaluation: Evaluation, playbooks: Playbooks) -> Iterator[Firing]:
     names = evaluation.names()
     for name, prepared in playbooks.by_name.items():
-        for account_id, facts in evaluation.firing(prepared.playbook, playbooks.facts_needed(name)):
+        for account_id, facts in evaluation.firing(prepared.playbook):
             decision, held = evaluation.decision(account_id), evaluation.held(account_id)
             yield Firing(name, account_id, names[account_id], decision, facts, held.since)
     waiting = [row[0] for row in cache.connection.execute("SELECT key FROM waiting_tasks ORDER BY key")]

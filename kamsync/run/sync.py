@@ -12,8 +12,7 @@ from filelock import FileLock, Timeout
 
 from kamsync.config import Config
 from kamsync.contract import Connection, PullSummary
-from kamsync.decide.changes import Plan
-from kamsync.decide.guards import check_changed_share, check_fresh
+from kamsync.decide.guards import check_changed_share
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
@@ -89,13 +88,6 @@ def _keep_for_explain(shell: Shell, as_of: date) -> None:
     """Decides once more from what the CRM shows now, so that `explain` has its answer at once until the next run."""
     with Evaluation(shell.cache.path, shell.config.program, as_of) as evaluation:
         keep_if_free(shell.cache, evaluation, shell.config.program, as_of)
-
-
-def apply_saved(shell: Shell, saved: Plan) -> Applied:
-    """Applies a saved plan if planning anew leads to the very same writes; PlanRefused (stale) otherwise."""
-    _, planned = pull_and_plan(shell, to_apply=True)
-    check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
-    return carry_out(shell, planned, guarded=False)
 
 
 def _remember_what_waits(cache: Cache, planned: PlannedRun) -> None:

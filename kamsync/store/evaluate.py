@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -94,7 +94,7 @@ class Evaluation:
         for decision, (scaled, unknown, row) in zip(self._decisions, self._scores.raw(), strict=True):
             yield decision, scaled, unknown, row
 
-    def firing(self, playbook: Playbook, wanted: Collection[str] = ()) -> Iterator[tuple[str, Mapping[str, FactValue]]]:
+    def firing(self, playbook: Playbook) -> Iterator[tuple[str, Mapping[str, FactValue]]]:
         """Accounts for which the playbook's `when` holds, with the facts and what was decided, by account id."""
         self._store_decisions()
         when = compile_expression(playbook.when, {**known_columns(self._program.account_columns), **DECIDED_NAMES})

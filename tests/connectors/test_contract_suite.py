@@ -18,25 +18,11 @@ from kamsync.model import AccountUpdate, NewTask, Outcome, Stream, Usage, Value
 from kamsync.sandbox.company import Company
 from kamsync.testing import ConnectorContract, Harness, RunningCrm
 from kamsync.testing.harness import SAMPLE_DAY
-from kamsync_salesforce.sandbox import SalesforceSandbox
 from kamsync_salesforce.sandbox.org import CLIENT_SECRET as SECRET
-from kamsync_salesforce.sandbox.writing import Writer
+from tests.connectors.people import SalesforcePeople
 
 GOOD = kamsync_salesforce.CONNECTOR
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
-
-
-class People:
-    def __init__(self, sandbox: SalesforceSandbox) -> None:
-        self._org = sandbox.org
-        self._writer = Writer(sandbox.org, sandbox.org.agent_id)
-
-    def delete_account(self, account_id: str) -> None:
-        self._writer.delete(self._org.objects["account"], account_id)
-
-    def merge_accounts(self, winner_id: str, loser_id: str) -> str:
-        self._writer.merge(winner_id, loser_id)
-        return winner_id
 
 
 class Sloppy:
@@ -216,7 +202,7 @@ def test_a_broken_promise_is_caught(
 def hold(promise: str, spoilt: Callable[[Connection], Any], **offered: Any) -> None:
     """Runs the test of one promise on a connector whose connections are spoilt."""
     company = Company(30, 230, today=SAMPLE_DAY, activities=5)
-    crm = RunningCrm(Harness(SloppyConnector(spoilt), MAPPING, People), company)
+    crm = RunningCrm(Harness(SloppyConnector(spoilt), MAPPING, SalesforcePeople), company)
     test = getattr(ConnectorContract(), f"test_{promise}")
     wanted = inspect.signature(test).parameters
     try:

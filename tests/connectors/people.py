@@ -1,0 +1,21 @@
+"""The people of a sandbox org, for the contract suite: what they do that no call of the REST API does."""
+
+from __future__ import annotations
+
+from kamsync_salesforce.sandbox import SalesforceSandbox
+from kamsync_salesforce.sandbox.writing import Writer
+
+
+class SalesforcePeople:
+    """In the org itself: merging is a dialogue there, no call of the REST API."""
+
+    def __init__(self, sandbox: SalesforceSandbox) -> None:
+        self._org = sandbox.org
+        self._writer = Writer(sandbox.org, sandbox.org.agent_id)
+
+    def delete_account(self, account_id: str) -> None:
+        self._writer.delete(self._org.objects["account"], account_id)
+
+    def merge_accounts(self, winner_id: str, loser_id: str) -> str:
+        self._writer.merge(winner_id, loser_id)
+        return winner_id
