@@ -25,7 +25,7 @@ from kamsync.decide.program import Program
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.kept import keep, kept_receipt
+from kamsync.store.last_evaluation import keep, kept_receipt
 
 AS_OF = date(2025, 6, 30)
 FAMILIES = ("Core", "Plus", "Care", "Cloud", "Edge", "Labs")

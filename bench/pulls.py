@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Connector, Context, PullRequest, Secret, TierChoice
-from kamsync.mapping import load_mapping
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, Stream
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions

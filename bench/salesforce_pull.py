@@ -24,10 +24,10 @@ from kamsync.contract import Secret
 from kamsync.store.database import open_cache
 from kamsync.store.snapshot import Snapshot, split_streams
 from kamsync_salesforce import CONNECTOR
-from kamsync_salesforce.auth import read_credentials
-from kamsync_salesforce.bulk import result_pages, start_query
-from kamsync_salesforce.client import Client
-from kamsync_salesforce.sources import sources_for
+from kamsync_salesforce.api.auth import read_credentials
+from kamsync_salesforce.api.bulk import result_pages, start_query
+from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.pull.sources import sources_for
 from kamsync_salesforce.translate import STAMP, select
 
 BENCH = Bench("salesforce", "bench.salesforce_pull")

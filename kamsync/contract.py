@@ -15,18 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from kamsync.model import (
-    AccountUpdate,
-    Column,
-    CrmMapping,
-    Identity,
-    NewTask,
-    Outcome,
-    Stream,
-    TaskRef,
-    Usage,
-    Value,
-)
+from kamsync.model import AccountUpdate, Column, CrmMapping, Identity, NewTask, Outcome, Stream, TaskRef, Usage, Value
 
 CONTRACT_VERSION = 1
 

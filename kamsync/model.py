@@ -106,23 +106,6 @@ CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
     }
 )
 
-# What this program writes on an account, and the two fields that people write (override, override_until).
-FLAGS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "tier": "text",
-        "score": "number",
-        "segment": "text",
-        "health": "text",
-        "reasons": "text",
-        "since": "date",
-        "evaluated_at": "instant",
-        "override": "text",
-        "override_until": "date",
-    }
-)
-WRITTEN_FLAGS = ("tier", "score", "segment", "health", "reasons", "since", "evaluated_at")
-FLAG_PREFIX = "flag_"
-
 
 @dataclass(frozen=True, slots=True)
 class CrmMapping:

@@ -6,27 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import (
-    Capabilities,
-    Context,
-    DoctorRequest,
-    Finding,
-    Page,
-    PullRequest,
-    SetupStep,
-)
+from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
-from kamsync_hubspot.auth import read_credentials
-from kamsync_hubspot.client import Client
-from kamsync_hubspot.connector import DEFAULT_BASE_URL
-from kamsync_hubspot.doctor import Doctor
-from kamsync_hubspot.metadata import REASONS_LENGTH
-from kamsync_hubspot.portal import Portal
-from kamsync_hubspot.provision import Setup
-from kamsync_hubspot.pull import Puller
-from kamsync_hubspot.push import fetch_accounts, push_accounts
-from kamsync_hubspot.reader import BATCH
-from kamsync_hubspot.tasks import Tasks
+from kamsync_hubspot.api.auth import read_credentials
+from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.portal import Portal
+from kamsync_hubspot.api.reads import BATCH
+from kamsync_hubspot.pull.streams import Puller
+from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
+from kamsync_hubspot.push.tasks import Tasks
+from kamsync_hubspot.settings import DEFAULT_BASE_URL
+from kamsync_hubspot.setup.doctor import Doctor
+from kamsync_hubspot.setup.metadata import REASONS_LENGTH
+from kamsync_hubspot.setup.provision import Setup
 
 
 class HubSpotConnection:

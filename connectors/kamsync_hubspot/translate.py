@@ -8,14 +8,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kamsync.model import FLAG_PREFIX, FLAGS, Column, NewTask, Value
-from kamsync_hubspot.cursor import milliseconds, parse_moment
-from kamsync_hubspot.reader import Link, Record
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import Column, NewTask, Value
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
 
@@ -49,6 +48,59 @@ ACTIVITY_KINDS: Mapping[str, str] = {
 }
 PRIORITIES: Mapping[str, str] = {"low": "LOW", "normal": "MEDIUM", "high": "HIGH"}
 COMPLETED = "COMPLETED"
+
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One associated record; `is_primary` by the label Primary (type 5 from a deal to its company)."""
+
+    id: str
+    is_primary: bool = False
+
+
+PRIMARY_TYPES = frozenset({1, 2, 5, 6})  # "Associations v4": Primary company, in both directions, of contacts and deals
+
+
+def inline_ids(record: Record, target: str) -> tuple[Sequence[str], bool]:
+    """Ids of the inline associations, one entry a type in the answer, and whether these are all."""
+    block = (record.get("associations") or {}).get(target) or {}
+    ids = {str(entry["id"]) for entry in block.get("results") or ()}
+    return tuple(ids), not (block.get("paging") or {}).get("next")
+
+
+def _link(entry: dict[str, Any]) -> Link:
+    types = entry.get("associationTypes") or ()
+    is_primary = any(
+        one.get("typeId") in PRIMARY_TYPES and one.get("category", "HUBSPOT_DEFINED") == "HUBSPOT_DEFINED" for one in types
+    )
+    return Link(str(entry["toObjectId"]), is_primary)  # a JSON number in recorded answers
+
+
+_DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    return round((moment - _DAWN) / timedelta(milliseconds=1))
+
+
+def moment_of(ms: int) -> datetime:
+    return _DAWN + timedelta(milliseconds=ms)
+
+
+def parse_moment(text: str) -> datetime | None:
+    """A stamp as HubSpot writes it: ISO with `Z` and with or without milliseconds, or milliseconds since 1970."""
+    if not text:
+        return None
+    if text.isdigit():
+        return moment_of(int(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import (
-    Capabilities,
-    Context,
-    DoctorRequest,
-    Finding,
-    Page,
-    PullRequest,
-    SetupStep,
-)
+from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
-from kamsync_salesforce.auth import read_credentials
-from kamsync_salesforce.client import Client
-from kamsync_salesforce.connector import DEFAULT_API_VERSION
-from kamsync_salesforce.doctor import Doctor
-from kamsync_salesforce.errors import fault_of
-from kamsync_salesforce.fields import Fields, missing_field_error
-from kamsync_salesforce.metadata import REASONS_LENGTH
-from kamsync_salesforce.org import Org
-from kamsync_salesforce.provision import Setup
-from kamsync_salesforce.pull import Puller
-from kamsync_salesforce.push import push_accounts
-from kamsync_salesforce.tasks import Tasks
+from kamsync_salesforce.api.auth import read_credentials
+from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import fault_of
+from kamsync_salesforce.api.fields import Fields, missing_field_error
+from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.pull.streams import Puller
+from kamsync_salesforce.push.accounts import push_accounts
+from kamsync_salesforce.push.tasks import Tasks
+from kamsync_salesforce.settings import DEFAULT_API_VERSION
+from kamsync_salesforce.setup.doctor import Doctor
+from kamsync_salesforce.setup.metadata import REASONS_LENGTH
+from kamsync_salesforce.setup.provision import Setup
 from kamsync_salesforce.translate import flag_from_json
 
 IDS_PER_READ = 2_000  # REST API, "sObject Collections → Get Records": by POST

@@ -5,37 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kamsync.contract import CONTRACT_VERSION, Context, SandboxCrm, Setting
+from kamsync.contract import CONTRACT_VERSION, Context, SandboxCrm
+from kamsync_salesforce.settings import SETTINGS
 
 if TYPE_CHECKING:
     from kamsync_salesforce.connection import SalesforceConnection
-
-DEFAULT_API_VERSION = "62.0"  # 58.0 brought resultPages to Bulk API 2.0
-
-SETTINGS = (
-    Setting(
-        "auth",
-        "How to sign in.",
-        default="client_credentials",
-        choices=("client_credentials", "jwt_bearer", "password", "access_token"),
-    ),
-    Setting(
-        "login_url",
-        "The org's My Domain, https://….my.salesforce.com (jwt_bearer, password: or login/test.salesforce.com).",
-        "url",
-    ),
-    Setting("client_id", "Consumer key of the External Client App."),
-    Setting("client_secret", "Consumer secret of the External Client App (client_credentials, password).", secret=True),
-    Setting("username", "User to act as (jwt_bearer, password)."),
-    Setting("password", "The user's password (password).", secret=True),
-    Setting("security_token", "The user's security token, where the org asks for one (password).", secret=True),
-    Setting("private_key", "RSA private key in PEM form (jwt_bearer).", secret=True),
-    Setting("jwt_audience", "Audience of the JWT, if neither the login host nor login/test.salesforce.com is right."),
-    Setting("access_token", "A session that is open already; cannot be renewed (access_token).", secret=True),
-    Setting("instance_url", "The org's address; needed with access_token, otherwise Salesforce tells it.", "url"),
-    Setting("ca_bundle", "File with the certificates of a private authority or a company proxy.", "path"),
-    Setting("api_version", "Version of Salesforce's API.", default=DEFAULT_API_VERSION),
-)
 
 
 class SalesforceConnector:

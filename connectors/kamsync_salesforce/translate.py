@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from kamsync.errors import ConfigError
-from kamsync.model import FLAGS, Column, Value
+from kamsync.flags import FLAGS
+from kamsync.model import Column, Value
 
 STAMP = "SystemModstamp"
 
@@ -257,3 +258,8 @@ def flag_from_json(flag: str, value: Any) -> Value:
             return is_true(value)
         case _:
             return str(value)
+
+
+def literal(stamp: datetime) -> str:
+    """A SOQL dateTime literal to the millisecond, which is as fine as stamps come."""
+    return stamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -32,7 +32,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     made.callback()(_common)
     named = next((one for one in arguments if not one.startswith("-")), "")
     for name in (named,) if named in COMMANDS else COMMANDS:
-        module = import_module(f"kamsync.cli.{name}")
+        module = import_module(f"kamsync.cli.commands.{name}")
         if name in GROUPS:
             made.add_typer(module.app, name=name, help=GROUPS[name])
         else:

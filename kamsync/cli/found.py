@@ -13,7 +13,7 @@ from kamsync.errors import ConfigError
 from kamsync.run.moments import today
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.kept import keep_if_free, kept_receipt
+from kamsync.store.last_evaluation import keep_if_free, kept_receipt
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
 
 if TYPE_CHECKING:
-    from kamsync.run.sync import Shell
+    from kamsync.run.shell import Shell
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Session:
     @contextmanager
     def shell(self, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
         """Everything that a run needs, with the lock held and progress shown."""
-        from kamsync.run.sync import Shell, run_lock  # most commands only read
+        from kamsync.run.shell import Shell, run_lock  # most commands only read
 
         with run_lock(self.config.cache_path), self.cache() as cache, self.connection() as connection, pulling() as progress:
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping)

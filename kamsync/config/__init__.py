@@ -1,4 +1,4 @@
-"""Configuration: TOML and environment → frozen values. pydantic lives in here and in kamsync.mapping, and nowhere else."""
+"""Configuration: TOML and environment → frozen values. pydantic lives in here and nowhere else."""
 
 from kamsync.config.loader import Config, Schedule, load_config, load_criteria
 

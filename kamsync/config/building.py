@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from types import MappingProxyType
 
-from kamsync.checking import nearest
+from kamsync.config.checking import nearest
 from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, ScaleTable, TaskTable, TierTable
+from kamsync.config.toml_source import TomlSource
 from kamsync.decide.program import (
     NO_TIER,
     Bands,
@@ -32,7 +33,6 @@ from kamsync.decide.program import (
     Tier,
     Values,
 )
-from kamsync.toml_source import TomlSource
 
 
 @dataclass

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kamsync.checking import nearest
+from kamsync.config.checking import nearest
 from kamsync.config.models import CrmTable
+from kamsync.config.secrets import resolve_secret
+from kamsync.config.toml_source import TomlSource
 from kamsync.contract import Connector, Setting
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 from kamsync.plugins import installed_connectors
-from kamsync.secrets import resolve_secret
-from kamsync.toml_source import TomlSource
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
-from kamsync.checking import problems_of, refuse
 from kamsync.config.building import (
     Problems,
     build_criteria,
@@ -27,18 +26,19 @@ from kamsync.config.building import (
     check_weights,
     in_language,
 )
+from kamsync.config.checking import problems_of, refuse
 from kamsync.config.crm import connector_settings
+from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable
+from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, TierChoice
 from kamsync.decide.criteria import check_program, known_columns, unknown_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
-from kamsync.mapping import load_mapping
 from kamsync.model import CORE_COLUMNS, CrmMapping, Stream
 from kamsync.plugins import load_connector
-from kamsync.resources import read_shipped, shipped_names
-from kamsync.toml_source import TomlSource, parse_toml, read_toml
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kamsync.decide.changes import Plan
 from kamsync.decide.decision import Decision
+from kamsync.decide.plan import Plan
 from kamsync.decide.program import NO_TIER, Guards
 from kamsync.errors import PlanRefused
 

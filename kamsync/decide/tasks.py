@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from kamsync.decide.assignees import Assignees, NoAssignee, Owner
 from kamsync.decide.calendar import business_calendar
-from kamsync.decide.changes import CloseTask, CreateTask, HeldBack
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.due import NoDate
 from kamsync.decide.occurrences import NoOccurrence, entry_of, entry_word, occurrence_word, parse_key, task_key
+from kamsync.decide.plan import CloseTask, CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask, fires_for_one_run_only, names_read
 from kamsync.decide.program import NO_TIER, Playbook, Program
 from kamsync.decide.templates import NotRendered

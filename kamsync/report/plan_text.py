@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kamsync.decide.changes import Change, CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
 
 Mark = Literal["~", "+", "-", "!"]

@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from kamsync.contract import Connection
-from kamsync.decide.changes import CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
 from kamsync.decide.program import NO_TIER
-from kamsync.model import FLAG_PREFIX, FLAGS, AccountUpdate, NewTask, Outcome, TaskRef, Value
+from kamsync.flags import FLAG_PREFIX, FLAGS, from_json, to_json
+from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef, Value
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember
-from kamsync.store.journal import from_json, note_intents, note_outcomes, to_json
+from kamsync.store.journal import note_intents, note_outcomes
 
 CHUNK = 20_000  # writes between two looks at `stopping`; a connector may make one bulk job of them
 T = TypeVar("T")

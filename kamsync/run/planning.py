@@ -11,22 +11,22 @@ from typing import Literal
 import orjson
 
 from kamsync.decide.assignees import Owner
-from kamsync.decide.changes import Change, Plan, UpdateAccount
 from kamsync.decide.criteria import criteria_hash, known_columns
 from kamsync.decide.decision import Contribution
 from kamsync.decide.guards import TierMoves, count_tier_moves
-from kamsync.decide.plan import Writing, assemble_plan, plan_account
+from kamsync.decide.plan import Change, Plan, UpdateAccount
 from kamsync.decide.playbooks import Playbooks, compile_playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tasks import ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
+from kamsync.decide.updates import Writing, assemble_plan, plan_account
+from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json
-from kamsync.run.plans import fingerprint_of
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
-from kamsync.store.journal import created_tasks, ledger_keys
-from kamsync.store.kept import keep_if_free
+from kamsync.store.last_evaluation import keep_if_free
+from kamsync.store.ledger import created_tasks, ledger_keys
 
 Keep = Literal["always", "if_final", "no"]
 _DECIDED = {"tier", "score", "segment", "health"}  # a change of one of these is kept in the history

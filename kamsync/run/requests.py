@@ -8,7 +8,8 @@ from datetime import date
 from kamsync.config import Config
 from kamsync.contract import PullRequest
 from kamsync.decide.criteria import needed_names, needed_streams
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, Stream
 
 ACTIVITY_MONTHS = 24  # DECISIONS.md §2: older activities are not pulled
 ALWAYS_WANTED = {"id", "name", "owner_id", "parent_id", "currency"}

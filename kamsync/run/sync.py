@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from pathlib import Path
+from dataclasses import replace
+from datetime import date
 
-from filelock import FileLock, Timeout
-
-from kamsync.config import Config
-from kamsync.contract import Connection, PullSummary
+from kamsync.contract import PullSummary
 from kamsync.decide.guards import check_changed_share
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
-from kamsync.run.refresh import Progress, refresh
+from kamsync.run.refresh import refresh
+from kamsync.run.shell import Shell
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.journal import RunKind, RunStatus, finish_run, start_run
-from kamsync.store.kept import keep_if_free
-
-
-@dataclass(frozen=True)
-class Shell:
-    """What every run needs from outside: the open CRM, the cache, the configuration, the clock, who listens, who may stop it."""
-
-    connection: Connection
-    cache: Cache
-    config: Config
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    progress: Progress = lambda stream, count, total: None
-    stopping: Callable[[], bool] = lambda: False
+from kamsync.store.last_evaluation import keep_if_free
 
 
 def pull_and_plan(
@@ -103,20 +86,3 @@ def _remember_what_waits(cache: Cache, planned: PlannedRun) -> None:
             cache.outdate()
             connection.execute("DELETE FROM drift")
             connection.executemany("INSERT INTO drift VALUES (?, ?, ?)", drift)
-
-
-@contextmanager
-def run_lock(cache_path: Path) -> Iterator[None]:
-    """Holds off a second run on the same cache; PlanRefused where one is under way."""
-    cache_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(cache_path.with_name(cache_path.name + ".lock"), timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise PlanRefused(
-            f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

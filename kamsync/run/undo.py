@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
-from kamsync.decide.changes import FieldChange, HeldBack, Plan, UpdateAccount
-from kamsync.decide.plan import assemble_plan
+from kamsync.decide.plan import FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError
-from kamsync.model import FLAG_PREFIX, TaskRef, Value
+from kamsync.flags import FLAG_PREFIX
+from kamsync.model import TaskRef, Value
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import refresh
-from kamsync.run.sync import Shell
+from kamsync.run.shell import Shell
 from kamsync.store.journal import Entry, entries, fields_of, find_run, finish_run, start_run
 
 

@@ -13,31 +13,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kamsync.errors import CacheUnusable
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Kind, Stream
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Kind, Stream
+from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES
 
-SCHEMA_VERSION = 2
 BUSY_TIMEOUT_MS = 10_000
-SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
-PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
-    Stream.ACTIVITIES: ("id", "account_id"),
-    Stream.RATES: ("currency", "valid_from"),
-}
-# One index a stream. Those of line items and activities hold all that the facts read, so that the table itself is not visited.
-INDEXES: Mapping[Stream, tuple[str, ...]] = {
-    Stream.OPPORTUNITIES: ("account_id",),
-    Stream.LINE_ITEMS: ("opportunity_id", "product_family"),
-    Stream.ACTIVITIES: ("account_id", "activity_date", "kind"),
-}
-
-
-def index_sql(stream: Stream) -> str:
-    """Creates the stream's index where it is missing."""
-    columns = ", ".join(f'"{name}"' for name in INDEXES[stream])
-    return f'CREATE INDEX IF NOT EXISTS "{stream}_lookup" ON "{stream}" ({columns})'
-
-
-def primary_key(stream: Stream) -> tuple[str, ...]:
-    return PRIMARY_KEYS.get(stream, ("id",))
 
 
 class Cache:

@@ -19,10 +19,11 @@ from kamsync.decide.playbooks import DECIDED_NAMES
 from kamsync.decide.program import Held, Playbook, Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import Standing, settle, tier_order
-from kamsync.model import FLAG_PREFIX, FLAGS, Value
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
-from kamsync.store.reading import open_reading
+from kamsync.store.read_only import open_reading
 from kamsync.store.scores import NOTHING_HELD, Scores
 
 _SETTLED = Standing("", None, False, None, None, None, None, 0.0, 0.0, NOTHING_HELD)

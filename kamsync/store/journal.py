@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from kamsync.decide.changes import Change, CloseTask, CreateTask, FieldChange, UpdateAccount
-from kamsync.decide.tasks import CreatedTask
-from kamsync.model import FLAGS, Outcome, Value
+from kamsync.decide.plan import Change, CloseTask, CreateTask, FieldChange, UpdateAccount
+from kamsync.flags import from_json, to_json
+from kamsync.model import Outcome
 from kamsync.store.database import Cache
 
 _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, message"
@@ -131,35 +131,6 @@ def fields_of(entry: Entry) -> dict[str, FieldChange]:
         flag: FieldChange(from_json(flag, change["from"]), from_json(flag, change["to"]))
         for flag, change in entry.intent["fields"].items()
     }
-
-
-def ledger_keys(cache: Cache) -> set[str]:
-    """Every key that this cache has seen or made."""
-    keys = {row[0] for row in cache.connection.execute("SELECT key FROM task_ledger")}
-    return keys | {row[0] for row in cache.connection.execute("SELECT key FROM tasks")}
-
-
-def created_tasks(cache: Cache) -> dict[str, CreatedTask]:
-    """Open tasks as this program made them, by key."""
-    rows = cache.connection.execute("SELECT key, owner_id, subject, due FROM task_ledger WHERE status = 'created'")
-    return {key: CreatedTask(owner, subject, date.fromisoformat(due)) for key, owner, subject, due in rows}
-
-
-def to_json(value: Value) -> Any:
-    """A flag's value in the journal and in plans: dates and instants as ISO text."""
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def from_json(flag: str, value: Any) -> Value:
-    """The inverse of `to_json` for a flag."""
-    if not isinstance(value, str):
-        return value  # type: ignore[no-any-return]  # JSON numbers, booleans and null are values already
-    match FLAGS[flag]:
-        case "date":
-            return date.fromisoformat(value[:10])
-        case "instant":
-            return datetime.fromisoformat(value)
-    return value
 
 
 def _op(change: Change) -> str:

@@ -7,8 +7,9 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
-from kamsync.store.database import INDEXES, SQL_TYPES, index_sql, primary_key
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.store.schema import INDEXES, SQL_TYPES, index_sql, primary_key
 
 migrations = Migrations("kamsync")
 

@@ -22,7 +22,7 @@ from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Program
 from kamsync.decide.receipts import Receipt, make_receipt
 from kamsync.decide.scoring import Scored
 from kamsync.decide.tiers import Standing
-from kamsync.model import FLAG_PREFIX
+from kamsync.flags import FLAG_PREFIX
 
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
 from kamsync.model import Column, Stream
-from kamsync.store.database import INDEXES, Cache, index_sql, primary_key
+from kamsync.store.database import Cache
+from kamsync.store.schema import INDEXES, index_sql, primary_key
 
 REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
 VanishCheck = Callable[[int, int], None]

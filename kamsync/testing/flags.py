@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from kamsync.contract import Connection
-from kamsync.model import FLAGS, AccountUpdate, Stream, Value
+from kamsync.flags import FLAGS
+from kamsync.model import AccountUpdate, Stream, Value
 from kamsync.testing.harness import Promises, RunningCrm
 
 EVERY_WRITTEN_FLAG: dict[str, Value] = {

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kamsync.contract import Connection, Connector, Context, Page, PullRequest, Secret, TierChoice
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, CrmMapping, NewTask, Stream
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, CrmMapping, NewTask, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions, SandboxView
 from kamsync.sandbox.server import SandboxServer

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kamsync.contract import CONTRACT_VERSION, Connection, Connector, PullRequest
-from kamsync.model import FLAG_PREFIX, Kind, Stream, TaskRef
+from kamsync.flags import FLAG_PREFIX
+from kamsync.model import Kind, Stream, TaskRef
 from kamsync.testing.harness import Promises, RunningCrm, as_date, is_true
 
 ACTIVITY_KINDS = {"task", "meeting", "call", "email", "note"}

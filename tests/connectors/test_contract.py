@@ -10,7 +10,7 @@ from typing import Any
 
 import kamsync_hubspot
 import kamsync_salesforce
-from kamsync.mapping import load_mapping
+from kamsync.config.mapping import load_mapping
 from kamsync.testing import ConnectorContract, Harness
 from kamsync_hubspot.sandbox import HubSpotSandbox
 from tests.connectors.people import SalesforcePeople

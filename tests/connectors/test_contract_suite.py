@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import kamsync_salesforce
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Context, Page, PullRequest, SandboxCrm, Setting
 from kamsync.errors import AccessDenied, TryLater
-from kamsync.mapping import load_mapping
 from kamsync.model import AccountUpdate, NewTask, Outcome, Stream, Usage, Value
 from kamsync.sandbox.company import Company
 from kamsync.testing import ConnectorContract, Harness, RunningCrm

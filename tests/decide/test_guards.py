@@ -7,15 +7,9 @@ from typing import Any
 
 import pytest
 
-from kamsync.decide.changes import Plan
 from kamsync.decide.decision import Decision
-from kamsync.decide.guards import (
-    TierMoves,
-    check_changed_share,
-    check_fresh,
-    check_vanished_share,
-    count_tier_moves,
-)
+from kamsync.decide.guards import TierMoves, check_changed_share, check_fresh, check_vanished_share, count_tier_moves
+from kamsync.decide.plan import Plan
 from kamsync.decide.program import Guards
 from kamsync.errors import PlanRefused
 

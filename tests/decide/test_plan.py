@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.changes import CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.decision import Code, Contribution, Decision
-from kamsync.decide.plan import Writing, assemble_plan, plan_account, summarise
+from kamsync.decide.plan import CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reasons import reasons_text
-from kamsync.model import WRITTEN_FLAGS, Value
+from kamsync.decide.updates import Writing, assemble_plan, plan_account, summarise
+from kamsync.flags import WRITTEN_FLAGS
+from kamsync.model import Value
 
 NOW = datetime(2026, 11, 23, 6, 0, 30, 123456, tzinfo=UTC)
 WRITING = Writing(NOW)

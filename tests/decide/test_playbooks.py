@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
-from kamsync.decide.changes import CloseTask, CreateTask, HeldBack
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.occurrences import parse_key, task_key
+from kamsync.decide.plan import CloseTask, CreateTask, HeldBack
 from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks
 from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.tasks import CreatedTask, ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks

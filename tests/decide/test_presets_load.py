@@ -6,12 +6,12 @@ import pytest
 
 from kamsync.config.building import Problems, build_criteria, build_playbook, build_rules, build_tiers, check_weights
 from kamsync.config.models import CriteriaFile, PlaybookTable
+from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.config.toml_source import TomlSource, parse_toml
 from kamsync.decide.criteria import check_program
 from kamsync.decide.facts import known_columns
 from kamsync.decide.playbooks import compile_playbooks
 from kamsync.decide.program import Program
-from kamsync.resources import read_shipped, shipped_names
-from kamsync.toml_source import TomlSource, parse_toml
 
 MAPPED = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
 

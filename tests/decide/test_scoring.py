@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.program import Bands, Criterion, Decay, Expression, Flag, Linear, Log, Percentile, Scale, Values
-from kamsync.decide.scoring import Scored, coverage, fade, points, round_half_away, scale_value, score_criterion, weighted_mean
+from kamsync.decide.scoring import (
+    Scored,
+    coverage,
+    fade,
+    points,
+    round_half_away,
+    scale_value,
+    score_criterion,
+    weighted_mean,
+)
 
 AS_OF = date(2025, 6, 30)
 NUMBERS = st.floats(-1e9, 1e9)

@@ -14,7 +14,7 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [
         "kamsync.cli.app",
-        *(f"kamsync.cli.{name}" for name in ("doctor", "explain", "plan", "pull", "setup", "simulate", "sync", "undo")),
+        *(f"kamsync.cli.commands.{name}" for name in ("doctor", "explain", "plan", "pull", "setup", "simulate", "sync", "undo")),
         "kamsync_hubspot.connection",
         "kamsync_salesforce.connection",
     ]

@@ -33,7 +33,7 @@ from kamsync.decide.program import (
     Tier,
     Values,
 )
-from kamsync.model import FLAG_PREFIX
+from kamsync.flags import FLAG_PREFIX
 from kamsync.store.database import Cache
 
 AS_OF = date(2025, 6, 30)

@@ -14,7 +14,7 @@ import sqlite_utils
 from kamsync.decide.program import Program
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.kept import keep, keep_if_free, kept_receipt
+from kamsync.store.last_evaluation import keep, keep_if_free, kept_receipt
 from kamsync.store.migrations import migrations
 from tests.store.oracle import AS_OF, random_program, random_world
 

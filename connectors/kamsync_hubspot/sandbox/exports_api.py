@@ -9,28 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
-from .kinds import ObjectKind, object_kind
+from kamsync_hubspot.sandbox.store import Export
+
+from .kinds import object_kind
 from .portal import Portal
 from .routing import Route
 from .wire import PUBLIC_HOST, Answer, Refusal, Request, bad_request, iso, not_found
 
 URL_LIFETIME_MS = 300_000  # unsourced: the file's URL lives five minutes
 DAILY_EXPORTS = 30
-
-
-@dataclass(slots=True)
-class Export:
-    id: str
-    kind: ObjectKind
-    names: tuple[str, ...]
-    internal_names: bool
-    internal_values: bool
-    ready_ms: int
-    requested_ms: int
-    key: str
 
 
 def start(portal: Portal, request: Request) -> Answer:

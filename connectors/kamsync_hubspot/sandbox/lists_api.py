@@ -5,8 +5,9 @@ Shapes: HubSpot's OpenAPI document of Lists v3 and recorded answers in amp-labs/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from kamsync_hubspot.sandbox.store import Segment
 
 from .kinds import ObjectKind, object_kind
 from .list_filters import check_branch, matches
@@ -15,20 +16,6 @@ from .routing import Route
 from .wire import PUBLIC_HOST, Answer, Refusal, Request, bad_request, iso, not_found
 
 PROCESSING = ("DYNAMIC", "MANUAL", "SNAPSHOT")
-
-
-@dataclass(slots=True)
-class Segment:
-    id: str
-    name: str
-    kind: ObjectKind
-    processing: str
-    branch: dict[str, Any] | None
-    created_ms: int
-    updated_ms: int
-    version: int = 1
-    members: dict[str, int] = field(default_factory=dict)  # id -> since, of manual ones
-    deleted: bool = False
 
 
 def _shown(portal: Portal, segment: Segment, *, with_filters: bool = False) -> dict[str, Any]:

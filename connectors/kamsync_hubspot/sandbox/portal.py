@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .catalog import default_definitions
 from .kinds import KINDS, ObjectKind
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, PIPELINES, STAGES
-from .store import Associations, Record, Table
+from .store import Associations, Export, Record, Segment, Table
 from .values import Invalid, clean, refusal
 from .wire import Refusal, bad_request, iso
-
-if TYPE_CHECKING:
-    from .exports_api import Export
-    from .lists_api import Segment
 
 ARCHIVE_DAYS = 90
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from .catalog import PropertyDefinition
 from .kinds import ASSOCIATION_TYPES, AssociationType, ObjectKind
@@ -208,3 +210,29 @@ class Associations:
         for target, target_id in lost:
             self.unlink(source, source_id, target, target_id)
         return lost
+
+
+@dataclass(slots=True)
+class Segment:
+    id: str
+    name: str
+    kind: ObjectKind
+    processing: str
+    branch: dict[str, Any] | None
+    created_ms: int
+    updated_ms: int
+    version: int = 1
+    members: dict[str, int] = field(default_factory=dict)  # id -> since, of manual ones
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class Export:
+    id: str
+    kind: ObjectKind
+    names: tuple[str, ...]
+    internal_names: bool
+    internal_values: bool
+    ready_ms: int
+    requested_ms: int
+    key: str

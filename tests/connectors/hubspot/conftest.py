@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Context, Page, PullRequest, Secret, TierChoice
-from kamsync.mapping import load_mapping
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, Column, Stream
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer

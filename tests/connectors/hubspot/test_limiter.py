@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from kamsync_hubspot.limiter import Limiter
+from kamsync_hubspot.api.limiter import Limiter
 
 TOLD: Mapping[str, str] = {
     "x-hubspot-ratelimit-max": "190",

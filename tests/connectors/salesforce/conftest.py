@@ -13,12 +13,12 @@ import pytest
 import requests
 import responses
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, Secret, TierChoice
 from kamsync.http import RetryPolicy
-from kamsync.mapping import load_mapping
 from kamsync_salesforce import CONNECTOR
-from kamsync_salesforce.auth import read_credentials
-from kamsync_salesforce.client import Client
+from kamsync_salesforce.api.auth import read_credentials
+from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.connection import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"

@@ -13,10 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, DoctorRequest, Page, PullRequest, Secret, TierChoice
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused
-from kamsync.mapping import load_mapping
-from kamsync.model import CORE_COLUMNS, FLAG_PREFIX, FLAGS, AccountUpdate, Column, NewTask, Stream, TaskRef
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, AccountUpdate, Column, NewTask, Stream, TaskRef
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer

@@ -10,8 +10,8 @@ import requests
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from kamsync.errors import ConfigError, KamsyncError
-from kamsync_salesforce.batches import Result, write
-from kamsync_salesforce.errors import translate
+from kamsync_salesforce.api.errors import translate
+from kamsync_salesforce.api.writes import Result, write
 
 Records = Sequence[Mapping[str, Any]]
 

@@ -13,10 +13,10 @@ import responses
 from kamsync.contract import Secret
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, PlanRefused, TryLater
 from kamsync.http import RetryPolicy
-from kamsync_salesforce.auth import read_credentials
-from kamsync_salesforce.client import Client
-from kamsync_salesforce.errors import fault_of
-from kamsync_salesforce.reader import read_by_rest
+from kamsync_salesforce.api.auth import read_credentials
+from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import fault_of
+from kamsync_salesforce.api.reads import read_by_rest
 
 DOMAIN = "https://acme.my.salesforce.com"
 BASE = f"{DOMAIN}/services/data/v62.0"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync_salesforce.cursor import OVERLAP, SETTLED_AFTER, Cursor, Mark, advance, fingerprint, load
+from kamsync_salesforce.pull.cursor import OVERLAP, SETTLED_AFTER, Cursor, Mark, advance, fingerprint, load
 
 NOON = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import DoctorRequest, Finding, PullRequest
-from kamsync.mapping import load_mapping
 from kamsync.model import Column, Stream
 
 BASE = "https://acme.my.salesforce.com/services/data/v62.0"

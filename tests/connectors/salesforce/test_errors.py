@@ -10,7 +10,15 @@ import requests
 from simple_salesforce import exceptions as vendor
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
-from kamsync_salesforce.errors import fault_of, is_unanswered, login_refused, parse_fault, passes, surely_not_applied, translate
+from kamsync_salesforce.api.errors import (
+    fault_of,
+    is_unanswered,
+    login_refused,
+    parse_fault,
+    passes,
+    surely_not_applied,
+    translate,
+)
 
 VENDOR_ERRORS = sorted(
     (item for _, item in inspect.getmembers(vendor, inspect.isclass) if issubclass(item, Exception)),

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Page, PullRequest
 from kamsync.errors import AccessDenied, KamsyncError, TryLater
-from kamsync.mapping import load_mapping
-from kamsync.model import CORE_COLUMNS, FLAGS, Column, Stream
+from kamsync.flags import FLAGS
+from kamsync.model import CORE_COLUMNS, Column, Stream
 from kamsync_salesforce.connection import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"

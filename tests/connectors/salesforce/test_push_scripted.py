@@ -17,8 +17,8 @@ import responses
 from kamsync.errors import AccessDenied
 from kamsync.http import RetryPolicy
 from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef
-from kamsync_salesforce.fields import Fields
-from kamsync_salesforce.tasks import Tasks
+from kamsync_salesforce.api.fields import Fields
+from kamsync_salesforce.push.tasks import Tasks
 
 DOMAIN = "https://acme.my.salesforce.com"
 BASE = f"{DOMAIN}/services/data/v62.0"

@@ -13,11 +13,11 @@ import pytest
 import requests
 import responses
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, SetupStep, TierChoice
-from kamsync.mapping import load_mapping
-from kamsync.model import FLAGS
-from kamsync_salesforce.metadata import is_custom, texts, wanted
-from kamsync_salesforce.source_folder import write_source
+from kamsync.flags import FLAGS
+from kamsync_salesforce.setup.metadata import is_custom, texts, wanted
+from kamsync_salesforce.setup.sfdx import write_source
 
 DOMAIN = "https://acme.my.salesforce.com"
 BASE = f"{DOMAIN}/services/data/v62.0"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kamsync.contract import Secret
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError
 from kamsync.http import redact
-from kamsync_salesforce.auth import Token, read_credentials, sign_in
+from kamsync_salesforce.api.auth import Token, read_credentials, sign_in
 
 DOMAIN = "https://acme.my.salesforce.com"
 TOKEN_URL = f"{DOMAIN}/services/oauth2/token"

@@ -17,8 +17,8 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest, SalesforceResourceNotFound
 
+from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, Secret, TierChoice
-from kamsync.mapping import load_mapping
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer

@@ -1,0 +1,73 @@
+"""How companies, deals and line items fill the streams of accounts, opportunities and line items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kamsync.contract import Context, PullRequest
+from kamsync.model import Stream
+from kamsync_hubspot.api.portal import Portal, pipelines_option
+from kamsync_hubspot.pull.rows import (
+    DEAL_CURRENCY,
+    HOME_AMOUNT,
+    Getter,
+    account_getters,
+    deal_getters,
+    line_item_getters,
+    primary_link,
+    properties_of,
+    with_parent,
+)
+from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, Link, Record, least
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one HubSpot object fills a stream. `parent` is the object that its associations are read to, `choose` picks one."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    getters: Callable[[], Sequence[Getter]]
+    parent: str = ""
+    choose: Callable[[Sequence[Link]], str | None] = primary_link
+    has_merges: bool = False
+    in_scope: Callable[[Record], bool] = lambda record: True
+
+
+def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
+    columns, home = request.columns, portal.currency
+    match request.stream:
+        case Stream.ACCOUNTS:
+            properties = tuple(properties_of(columns, ACCOUNT_PROPERTIES))
+            return Source("companies", properties, lambda: account_getters(columns, home), has_merges=True)
+        case Stream.OPPORTUNITIES:
+            needed = [*properties_of(columns, DEAL_PROPERTIES), "dealstage", "pipeline", DEAL_CURRENCY]
+            needed += [HOME_AMOUNT] if "amount" in needed else []
+            return Source(
+                "deals",
+                tuple(dict.fromkeys(needed)),
+                lambda: with_parent(columns, "account_id", deal_getters(columns, portal.stages(), home)),
+                parent="companies",
+                has_merges=True,
+                in_scope=_named_pipelines_only(portal, context),
+            )
+        case _:
+            return Source(
+                "line_items",
+                tuple(properties_of(columns, LINE_ITEM_PROPERTIES)),
+                lambda: with_parent(columns, "opportunity_id", line_item_getters(columns)),
+                parent="deals",
+                choose=lambda links: least(link.id for link in links),
+            )
+
+
+def _named_pipelines_only(portal: Portal, context: Context) -> Callable[[Record], bool]:
+    if not pipelines_option(context.mapping):
+        return lambda record: True
+
+    def is_wanted(record: Record) -> bool:
+        wanted = portal.wanted_pipelines()
+        return wanted is None or str(record["properties"].get("pipeline") or "") in wanted
+
+    return is_wanted

@@ -1,0 +1,169 @@
+"""Pull streams: decide for each whether to list it whole or to search what changed, and make pages of it.
+
+A cursor from which so much changed that a list is quicker is not followed. Association changes do not move a deal's stamp
+(airbytehq/airbyte#44554): they are seen with the deal's next change and with every full pull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kamsync.contract import Context, Page, PullRequest
+from kamsync.errors import AccessDenied
+from kamsync.model import Stream
+from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.definitions import Definitions
+from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.portal import Portal, pipelines_option
+from kamsync_hubspot.api.reads import is_list_quicker, list_pages
+from kamsync_hubspot.pull.activities import ActivityReader
+from kamsync_hubspot.pull.belonging import attach
+from kamsync_hubspot.pull.changes import Changes, archived_since, changes_since
+from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
+from kamsync_hubspot.pull.owners_and_rates import pull_owners, pull_rates
+from kamsync_hubspot.pull.rows import MERGED_IDS, PARENT, Getter, merged_pairs, rows_of
+from kamsync_hubspot.pull.sources import Source, source_of
+from kamsync_hubspot.translate import Record
+
+MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
+MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
+
+
+@dataclass
+class Reading:
+    """One stream on its way. Lives for one pull."""
+
+    request: PullRequest
+    source: Source
+    scope: str
+    began_at: datetime
+    watch: Watch
+    orphans: int = 0
+    first_orphan: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def cursor(self, mark: Mark) -> Cursor:
+        return Cursor({self.source.object_type: mark}, self.scope, self.began_at)
+
+
+class Puller:
+    """Pulls for one connection."""
+
+    def __init__(self, client: Client, portal: Portal, context: Context) -> None:
+        self._client = client
+        self._portal = portal
+        self._context = context
+        self._activities = ActivityReader(client, portal, context)
+
+    def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
+        """Pages of all streams, in the order asked."""
+        for request in requests:
+            match request.stream:
+                case Stream.OWNERS:
+                    yield pull_owners(self._portal, self._context, request)
+                case Stream.RATES:
+                    yield pull_rates(self._portal, request)
+                case Stream.ACTIVITIES:
+                    yield from self._activities.activities(request)
+                case Stream.TASKS:
+                    yield from self._activities.tasks(request)
+                case _:
+                    yield from self._if_allowed(request)
+
+    # --- companies, deals, line items --------------------------------------------------------------------------------------
+
+    def _if_allowed(self, request: PullRequest) -> Iterator[Page]:
+        """Line items are a right of their own; an app without it gets none, and the admin is told."""
+        if request.cursor is None and request.stream in MAPPED_OBJECTS:  # with a cursor the same properties came before
+            names = [column.field for column in request.columns if column.name not in MAY_BE_MISSING]
+            Definitions(self._client).require(MAPPED_OBJECTS[request.stream], names)
+        try:
+            yield from self._objects(request)
+        except AccessDenied as error:
+            fault = fault_of(error)
+            if request.stream is not Stream.LINE_ITEMS or fault is None or fault.status != 403:
+                raise
+            yield Page(request.stream, last=True, full=True, problems=(f"Line items are left out. {error.message} {error.fix}",))
+
+    def _objects(self, request: PullRequest) -> Iterator[Page]:
+        source = source_of(request, self._portal, self._context)
+        pipelines = pipelines_option(self._context.mapping) if request.stream is Stream.OPPORTUNITIES else ()
+        scope = fingerprint([source.object_type, *source.properties, *pipelines, *(column.name for column in request.columns)])
+        now = self._portal.now()
+        cursor = load(request.cursor)
+        mark = cursor.marks.get(source.object_type) if cursor and cursor.serves(scope, now, None) else None
+        if mark is not None:
+            properties = (*source.properties, MERGED_IDS) if source.has_merges else source.properties
+            changes = changes_since(self._client, source.object_type, mark, now, properties)
+            if not is_list_quicker(changes.changed, mark.count):
+                yield from self._changes(Reading(request, source, scope, now, Watch(mark, now)), mark, changes)
+                return
+            self._client.log("listed_instead", object=source.object_type)
+            now = self._portal.now()
+        yield from self._whole(Reading(request, source, scope, now, Watch(None, now)), mark)
+
+    def _whole(self, reading: Reading, before: Mark | None) -> Iterator[Page]:
+        source, watch = reading.source, reading.watch
+        associations = (source.parent,) if source.parent else ()
+        pages = list_pages(self._client, source.object_type, source.properties, associations=associations)
+        noted = (records for records in map(watch.unseen, pages) if records)
+        yield from self._pages(reading, noted, before.count if before else None, inline=True)
+        yield self._last(reading, watch.mark(watch.count), full=True)
+
+    def _changes(self, reading: Reading, before: Mark, changes: Changes) -> Iterator[Page]:
+        source, watch = reading.source, reading.watch
+        merged: list[tuple[str, str]] = []
+        alive: set[str] = set()
+
+        def unseen() -> Iterator[list[Record]]:
+            for records in changes.pages:
+                alive.update(str(record["id"]) for record in records)
+                found = watch.unseen(records)
+                if found:
+                    merged.extend(merged_pairs(found) if source.has_merges else ())
+                    yield found
+
+        yield from self._pages(reading, unseen(), None, inline=False)
+        archived = archived_since(self._client, source.object_type, before, watch, changes.living)
+        if not archived.is_complete:
+            many = f"More than {len(archived.records)} {source.object_type} are archived"
+            reading.problems.append(f"{many}: deletions are complete after a full pull only.")
+        gone = [record_id for record in archived.records if (record_id := str(record["id"])) not in alive]
+        if merged or gone:
+            yield Page(reading.request.stream, merged=tuple(merged), deleted_ids=tuple(gone))
+        yield self._last(reading, watch.mark(changes.living, archived.pages), full=False)
+
+    # --- pages ---------------------------------------------------------------------------------------------------------------
+
+    def _pages(self, reading: Reading, pages: Iterable[list[Record]], total: int | None, *, inline: bool) -> Iterator[Page]:
+        source, stream = reading.source, reading.request.stream
+        getters: Sequence[Getter] | None = None
+        complete = attach(self._client, source, pages, inline=inline) if source.parent else pages
+        for records in complete:
+            getters = getters or source.getters()
+            kept = [record for record in records if source.in_scope(record)]
+            # Outside the named pipelines a deal counts for nobody; one that was moved there has to go.
+            left = () if inline else tuple(str(record["id"]) for record in records if not source.in_scope(record))
+            if source.parent:
+                self._note_orphans(records, kept, reading)
+            self._context.progress(str(stream), reading.watch.count, total)
+            yield Page(stream, rows=rows_of(kept, getters), deleted_ids=left)
+
+    def _note_orphans(self, records: Iterable[Record], kept: Iterable[Record], reading: Reading) -> None:
+        reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
+        if reading.request.stream is not Stream.OPPORTUNITIES:
+            return
+        for record in kept:
+            if record.get(PARENT) is None:
+                reading.orphans += 1
+                reading.first_orphan = reading.first_orphan or str(record["id"])
+
+    def _last(self, reading: Reading, mark: Mark, *, full: bool) -> Page:
+        if reading.orphans:
+            reading.problems.append(
+                f"{reading.orphans} deals name no company and count for nobody (the first: {reading.first_orphan})."
+            )
+        cursor = reading.cursor(mark).dump()
+        return Page(reading.request.stream, last=True, full=full, cursor=cursor, problems=tuple(reading.problems))

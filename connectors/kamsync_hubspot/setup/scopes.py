@@ -1,0 +1,80 @@
+"""Which of the scopes that the program needs the app lacks: told by the token where it says, otherwise found by asking.
+
+Scopes: developers.hubspot.com "Scopes"; tasks and other activities go by those of contacts ("Tasks" guide).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from kamsync.errors import AccessDenied, KamsyncError
+from kamsync.model import Stream
+from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.errors import fault_of
+
+PRIVATE_APP_TOKEN = "/oauth/v2/private-apps/get/access-token-info"
+OAUTH_TOKEN = "/oauth/v1/access-tokens/"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`probe` names the object whose list answers 403 without it, "" where only a write would tell."""
+
+    name: str
+    purpose: str
+    probe: str = ""
+    is_optional: bool = False
+
+
+def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
+    yield Scope("crm.objects.companies.read", "companies cannot be read", "companies")
+    yield Scope("crm.objects.companies.write", "tiers cannot be written")
+    yield Scope("crm.objects.deals.read", "deals cannot be read", "deals")
+    yield Scope("crm.objects.contacts.read", "tasks and other activities cannot be read", "tasks")
+    yield Scope("crm.objects.contacts.write", "tasks cannot be created")
+    yield Scope("crm.objects.owners.read", "owners cannot be read", "owners")
+    yield Scope("crm.schemas.companies.write", "`kamsync setup` cannot create properties", is_optional=True)
+    yield Scope("crm.schemas.contacts.write", "`kamsync setup` cannot create the task property", is_optional=True)
+    yield Scope("crm.lists.write", "`kamsync setup` cannot create segments", is_optional=True)
+    if Stream.LINE_ITEMS in streams:
+        yield Scope("crm.objects.line_items.read", "line items cannot be read", "line_items")
+
+
+def missing_scopes(client: Client, streams: AbstractSet[Stream]) -> list[Scope]:
+    """What the app lacks of what these streams, writing and setup need."""
+    wanted = list(needed_scopes(streams))
+    granted = _granted(client)
+    if granted is not None:
+        return [scope for scope in wanted if scope.name not in granted]
+    return [scope for scope in wanted if scope.probe and _is_refused(client, scope.probe)]
+
+
+def _granted(client: Client) -> frozenset[str] | None:
+    """The scopes that the token itself names; None where HubSpot does not tell."""
+    token = client.token.value
+    try:
+        if client.token.can_renew:
+            content = client.get(OAUTH_TOKEN + token, doing="the token's scopes").content
+        else:
+            content = client.post(PRIVATE_APP_TOKEN, {"tokenKey": token}, doing="the token's scopes").content
+    except KamsyncError as error:
+        client.log("scopes_untold", error=str(error))
+        return None
+    scopes = content.get("scopes") if isinstance(content, dict) else None
+    return frozenset(str(one) for one in scopes) if isinstance(scopes, list) and scopes else None
+
+
+def _is_refused(client: Client, probe: str) -> bool:
+    send: Callable[..., Any] = client.owners.get_page if probe == "owners" else client.records.get_page
+    arguments = () if probe == "owners" else (probe,)
+    try:
+        client.call(send, *arguments, limit=1, doing=f"looking at {probe}")
+    except AccessDenied as error:
+        fault = fault_of(error)
+        if fault is None or fault.status != 403:
+            raise
+        return True
+    return False

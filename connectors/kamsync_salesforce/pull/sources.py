@@ -1,0 +1,232 @@
+"""Which SOQL queries make up each stream, and how their values become the stream's rows. Pure: no I/O.
+
+Most streams are one object; activities are Task and Event. Object Reference for Salesforce, under each object's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from operator import itemgetter
+from typing import Any
+
+from kamsync.contract import PullRequest
+from kamsync.errors import ConfigError
+from kamsync.flags import FLAG_PREFIX
+from kamsync.model import Column, CrmMapping, Stream
+from kamsync_salesforce import translate
+from kamsync_salesforce.translate import Edit, RowShape, is_true, soql_moment
+
+Rows = list[list[Any]]
+NOT_A_LINE_ITEM_ORG = "This org has no opportunity products (OpportunityLineItem): facts about product families are empty."
+
+
+def _keep(values: list[Any]) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One object's part of a stream.
+
+    `to_rows` makes rows of values in the order of `fields`. An incremental read also selects `change_fields`, after `fields`,
+    and asks `left` of each record's values whether it no longer belongs to the stream. `droppable` fields may be missing in an
+    org.
+    """
+
+    stream: Stream
+    sobject: str
+    fields: tuple[str, ...]
+    to_rows: Callable[[Rows], Rows]
+    id_field: int = 0  # where the record's id stands in `fields`
+    full_where: tuple[str, ...] = ()
+    change_where: tuple[str, ...] = ()
+    full_reads_deleted: bool = False  # archived activities are shown by queryAll only
+    keeps_deleted_rows: bool = False  # a deleted record is a row of the stream, not a disappearance
+    can_be_deleted: bool = True
+    has_merges: bool = False
+    for_bulk: bool = True
+    change_fields: tuple[str, ...] = ()
+    left: Callable[[list[Any]], bool] = _keep
+    droppable: frozenset[str] = frozenset()
+    absent_problem: str = ""  # set where an org may lack the object
+    own_fields: frozenset[str] = frozenset()  # fields that `kamsync setup` creates
+    absent: frozenset[str] = frozenset()  # droppable fields that this org turned out not to have
+
+    def change_select(self) -> tuple[str, ...]:
+        """The SELECT list of an incremental read, without the stamp."""
+        extras = [
+            *self.change_fields,
+            *(["MasterRecordId"] if self.has_merges else []),
+            *(["IsDeleted"] if self.can_be_deleted else []),
+        ]
+        taken = {name.lower() for name in self.fields}
+        return self.fields + tuple(name for name in extras if name.lower() not in taken)
+
+    def dropping(self, name: str) -> Source:
+        """The same source for an org without the droppable field `name`: it is not asked for, and reads as null."""
+        return replace(
+            self,
+            absent=self.absent | {name},
+            full_where=tuple(condition for condition in self.full_where if name not in condition),
+        )
+
+
+def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None) -> tuple[Source, ...]:
+    """The queries of one stream. `currency` is the org's only one, or None where every record carries its own."""
+    match request.stream:
+        case Stream.OWNERS:
+            return (_shaped(request, "User", translate.OWNER_FIELDS, can_be_deleted=False, for_bulk=False),)
+        case Stream.ACCOUNTS:
+            flags = frozenset(column.field for column in request.columns if column.name.startswith(FLAG_PREFIX))
+            merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({"MasterRecordId"})}
+            return (_shaped(request, "Account", translate.ACCOUNT_FIELDS, currency=currency, own_fields=flags, **merges),)
+        case Stream.OPPORTUNITIES:
+            edits = {"probability": translate.share_of_percent}
+            return (_shaped(request, "Opportunity", translate.OPPORTUNITY_FIELDS, currency=currency, edits=edits),)
+        case Stream.LINE_ITEMS:
+            return (_shaped(request, "OpportunityLineItem", translate.LINE_ITEM_FIELDS, absent_problem=NOT_A_LINE_ITEM_ORG),)
+        case Stream.TASKS:
+            return (_own_tasks(request, mapping.task_key),)
+        case Stream.ACTIVITIES:
+            return (_tasks(request, mapping.task_key), _events(request))
+        case Stream.RATES:
+            return ()
+
+
+def _shaped(
+    request: PullRequest,
+    sobject: str,
+    defaults: Mapping[str, str],
+    *,
+    currency: str | None = None,
+    edits: Mapping[str, Edit] | None = None,
+    **options: Any,
+) -> Source:
+    constants = {}
+    if currency is not None:
+        constants = {
+            column.name: currency or None
+            for column in request.columns
+            if (column.field or defaults.get(column.name, "")).lower() == "currencyisocode"
+        }
+    shape = RowShape.of(request.columns, defaults, constants=constants, edits=edits)
+    place = next((index for index, name in enumerate(shape.fields) if name.lower() == "id"), None)
+    if place is None:
+        raise ConfigError(f"The mapping of {request.stream} has no field for id.", fix="Map `id` to Id, or leave it out.")
+    return Source(request.stream, sobject, shape.fields, shape.rows, id_field=place, **options)
+
+
+def _own_tasks(request: PullRequest, key_field: str) -> Source:
+    defaults = {**translate.TASK_FIELDS, "key": key_field}
+    return _shaped(
+        request,
+        "Task",
+        defaults,
+        edits={"is_open": translate.negated},
+        full_where=(f"{key_field} != null",),
+        change_where=(f"{key_field} != null",),
+        full_reads_deleted=True,
+        keeps_deleted_rows=True,
+        for_bulk=False,  # few among the org's tasks, and the key is indexed
+        own_fields=frozenset({key_field}),
+    )
+
+
+_KINDS = {"Call": "call", "Email": "email"}
+_ACTIVITY_COLUMNS = ("id", "account_id", "kind", "activity_date")
+
+
+def _since_text(request: PullRequest) -> tuple[str, str]:
+    if request.since is None:
+        return "", ""
+    return request.since.isoformat(), soql_moment(datetime.combine(request.since, time.min, UTC))
+
+
+def _tasks(request: PullRequest, key_field: str) -> Source:
+    """Completed tasks on an account that are not ours: on their due date, else when they were completed."""
+    day, moment = _since_text(request)
+    fields = ("Id", "AccountId", "ActivityDate", "CompletedDateTime", "TaskSubtype")
+    window = (f"ActivityDate >= {day} OR (ActivityDate = null AND CompletedDateTime >= {moment})",) if day else ()
+
+    def happened(values: Sequence[Any]) -> Any:
+        return values[2] or values[3]
+
+    def to_rows(records: Rows) -> Rows:
+        return in_order(request.columns, [[v[0], v[1], _KINDS.get(v[4], "task"), happened(v)] for v in records])
+
+    def left(values: list[Any]) -> bool:
+        closed, key = values[5], values[6]
+        return not is_true(closed) or bool(key) or not values[1] or not happened(values) or str(happened(values))[:10] < day
+
+    return Source(
+        Stream.ACTIVITIES,
+        "Task",
+        fields,
+        to_rows,
+        full_where=("IsClosed = true", "AccountId != null", "IsDeleted = false", f"{key_field} = null", *window),
+        full_reads_deleted=True,
+        change_fields=("IsClosed", key_field),
+        left=left,
+        droppable=frozenset({"TaskSubtype", "CompletedDateTime", key_field}),
+    )
+
+
+def _events(request: PullRequest) -> Source:
+    """Events of any kind are meetings, on the day they start; an all-day event has a date and no hour."""
+    day, moment = _since_text(request)
+    fields = ("Id", "AccountId", "ActivityDate", "ActivityDateTime", "IsAllDayEvent")
+    window = (f"ActivityDate >= {day} OR ActivityDateTime >= {moment}",) if day else ()
+
+    def happened(values: Sequence[Any]) -> Any:
+        return values[2] if is_true(values[4]) or not values[3] else values[3]
+
+    def to_rows(records: Rows) -> Rows:
+        return in_order(request.columns, [[v[0], v[1], "meeting", happened(v)] for v in records])
+
+    def left(values: list[Any]) -> bool:
+        return not values[1] or not happened(values) or str(happened(values))[:10] < day
+
+    return Source(
+        Stream.ACTIVITIES,
+        "Event",
+        fields,
+        to_rows,
+        full_where=("AccountId != null", "IsDeleted = false", *window),
+        full_reads_deleted=True,
+        left=left,
+        droppable=frozenset({"IsAllDayEvent", "ActivityDateTime"}),
+    )
+
+
+def in_order(columns: Sequence[Column], rows: Rows, names: Sequence[str] = _ACTIVITY_COLUMNS) -> Rows:
+    """Rows in the order of `names` as rows in the order of `columns`; an unknown column is null."""
+    wanted = [column.name for column in columns]
+    if wanted == list(names):
+        return rows
+    places = [names.index(name) if name in names else len(names) for name in wanted]
+    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+    return [list(pick([*row, None])) for row in rows]
+
+
+def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: list[tuple[str, str]]) -> Rows:
+    """Of an incremental read: records that stay, cut to the source's fields; the others' ids go into `deleted` or `merged`."""
+    names = source.change_select()
+    width = len(source.fields)
+    tells_deletion = source.can_be_deleted and not source.keeps_deleted_rows
+    deleted_at = [name.lower() for name in names].index("isdeleted") if tells_deletion else None
+    merged_at = names.index("MasterRecordId") if source.has_merges else None
+    kept: Rows = []
+    for row in values:
+        if deleted_at is not None and is_true(row[deleted_at]):
+            winner = row[merged_at] if merged_at is not None else None
+            if winner:
+                merged.append((row[source.id_field], winner))
+            else:
+                deleted.append(row[source.id_field])
+        elif source.left(row):
+            deleted.append(row[source.id_field])
+        else:
+            kept.append(row[:width])
+    return kept

@@ -1,0 +1,212 @@
+"""What `kamsync setup` wants to exist in an org: fields, permission sets, list views. Values only, one description for two uses.
+
+The same values become Tooling and Metadata API calls (provision.py) and a source folder (source_folder.py). Types and properties:
+Metadata API Developer Guide, "CustomField", "PermissionSet", "ListView".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kamsync import words
+from kamsync.contract import Context, TierChoice
+from kamsync.flags import FLAGS
+
+REASONS_LENGTH = 255  # a text area: longer ones cannot be shown in list views
+KEY_LENGTH = 255
+KAM_SET = "Key_Account_Management"
+AGENT_SET = "Key_Account_Management_Agent"
+EDITED_BY_PEOPLE = ("override", "override_until")
+
+# Beside or in place of kamsync's words: Salesforce writes English labels with capitals.
+_OWN: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "tier": "Key Account Tier",
+        "score": "Key Account Score",
+        "segment": "Key Account Segment",
+        "health": "Key Account Health",
+        "reasons": "Key Account Reasons",
+        "since": "Key Account Since",
+        "evaluated_at": "Key Account Evaluated At",
+        "override": "Key Account Tier Override",
+        "override_until": "Key Account Override Until",
+        "task_key": "Key Account Task Key",
+        "changed": "Key accounts – changed this month",
+        "set": "Key account management",
+        "agent_set": "Key account management: agent",
+        "set_help": "See the key account fields on accounts, and edit the override.",
+        "agent_set_help": "For the user that kamsync signs in as: write the key account fields.",
+    },
+    "pt_BR": {
+        "changed": "Contas-chave – alteradas neste mês",
+        "set": "Gestão de contas-chave",
+        "agent_set": "Gestão de contas-chave: agente",
+        "set_help": "Ver os campos de conta-chave nas contas e editar a definição manual.",
+        "agent_set_help": "Para o usuário com que o kamsync entra: preencher os campos de conta-chave.",
+    },
+    "es": {
+        "changed": "Cuentas clave – cambiadas este mes",
+        "set": "Gestión de cuentas clave",
+        "agent_set": "Gestión de cuentas clave: agente",
+        "set_help": "Ver los campos de cuenta clave en las cuentas y editar el nivel fijado.",
+        "agent_set_help": "Para el usuario con el que entra kamsync: escribir los campos de cuenta clave.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A custom field: `sobject` is where it is defined, `metadata` its definition, `choices` a picklist's values."""
+
+    sobject: str
+    name: str
+    metadata: Mapping[str, Any]
+    choices: tuple[TierChoice, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.sobject}.{self.name}"
+
+    @property
+    def granted_on(self) -> tuple[str, ...]:
+        """A field of Activity is granted on Task and on Event."""
+        return ("Task", "Event") if self.sobject == "Activity" else (self.sobject,)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Access of a permission set to one field."""
+
+    sobject: str
+    field: str
+    edit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionSetSpec:
+    name: str
+    label: str
+    description: str
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListViewSpec:
+    """A list view of accounts that everybody sees."""
+
+    name: str
+    label: str
+    columns: tuple[str, ...]
+    filter_field: str
+    filter_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All of it."""
+
+    fields: tuple[FieldSpec, ...]
+    permission_sets: tuple[PermissionSetSpec, ...]
+    list_views: tuple[ListViewSpec, ...]
+
+
+def wanted(context: Context) -> Wanted:
+    """What the mapping, the tiers and the language of this programme ask for."""
+    text = texts(context.language)
+    flags = context.mapping.flags
+    fields = tuple(
+        FieldSpec("Account", flags[name], *_definition(name, text, context.tiers))
+        for name in FLAGS
+        if is_custom(flags.get(name, ""))
+    )
+    key = context.mapping.task_key
+    if is_custom(key):
+        definition = {
+            "type": "Text",
+            "label": text["task_key"],
+            "length": KEY_LENGTH,
+            "externalId": True,
+            "unique": True,
+            "caseSensitive": True,
+            "inlineHelpText": text["key_help"],
+        }
+        fields += (FieldSpec("Activity", key, definition),)
+    return Wanted(fields, _permission_sets(fields, flags, text), _list_views(context.tiers, flags, text))
+
+
+def texts(language: str) -> Mapping[str, str]:
+    """The texts of a language; of its base language, or English, where there are none."""
+    return words.texts(language, _OWN)
+
+
+def is_custom(name: str) -> bool:
+    """Only fields of the org's own can be created: no standard ones, none of a package (`ns__X__c`)."""
+    return name.endswith("__c") and "__" not in name.removesuffix("__c")
+
+
+def _definition(flag: str, text: Mapping[str, str], tiers: Sequence[TierChoice]) -> tuple[dict[str, Any], tuple[TierChoice, ...]]:
+    base: dict[str, Any] = {"label": text[flag], "inlineHelpText": text.get(f"{flag}_help", text["written"]), "required": False}
+    choices: tuple[TierChoice, ...] = ()
+    match flag:
+        case "tier":
+            choices = tuple(tiers)
+        case "override":
+            choices = (*tiers, TierChoice("none", text["none"]))
+        case "segment":
+            choices = tuple(TierChoice(name, text[name]) for name in ("key", "development", "maintenance", "opportunistic"))
+        case "health":
+            choices = tuple(TierChoice(name, text[name]) for name in ("green", "amber", "red"))
+        case "score":
+            return base | {"type": "Number", "precision": 5, "scale": 2}, ()
+        case "reasons":
+            return base | {"type": "TextArea"}, ()
+        case "evaluated_at":
+            return base | {"type": "DateTime"}, ()
+        case _:
+            return base | {"type": "Date"}, ()
+    return base | {"type": "Picklist", "valueSet": value_set(choices)}, choices
+
+
+def value_set(choices: Sequence[TierChoice]) -> dict[str, Any]:
+    """In the Tooling API's spelling (`valueName`; files say `fullName`).
+
+    Not restricted: a tier that was added to the configuration before the next setup must not make writes fail.
+    """
+    values = [{"valueName": choice.name, "label": choice.label, "default": False} for choice in choices]
+    return {"restricted": False, "valueSetDefinition": {"sorted": False, "value": values}}
+
+
+def _permission_sets(
+    fields: Sequence[FieldSpec], flags: Mapping[str, str], text: Mapping[str, str]
+) -> tuple[PermissionSetSpec, PermissionSetSpec]:
+    by_people = {flags[name] for name in EDITED_BY_PEOPLE if name in flags}
+    places = [(sobject, field) for field in fields for sobject in field.granted_on]
+    people = tuple(Grant(sobject, field.name, field.name in by_people) for sobject, field in places)
+    agent = tuple(Grant(sobject, field.name, True) for sobject, field in places)
+    return (
+        PermissionSetSpec(KAM_SET, text["set"], text["set_help"], people),
+        PermissionSetSpec(AGENT_SET, text["agent_set"], text["agent_set_help"], agent),
+    )
+
+
+def _list_views(tiers: Sequence[TierChoice], flags: Mapping[str, str], text: Mapping[str, str]) -> tuple[ListViewSpec, ...]:
+    shown = [flags[name] for name in ("tier", "score", "segment", "health", "reasons", "since") if name in flags]
+    columns = ("ACCOUNT.NAME", "CORE.USERS.ALIAS", *shown)
+    views: list[ListViewSpec] = []
+    if "tier" in flags:
+        views += [
+            ListViewSpec(f"KAM_Tier_{_identifier(tier.name)}", text["list"].format(tier.name), columns, flags["tier"], tier.name)
+            for tier in tiers
+        ]
+    if "evaluated_at" in flags:
+        # The field is written together with any change of the flags and never alone.
+        views.append(ListViewSpec("KAM_Changed_This_Month", text["changed"], columns, flags["evaluated_at"], "THIS_MONTH"))
+    return tuple(views)
+
+
+def _identifier(name: str) -> str:
+    """Letters, digits and single underscores, as API names want them."""
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name)
+    return "_".join(kept.split()) or "x" + name.encode().hex()[:20]

@@ -1,0 +1,48 @@
+"""`kamsync apply`: writes a saved plan, or a fresh one; asks first at a terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamsync.cli.console import at_terminal, show, show_json
+from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
+from kamsync.cli.printing import show_applied, show_plan
+from kamsync.cli.session import open_session
+from kamsync.decide.guards import check_fresh
+from kamsync.errors import ConfigError
+from kamsync.run.plan_file import load_plan
+from kamsync.run.sync import carry_out, pull_and_plan
+
+
+def apply(
+    plan: Annotated[Path | None, typer.Argument(help="A plan saved by `kamsync plan --out`; without it, a fresh one.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a plan to the CRM. A saved plan is refused where the CRM or the criteria moved on since."""
+    session, started = open_session(config), time.monotonic()
+    saved = load_plan(plan) if plan is not None else None
+    if not yes and not at_terminal():
+        raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or use `kamsync sync` on a schedule.")
+    with session.shell() as shell:
+        # A person who says --yes has looked: the share guards are for runs that nobody watches.
+        _, planned = pull_and_plan(shell, guarded=not yes, to_apply=yes)
+        if saved is not None:
+            check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
+        if not yes:
+            show_plan(planned.plan, read=planned.accounts, seconds=time.monotonic() - started)
+            if planned.plan.changes and not typer.confirm(f"Write these {len(planned.plan.changes)} changes?", err=True):
+                show("Nothing has been written.")
+                return
+        applied = carry_out(shell, planned, guarded=False)
+    if json:
+        show_json({"run_id": planned.plan.run_id, **applied.summary()})
+    else:
+        show_applied(planned.plan.run_id, applied)
+    if not applied.complete:
+        raise typer.Exit(1)

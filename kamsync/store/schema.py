@@ -1,0 +1,36 @@
+"""NEW MODULE"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kamsync.model import Kind, Stream
+
+SCHEMA_VERSION = 2
+
+
+SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
+
+
+PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
+    Stream.ACTIVITIES: ("id", "account_id"),
+    Stream.RATES: ("currency", "valid_from"),
+}
+
+
+# One index a stream. Those of line items and activities hold all that the facts read, so that the table itself is not visited.
+INDEXES: Mapping[Stream, tuple[str, ...]] = {
+    Stream.OPPORTUNITIES: ("account_id",),
+    Stream.LINE_ITEMS: ("opportunity_id", "product_family"),
+    Stream.ACTIVITIES: ("account_id", "activity_date", "kind"),
+}
+
+
+def index_sql(stream: Stream) -> str:
+    """Creates the stream's index where it is missing."""
+    columns = ", ".join(f'"{name}"' for name in INDEXES[stream])
+    return f'CREATE INDEX IF NOT EXISTS "{stream}_lookup" ON "{stream}" ({columns})'
+
+
+def primary_key(stream: Stream) -> tuple[str, ...]:
+    return PRIMARY_KEYS.get(stream, ("id",))
