@@ -55,7 +55,7 @@ class Bench:
     def requests_of_a_run(self) -> list[PullRequest]:
         """What the balanced preset asks for, by and large: every stream."""
         mapping = self.context.mapping
-        flags = tuple(Column(FLAG_PREFIX + name, kind, mapping.flags[name]) for name, kind in FLAGS.items())
+        flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in mapping.flags.items())
         columns: Mapping[Stream, tuple[Column, ...]] = {
             Stream.ACCOUNTS: (*mapping.accounts, *flags),
             Stream.OPPORTUNITIES: mapping.opportunities,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from kamsync.model import AccountUpdate, Column, CrmMapping, Identity, NewTask, Outcome, Stream, TaskRef, Usage, Value
+from kamsync.model import AccountUpdate, Column, CrmMapping, Identity, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class DoctorRequest:
-    """What doctor is to verify: every column that pulls would ask for, by stream, and how many calls a run may need."""
+    """What doctor is to verify: every column that pulls would ask for, by stream, and how many calls a run may need.
+
+    `people`: who is named by the configuration, as written there (an id or an e-mail), by the place where it stands.
+    """
 
     requests: tuple[PullRequest, ...]
     calls_needed: int = 50
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connection(Protocol):
@@ -179,13 +183,26 @@ class Connection(Protocol):
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         """One outcome a task. A key that exists in the CRM (open, done, deleted or archived) is `existed`, never again
-        created, also when the answer to an earlier call was lost. Repairs a missing account association."""
+        created. Where the answer to a call of this very method was lost, what that call made is `done`, not `existed`.
+
+        A task is whole or not done: one whose account association is missing, from this call or an earlier one, is attached;
+        where that fails its outcome is `unknown`, and the next run asks again.
+        """
+        ...
+
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        """What the CRM shows now, by key as asked, of tasks named by id, or by key where no id is given.
+
+        No index lag and no cache: what an earlier call of this connection wrote is seen. A task that is gone for good, or
+        whose key nobody has, is missing from the answer; a deleted or archived one that the CRM still shows is `is_deleted`.
+        """
         ...
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]: ...
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
-        """For `undo`: removes tasks that this program created; one already gone is `done`."""
+        """For `undo`: empties the key of tasks that this program created, then deletes them, so that a later run may make the
+        key again; one already gone is `done`, its key freed where the CRM still holds it."""
         ...
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:

@@ -16,6 +16,7 @@ from typing import Literal
 
 Kind = Literal["text", "number", "boolean", "date", "instant"]
 Value = str | int | float | bool | date | datetime | None
+TaskType = Literal["todo", "call", "email", "meeting"]  # the CRM's own kind of task, where it has one
 
 
 class Stream(StrEnum):
@@ -111,7 +112,7 @@ CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
 class CrmMapping:
     """A mapping file as a value: canonical names to CRM fields.
 
-    `accounts`, `opportunities`, `line_items` hold one Column for each mapped name. `flags` maps the names of FLAGS to CRM
+    `accounts`, `opportunities`, `line_items` hold one Column for each mapped name. `flags` maps the names of flags.FLAGS to CRM
     fields, `task_key` names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`).
     """
 
@@ -126,7 +127,7 @@ class CrmMapping:
 
 @dataclass(frozen=True, slots=True)
 class AccountUpdate:
-    """New values, by the names of FLAGS, of one account; None clears a field. Only what changes is here."""
+    """New values, by the names of flags.FLAGS, of one account; None clears a field. Only what changes is here."""
 
     account_id: str
     name: str
@@ -144,14 +145,32 @@ class NewTask:
     body: str
     due: date
     priority: Literal["low", "normal", "high"] = "normal"
+    type: TaskType = "todo"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRef:
-    """An existing task of this program, by key and CRM id."""
+    """An existing task of this program, by key and CRM id; `task_id` is "" where only the key is known."""
 
     key: str
     task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """A task of this program as the CRM shows it at this moment. `key` is "" where somebody, or `undo`, has emptied it.
+
+    `account_id` is "" where it hangs on no account. `due` is the date in the programme's time zone, None where it has none.
+    """
+
+    task_id: str
+    key: str
+    account_id: str
+    owner_id: str
+    subject: str
+    due: date | None
+    is_open: bool
+    is_deleted: bool = False
 
 
 OutcomeStatus = Literal["done", "existed", "rejected", "unknown"]

@@ -5,7 +5,10 @@ A connector adds the words for what only its CRM has, or puts its own in place o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from kamsync.contract import TierChoice
+from kamsync.flags import LIGHTS, SEGMENTS, Flag
 
 LANGUAGES = ("en", "pt_BR", "es")
 
@@ -20,10 +23,13 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "evaluated_at": "Key account evaluated at",
         "override": "Key account tier override",
         "override_until": "Key account override until",
+        "decided_tier": "Key account decided tier",
+        "receipt": "Key account decision",
         "task_key": "Key account task key",
         "written": "Written by kamsync; changes made by hand are overwritten or treated as an override.",
         "override_help": "Choose a tier, or none, to overrule the calculated one. kamsync keeps to it.",
         "override_until_help": "Last day on which the override counts. Empty: until it is cleared.",
+        "decided_tier_help": "What kamsync decided when it last wrote the tier. Do not edit: it tells a tier changed by hand.",
         "key_help": "Marks a task of the account plan, so that it is never created twice. Do not edit.",
         "none": "No key account",
         "key": "Key",
@@ -45,10 +51,13 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "evaluated_at": "Conta-chave avaliada em",
         "override": "Nível definido manualmente",
         "override_until": "Definição manual até",
+        "decided_tier": "Nível calculado da conta-chave",
+        "receipt": "Decisão da conta-chave",
         "task_key": "Chave da tarefa de conta-chave",
         "written": "Preenchido pelo kamsync; alterações manuais são sobrescritas ou tratadas como definição manual.",
         "override_help": "Escolha um nível, ou nenhum, para prevalecer sobre o calculado. O kamsync o respeita.",
         "override_until_help": "Último dia em que a definição manual vale. Vazio: até ser removida.",
+        "decided_tier_help": "O que o kamsync decidiu ao gravar o nível. Não editar: revela um nível alterado à mão.",
         "key_help": "Identifica uma tarefa do plano de conta, para que nunca seja criada duas vezes. Não editar.",
         "none": "Não é conta-chave",
         "key": "Chave",
@@ -70,10 +79,13 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "evaluated_at": "Cuenta clave evaluada el",
         "override": "Nivel fijado a mano",
         "override_until": "Nivel fijado hasta",
+        "decided_tier": "Nivel calculado de cuenta clave",
+        "receipt": "Decisión de cuenta clave",
         "task_key": "Clave de tarea de cuenta clave",
         "written": "Lo escribe kamsync; los cambios a mano se sobrescriben o se tratan como nivel fijado.",
         "override_help": "Elija un nivel, o ninguno, para que prevalezca sobre el calculado. kamsync lo respeta.",
         "override_until_help": "Último día en que vale el nivel fijado. Vacío: hasta que se quite.",
+        "decided_tier_help": "Lo que kamsync decidió al escribir el nivel. No editar: revela un nivel cambiado a mano.",
         "key_help": "Identifica una tarea del plan de cuenta, para que nunca se cree dos veces. No editar.",
         "none": "No es cuenta clave",
         "key": "Clave",
@@ -93,3 +105,18 @@ def texts(language: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, s
     base = language.replace("-", "_").split("_")[0]
     name = language if language in _TEXTS else next((one for one in LANGUAGES if one.split("_")[0] == base), "en")
     return {**_TEXTS["en"], **own["en"], **_TEXTS[name], **own[name]}
+
+
+def choices_of(flag: Flag, tiers: Sequence[TierChoice], text: Mapping[str, str]) -> tuple[TierChoice, ...]:
+    """The words that a flag takes, with their labels from `text`; nothing where it takes any."""
+    match flag.choices:
+        case "tiers":
+            return tuple(tiers)
+        case "tiers_or_none":
+            return (*tiers, TierChoice("none", text["none"]))
+        case "segments":
+            return tuple(TierChoice(name, text[name]) for name in SEGMENTS)
+        case "lights":
+            return tuple(TierChoice(name, text[name]) for name in LIGHTS)
+        case "":
+            return ()

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.flags import FLAG_PREFIX, kind_of
 from kamsync.model import Column, NewTask, Value
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
@@ -190,7 +190,7 @@ def flag_value(flag: str, text: Any) -> Value:
     """A flag's present value as the canonical type of FLAGS."""
     if text is None or text == "":
         return None
-    match FLAGS.get(flag, "text"):
+    match kind_of(flag):
         case "number":
             return float(text)
         case "date":

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from kamsync.errors import ConfigError
-from kamsync.flags import FLAGS
+from kamsync.flags import kind_of
 from kamsync.model import Column, Value
 
 STAMP = "SystemModstamp"
@@ -247,7 +247,7 @@ def flag_from_json(flag: str, value: Any) -> Value:
     """A flag's present value in Salesforce as the canonical type of FLAGS."""
     if value is None or value == "":
         return None
-    match FLAGS.get(flag, "text"):
+    match kind_of(flag):
         case "number":
             return float(value)
         case "date":

@@ -34,7 +34,7 @@ def account_columns(config: Config) -> tuple[Column, ...]:
     mapped = tuple(column for column in config.mapping.accounts if column.name in wanted)
     own = {column.name for column in mapped}
     core = tuple(column for column in CORE_COLUMNS[Stream.ACCOUNTS] if column.name in ALWAYS_WANTED and column.name not in own)
-    flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name], field) for name, field in config.mapping.flags.items())
+    flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in config.mapping.flags.items())
     return (*core, *mapped, *flags)
 
 

@@ -1,4 +1,9 @@
-"""The cache's schema and how an older one becomes it, by sqlite-utils: each step is applied once, in order."""
+"""The cache's schema and how an older one becomes it, by sqlite-utils: each step is applied once, in order.
+
+Steps are frozen text: what one of them made for an earlier version is never derived from today's records, so a cache of any
+version comes out alike. A column that a stream or a flag gains is a step of its own; `tests/store/test_migrations.py` fails
+where one is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +12,25 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Column, Stream
-from kamsync.store.schema import INDEXES, SQL_TYPES, index_sql, primary_key
-
 migrations = Migrations("kamsync")
 
 
 @migrations()
 def first_schema(db: sqlite_utils.Database) -> None:
     """Streams, and what the program remembers of its own doing."""
-    for stream in Stream:
-        columns = list(CORE_COLUMNS[stream])
-        if stream is Stream.ACCOUNTS:
-            columns += [Column(FLAG_PREFIX + name, kind) for name, kind in FLAGS.items()]
-        definitions = [f'"{c.name}" {SQL_TYPES[c.kind]}' for c in columns]
-        key = ", ".join(f'"{name}"' for name in primary_key(stream))
-        db.execute(f'CREATE TABLE "{stream}" ({", ".join(definitions)}, "_pull" INTEGER NOT NULL, PRIMARY KEY ({key}))')
-        if stream in INDEXES:
-            db.execute(index_sql(stream))
-    db.executescript(_OWN_TABLES)
+    db.executescript(_FIRST)
 
 
 @migrations()
 def kept_evaluation(db: sqlite_utils.Database) -> None:
-    """The last evaluation, from which one account is explained (store.kept)."""
+    """The last evaluation, from which one account is explained (store.last_evaluation)."""
     db.execute("CREATE TABLE kept (account_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
+
+
+@migrations()
+def truth_in_the_crm(db: sqlite_utils.Database) -> None:
+    """What was decided is read from the CRM; recovery, undo and merges have what they need."""
+    db.executescript(_TRUTH_IN_THE_CRM)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -40,8 +38,26 @@ def migrate(connection: sqlite3.Connection) -> None:
     migrations.apply(sqlite_utils.Database(connection))
 
 
-# tier: 'none' where the program wrote an empty field. receipt: JSON of decide.receipts.
-_OWN_TABLES = """
+_FIRST = """
+CREATE TABLE "owners" ("id" TEXT, "name" TEXT, "email" TEXT, "is_active" INTEGER, "manager_id" TEXT,
+  "_pull" INTEGER NOT NULL, PRIMARY KEY ("id"));
+CREATE TABLE "rates" ("currency" TEXT, "valid_from" TEXT, "rate" REAL, "_pull" INTEGER NOT NULL,
+  PRIMARY KEY ("currency", "valid_from"));
+CREATE TABLE "accounts" ("id" TEXT, "name" TEXT, "owner_id" TEXT, "parent_id" TEXT, "type" TEXT, "industry" TEXT, "country" TEXT,
+  "employees" REAL, "annual_revenue" REAL, "currency" TEXT, "created_date" TEXT, "flag_tier" TEXT, "flag_score" REAL,
+  "flag_segment" TEXT, "flag_health" TEXT, "flag_reasons" TEXT, "flag_since" TEXT, "flag_evaluated_at" TEXT,
+  "flag_override" TEXT, "flag_override_until" TEXT, "_pull" INTEGER NOT NULL, PRIMARY KEY ("id"));
+CREATE TABLE "opportunities" ("id" TEXT, "account_id" TEXT, "name" TEXT, "amount" REAL, "currency" TEXT, "close_date" TEXT,
+  "stage" TEXT, "is_closed" INTEGER, "is_won" INTEGER, "probability" REAL, "type" TEXT, "owner_id" TEXT,
+  "_pull" INTEGER NOT NULL, PRIMARY KEY ("id"));
+CREATE INDEX "opportunities_lookup" ON "opportunities" ("account_id");
+CREATE TABLE "line_items" ("id" TEXT, "opportunity_id" TEXT, "product_family" TEXT, "_pull" INTEGER NOT NULL, PRIMARY KEY ("id"));
+CREATE INDEX "line_items_lookup" ON "line_items" ("opportunity_id", "product_family");
+CREATE TABLE "activities" ("id" TEXT, "account_id" TEXT, "kind" TEXT, "activity_date" TEXT, "_pull" INTEGER NOT NULL,
+  PRIMARY KEY ("id", "account_id"));
+CREATE INDEX "activities_lookup" ON "activities" ("account_id", "activity_date", "kind");
+CREATE TABLE "tasks" ("id" TEXT, "key" TEXT, "account_id" TEXT, "owner_id" TEXT, "subject" TEXT, "due" TEXT, "is_open" INTEGER,
+  "is_deleted" INTEGER, "_pull" INTEGER NOT NULL, PRIMARY KEY ("id"));
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE cursors (stream TEXT PRIMARY KEY, cursor TEXT, fingerprint TEXT NOT NULL, pulled_at TEXT NOT NULL);
 CREATE TABLE written (account_id TEXT PRIMARY KEY, tier TEXT NOT NULL, since TEXT, run_id TEXT, written_at TEXT);
@@ -61,4 +77,9 @@ CREATE TABLE runs (
 CREATE TABLE journal (
   run_id TEXT NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, ref TEXT NOT NULL, account_id TEXT NOT NULL, intent TEXT NOT NULL,
   outcome TEXT, record_id TEXT, message TEXT, at TEXT, PRIMARY KEY (run_id, seq));
+"""
+
+_TRUTH_IN_THE_CRM = """
+ALTER TABLE accounts ADD COLUMN "flag_decided_tier" TEXT;
+ALTER TABLE accounts ADD COLUMN "flag_receipt" TEXT;
 """

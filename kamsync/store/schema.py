@@ -1,4 +1,4 @@
-"""NEW MODULE"""
+"""How records become tables: SQL types, keys and indexes of the streams, for whoever fills or reads them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from collections.abc import Mapping
 
 from kamsync.model import Kind, Stream
 
-SCHEMA_VERSION = 2
-
-
+SCHEMA_VERSION = 3
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
-
-
 PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
     Stream.ACTIVITIES: ("id", "account_id"),
     Stream.RATES: ("currency", "valid_from"),
 }
-
-
 # One index a stream. Those of line items and activities hold all that the facts read, so that the table itself is not visited.
 INDEXES: Mapping[Stream, tuple[str, ...]] = {
     Stream.OPPORTUNITIES: ("account_id",),
@@ -33,4 +27,5 @@ def index_sql(stream: Stream) -> str:
 
 
 def primary_key(stream: Stream) -> tuple[str, ...]:
+    """The columns that name one row of the stream."""
     return PRIMARY_KEYS.get(stream, ("id",))

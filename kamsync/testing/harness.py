@@ -154,7 +154,7 @@ class RunningCrm:
         fields = {column.name: column for column in mapped}
         columns = tuple(fields.get(column.name, column) for column in CORE_COLUMNS[stream])
         if stream is Stream.ACCOUNTS:
-            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name], crm_field) for name, crm_field in mapping.flags.items())
+            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, crm_field) for name, crm_field in mapping.flags.items())
         return PullRequest(stream, columns, cursor, ACTIVITIES_SINCE if stream is Stream.ACTIVITIES else None)
 
     def pull(self, connection: Connection, stream: Stream, cursor: str | None = None) -> Pulled:

@@ -4,53 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from kamsync.flags import FLAGS, LIGHTS, SEGMENTS, Flag
+
 from .portal import Portal
 from .properties_api import define
 
 GROUP = "key_account_management"
 TIERS = ("A", "B", "C")
-FLAGS = {
-    "tier": "kam_tier",
-    "score": "kam_score",
-    "segment": "kam_segment",
-    "health": "kam_health",
-    "reasons": "kam_reasons",
-    "since": "kam_since",
-    "evaluated_at": "kam_evaluated_at",
-    "override": "kam_tier_override",
-    "override_until": "kam_override_until",
-}
+PROPERTIES = {name: "kam_tier_override" if name == "override" else f"kam_{name}" for name in FLAGS}
 TASK_KEY = "kam_task_key"
 
 
-def _choices(*values: str) -> list[dict[str, str]]:
-    return [{"label": value.capitalize() if value.islower() else value, "value": value} for value in values]
+_CHOICES = {"": (), "tiers": TIERS, "tiers_or_none": (*TIERS, "none"), "segments": SEGMENTS, "lights": LIGHTS}
+_TYPES = {"text": ("string", "text"), "number": ("number", "number"), "date": ("date", "date"), "instant": ("datetime", "date")}
 
 
-_PROPERTIES: tuple[tuple[str, str, str, str, list[dict[str, str]]], ...] = (
-    ("kam_tier", "Key account tier", "enumeration", "select", _choices(*TIERS)),
-    ("kam_score", "Key account score", "number", "number", []),
-    (
-        "kam_segment",
-        "Key account segment",
-        "enumeration",
-        "select",
-        _choices("key", "development", "maintenance", "opportunistic"),
-    ),
-    ("kam_health", "Key account health", "enumeration", "select", _choices("green", "amber", "red")),
-    ("kam_reasons", "Key account reasons", "string", "textarea", []),
-    ("kam_since", "Key account since", "date", "date", []),
-    ("kam_evaluated_at", "Key account evaluated at", "datetime", "date", []),
-    ("kam_tier_override", "Key account tier override", "enumeration", "select", _choices(*TIERS, "none")),
-    ("kam_override_until", "Key account override until", "date", "date", []),
-)
+def _property(flag: Flag) -> dict[str, Any]:
+    values = _CHOICES[flag.choices]
+    kind, field_type = ("enumeration", "select") if values else _TYPES[flag.kind]
+    return {
+        "name": PROPERTIES[flag.name],
+        "label": f"Key account {flag.name.replace('_', ' ')}",
+        "type": kind,
+        "fieldType": "textarea" if flag.long else field_type,
+        "groupName": GROUP,
+        "options": [{"label": value.capitalize() if value.islower() else value, "value": value} for value in values],
+    }
 
 
 def provision(portal: Portal) -> None:
     portal.groups["companies"][GROUP] = {"name": GROUP, "label": "Key account management", "displayOrder": -1, "archived": False}
-    for name, label, kind, field_type, options in _PROPERTIES:
-        given: dict[str, Any] = {"name": name, "label": label, "type": kind, "fieldType": field_type, "groupName": GROUP}
-        define(portal, portal.tables["companies"], {**given, "options": options})
+    for flag in FLAGS.values():
+        if not flag.optional:
+            define(portal, portal.tables["companies"], _property(flag))
     define(
         portal,
         portal.tables["tasks"],

@@ -8,7 +8,7 @@ from kamsync.errors import RecordRejected
 from kamsync.sandbox.crm import AccountView, TaskView
 
 from .portal import Portal
-from .provisioned import FLAGS, TASK_KEY, TIERS
+from .provisioned import PROPERTIES, TASK_KEY, TIERS
 from .store import Record
 from .wire import Refusal
 
@@ -25,7 +25,7 @@ class HubSpotView:
         for record in self._companies.records.values():
             if wanted and wanted not in (self._companies.get(record, "name") or "").casefold():
                 continue
-            if only_flagged and not self._companies.get(record, FLAGS["tier"]):
+            if only_flagged and not self._companies.get(record, PROPERTIES["tier"]):
                 continue
             found.append(self._shown(record))
             if len(found) == limit:
@@ -45,7 +45,7 @@ class HubSpotView:
             name=text("name"),
             owner=self._owner(text("hubspot_owner_id")),
             country=text("country"),
-            flags={flag: text(name) for flag, name in FLAGS.items()},
+            flags={flag: text(name) for flag, name in PROPERTIES.items()},
             changed=text("hs_lastmodifieddate"),
         )
 
@@ -78,7 +78,7 @@ class HubSpotView:
         if record is None:
             raise RecordRejected(f"There is no company {account_id} in this portal.", fix="Reload the page.")
         try:
-            values = self._portal.validate(self._companies, {FLAGS[flag]: value}, record)
+            values = self._portal.validate(self._companies, {PROPERTIES[flag]: value}, record)
         except Refusal as refused:
             raise RecordRejected(
                 refused.message, fix="Choose a value that the property accepts, or run `kamsync setup`."
@@ -92,5 +92,5 @@ class HubSpotView:
         self._portal.update(self._tasks, record, {"hs_task_status": "COMPLETED"})
 
     def tier_choices(self) -> Sequence[str]:
-        definition = self._companies.definitions.get(FLAGS["tier"])
+        definition = self._companies.definitions.get(PROPERTIES["tier"])
         return tuple(option["value"] for option in definition.options) if definition else TIERS

@@ -8,7 +8,7 @@ from typing import Any
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import KamsyncError
-from kamsync.flags import WRITTEN_FLAGS
+from kamsync.flags import FLAGS
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
@@ -174,7 +174,7 @@ class Doctor:
             yield Finding(f"companies.{name}", "failed", f"The property {name} does not exist on companies yet.", mend)
         locked = [
             flags[flag]
-            for flag in WRITTEN_FLAGS
+            for flag in FLAGS
             if flag in flags and (known.get(flags[flag], {}).get("modificationMetadata") or {}).get("readOnlyValue")
         ]
         if locked:

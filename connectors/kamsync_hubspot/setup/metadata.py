@@ -9,13 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kamsync import words
 from kamsync.contract import Context, TierChoice
-from kamsync.flags import FLAGS
+from kamsync.flags import FLAGS, Flag
+from kamsync.model import Kind
 from kamsync_hubspot.api.portal import COMPANY_TYPE_ID
 from kamsync_hubspot.setup.words import texts
 
 GROUP = "key_account_management"
 REASONS_LENGTH = 65_536  # "Properties": characters of a text property
+# type and fieldType of a property without options, by the kind of its values.
+_TYPES: Mapping[Kind, tuple[str, str]] = {
+    "text": ("string", "text"),
+    "number": ("number", "number"),
+    "boolean": ("bool", "booleancheckbox"),
+    "date": ("date", "date"),
+    "instant": ("datetime", "date"),
+}
 STANDARD_PREFIX = "hs_"  # HubSpot's own; nobody else may create them
 
 
@@ -46,9 +56,9 @@ def wanted_properties(context: Context) -> tuple[PropertySpec, ...]:
     text = texts(context.language)
     mapping = context.mapping
     found = [
-        _company_property(flag, mapping.flags[flag], context, text)
-        for flag in FLAGS
-        if flag in mapping.flags and not mapping.flags[flag].startswith(STANDARD_PREFIX)
+        _company_property(flag, mapping.flags[name], context, text)
+        for name, flag in FLAGS.items()
+        if name in mapping.flags and not mapping.flags[name].startswith(STANDARD_PREFIX)
     ]
     key = {
         "name": mapping.task_key,
@@ -62,39 +72,20 @@ def wanted_properties(context: Context) -> tuple[PropertySpec, ...]:
     return (*found, PropertySpec("tasks", mapping.task_key, key))
 
 
-def _company_property(flag: str, name: str, context: Context, text: Mapping[str, str]) -> PropertySpec:
-    kinds: Mapping[str, tuple[str, str]] = {
-        "score": ("number", "number"),
-        "reasons": ("string", "textarea"),
-        "evaluated_at": ("datetime", "date"),
-        "since": ("date", "date"),
-        "override_until": ("date", "date"),
-    }
-    kind, field_type = kinds.get(flag, ("enumeration", "select"))
-    choices = _choices(flag, context.tiers, text) if kind == "enumeration" else ()
+def _company_property(flag: Flag, name: str, context: Context, text: Mapping[str, str]) -> PropertySpec:
+    choices = words.choices_of(flag, context.tiers, text)
+    kind, field_type = ("enumeration", "select") if choices else _TYPES[flag.kind]
     body: dict[str, Any] = {
         "name": name,
-        "label": text[flag],
+        "label": text[flag.name],
         "type": kind,
-        "fieldType": field_type,
+        "fieldType": "textarea" if flag.long else field_type,
         "groupName": GROUP,
-        "description": text.get(f"{flag}_help", text["written"]),
+        "description": text.get(f"{flag.name}_help", text["written"]),
     }
     if choices:
         body["options"] = options(choices)
     return PropertySpec("companies", name, body, choices)
-
-
-def _choices(flag: str, tiers: Sequence[TierChoice], text: Mapping[str, str]) -> tuple[TierChoice, ...]:
-    match flag:
-        case "tier":
-            return tuple(tiers)
-        case "override":
-            return (*tiers, TierChoice("none", text["none"]))
-        case "segment":
-            return tuple(TierChoice(name, text[name]) for name in ("key", "development", "maintenance", "opportunistic"))
-        case _:
-            return tuple(TierChoice(name, text[name]) for name in ("green", "amber", "red"))
 
 
 def options(choices: Sequence[TierChoice], first: int = 0) -> list[dict[str, Any]]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kamsync.flags import FLAGS
 from kamsync.sandbox.crm import AccountView, TaskView
 
 from .org import Org
 from .writing import Writer
 
-FLAG_FIELDS = {
-    "tier": "KAM_Tier__c", "score": "KAM_Score__c", "segment": "KAM_Segment__c", "health": "KAM_Health__c", "reasons": "KAM_Reasons__c",
-    "since": "KAM_Since__c", "evaluated_at": "KAM_Evaluated_At__c", "override": "KAM_Tier_Override__c",
-    "override_until": "KAM_Override_Until__c",
-}  # fmt: skip
+FLAG_FIELDS = {name: "KAM_Tier_Override__c" if name == "override" else f"KAM_{name.title()}__c" for name in FLAGS}
 KEY_FIELD = "KAM_Task_Key__c"
 
 

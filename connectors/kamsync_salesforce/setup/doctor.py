@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import KamsyncError
-from kamsync.flags import FLAG_PREFIX, WRITTEN_FLAGS
+from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Stream
 from kamsync_salesforce import translate
 from kamsync_salesforce.api.client import Client
@@ -190,7 +190,7 @@ class Doctor:
                 yield Finding(f"Account.{field}", "failed", message, mend)
         locked = [
             flags[name]
-            for name in WRITTEN_FLAGS
+            for name in FLAGS
             if name in flags
             and name not in missing
             and not (self._fields.find("Account", flags[name]) or {}).get("updateable", True)

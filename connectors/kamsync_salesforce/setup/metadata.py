@@ -12,13 +12,12 @@ from typing import Any
 
 from kamsync import words
 from kamsync.contract import Context, TierChoice
-from kamsync.flags import FLAGS
+from kamsync.flags import FLAGS, Flag
 
 REASONS_LENGTH = 255  # a text area: longer ones cannot be shown in list views
 KEY_LENGTH = 255
 KAM_SET = "Key_Account_Management"
 AGENT_SET = "Key_Account_Management_Agent"
-EDITED_BY_PEOPLE = ("override", "override_until")
 
 # Beside or in place of kamsync's words: Salesforce writes English labels with capitals.
 _OWN: Mapping[str, Mapping[str, str]] = {
@@ -32,6 +31,8 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "evaluated_at": "Key Account Evaluated At",
         "override": "Key Account Tier Override",
         "override_until": "Key Account Override Until",
+        "decided_tier": "Key Account Decided Tier",
+        "receipt": "Key Account Decision",
         "task_key": "Key Account Task Key",
         "changed": "Key accounts – changed this month",
         "set": "Key account management",
@@ -117,8 +118,8 @@ def wanted(context: Context) -> Wanted:
     text = texts(context.language)
     flags = context.mapping.flags
     fields = tuple(
-        FieldSpec("Account", flags[name], *_definition(name, text, context.tiers))
-        for name in FLAGS
+        FieldSpec("Account", flags[name], *_definition(flag, text, context.tiers))
+        for name, flag in FLAGS.items()
         if is_custom(flags.get(name, ""))
     )
     key = context.mapping.task_key
@@ -146,27 +147,35 @@ def is_custom(name: str) -> bool:
     return name.endswith("__c") and "__" not in name.removesuffix("__c")
 
 
-def _definition(flag: str, text: Mapping[str, str], tiers: Sequence[TierChoice]) -> tuple[dict[str, Any], tuple[TierChoice, ...]]:
-    base: dict[str, Any] = {"label": text[flag], "inlineHelpText": text.get(f"{flag}_help", text["written"]), "required": False}
-    choices: tuple[TierChoice, ...] = ()
-    match flag:
-        case "tier":
-            choices = tuple(tiers)
-        case "override":
-            choices = (*tiers, TierChoice("none", text["none"]))
-        case "segment":
-            choices = tuple(TierChoice(name, text[name]) for name in ("key", "development", "maintenance", "opportunistic"))
-        case "health":
-            choices = tuple(TierChoice(name, text[name]) for name in ("green", "amber", "red"))
-        case "score":
-            return base | {"type": "Number", "precision": 5, "scale": 2}, ()
-        case "reasons":
-            return base | {"type": "TextArea"}, ()
-        case "evaluated_at":
-            return base | {"type": "DateTime"}, ()
-        case _:
-            return base | {"type": "Date"}, ()
-    return base | {"type": "Picklist", "valueSet": value_set(choices)}, choices
+def _definition(
+    flag: Flag, text: Mapping[str, str], tiers: Sequence[TierChoice]
+) -> tuple[dict[str, Any], tuple[TierChoice, ...]]:
+    base: dict[str, Any] = {
+        "label": text[flag.name],
+        "inlineHelpText": text.get(f"{flag.name}_help", text["written"]),
+        "required": False,
+    }
+    choices = words.choices_of(flag, tiers, text)
+    if choices:
+        return base | {"type": "Picklist", "valueSet": value_set(choices)}, choices
+    return base | _type(flag), ()
+
+
+def _type(flag: Flag) -> dict[str, Any]:
+    """What a field without choices is, by the kind of its values ("CustomField": a text area holds up to 255 characters)."""
+    match flag.kind:
+        case "number":
+            return {"type": "Number", "precision": 5, "scale": 2}
+        case "date":
+            return {"type": "Date"}
+        case "instant":
+            return {"type": "DateTime"}
+        case "boolean":
+            return {"type": "Checkbox", "defaultValue": False}
+        case "text":
+            if flag.length > REASONS_LENGTH:
+                return {"type": "LongTextArea", "length": flag.length, "visibleLines": 10}
+            return {"type": "TextArea"} if flag.long else {"type": "Text", "length": flag.length}
 
 
 def value_set(choices: Sequence[TierChoice]) -> dict[str, Any]:
@@ -181,7 +190,7 @@ def value_set(choices: Sequence[TierChoice]) -> dict[str, Any]:
 def _permission_sets(
     fields: Sequence[FieldSpec], flags: Mapping[str, str], text: Mapping[str, str]
 ) -> tuple[PermissionSetSpec, PermissionSetSpec]:
-    by_people = {flags[name] for name in EDITED_BY_PEOPLE if name in flags}
+    by_people = {flags[name] for name, flag in FLAGS.items() if flag.by_people and name in flags}
     places = [(sobject, field) for field in fields for sobject in field.granted_on]
     people = tuple(Grant(sobject, field.name, field.name in by_people) for sobject, field in places)
     agent = tuple(Grant(sobject, field.name, True) for sobject, field in places)

@@ -82,7 +82,7 @@ class World:
         fields = {column.name: column for column in mapped}
         columns = tuple(fields.get(column.name, column) for column in columns)
         if stream is Stream.ACCOUNTS:
-            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name], field) for name, field in mapping.flags.items())
+            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in mapping.flags.items())
         return PullRequest(stream, columns, cursor, **more)
 
     def pull(self, connection: Connection, stream: Stream, cursor: str | None = None, **more: Any) -> Pulled:

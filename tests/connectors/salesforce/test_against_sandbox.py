@@ -74,7 +74,7 @@ def a_person(connection: SalesforceConnection) -> Any:
 
 
 def everything() -> list[PullRequest]:
-    flags = tuple(Column(FLAG_PREFIX + name, kind, MAPPING.flags[name]) for name, kind in FLAGS.items())
+    flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
     columns = {
         Stream.ACCOUNTS: (*MAPPING.accounts, *flags),
         Stream.OPPORTUNITIES: MAPPING.opportunities,

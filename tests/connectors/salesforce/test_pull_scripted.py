@@ -98,7 +98,7 @@ def test_before_setup_a_pull_says_to_run_it(org: Any) -> None:
     counts(org, Account=1)
     org.says("FROM Account", ("INVALID_FIELD", "No such column 'KAM_Tier__c' on entity 'Account'."))
     org.mock.get(f"{BASE}/sobjects/Account/describe", json={"fields": [{"name": "Id"}, {"name": "Name"}]})
-    flags = tuple(Column(f"flag_{name}", kind, MAPPING.flags[name]) for name, kind in FLAGS.items())
+    flags = tuple(Column(f"flag_{name}", FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
 
     with pytest.raises(AccessDenied, match="KAM_Tier__c") as caught:
         pulled(org.connect(), PullRequest(Stream.ACCOUNTS, (Column("id", field="Id"), *flags)))

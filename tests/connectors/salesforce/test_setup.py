@@ -33,7 +33,7 @@ def a_context(language: str = "en", *tiers: str) -> Context:
 def test_every_flag_and_the_task_key_get_a_field() -> None:
     names = {spec.full_name for spec in wanted(a_context()).fields}
 
-    assert names == {f"Account.{MAPPING.flags[flag]}" for flag in FLAGS} | {"Activity.KAM_Task_Key__c"}
+    assert names == {f"Account.{MAPPING.flags[name]}" for name, flag in FLAGS.items() if not flag.optional} | {"Activity.KAM_Task_Key__c"}
 
 
 def test_the_override_offers_every_tier_and_none() -> None:
@@ -182,7 +182,7 @@ def test_setup_makes_fields_grants_and_views_and_running_it_twice_changes_nothin
     second = run(connection)
 
     assert not [step for step in first if step.status == "failed"]
-    assert len(bare.fields) == 10 and sets == ["Key_Account_Management", "Key_Account_Management_Agent"]
+    assert len(bare.fields) == 11 and sets == ["Key_Account_Management", "Key_Account_Management_Agent"]
     assert views == ["Account.KAM_Tier_A", "Account.KAM_Tier_B", "Account.KAM_Tier_C", "Account.KAM_Changed_This_Month"]
     assert {step.status for step in second} == {"exists"}
     assert (len(bare.grants), bare.sets, bare.views, bare.assignments) == (grants, sets, views, 1)
