@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ from kamsync.store.database import Cache, open_cache
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
+    from kamsync.store.evaluate import Evaluation
+    from kamsync.store.journal import RunKind
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,28 @@ class Session:
             yield cache
 
     @contextmanager
-    def shell(self, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
-        """Everything that a run needs, with the lock held and progress shown."""
-        from kamsync.run.shell import Shell, run_lock  # most commands only read
+    def evaluated(self, as_of: date | None = None) -> Iterator[Evaluation]:
+        """The programme's decisions over the cache as it is."""
+        from kamsync.store.evaluate import Evaluation
 
-        with run_lock(self.config.cache_path), self.cache() as cache, self.connection() as connection, pulling() as progress:
-            yield Shell(connection, cache, self.config, progress=progress, stopping=stopping)
+        with self.cache(must_exist=True):
+            pass  # brings an older cache to this version's schema before it is read
+        day = as_of or today(self.config, datetime.now(UTC))
+        with Evaluation(self.config.cache_path, self.config.program, day) as evaluation:
+            yield evaluation
+
+    @contextmanager
+    def shell(self, kind: RunKind | None = None, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
+        """Everything that a run needs, with the lock held and progress shown.
+
+        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace.
+        """
+        from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
+
+        with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
+            run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
+            connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
+            yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)
 
     def doctor_request(self) -> DoctorRequest:
         return DoctorRequest(pull_requests(self.config, today(self.config, datetime.now(UTC))))

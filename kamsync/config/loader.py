@@ -195,6 +195,7 @@ def _program(
         health_green=health.green,
         health_amber=health.amber,
         account_columns=MappingProxyType(columns),
+        mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
         **_plain_settings(table),
     )

@@ -1,4 +1,4 @@
-"""NEW MODULE"""
+"""Plans as JSON: the shape that `plan --json` prints, `plan --out` saves and `apply` reads back (docs/json.md). Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,22 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from kamsync.decide.plan import Change, CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import (
+    AttachTask,
+    Change,
+    CloseTask,
+    CreateTask,
+    DeleteTask,
+    FieldChange,
+    HeldBack,
+    Plan,
+    UpdateAccount,
+    op_of,
+)
 from kamsync.flags import FLAGS, from_json, to_json
 
 VERSION = 1
+DIGEST = "digest"
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -21,9 +33,11 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "version": VERSION,
         "as_of": plan.as_of.isoformat(),
         "crm": plan.crm,
+        "org_id": plan.org_id,
         "run_id": plan.run_id,
         "criteria_hash": plan.criteria_hash,
         "base": plan.base,
+        "rehearsal": plan.rehearsal,
         "summary": dict(plan.summary),
         "changes": [change_to_json(change) for change in plan.changes],
         "held_back": [
@@ -35,39 +49,45 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
+    """One change, named by its `op`."""
+    value: dict[str, Any] = {"op": op_of(change)}
     match change:
         case UpdateAccount():
-            return {
-                "op": "update_account",
-                "account_id": change.account_id,
-                "name": change.name,
-                "fields": {n: {"from": to_json(f.before), "to": to_json(f.after)} for n, f in change.fields.items()},
-                "reasons": list(change.reasons),
-            }
+            value |= {"account_id": change.account_id, "name": change.name}
+            value["fields"] = {n: {"from": to_json(f.before), "to": to_json(f.after)} for n, f in change.fields.items()}
         case CreateTask():
-            return {
-                "op": "create_task",
-                "key": change.key,
-                "account_id": change.account_id,
-                "account_name": change.account_name,
-                "owner_id": change.owner_id,
-                "subject": change.subject,
-                "body": change.body,
-                "due": change.due.isoformat(),
-                "playbook": change.playbook,
-                "priority": change.priority,
-                "reasons": list(change.reasons),
-            }
-        case CloseTask():
-            return {
-                "op": "close_task",
-                "key": change.key,
-                "task_id": change.task_id,
-                "account_id": change.account_id,
-                "account_name": change.account_name,
-                "subject": change.subject,
-                "reasons": list(change.reasons),
-            }
+            value |= _task_to_json(change)
+        case DeleteTask():
+            value |= _reference(change) | {"task": _task_to_json(change.task)}
+        case CloseTask() | AttachTask():
+            value |= _reference(change) | {"owner_id": change.owner_id, "due": to_json(change.due)}
+    value["reasons"] = list(change.reasons)
+    return value
+
+
+def _task_to_json(task: CreateTask) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "account_id": task.account_id,
+        "account_name": task.account_name,
+        "owner_id": task.owner_id,
+        "subject": task.subject,
+        "body": task.body,
+        "due": task.due.isoformat(),
+        "playbook": task.playbook,
+        "priority": task.priority,
+        "type": task.type,
+    }
+
+
+def _reference(change: CloseTask | AttachTask | DeleteTask) -> dict[str, Any]:
+    return {
+        "key": change.key,
+        "task_id": change.task_id,
+        "account_id": change.account_id,
+        "account_name": change.account_name,
+        "subject": change.subject,
+    }
 
 
 def fingerprint_of(changes: Iterable[Change]) -> str:
@@ -81,7 +101,14 @@ def fingerprint_of(changes: Iterable[Change]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _plan(document: Mapping[str, Any]) -> Plan:
+def seal(document: Mapping[str, Any]) -> str:
+    """The digest by which an altered plan is told: over everything but itself."""
+    text = json.dumps({k: v for k, v in document.items() if k != DIGEST}, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_from_json(document: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_to_json` wrote. Raises KeyError, TypeError, ValueError or AttributeError on anything else."""
     return Plan(
         run_id=document["run_id"],
         as_of=date.fromisoformat(document["as_of"]),
@@ -92,37 +119,37 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         held_back=tuple(HeldBack(**held) for held in document["held_back"]),
         problems=tuple(document["problems"]),
         summary=MappingProxyType(dict(document["summary"])),
+        org_id=document["org_id"],
+        rehearsal=document["rehearsal"],
     )
 
 
 def _change(value: Mapping[str, Any]) -> Change:
+    reasons = tuple(value["reasons"])
     match value["op"]:
         case "update_account":
             unknown = set(value["fields"]) - set(FLAGS)
             if unknown:
                 raise ValueError(f"unknown fields {sorted(unknown)}")
             fields = {n: FieldChange(from_json(n, f["from"]), from_json(n, f["to"])) for n, f in value["fields"].items()}
-            return UpdateAccount(value["account_id"], value["name"], MappingProxyType(fields), tuple(value["reasons"]))
+            return UpdateAccount(value["account_id"], value["name"], MappingProxyType(fields), reasons)
         case "create_task":
-            return CreateTask(
-                key=value["key"],
-                account_id=value["account_id"],
-                account_name=value["account_name"],
-                owner_id=value["owner_id"],
-                subject=value["subject"],
-                body=value["body"],
-                due=date.fromisoformat(value["due"]),
-                playbook=value["playbook"],
-                priority=value["priority"],
-                reasons=tuple(value["reasons"]),
-            )
+            return _task(value, reasons)
+        case "delete_task":
+            return DeleteTask(**_referred(value), task=_task(value["task"], ()), reasons=reasons)
         case "close_task":
-            return CloseTask(
-                value["key"],
-                value["task_id"],
-                value["account_id"],
-                value["account_name"],
-                value["subject"],
-                tuple(value["reasons"]),
-            )
+            due = date.fromisoformat(value["due"]) if value["due"] else None
+            return CloseTask(**_referred(value), reasons=reasons, owner_id=value["owner_id"], due=due)
+        case "attach_task":
+            due = date.fromisoformat(value["due"])
+            return AttachTask(**_referred(value), reasons=reasons, owner_id=value["owner_id"], due=due)
     raise ValueError(f"unknown op {value['op']!r}")
+
+
+def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:
+    names = ("key", "account_id", "account_name", "owner_id", "subject", "body", "playbook", "priority", "type")
+    return CreateTask(**{name: value[name] for name in names}, due=date.fromisoformat(value["due"]), reasons=reasons)
+
+
+def _referred(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in ("key", "task_id", "account_id", "account_name", "subject")}

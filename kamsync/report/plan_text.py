@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
 
 Mark = Literal["~", "+", "-", "!"]
@@ -41,7 +41,9 @@ def describe_plan(plan: Plan, *, limit: int | None = 20) -> PlanText:
         ("tier changes", [_update(c) for c in _updates(plan.changes) if "tier" in c.fields]),
         ("other account updates", [_update(c) for c in _updates(plan.changes) if "tier" not in c.fields]),
         ("new tasks", [_create(c) for c in plan.changes if isinstance(c, CreateTask)]),
-        ("closed tasks", [_close(c) for c in plan.changes if isinstance(c, CloseTask)]),
+        ("attached tasks", [_on_task("~", c, "attached") for c in plan.changes if isinstance(c, AttachTask)]),
+        ("closed tasks", [_on_task("-", c, "closed") for c in plan.changes if isinstance(c, CloseTask)]),
+        ("removed tasks", [_on_task("-", c, "removed") for c in plan.changes if isinstance(c, DeleteTask)]),
         ("held back", [_held_back(h) for h in plan.held_back]),
     )
     shown: list[PlanLine] = []
@@ -90,8 +92,8 @@ def _create(change: CreateTask) -> PlanLine:
     return PlanLine("+", change.account_name, f'task  "{change.subject}" due {change.due.isoformat()}', because)
 
 
-def _close(change: CloseTask) -> PlanLine:
-    return PlanLine("-", change.account_name, f'task  "{change.subject}" closed', "; ".join(change.reasons))
+def _on_task(mark: Mark, change: AttachTask | CloseTask | DeleteTask, what: str) -> PlanLine:
+    return PlanLine(mark, change.account_name, f'task  "{change.subject}" {what}', "; ".join(change.reasons))
 
 
 def _held_back(held: HeldBack) -> PlanLine:

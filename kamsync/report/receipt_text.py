@@ -49,10 +49,10 @@ def settled_by(decision: Decision, enter: float | None = None) -> str:
         case "capacity":
             return _capacity(decision)
         case "override":
-            return "a person's override in the CRM" + (f", until {decision.until.isoformat()}" if decision.until else "")
-        case "drift":
-            until = f", kept until {decision.until.isoformat()}" if decision.until else ""
-            return f"a person changed the tier in the CRM{until}"
+            until = f", until {decision.until.isoformat()}" if decision.until else ""
+            if decision.drifted and decision.writes_override:
+                return f"a person changed the tier in the CRM, which becomes an override{until}"
+            return f"a person's override in the CRM{until}"
 
 
 def _capacity(decision: Decision) -> str:

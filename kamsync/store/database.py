@@ -15,7 +15,7 @@ from pathlib import Path
 from kamsync.errors import CacheUnusable
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import CORE_COLUMNS, Kind, Stream
-from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES
+from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
 
@@ -29,17 +29,7 @@ class Cache:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file.
-
-        It makes another generation of the cache: what was decided from the one before must be decided again.
-        """
-        with self.bookkeeping() as connection:
-            yield connection
-            self.outdate()
-
-    @contextmanager
-    def bookkeeping(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that touches nothing that a decision reads."""
+        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file."""
         with saying_what_is_wrong(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -52,17 +42,19 @@ class Cache:
     @property
     def generation(self) -> str:
         """Names the state of everything that decisions read."""
-        return self.meta("generation") or ""
+        return self.meta(Meta.GENERATION) or ""
 
     def outdate(self) -> None:
-        """Inside `bookkeeping`, where it turned out that something changed after all."""
-        self.set_meta("generation", secrets.token_hex(8))
+        """Called by each operation of the store that changes what decisions read: what was decided before no longer holds."""
+        self.set_meta(Meta.GENERATION, secrets.token_hex(8))
 
-    def meta(self, name: str) -> str | None:
+    def meta(self, name: Meta) -> str | None:
+        """One remembered fact about the whole cache, None where it was never noted."""
         row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def set_meta(self, name: str, value: str) -> None:
+    def set_meta(self, name: Meta, value: str) -> None:
+        """Notes it; inside a transaction where it belongs to other writes."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def add_account_columns(self, columns: Mapping[str, Kind]) -> None:
@@ -72,6 +64,7 @@ class Cache:
         if present - kept == set(columns):
             return
         with self.transaction() as connection:
+            self.outdate()
             for name in sorted(present - kept - set(columns)):
                 connection.execute(f'ALTER TABLE accounts DROP COLUMN "{name}"')
             for name in sorted(set(columns) - present):

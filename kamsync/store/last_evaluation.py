@@ -22,26 +22,26 @@ from kamsync.decide.scoring import Scored
 from kamsync.errors import CacheUnusable
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.schema import Meta
 from kamsync.store.scores import Readings
 
 CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
-_NAME = "kept"
 
 
 def keep(cache: Cache, evaluation: Evaluation, program: Program, as_of: date) -> None:
     """Keeps what explaining any account needs. Raises CacheUnusable; then nothing counts as kept."""
     key = _key(evaluation.generation, program, as_of)
-    if cache.meta(_NAME) == key:
+    if cache.meta(Meta.LAST_EVALUATION) == key:
         return
-    with cache.bookkeeping() as connection:
-        cache.set_meta(_NAME, "")
+    with cache.transaction() as connection:
+        cache.set_meta(Meta.LAST_EVALUATION, "")
         connection.execute("DELETE FROM kept")
     bodies = _bodies(evaluation)
     while some := list(islice(bodies, CHUNK)):
-        with cache.bookkeeping() as connection:
+        with cache.transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", some)
-    with cache.bookkeeping():
-        cache.set_meta(_NAME, key)
+    with cache.transaction():
+        cache.set_meta(Meta.LAST_EVALUATION, key)
 
 
 def keep_if_free(cache: Cache, evaluation: Evaluation, program: Program, as_of: date) -> None:
@@ -56,7 +56,7 @@ def keep_if_free(cache: Cache, evaluation: Evaluation, program: Program, as_of: 
 def kept_receipt(cache: Cache, program: Program, as_of: date, account_id: str) -> Receipt | None:
     """The receipt as deciding for all would give it now; None where that is not known."""
     connection = cache.connection
-    if cache.meta(_NAME) != _key(cache.generation, program, as_of):
+    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, program, as_of):
         return None
     row: tuple[bytes] | None = connection.execute("SELECT body FROM kept WHERE account_id = ?", (account_id,)).fetchone()
     return None if row is None else _receipt(orjson.loads(row[0]), program)

@@ -18,7 +18,7 @@ from kamsync.decide.columns import column_scorer, coverages, means, percent_rank
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.expressions import compile_expression
 from kamsync.decide.facts import known_columns
-from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Program
+from kamsync.decide.program import Criterion, Held, Percentile, Program
 from kamsync.decide.receipts import Receipt, make_receipt
 from kamsync.decide.scoring import Scored
 from kamsync.decide.tiers import Standing
@@ -27,7 +27,7 @@ from kamsync.flags import FLAG_PREFIX
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
 NOTHING_HELD = Held()
-_NOTHING_SHOWN = (None,) * 8
+_NOTHING_SHOWN = (None,) * 7
 
 
 class Readings:
@@ -101,10 +101,11 @@ class Scores:
         since = [self._since_sql(criterion) for criterion in program.criteria]
         computed = ", ".join([eligible, *fired, *(f"({compiled.sql})" for compiled in self._compiled), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
-        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until"))
+        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until", "decided_tier"))
         held = (
-            f"SELECT {shown}, w.tier, w.since, d.tier, d.seen FROM accounts a"
-            " LEFT JOIN written w ON w.account_id = a.id LEFT JOIN drift d ON d.account_id = a.id ORDER BY a.id"
+            f"SELECT {shown}, m.override, m.until FROM accounts a LEFT JOIN ("
+            "SELECT new_id, max(override) AS override, max(override_until) AS until FROM merges WHERE override IS NOT NULL"
+            " GROUP BY new_id) m ON m.new_id = a.id ORDER BY a.id"
         )
         ranks = self._ranks(eligible)
         with closing(self._db.execute(facts)) as rows, closing(self._db.execute(held)) as holding:
@@ -119,6 +120,7 @@ class Scores:
         ranks: Mapping[int, array[float]],
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
+        mapped = "decided_tier" in self._program.mapped_flags
         ids, owners, won, eligible, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
         for i, rank in ranks.items():
@@ -148,7 +150,7 @@ class Scores:
                 health[i],
                 coverage[i] if eligible[i] else 0.0,
                 won[i] or 0.0,
-                _held(holding[i]) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
+                _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
             )
 
@@ -171,20 +173,20 @@ class Scores:
         return "NULL" if criterion.decay is None else f"({compile_expression(criterion.decay.since, self._known).sql})"
 
 
-def _held(shown: Sequence[str | None]) -> Held:
-    """What the CRM shows, what this program last wrote, and since when a drift is known, where the CRM still shows it."""
-    if shown == _NOTHING_SHOWN:
+def _held(shown: Sequence[str | None], is_mapped: bool) -> Held:
+    """What the CRM shows, with the override of an account that was merged into this one where it has none of its own."""
+    if shown == _NOTHING_SHOWN and is_mapped:
         return NOTHING_HELD
-    tier, since, override, until, wrote, wrote_since, drifted, seen = shown
-    same_drift = (drifted or NO_TIER) == (tier or NO_TIER)
+    tier, since, override, until, decided, inherited, inherited_until = shown
+    inherits = bool(inherited) and not override
     return Held(
         tier or None,
         _date(since),
-        override or None,
-        _date(until),
-        wrote,
-        _date(wrote_since),
-        _date(seen) if seen and same_drift else None,
+        (inherited if inherits else override) or None,
+        _date(inherited_until if inherits else until),
+        decided or None,
+        is_mapped,
+        inherits,
     )
 
 

@@ -19,7 +19,9 @@ from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
 from kamsync.model import Column, Stream
+from kamsync.store.accounts import note_merges
 from kamsync.store.database import Cache
+from kamsync.store.history import follow_merges
 from kamsync.store.schema import INDEXES, index_sql, primary_key
 
 REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
@@ -67,7 +69,7 @@ class Snapshot:
         """Keeps the pages of one stream (up to and with its last) and the cursor `mark` covers, or nothing of them."""
         stream = request.stream
         result = StreamResult()
-        with self._cache.bookkeeping() as connection:
+        with self._cache.transaction() as connection:
             known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
             pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
             if not known:
@@ -101,6 +103,9 @@ class Snapshot:
 
     def _remove(self, page: Page) -> int:
         connection = self._cache.connection
+        if page.merged and page.stream is Stream.ACCOUNTS:
+            note_merges(self._cache, page.merged, self._now.date())
+            follow_merges(self._cache, page.merged)
         for old, new in page.merged:
             for stream, column in REPOINTED:
                 connection.execute(f'UPDATE "{stream}" SET "{column}" = ? WHERE "{column}" = ?', (new, old))

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
-from kamsync.cli.found import evaluated
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.decide.decision import Decision
@@ -28,7 +27,7 @@ def accounts(
 ) -> None:
     """List the accounts with tier, score, segment and health, best first. Reads the cache only."""
     session = open_session(config)
-    with evaluated(session, parse_day(as_of)) as evaluation:
+    with session.evaluated(parse_day(as_of)) as evaluation:
         order = tier_order(session.config.program)
         found = [d for d in evaluation.decisions() if tier is None or d.tier.casefold() == tier.casefold()]
         found.sort(key=lambda d: (order[d.tier], -(d.score or 0.0), d.account_id))
@@ -61,7 +60,7 @@ def account_json(evaluation: Evaluation, decision: Decision) -> dict[str, Any]:
 
 def first_account(config: Path) -> str:
     """The id of the best account, for the demo."""
-    with evaluated(open_session(config)) as evaluation:
+    with open_session(config).evaluated() as evaluation:
         scored = [d for d in evaluation.decisions() if d.score is not None]
         return max(scored, key=lambda d: (d.score or 0.0, d.account_id)).account_id if scored else ""
 

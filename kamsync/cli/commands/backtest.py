@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kamsync.cli.console import say, show, show_json
-from kamsync.cli.found import name_of
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import Session, open_session
 from kamsync.config import load_criteria
@@ -19,6 +18,7 @@ from kamsync.decide.months import add_months
 from kamsync.decide.program import NO_TIER, Held, Program
 from kamsync.errors import ConfigError
 from kamsync.run.moments import today
+from kamsync.store.accounts import name_of
 from kamsync.store.evaluate import Evaluation
 
 EVERY = {"month": 1, "quarter": 3, "year": 12}

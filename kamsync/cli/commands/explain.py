@@ -8,7 +8,6 @@ import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
-from kamsync.cli.found import find_account, receipt_of
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.decide.criteria import criteria_hash
@@ -16,6 +15,8 @@ from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt, what_moved
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.report.receipt_text import contribution_rows, nearest_way_up, settled_by, show_value
+from kamsync.run.explaining import receipt_of
+from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, history_of
 
 
@@ -30,7 +31,7 @@ def explain(
     with session.cache(must_exist=True) as cache:
         account_id, name = find_account(cache, account)
         before = history_of(cache, account_id, limit=1)
-        receipt = receipt_of(session, cache, account_id, parse_day(as_of))
+        receipt = receipt_of(cache, session.config, account_id, parse_day(as_of))
     program = session.config.program
     if json:
         document = receipt_to_json(receipt, program, name=name, criteria_hash=criteria_hash(program))

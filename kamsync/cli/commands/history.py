@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from kamsync.cli.console import show, show_json
-from kamsync.cli.found import find_account
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, flaps, history_of, recent_moves
 
 

@@ -15,7 +15,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     session, stopping = open_session(config), Stopping()
 
     def work(full: bool) -> None:
-        with session.shell(stopping=stopping) as shell:
+        with session.shell("sync", stopping=stopping) as shell:
             planned, applied = run_sync(shell, full=full)
         show_applied(planned.plan.run_id, applied, problems=planned.plan.problems)
 
