@@ -8,7 +8,7 @@ from typing import Any
 
 from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.errors import BadAnswer, KamsyncError
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
@@ -77,6 +77,9 @@ class SalesforceConnection:
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
+
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        return self._tasks.fetch(tasks)
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)

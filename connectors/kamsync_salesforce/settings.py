@@ -1,4 +1,4 @@
-"""NEW MODULE"""
+"""The keys of [crm.salesforce], as data: what signs in, where to, and through which certificates."""
 
 from __future__ import annotations
 

@@ -167,6 +167,15 @@ class ReadingPromises(Promises):
         assert loser not in second.by_id()
         assert second.merged.get(winner, winner) == living
 
+    def test_a_merge_is_told_by_a_full_pull_too(self, crm: RunningCrm, connection: Connection) -> None:
+        winner, loser = crm.take_accounts(2)
+        living = crm.people.merge_accounts(winner, loser)
+
+        pulled = crm.pull(connection, Stream.ACCOUNTS)
+
+        assert pulled.merged.get(loser) == living
+        assert loser not in pulled.by_id()
+
     @pytest.mark.parametrize("cursor", UNREADABLE_CURSORS)
     def test_an_unreadable_cursor_means_the_whole_stream(self, crm: RunningCrm, connection: Connection, cursor: str) -> None:
         assert crm.pull(connection, Stream.OWNERS, cursor).is_full

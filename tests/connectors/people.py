@@ -16,6 +16,9 @@ class SalesforcePeople:
     def delete_account(self, account_id: str) -> None:
         self._writer.delete(self._org.objects["account"], account_id)
 
+    def delete_task(self, task_id: str) -> None:
+        self._writer.delete(self._org.objects["task"], task_id)
+
     def merge_accounts(self, winner_id: str, loser_id: str) -> str:
         self._writer.merge(winner_id, loser_id)
         return winner_id

@@ -26,6 +26,9 @@ class HubSpotPeople:
     def delete_account(self, account_id: str) -> None:
         self._portal.archive(self._companies, account_id)
 
+    def delete_task(self, task_id: str) -> None:
+        self._portal.archive(self._portal.tables["tasks"], task_id)
+
     def merge_accounts(self, winner_id: str, loser_id: str) -> str:
         winner, loser = self._companies.find(winner_id), self._companies.find(loser_id)
         return str(self._portal.merge(self._companies, winner, loser).id)

@@ -16,9 +16,10 @@ from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Column, CrmMapping, Stream
 from kamsync_salesforce import translate
-from kamsync_salesforce.translate import Edit, RowShape, is_true, soql_moment
+from kamsync_salesforce.translate import Edit, RowShape, is_true, quote, soql_moment
 
 Rows = list[list[Any]]
+MASTER = "MasterRecordId"  # of a record that was merged: the winner (Object Reference, "Account")
 NOT_A_LINE_ITEM_ORG = "This org has no opportunity products (OpportunityLineItem): facts about product families are empty."
 
 
@@ -58,7 +59,7 @@ class Source:
         """The SELECT list of an incremental read, without the stamp."""
         extras = [
             *self.change_fields,
-            *(["MasterRecordId"] if self.has_merges else []),
+            *([MASTER] if self.has_merges else []),
             *(["IsDeleted"] if self.can_be_deleted else []),
         ]
         taken = {name.lower() for name in self.fields}
@@ -73,14 +74,17 @@ class Source:
         )
 
 
-def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None) -> tuple[Source, ...]:
-    """The queries of one stream. `currency` is the org's only one, or None where every record carries its own."""
+def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None, user_id: str = "") -> tuple[Source, ...]:
+    """The queries of one stream.
+
+    `currency` is the org's only one, or None where every record carries its own; `user_id` is ours, "" where it is not known.
+    """
     match request.stream:
         case Stream.OWNERS:
             return (_shaped(request, "User", translate.OWNER_FIELDS, can_be_deleted=False, for_bulk=False),)
         case Stream.ACCOUNTS:
             flags = frozenset(column.field for column in request.columns if column.name.startswith(FLAG_PREFIX))
-            merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({"MasterRecordId"})}
+            merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({MASTER})}
             return (_shaped(request, "Account", translate.ACCOUNT_FIELDS, currency=currency, own_fields=flags, **merges),)
         case Stream.OPPORTUNITIES:
             edits = {"probability": translate.share_of_percent}
@@ -88,7 +92,7 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None)
         case Stream.LINE_ITEMS:
             return (_shaped(request, "OpportunityLineItem", translate.LINE_ITEM_FIELDS, absent_problem=NOT_A_LINE_ITEM_ORG),)
         case Stream.TASKS:
-            return (_own_tasks(request, mapping.task_key),)
+            return (_own_tasks(request, mapping.task_key, user_id),)
         case Stream.ACTIVITIES:
             return (_tasks(request, mapping.task_key), _events(request))
         case Stream.RATES:
@@ -118,20 +122,32 @@ def _shaped(
     return Source(request.stream, sobject, shape.fields, shape.rows, id_field=place, **options)
 
 
-def _own_tasks(request: PullRequest, key_field: str) -> Source:
+def _own_tasks(request: PullRequest, key_field: str, user_id: str) -> Source:
+    """Tasks with our key. A change may be that the key was emptied (by `undo`), which only a task's maker still tells."""
     defaults = {**translate.TASK_FIELDS, "key": key_field}
-    return _shaped(
+    has_key = f"{key_field} != null"
+    names = [column.field or defaults.get(column.name, "") for column in request.columns]
+    extra = () if key_field in names else (key_field,)
+
+    def left(values: list[Any]) -> bool:
+        return not values[key_place]
+
+    source = _shaped(
         request,
         "Task",
         defaults,
         edits={"is_open": translate.negated},
-        full_where=(f"{key_field} != null",),
-        change_where=(f"{key_field} != null",),
+        full_where=(has_key,),
+        change_where=(f"{has_key} OR CreatedById = {quote(user_id)}",) if user_id else (has_key,),
+        change_fields=extra,
+        left=left,
         full_reads_deleted=True,
         keeps_deleted_rows=True,
         for_bulk=False,  # few among the org's tasks, and the key is indexed
         own_fields=frozenset({key_field}),
     )
+    key_place = [name.lower() for name in source.change_select()].index(key_field.lower())
+    return source
 
 
 _KINDS = {"Call": "call", "Email": "email"}
@@ -210,19 +226,19 @@ def in_order(columns: Sequence[Column], rows: Rows, names: Sequence[str] = _ACTI
     return [list(pick([*row, None])) for row in rows]
 
 
-def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: list[tuple[str, str]]) -> Rows:
+def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: dict[str, str]) -> Rows:
     """Of an incremental read: records that stay, cut to the source's fields; the others' ids go into `deleted` or `merged`."""
     names = source.change_select()
     width = len(source.fields)
     tells_deletion = source.can_be_deleted and not source.keeps_deleted_rows
     deleted_at = [name.lower() for name in names].index("isdeleted") if tells_deletion else None
-    merged_at = names.index("MasterRecordId") if source.has_merges else None
+    merged_at = names.index(MASTER) if source.has_merges else None
     kept: Rows = []
     for row in values:
         if deleted_at is not None and is_true(row[deleted_at]):
             winner = row[merged_at] if merged_at is not None else None
             if winner:
-                merged.append((row[source.id_field], winner))
+                merged[row[source.id_field]] = winner
             else:
                 deleted.append(row[source.id_field])
         elif source.left(row):
@@ -230,3 +246,15 @@ def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: 
         else:
             kept.append(row[:width])
     return kept
+
+
+def survivors(merged: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """(loser, the record that lives on): one that was merged twice leads to the last winner, not to another loser."""
+    found = []
+    for loser in merged:
+        winner, passed = merged[loser], {loser}
+        while winner in merged and winner not in passed:
+            passed.add(winner)
+            winner = merged[winner]
+        found.append((loser, winner))
+    return tuple(found)

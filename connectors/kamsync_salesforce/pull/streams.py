@@ -17,10 +17,10 @@ from kamsync_salesforce.api.bulk import NotForBulk, QueryJob, start_query
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields, missing_field_error
-from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.api.org import Org, means_absent
 from kamsync_salesforce.api.reads import TooManyForRest, Values, read_by_bulk, read_by_rest
 from kamsync_salesforce.pull.cursor import Cursor, Mark, advance, fingerprint, load
-from kamsync_salesforce.pull.sources import Source, sources_for, take_out_the_gone
+from kamsync_salesforce.pull.sources import MASTER, Source, sources_for, survivors, take_out_the_gone
 from kamsync_salesforce.translate import STAMP, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first
@@ -35,6 +35,7 @@ class Reading:
     job: QueryJob | None = None
     started: datetime | None = None
     greatest: str = ""  # of this reading's own format, so that text order is time order
+    merged: dict[str, str] = field(default_factory=dict)  # loser → winner
     orphans: int = 0
     first_orphan: str = ""
 
@@ -87,7 +88,8 @@ class Puller:
     # --- deciding ------------------------------------------------------------------------------------------------------------
 
     def _plan(self, request: PullRequest) -> StreamReading:
-        sources = sources_for(request, self._context.mapping, self._only_currency(request))
+        user_id = self._org.user_id if request.stream is Stream.TASKS else ""
+        sources = sources_for(request, self._context.mapping, self._only_currency(request), user_id)
         mark = fingerprint(
             [
                 *(column.name for column in request.columns),
@@ -220,19 +222,20 @@ class Puller:
         if values:
             part.greatest = max(part.greatest, max(row.pop() for row in values))
         deleted: list[str] = []
-        merged: list[tuple[str, str]] = []
         if part.changes_only:
-            values = take_out_the_gone(part.source, values, deleted, merged)
+            values = take_out_the_gone(part.source, values, deleted, part.merged)
         rows = part.source.to_rows(values)
         if reading.request.stream is Stream.OPPORTUNITIES:
             _note_orphans(part, reading.request.columns, rows)
-        return Page(reading.request.stream, rows=rows, deleted_ids=tuple(deleted), merged=tuple(merged))
+        return Page(reading.request.stream, rows=rows, deleted_ids=tuple(deleted))
 
     def _last_page(self, reading: StreamReading) -> Page:
         stream = reading.request.stream
         now = self._client.server_time
         marks = {}
+        merged: dict[str, str] = {}
         for part in reading.parts:
+            merged |= part.merged if part.changes_only else self._merged_before(part.source)
             greatest = parse_moment(part.greatest) if part.greatest else None
             marks[part.source.sobject] = advance(part.since, greatest, part.started or now)
             if part.orphans:
@@ -242,7 +245,21 @@ class Puller:
         read_at = min((part.started for part in reading.parts if part.started), default=now)
         cursor = Cursor(marks, reading.fingerprint, read_at, reading.request.since)
         full = not any(part.changes_only for part in reading.parts)
-        return Page(stream, last=True, full=full, cursor=cursor.dump(), problems=tuple(reading.problems))
+        problems = tuple(reading.problems)
+        return Page(stream, merged=survivors(merged), last=True, full=full, cursor=cursor.dump(), problems=problems)
+
+    def _merged_before(self, source: Source) -> dict[str, str]:
+        """Losers of merges that the recycle bin still shows: a whole read brings only the living, and tells no disappearance."""
+        if not source.has_merges or MASTER in source.absent:
+            return {}
+        soql = select(source.sobject, ("Id", MASTER), ("IsDeleted = true", f"{MASTER} != null"))
+        try:
+            records = self._client.records(soql, include_deleted=True, doing="the merged accounts")
+        except KamsyncError as error:
+            if not means_absent(error):
+                raise
+            return {}
+        return {record["Id"]: record[MASTER] for record in records if record.get(MASTER)}
 
     def _rates(self, request: PullRequest) -> Page:
         """Rates are few and always read whole. One currency needs none: its rate to itself is 1."""

@@ -32,6 +32,7 @@ class Field:
     unique: bool = False
     custom: bool = False
     label: str = ""
+    updateable: bool = True  # False: set when the record is created and never again
     choice_labels: tuple[str, ...] = ()
 
     @property
@@ -198,7 +199,8 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
             Field("IsClosed", "boolean", writable=False),
             Field("IsHighPriority", "boolean", writable=False),
             Field("CompletedDateTime", "datetime", writable=False),
-            Field("TaskSubtype", "picklist", choices=("Task", "Email", "Call")),
+            Field("TaskSubtype", "picklist", choices=("Task", "Email", "Call"), restricted=True, updateable=False),
+            Field("Type", "picklist", choices=("Call", "Email", "Meeting", "Other")),
             Field("IsReminderSet", "boolean"),
         ),
         _object("Event", "00U", *_ACTIVITY,

@@ -139,7 +139,7 @@ class Writer:
             field = sobject.field(name)
             if field is None or not (self._person or self._org.visible(sobject, field)):
                 raise no_such_column(name, sobject.name)
-            if not self._person and not self._org.editable(sobject, field):
+            if not (creating or field.updateable) or (not self._person and not self._org.editable(sobject, field)):
                 raise ApiProblem(
                     "INVALID_FIELD_FOR_INSERT_UPDATE",
                     f"Unable to create/update fields: {field.name}. Please check the security settings of this field and verify that "

@@ -68,7 +68,7 @@ def test_changes_deletions_and_merges_are_told_apart(org: Any) -> None:
 
     assert first[-1].full and rows_of(first) == [["001A", "Acme", "BRL"]]
     assert rows_of(second) == [["001A", "Acme S.A.", "BRL"]]
-    assert second[0].deleted_ids == ("001B",) and second[0].merged == (("001C", "001A"),)
+    assert second[0].deleted_ids == ("001B",) and second[-1].merged == (("001C", "001A"),)
     assert second[-1].last and not second[-1].full
 
 
