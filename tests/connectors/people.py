@@ -24,9 +24,6 @@ class SalesforcePeople:
         self._writer.merge(winner_id, loser_id)
         return winner_id
 
-    def delete_task(self, task_id: str) -> None:
-        self._writer.delete(self._org.objects["task"], task_id)
-
     def detach_task(self, task_id: str) -> None:
         self._writer.update(self._org.objects["task"], task_id, {"WhatId": None})
 

@@ -35,9 +35,6 @@ class HubSpotPeople:
         winner, loser = self._companies.find(winner_id), self._companies.find(loser_id)
         return str(self._portal.merge(self._companies, winner, loser).id)
 
-    def delete_task(self, task_id: str) -> None:
-        self._portal.archive(self._portal.tables["tasks"], task_id)
-
     def detach_task(self, task_id: str) -> None:
         tasks, companies = object_kind("tasks"), object_kind("companies")
         for company_id in list(self._portal.associations.of("tasks", task_id, "companies")):
