@@ -205,6 +205,10 @@ class Connection(Protocol):
         key again; one already gone is `done`, its key freed where the CRM still holds it."""
         ...
 
+    def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
+        """Flag name → tiers that its pick list does not know, so that writing them would be refused."""
+        ...
+
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         """Creates what the CRM lacks (fields, permissions, views); idempotent. `metadata_folder`: also writes what it
         creates there in the vendor's reviewable form, where there is one."""

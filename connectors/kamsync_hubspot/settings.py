@@ -1,4 +1,4 @@
-"""NEW MODULE"""
+"""The keys of `[crm.hubspot]`, as the core asks for them. Values only."""
 
 from __future__ import annotations
 

@@ -27,11 +27,19 @@ from hubspot.crm import pipelines as pipelines_package
 from hubspot.crm import properties as properties_package
 from hubspot.crm.associations import v4 as associations_package
 
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
+from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
-from kamsync_hubspot.api.errors import CutAnswer, fault_of, is_api_exception, passes, surely_not_applied, translate
+from kamsync_hubspot.api.errors import (
+    CutAnswer,
+    fault_of,
+    is_api_exception,
+    is_unanswered,
+    passes,
+    surely_not_applied,
+    translate,
+)
 from kamsync_hubspot.api.limiter import limiter_for
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
 
@@ -78,6 +86,13 @@ class Answer:
         paging = self.content.get("paging") if isinstance(self.content, dict) else None
         following = paging.get("next") if isinstance(paging, dict) else None
         return str(following.get("after") or "") if isinstance(following, dict) else ""
+
+
+@dataclass
+class Silences:
+    """How many attempts of some calls got no answer: what they asked for may have been done."""
+
+    count: int = 0
 
 
 class Client:
@@ -153,9 +168,17 @@ class Client:
         """A GET of what hubspot-api-client has no class for (account information, currencies)."""
         return self.call(self._plain("GET", path, parameters=parameters), doing=doing)
 
-    def post(self, path: str, body: Mapping[str, Any], *, doing: str, repeatable: bool = True) -> Answer:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        doing: str,
+        repeatable: bool = True,
+        silences: Silences | None = None,
+    ) -> Answer:
         """A POST of what hubspot-api-client has no class for."""
-        return self.call(self._plain("POST", path, body=body), doing=doing, repeatable=repeatable)
+        return self.call(self._plain("POST", path, body=body), doing=doing, repeatable=repeatable, silences=silences)
 
     def call(
         self,
@@ -164,12 +187,21 @@ class Client:
         doing: str,
         repeatable: bool = True,
         is_search: bool = False,
+        silences: Silences | None = None,
         **options: Any,
     ) -> Answer:
-        """One call by a method of an API class. A write is `repeatable` where the same values again do no harm."""
+        """One call by a method of an API class. A write is `repeatable` where the same values again do no harm.
+
+        `silences` counts the attempts that got no answer, whatever came of the call in the end.
+        """
 
         def attempt() -> Answer:
-            return self._with_token(lambda: self._send(send, arguments, options, doing=doing, is_search=is_search))
+            try:
+                return self._with_token(lambda: self._send(send, arguments, options, doing=doing, is_search=is_search))
+            except KamsyncError as error:
+                if silences is not None and is_unanswered(error):
+                    silences.count += 1
+                raise
 
         def may_try_again(error: BaseException) -> bool:
             return passes(error) and (repeatable or surely_not_applied(error))

@@ -15,7 +15,6 @@ from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_
 Row = tuple[Any, ...]
 Getter = Callable[[Record, Mapping[str, Any]], Any]
 
-MERGED_IDS = "hs_merged_object_ids"
 DEAL_CURRENCY = "deal_currency_code"
 HOME_AMOUNT = "amount_in_home_currency"
 PARENT = "_belongs_to"  # beside a record: the id that its associations name
@@ -134,13 +133,3 @@ def primary_link(links: Sequence[Link]) -> str | None:
     """Of several companies the primary one, else the one of least id (DECISIONS.md §2)."""
     primary = [link.id for link in links if link.is_primary]
     return least(primary or [link.id for link in links])
-
-
-def merged_pairs(records: Iterable[Record]) -> list[tuple[str, str]]:
-    """(old id, id that lives on) of every record that others were merged into."""
-    return [
-        (old.strip(), str(record["id"]))
-        for record in records
-        for old in str(record["properties"].get(MERGED_IDS) or "").replace(",", ";").split(";")
-        if old.strip() not in ("", str(record["id"]))
-    ]
