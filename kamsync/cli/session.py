@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -20,6 +20,7 @@ from kamsync.store.database import Cache, open_cache
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
+    from kamsync.run.stopping import Stopping
     from kamsync.store.evaluate import Evaluation
     from kamsync.store.journal import RunKind
 
@@ -69,14 +70,18 @@ class Session:
             yield evaluation
 
     @contextmanager
-    def shell(self, kind: RunKind | None = None, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
+    def shell(self, kind: RunKind | None = None, *, stopping: Stopping | None = None) -> Iterator[Shell]:
         """Everything that a run needs, with the lock held and progress shown.
 
-        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace.
+        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace; SIGTERM
+        lets it finish the page or batch in hand, as `stopping` does where the caller has signals of its own.
         """
         from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
+        from kamsync.run.stopping import Stopping, stopping_on
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
+            if stopping is None:
+                stopping = stack.enter_context(stopping_on(Stopping())) if kind else Stopping()
             run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
             connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)

@@ -10,6 +10,7 @@ from typing import Literal
 
 import orjson
 
+from kamsync.contract import Capabilities
 from kamsync.decide.criteria import criteria_hash, known_columns
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
@@ -59,7 +60,7 @@ def make_plan(
     crm: str,
     when: When,
     *,
-    reasons_length: int = 255,
+    capabilities: Capabilities,
     keep: Keep = "no",
     problems: Sequence[str] = (),
 ) -> PlannedRun:
@@ -72,8 +73,8 @@ def make_plan(
     playbooks = compile_playbooks(program, known_columns(program.account_columns))
     with Evaluation(cache.path, program, when.as_of) as evaluation:
         names = evaluation.names()
-        updates, history = _updates(evaluation, program, when, hashed, reasons_length)
-        tasks = _tasks(cache, evaluation, playbooks, when.as_of)
+        updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
+        tasks = _tasks(cache, evaluation, playbooks, when.as_of, attaches=capabilities.attaches_later)
         if keep == "always" or (keep == "if_final" and not updates):
             keep_if_free(cache, evaluation, program, when.as_of)
         moves = count_tier_moves(evaluation.decisions())
@@ -125,7 +126,7 @@ def _receipt_text(receipt_of: Callable[[str], Receipt], account_id: str, program
     return orjson.dumps(document).decode()
 
 
-def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date) -> TaskPlan:
+def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date, *, attaches: bool) -> TaskPlan:
     if not playbooks.by_name:
         return TaskPlan()
     names = evaluation.names()
@@ -134,7 +135,9 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     fires = {(firing.playbook, firing.account_id) for firing in firings}
     closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
     lives_on = merged_into(cache)
-    attached = plan_attachments(loose_tasks(cache), lambda account_id: lives_on.get(account_id, account_id), names, as_of)
+    attached = plan_attachments(
+        loose_tasks(cache) if attaches else (), lambda account_id: lives_on.get(account_id, account_id), names, as_of
+    )
     return TaskPlan(
         (*made.changes, *closed.changes, *attached.changes), (*made.held_back, *closed.held_back, *attached.held_back)
     )

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from kamsync.config import Config
 from kamsync.contract import Connection
-from kamsync.errors import KamsyncError, PlanRefused
+from kamsync.errors import KamsyncError, PlanRefused, Stopped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
 from kamsync.store.database import Cache
@@ -33,6 +33,12 @@ class Shell:
     progress: Progress = lambda stream, count, total: None
     stopping: Callable[[], bool] = lambda: False
     run_id: str = ""
+
+    def read(self, stream: str, count: int, total: int | None) -> None:
+        """Progress of a pull. Raises Stopped where somebody has asked the run to end: nothing is half done between pages."""
+        if self.stopping():
+            raise Stopped("Stopped on request while reading the CRM.", fix="Nothing is lost: the next run goes on from here.")
+        self.progress(stream, count, total)
 
 
 @contextmanager
@@ -82,6 +88,7 @@ def recorded(
     except KamsyncError as error:
         if is_running(cache, run_id):
             status: RunStatus = "refused" if isinstance(error, PlanRefused) else "failed"
+            status = "interrupted" if isinstance(error, Stopped) else status
             finish_run(cache, run_id, status, clock(), message=error.message, fix=error.fix)
         raise
     except BaseException as error:

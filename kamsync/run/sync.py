@@ -27,7 +27,7 @@ def pull_and_plan(
 ) -> tuple[PullSummary, PlannedRun]:
     """Refreshes the cache, settles what earlier runs left open, and plans; writes nothing to the CRM."""
     now = shell.clock()
-    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.progress)
+    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
     recover(shell.connection, shell.cache, now)
     return summary, plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
 
@@ -44,7 +44,7 @@ def plan_from_cache(
         shell.config.program,
         shell.config.connector.kind,
         when,
-        reasons_length=shell.connection.capabilities.reasons_length,
+        capabilities=shell.connection.capabilities,
         keep="if_final" if to_apply else "always",
         problems=problems,
     )

@@ -47,7 +47,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
     """
     run = _run_to_undo(shell, run_id)
     now = shell.clock()
-    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.progress)
+    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.read)
     recover(shell.connection, shell.cache, now)
     wrote = [entry for entry in entries(shell.cache, run.run_id) if entry.outcome in HAPPENED]
     changes: list[Change] = []
