@@ -31,6 +31,7 @@ from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_ta
 from kamsync.store.schema import Meta
 
 Keep = Literal["always", "if_final", "no"]
+WITHOUT_A_CRM = Capabilities(reasons_length=255, batch_size=200)  # for plans that nobody applies
 _DECIDED = {"tier", "decided_tier", "score", "segment", "health"}  # a change of one of these is kept in the history
 
 
@@ -60,7 +61,7 @@ def make_plan(
     crm: str,
     when: When,
     *,
-    capabilities: Capabilities,
+    capabilities: Capabilities = WITHOUT_A_CRM,
     keep: Keep = "no",
     problems: Sequence[str] = (),
 ) -> PlannedRun:
