@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamsync.contract import Context, Finding, PullRequest
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, RecordRejected
 from kamsync.model import Stream
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import fault_of, means_unavailable
+from kamsync_salesforce.api.errors import REFUSALS, fault_of, means_unavailable
 from kamsync_salesforce.api.mends import DENIED
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.pull.sources import Source, only_currency, sources_for
 from kamsync_salesforce.translate import STAMP, select
-
-_REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 
 
 def probe(client: Client, org: Org, context: Context, request: PullRequest) -> Iterator[Finding]:
@@ -38,7 +35,7 @@ def _probe_source(client: Client, source: Source) -> Iterator[Finding]:
     try:
         client.query(f"{soql} LIMIT 1", include_deleted=source.full_reads_deleted, doing=f"reading {source.sobject}")
         return
-    except _REFUSALS as error:
+    except REFUSALS as error:
         fault = fault_of(error)
         missing = fault.missing_field.lower() if fault else ""
         dropped = next((name for name in source.droppable - source.absent if name.lower() == missing), None)

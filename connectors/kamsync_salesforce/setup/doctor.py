@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import AccessDenied, PlanRefused, TryLater
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
-from kamsync_salesforce.setup.field_checks import REFUSALS, FieldChecks
+from kamsync_salesforce.setup.field_checks import FieldChecks
 from kamsync_salesforce.setup.money_checks import currency_findings
 from kamsync_salesforce.setup.people_checks import PeopleChecks
 from kamsync_salesforce.setup.stage_checks import stage_findings
@@ -121,10 +122,8 @@ class Doctor:
             try:
                 description = self._fields.object(sobject)
             except REFUSALS as error:
-                mend = (
-                    error.fix if isinstance(error, AccessDenied) else f"Grant our user access to {sobject} in a permission set."
-                )
-                yield Finding(sobject, "failed", error.message, mend)
+                permission = f"Grant our user access to {sobject} in a permission set."
+                yield Finding(sobject, "failed", error.message, error.fix if isinstance(error, AccessDenied) else permission)
                 continue
             lacking = [_VERBS[need] for need in needs if not description.get(need, True)]
             if not description.get("queryable", True):

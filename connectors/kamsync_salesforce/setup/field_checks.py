@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kamsync.contract import Context, Finding, PullRequest
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, RecordRejected
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Column, Stream
 from kamsync_salesforce import translate
+from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.setup.choices import lacking_choices
 from kamsync_salesforce.setup.metadata import is_custom
 
-REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 _OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
     Stream.ACCOUNTS: ("Account", translate.ACCOUNT_FIELDS),
     Stream.OPPORTUNITIES: ("Opportunity", translate.OPPORTUNITY_FIELDS),

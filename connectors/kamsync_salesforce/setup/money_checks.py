@@ -17,12 +17,8 @@ def currency_findings(org: Org) -> Iterator[Finding]:
     types = org.currency_types
     dated = org.dated_rates
     for what, said in org.refused.items():
-        yield Finding(
-            "currencies",
-            "warning",
-            f"Salesforce does not tell our user {what}: {said}",
-            "Give our user 'View Setup and Configuration'.",
-        )
+        mend = "Give our user 'View Setup and Configuration'."
+        yield Finding("currencies", "warning", f"Salesforce does not tell our user {what}: {said}", mend)
     if types:
         names = ", ".join(sorted(str(entry["IsoCode"]) for entry in types))
         yield Finding("currencies", "ok", f"{names}; rates refer to {org.base_currency}.")

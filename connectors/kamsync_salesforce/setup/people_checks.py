@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamsync.contract import Finding
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, RecordRejected
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.translate import full_id, is_true, quote
 
 SANDBOX_SUFFIX = ".invalid"  # Salesforce Help, "Sandbox: e-mail addresses are made invalid when a sandbox is created"
 NAMES_PER_QUERY = 100
-_REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 
 
 class PeopleChecks:
@@ -28,7 +27,7 @@ class PeopleChecks:
             return
         try:
             users = self._users(set(wanted.values()))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             yield Finding(
                 "people", "warning", f"The people of the configuration could not be checked: {error.message}", error.fix
             )
@@ -52,7 +51,7 @@ class PeopleChecks:
         try:
             total = self._count("SELECT COUNT() FROM Account")
             count = self._count("SELECT COUNT() FROM Account WHERE Owner.IsActive = false")
-        except _REFUSALS as error:
+        except REFUSALS as error:
             yield Finding("owners", "warning", f"Owners could not be checked: {error.message}", error.fix)
             return
         if not total:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamsync.contract import Finding
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, RecordRejected
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import REFUSALS
 
 SHOWN = 5
-_REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 
 
 def stage_findings(client: Client) -> Iterator[Finding]:
-    """A warning with numbers and a first id. Counting is not touched: each record's own IsClosed and IsWon decide (DECISIONS §2)."""
+    """A warning with numbers and a first id. Each record's own IsClosed and IsWon decide how it counts (DECISIONS.md §2)."""
     try:
         known = {
             str(record[name]).casefold()
@@ -23,7 +22,7 @@ def stage_findings(client: Client) -> Iterator[Finding]:
         used = client.records(
             "SELECT StageName, COUNT(Id) number, MIN(Id) first FROM Opportunity GROUP BY StageName", doing="the stages in use"
         )
-    except _REFUSALS as error:
+    except REFUSALS as error:
         yield Finding("stages", "warning", f"Stages could not be checked: {error.message}", error.fix)
         return
     unknown = [entry for entry in used if entry.get("StageName") and str(entry["StageName"]).casefold() not in known]
@@ -35,6 +34,6 @@ def stage_findings(client: Client) -> Iterator[Finding]:
     yield Finding(
         "stages",
         "warning",
-        f"Opportunities are in stages that the org's list no longer has: {listed}{more}. They count as they are marked, won or closed.",
-        "Setup → Object Manager → Opportunity → Stage: replace the deleted stage on those records.",
+        f"Opportunities are in stages that the org's list no longer has: {listed}{more}. They count as they are marked.",
+        "Replace the deleted stage on those records (Setup → Object Manager → Opportunity → Stage).",
     )
