@@ -38,6 +38,7 @@ class ProgramTable(_Table):
     min_coverage: Share = 0.0
     drift: Literal["adopt", "reclaim"] = "adopt"
     adopt_days: Annotated[int, Field(ge=0)] = 90
+    existing_tiers: Literal["current", "override"] = "current"
     write_scope: Literal["flagged", "all"] = "flagged"
     score_deadband: Points = 5.0
     fallback_owner: str = ""
@@ -142,6 +143,7 @@ class GuardTable(_Table):
     max_changed_share: Share = 0.2
     max_vanished_share: Share = 0.1
     api_budget_share: Share = 0.5
+    first_run: Literal["ask", "go"] = "ask"
 
 
 class CriteriaFile(_Table):

@@ -151,6 +151,7 @@ class Guards:
     max_changed_share: float = 0.2
     max_vanished_share: float = 0.1
     api_budget_share: float = 0.5
+    first_run: Literal["ask", "go"] = "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,7 @@ class Program:
     min_coverage: float = 0.0
     drift: Literal["adopt", "reclaim"] = "adopt"
     adopt_days: int = 90
+    existing_tiers: Literal["current", "override"] = "current"
     write_scope: Literal["flagged", "all"] = "flagged"
     score_deadband: float = 5.0
     segment_attractiveness: float = 50.0
