@@ -15,7 +15,7 @@ _BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 
 def one_line(text: str) -> str:
     """The text as one line of printable characters: breaks and odd spaces become a space, invisible marks go, controls show."""
-    return text if text.isprintable() else "".join(map(_shown, text)).strip()
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def printable_lines(text: str) -> str:

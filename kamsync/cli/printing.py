@@ -6,6 +6,7 @@ from rich.text import Text
 
 from kamsync.cli.console import out, show
 from kamsync.decide.plan import Plan
+from kamsync.printable import one_line
 from kamsync.report.plan_text import PlanLine, count_by_op, describe_plan, tier_moves
 from kamsync.run.apply import Applied
 
@@ -32,7 +33,7 @@ def show_plan(plan: Plan, *, read: int, seconds: float, limit: int | None = 20) 
     if moves:
         show("Moves: " + ", ".join(f"{old} → {new}: {number:,}" for (old, new), number in moves.items()))
     for problem in plan.problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
 
 
 def _line(line: PlanLine) -> Text:
@@ -59,11 +60,11 @@ def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, pro
     said = ", ".join(f"{number:,} {what}" for number, what in counts if number)
     show(f"Run {run_id}: {said}{spent}." if said else f"Run {run_id}: Nothing to write{spent}.")
     for held in applied.held_back:
-        show(f"  ! {held.name}: {held.reason}")
+        show(one_line(f"  ! {held.name}: {held.reason}"))
     for name, message, url in applied.rejected:
-        show(f"  ✗ {name}: {message}" + (f"   {url}" if url else ""))
+        show(one_line(f"  ✗ {name}: {message}" + (f"   {url}" if url else "")))
     for problem in problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
     if applied.stopped:
         show("Stopped on request between two batches; the next run goes on from here.")
     if applied.updated or applied.created:

@@ -1,4 +1,7 @@
-"""NEW MODULE"""
+"""A plan as JSON and back: the shape that `plan --json` prints and `plan --out` saves (DESIGN.md, commands).
+
+Reading back trusts nothing: a file that somebody edited or that was cut in the middle is found here, before anything is written.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, Literal
 
 from kamsync.decide.plan import Change, CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.flags import FLAGS, from_json, to_json
 
 VERSION = 1
+PRIORITIES: Final[tuple[Literal["low", "normal", "high"], ...]] = ("low", "normal", "high")
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -81,48 +85,93 @@ def fingerprint_of(changes: Iterable[Change]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _plan(document: Mapping[str, Any]) -> Plan:
+def plan_from_json(document: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_to_json` made this of; KeyError, TypeError or ValueError where it made no such thing."""
     return Plan(
-        run_id=document["run_id"],
-        as_of=date.fromisoformat(document["as_of"]),
-        crm=document["crm"],
-        criteria_hash=document["criteria_hash"],
-        base=document["base"],
-        changes=tuple(_change(value) for value in document["changes"]),
-        held_back=tuple(HeldBack(**held) for held in document["held_back"]),
-        problems=tuple(document["problems"]),
-        summary=MappingProxyType(dict(document["summary"])),
+        run_id=_text(document, "run_id"),
+        as_of=_day(document, "as_of"),
+        crm=_text(document, "crm"),
+        criteria_hash=_text(document, "criteria_hash"),
+        base=_text(document, "base"),
+        changes=tuple(_change(value) for value in _tables(document, "changes")),
+        held_back=tuple(_held_back(held) for held in _tables(document, "held_back")),
+        problems=_texts(document, "problems"),
+        summary=MappingProxyType({str(name): int(count) for name, count in document["summary"].items()}),
     )
 
 
 def _change(value: Mapping[str, Any]) -> Change:
     match value["op"]:
         case "update_account":
-            unknown = set(value["fields"]) - set(FLAGS)
-            if unknown:
-                raise ValueError(f"unknown fields {sorted(unknown)}")
-            fields = {n: FieldChange(from_json(n, f["from"]), from_json(n, f["to"])) for n, f in value["fields"].items()}
-            return UpdateAccount(value["account_id"], value["name"], MappingProxyType(fields), tuple(value["reasons"]))
+            fields = {name: _field(name, pair) for name, pair in value["fields"].items()}
+            return UpdateAccount(
+                _text(value, "account_id"), _text(value, "name"), MappingProxyType(fields), _texts(value, "reasons")
+            )
         case "create_task":
             return CreateTask(
-                key=value["key"],
-                account_id=value["account_id"],
-                account_name=value["account_name"],
-                owner_id=value["owner_id"],
-                subject=value["subject"],
-                body=value["body"],
-                due=date.fromisoformat(value["due"]),
-                playbook=value["playbook"],
-                priority=value["priority"],
-                reasons=tuple(value["reasons"]),
+                key=_text(value, "key"),
+                account_id=_text(value, "account_id"),
+                account_name=_text(value, "account_name"),
+                owner_id=_text(value, "owner_id"),
+                subject=_text(value, "subject"),
+                body=_text(value, "body"),
+                due=_day(value, "due"),
+                playbook=_text(value, "playbook"),
+                priority=_priority(value),
+                reasons=_texts(value, "reasons"),
             )
         case "close_task":
             return CloseTask(
-                value["key"],
-                value["task_id"],
-                value["account_id"],
-                value["account_name"],
-                value["subject"],
-                tuple(value["reasons"]),
+                _text(value, "key"),
+                _text(value, "task_id"),
+                _text(value, "account_id"),
+                _text(value, "account_name"),
+                _text(value, "subject"),
+                _texts(value, "reasons"),
             )
     raise ValueError(f"unknown op {value['op']!r}")
+
+
+def _held_back(value: Mapping[str, Any]) -> HeldBack:
+    if not isinstance(value["waits"], bool):
+        raise ValueError("waits is neither true nor false")
+    names = ("account_id", "name", "what", "reason", "key")
+    return HeldBack(**{name: _text(value, name) for name in names}, waits=value["waits"])
+
+
+def _field(name: str, pair: Mapping[str, Any]) -> FieldChange:
+    if name not in FLAGS:
+        raise ValueError(f"unknown field {name!r}")
+    for side in ("from", "to"):
+        if isinstance(pair[side], list | dict):
+            raise ValueError(f"{name} is no single value")
+    return FieldChange(from_json(name, pair["from"]), from_json(name, pair["to"]))
+
+
+def _priority(value: Mapping[str, Any]) -> Literal["low", "normal", "high"]:
+    for word in PRIORITIES:
+        if value["priority"] == word:
+            return word
+    raise ValueError(f"unknown priority {value['priority']!r}")
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    if not isinstance(value[key], str):
+        raise ValueError(f"{key} is no text")
+    return str(value[key])
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    if not isinstance(value[key], list) or not all(isinstance(item, str) for item in value[key]):
+        raise ValueError(f"{key} is no list of texts")
+    return tuple(value[key])
+
+
+def _tables(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value[key], list) or not all(isinstance(item, dict) for item in value[key]):
+        raise ValueError(f"{key} is no list of objects")
+    return list(value[key])
+
+
+def _day(value: Mapping[str, Any], key: str) -> date:
+    return date.fromisoformat(_text(value, key))

@@ -14,7 +14,7 @@ from kamsync.config import Config
 from kamsync.contract import Connection
 from kamsync.errors import PlanRefused
 from kamsync.run.refresh import Progress
-from kamsync.store.database import Cache
+from kamsync.store.database import Cache, make_room, saying_what_is_wrong
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,15 @@ class Shell:
 @contextmanager
 def run_lock(cache_path: Path) -> Iterator[None]:
     """Holds off a second run on the same cache; PlanRefused where one is under way."""
-    cache_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_room(cache_path)
     lock = FileLock(cache_path.with_name(cache_path.name + ".lock"), timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise PlanRefused(
-            f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
-        ) from None
+    with saying_what_is_wrong(cache_path):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise PlanRefused(
+                f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
+            ) from None
     try:
         yield
     finally:
