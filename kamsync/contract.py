@@ -22,7 +22,11 @@ CONTRACT_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of `[crm.<kind>]`. A secret is given as {env=…}, {file=…} or {keyring=…} and reaches `connect` as Secret."""
+    """One key of `[crm.<kind>]`. A secret is given as {env=…}, {file=…} or {keyring=…} and reaches `connect` as Secret.
+
+    `holds` says what the text must be, so that a wrong character is named before it is sent: `token` printable ASCII, as
+    headers and forms carry it; `pem` a key or certificate of several lines; `text` one line of anything that shows.
+    """
 
     name: str
     help: str
@@ -31,6 +35,7 @@ class Setting:
     secret: bool = False
     default: str | int | float | bool | None = None
     choices: tuple[str, ...] = ()
+    holds: Literal["text", "token", "pem"] = "text"
 
 
 class Secret:

@@ -14,6 +14,8 @@ from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
+from kamsync.files import exists
+from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
@@ -53,7 +55,7 @@ class Session:
 
     @contextmanager
     def cache(self, *, must_exist: bool = False) -> Iterator[Cache]:
-        if must_exist and not self.config.cache_path.exists():
+        if must_exist and not exists(self.config.cache_path, "cache"):
             raise ConfigError(f"There is no cache {self.config.cache_path} yet.", fix="Fill it: kamsync pull")
         with open_cache(self.config.cache_path) as cache:
             yield cache
@@ -101,5 +103,5 @@ def open_session(path: Path) -> Session:
 
 def _log(event: str, **fields: object) -> None:
     """A connector's events: a line on stderr."""
-    details = " ".join(f"{name}={value}" for name, value in fields.items())
+    details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
     say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")

@@ -13,13 +13,14 @@ from typing import Literal
 
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
+from kamsync.printable import one_line
 
 Mark = Literal["~", "+", "-", "!"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """`mark`: ~ updates, + creates, - closes, ! held back."""
+    """`mark`: ~ updates, + creates, - closes, ! held back. Each text is one printable line, whatever the CRM holds."""
 
     mark: Mark
     account: str
@@ -77,6 +78,10 @@ def _updates(changes: Iterable[Change]) -> Iterator[UpdateAccount]:
     return (c for c in changes if isinstance(c, UpdateAccount))
 
 
+def _plan_line(mark: Mark, account: str, what: str, because: str) -> PlanLine:
+    return PlanLine(mark, one_line(account), one_line(what), one_line(because))
+
+
 def _update(change: UpdateAccount) -> PlanLine:
     if "tier" in change.fields:
         tier = change.fields["tier"]
@@ -84,20 +89,20 @@ def _update(change: UpdateAccount) -> PlanLine:
     else:
         shown = [name for name in change.fields if name not in {"evaluated_at", "reasons"}] or list(change.fields)
         what = ", ".join(f"{n}  {_plain(change.fields[n].before)} → {_plain(change.fields[n].after)}" for n in shown)
-    return PlanLine("~", change.name, what, "; ".join(change.reasons))
+    return _plan_line("~", change.name, what, "; ".join(change.reasons))
 
 
 def _create(change: CreateTask) -> PlanLine:
     because = "; ".join(change.reasons) or f"playbook {change.playbook}"
-    return PlanLine("+", change.account_name, f'task  "{change.subject}" due {change.due.isoformat()}', because)
+    return _plan_line("+", change.account_name, f'task  "{change.subject}" due {change.due.isoformat()}', because)
 
 
 def _on_task(mark: Mark, change: AttachTask | CloseTask | DeleteTask, what: str) -> PlanLine:
-    return PlanLine(mark, change.account_name, f'task  "{change.subject}" {what}', "; ".join(change.reasons))
+    return _plan_line(mark, change.account_name, f'task  "{change.subject}" {what}', "; ".join(change.reasons))
 
 
 def _held_back(held: HeldBack) -> PlanLine:
-    return PlanLine("!", held.name, held.what, f"held back: {held.reason}")
+    return _plan_line("!", held.name, held.what, f"held back: {held.reason}")
 
 
 def _tier(value: Value) -> str:

@@ -15,7 +15,7 @@ from kamsync.contract import Connection
 from kamsync.errors import KamsyncError, PlanRefused, Stopped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
-from kamsync.store.database import Cache
+from kamsync.store.database import Cache, make_room, saying_what_is_wrong
 from kamsync.store.journal import RunKind, RunStatus, finish_run, is_running, start_run
 
 
@@ -44,14 +44,15 @@ class Shell:
 @contextmanager
 def run_lock(cache_path: Path) -> Iterator[None]:
     """Holds off a second run on the same cache; PlanRefused where one is under way."""
-    cache_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_room(cache_path)
     lock = _lock(cache_path)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise PlanRefused(
-            f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
-        ) from None
+    with saying_what_is_wrong(cache_path):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise PlanRefused(
+                f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
+            ) from None
     try:
         yield
     finally:

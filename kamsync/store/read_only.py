@@ -21,7 +21,7 @@ _FUNCTIONS = {
 
 def open_reading(path: Path) -> sqlite3.Connection:
     """A connection that sees one state of the cache for as long as it is open."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("BEGIN")

@@ -23,6 +23,7 @@ from simple_salesforce.exceptions import SalesforceGeneralError
 from kamsync.contract import Secret
 from kamsync.errors import BadAnswer, ConfigError
 from kamsync.http import check_address, is_loopback, redact
+from kamsync.pem import rsa_private_key
 from kamsync_salesforce.api.errors import login_refused
 
 SOAP_LOGIN_VERSION = "64.0"  # the last one that has login(): SOAP API Developer Guide, "login()"
@@ -107,7 +108,10 @@ def read_credentials(settings: Mapping[str, Any]) -> Credentials:
         "jwt_audience",
         "access_token",
     )
-    return Credentials(auth=auth, **addresses, **{name: text(name) for name in names})
+    found = {name: text(name) for name in names}
+    if auth == "jwt_bearer":
+        found["private_key"] = rsa_private_key(found["private_key"], "crm.salesforce.private_key")
+    return Credentials(auth=auth, **addresses, **found)
 
 
 def _host_address(url: str, name: str) -> str:

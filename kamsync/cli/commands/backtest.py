@@ -17,6 +17,7 @@ from kamsync.decide.facts import FACTS
 from kamsync.decide.months import add_months
 from kamsync.decide.program import NO_TIER, Held, Program
 from kamsync.errors import ConfigError
+from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.store.accounts import name_of
 from kamsync.store.evaluate import Evaluation
@@ -76,7 +77,7 @@ def backtest(
     show(f"  later revenue        {_share(found.later_revenue_share)}   {later}")
     show(f"  went silent          {len(found.silent):>5}   key accounts that won nothing in those months")
     for account, count in list(found.silent.items())[:10]:
-        show(f"      {names[account]} ({account}), chosen on {count} days")
+        show(f"      {one_line(names[account])} ({account}), chosen on {count} days")
     if fixed:
         show(f"Not replayed, today's values were used: {', '.join(fixed)}.")
 

@@ -19,6 +19,7 @@ from kamsync.decide.reasons import because
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.simulate import Comparison, Move, compare
 from kamsync.decide.tiers import tier_order
+from kamsync.printable import one_line
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
 from kamsync.store.evaluate import Evaluation
@@ -56,10 +57,10 @@ def simulate(
         for title, moves in (("Enter", found.entering), ("Leave", found.leaving), ("Move", found.moving)):
             show(f"{title}: {len(moves):,}")
             for move in moves[:limit]:
-                show(f"  {_line(move, names, after.receipt(move.after.account_id), wanted)}")
+                show(one_line(f"  {_line(move, names, after.receipt(move.after.account_id), wanted)}"))
     show("Owners, by the greatest load (key accounts before → after, new tasks):")
     for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:limit]:
-        show(f"  {people.get(owner, owner) or 'no owner':<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
+        show(f"  {one_line(people.get(owner, owner) or 'no owner'):<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
 
 
 def _show_matrix(found: Comparison, base: Program, wanted: Program) -> None:
