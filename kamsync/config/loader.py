@@ -33,11 +33,13 @@ from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, Progr
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, TierChoice
-from kamsync.decide.criteria import check_program, known_columns, unknown_names
+from kamsync.decide.compiled import CompiledProgram, compile_program
+from kamsync.decide.criteria import unknown_names
+from kamsync.decide.facts import known_columns
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
-from kamsync.model import CORE_COLUMNS, CrmMapping, Stream
+from kamsync.model import CORE_COLUMNS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -59,7 +61,7 @@ class Config:
     """
 
     path: Path
-    program: Program
+    compiled: CompiledProgram
     connector: Connector
     settings: Mapping[str, Any]
     mapping: CrmMapping
@@ -67,6 +69,11 @@ class Config:
     schedule: Schedule
     notices: tuple[str, ...] = ()
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
+
+    @property
+    def program(self) -> Program:
+        """The programme as the file says it."""
+        return self.compiled.program
 
 
 def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> Config:
@@ -82,11 +89,11 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
     program, notices = _program(parsed, source, criteria_file, criteria_source, mapping, problems)
     if problems.found:
         raise refuse(problems.found, source.name)
-    check_program(program)
+    compiled = compile_program(program)
     schedule = _schedule(parsed, source)
     return Config(
         path=path,
-        program=program,
+        compiled=compiled,
         connector=connector,
         settings=connector_settings(connector, parsed.crm, source, folder, environment),
         mapping=mapping,
@@ -97,7 +104,7 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
     )
 
 
-def load_criteria(name_or_path: str, config: Config) -> Program:
+def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     """The configuration's programme under other criteria: a shipped preset by name, or a file like one."""
     shipped = read_shipped(name_or_path, "criteria")
     source = (
@@ -120,8 +127,7 @@ def load_criteria(name_or_path: str, config: Config) -> Program:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
         program = replace(program, health_green=file.health.green, health_amber=file.health.amber)
-    check_program(program)
-    return program
+    return compile_program(program)
 
 
 def _validate(model: type[Model], source: TomlSource) -> Model:
@@ -208,7 +214,9 @@ def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     return {**settings, "renewal_types": tuple(table.renewal_types)}
 
 
-def _mapped(built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, str]) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+def _mapped(
+    built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, Kind]
+) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
     """Without the optional criteria whose fields are not mapped, and a notice on each."""
     known = known_columns(columns)
     kept, notices = [], []

@@ -68,17 +68,6 @@ class TierTable(_Table):
     max_per_owner: Annotated[int, Field(ge=0)] | None = None
 
 
-class ScaleTable(_Table):
-    linear: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    log: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    bands: list[Annotated[list[float], Field(min_length=2, max_length=2)]] | None = None
-    percentile: Literal[True] | None = None
-    values: dict[str, Points] | None = None
-    flag: Literal[True] | None = None
-    within: str | None = None
-    otherwise: Points | None = Field(default=None, alias="else")
-
-
 class DecayTable(_Table):
     since: Name
     half_life_days: Annotated[float, Field(gt=0)]
@@ -91,7 +80,7 @@ class CriterionTable(_Table):
     goal: Literal["retention", "expansion", "authority", "market"]
     weight: Annotated[float, Field(ge=0)]
     value: Name
-    scale: ScaleTable
+    scale: dict[str, Any]  # its keys are those of decide.scales
     missing: Literal["zero", "skip"] | Points = "zero"
     decay: DecayTable | None = None
     optional: bool = False
