@@ -43,7 +43,7 @@ class Readings:
 
     def receipt(self, decision: Decision, scored: Sequence[Scored], row: Sequence[Any]) -> Receipt:
         """The receipt from one row of `sql` without its id."""
-        count = len(self.compiled)
+        count, row = len(self.compiled), [_finite(value) for value in row]
         facts = dict(zip(self._names, row[count:], strict=True))
         brought = [{name: facts[name] for name in compiled.columns} for compiled in self.compiled]
         return make_receipt(decision, self._program.criteria, scored, row[:count], brought)
@@ -168,6 +168,11 @@ class Scores:
 
     def _column(self, sql: str) -> list[FactValue]:
         return [value for (value,) in self._db.execute(f"SELECT ({sql}) FROM temp.facts ORDER BY rowid")]
+
+
+def _finite(value: FactValue) -> FactValue:
+    """A number without end is no value: neither a score nor JSON could be made of it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _held(shown: Sequence[str | None], is_mapped: bool) -> Held:

@@ -19,8 +19,8 @@ ROW: dict[str, object] = {
     "won_amount_12m": 100.0, "order": 3, "index": 2,
 }  # fmt: skip
 COLUMNS: dict[str, Kind] = {
-    **dict.fromkeys(("industry", "values", "type", "group"), "text"),  # type: ignore[dict-item]  # a literal
-    **dict.fromkeys(("employees", "nps", "won_amount_12m", "order", "index"), "number"),  # type: ignore[dict-item]  # a literal
+    **dict.fromkeys(("industry", "values", "type", "group"), "text"),
+    **dict.fromkeys(("employees", "nps", "won_amount_12m", "order", "index"), "number"),
     "left": "boolean",
 }
 
