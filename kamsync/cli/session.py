@@ -68,7 +68,7 @@ class Session:
         with self.cache(must_exist=True):
             pass  # brings an older cache to this version's schema before it is read
         day = as_of or today(self.config, datetime.now(UTC))
-        with Evaluation(self.config.cache_path, self.config.program, day) as evaluation:
+        with Evaluation(self.config.cache_path, self.config.compiled, day) as evaluation:
             yield evaluation
 
     @contextmanager

@@ -35,12 +35,14 @@ from kamsync.config.secrets import Surroundings
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, TierChoice
-from kamsync.decide.criteria import check_program, known_columns, unknown_names
+from kamsync.decide.compiled import CompiledProgram, compile_program
+from kamsync.decide.criteria import unknown_names
+from kamsync.decide.facts import known_columns
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
 from kamsync.files import everyone_can_read, path_of
-from kamsync.model import CORE_COLUMNS, CrmMapping, Stream
+from kamsync.model import CORE_COLUMNS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -62,7 +64,7 @@ class Config:
     """
 
     path: Path
-    program: Program
+    compiled: CompiledProgram
     connector: Connector
     settings: Mapping[str, Any]
     mapping: CrmMapping
@@ -70,6 +72,11 @@ class Config:
     schedule: Schedule
     notices: tuple[str, ...] = ()
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
+
+    @property
+    def program(self) -> Program:
+        """The programme as the file says it."""
+        return self.compiled.program
 
 
 def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> Config:
@@ -87,12 +94,12 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
     program, left_out = _program(parsed, source, criteria_file, criteria_source, mapping, problems)
     if problems.found:
         raise refuse(problems.found, source.name)
-    check_program(program)
+    compiled = compile_program(program)
     schedule = _schedule(parsed, source)
     around = Surroundings(folder, environment, warnings.append)
     return Config(
         path=path,
-        program=program,
+        compiled=compiled,
         connector=connector,
         settings=connector_settings(connector, parsed.crm, source, around),
         mapping=mapping,
@@ -108,7 +115,7 @@ def _readable_by_all(path: Path) -> Iterator[str]:
         yield f"Everyone on this machine can read {path}, which says how this program signs in: chmod o-r {path}"
 
 
-def load_criteria(name_or_path: str, config: Config) -> Program:
+def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     """The configuration's programme under other criteria: a shipped preset by name, or a file like one."""
     shipped = read_shipped(name_or_path, "criteria")
     source = parse_toml(shipped, f"preset {name_or_path}") if shipped is not None else _criteria_in_file(name_or_path)
@@ -127,8 +134,7 @@ def load_criteria(name_or_path: str, config: Config) -> Program:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
         program = replace(program, health_green=file.health.green, health_amber=file.health.amber)
-    check_program(program)
-    return program
+    return compile_program(program)
 
 
 def _criteria_in_file(name: str) -> TomlSource:
@@ -223,7 +229,9 @@ def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     return {**settings, "renewal_types": tuple(table.renewal_types)}
 
 
-def _mapped(built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, str]) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+def _mapped(
+    built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, Kind]
+) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
     """Without the optional criteria whose fields are not mapped, and a notice on each."""
     known = known_columns(columns)
     kept, notices = [], []

@@ -104,17 +104,6 @@ class TierTable(_Table):
     max_per_owner: Count | None = None
 
 
-class ScaleTable(_Table):
-    linear: Annotated[list[Amount], Field(min_length=2, max_length=2)] | None = None
-    log: Annotated[list[Amount], Field(min_length=2, max_length=2)] | None = None
-    bands: list[Annotated[list[Amount], Field(min_length=2, max_length=2)]] | None = None
-    percentile: Literal[True] | None = None
-    values: dict[str, Points] | None = None
-    flag: Literal[True] | None = None
-    within: Written | None = None
-    otherwise: Points | None = Field(default=None, alias="else")
-
-
 class DecayTable(_Table):
     since: Written
     half_life_days: Annotated[float, Field(ge=0.01, le=MOST_DAYS)]
@@ -127,7 +116,7 @@ class CriterionTable(_Table):
     goal: Literal["retention", "expansion", "authority", "market"]
     weight: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
     value: Written
-    scale: ScaleTable
+    scale: dict[str, Any]  # its keys are those of decide.scales
     missing: Literal["zero", "skip"] | Points = "zero"
     decay: DecayTable | None = None
     optional: bool = False

@@ -11,11 +11,11 @@ from typing import Literal
 import orjson
 
 from kamsync.contract import Capabilities
-from kamsync.decide.criteria import criteria_hash, known_columns
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
 from kamsync.decide.plan import Change, Plan, UpdateAccount
-from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tasks import Firing, TaskPlan, plan_attachments, plan_closes, plan_tasks
@@ -57,7 +57,7 @@ class When:
 
 def make_plan(
     cache: Cache,
-    program: Program,
+    compiled: CompiledProgram,
     crm: str,
     when: When,
     *,
@@ -70,14 +70,13 @@ def make_plan(
     `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
     changes what it was made from. `problems` of the pull come first among the plan's own.
     """
-    hashed = criteria_hash(program)
-    playbooks = compile_playbooks(program, known_columns(program.account_columns))
-    with Evaluation(cache.path, program, when.as_of) as evaluation:
+    program, hashed = compiled.program, compiled.hash
+    with Evaluation(cache.path, compiled, when.as_of) as evaluation:
         names = evaluation.names()
         updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
-        tasks = _tasks(cache, evaluation, playbooks, when.as_of, attaches=capabilities.attaches_later)
+        tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
         if keep == "always" or (keep == "if_final" and not updates):
-            keep_if_free(cache, evaluation, program, when.as_of)
+            keep_if_free(cache, evaluation, compiled, when.as_of)
         moves = count_tier_moves(evaluation.decisions())
         found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)

@@ -20,6 +20,7 @@ class Meta(StrEnum):
     CRM_URL = "crm_url"
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
+    LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}

@@ -7,8 +7,10 @@ An expression's meaning is given beside its text, as a function over the facts.
 from __future__ import annotations
 
 import calendar
+import itertools
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,23 +19,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from kamsync.decide.facts import FACTS
-from kamsync.decide.program import (
-    Axis,
-    Bands,
-    Criterion,
-    Decay,
-    Expression,
-    Flag,
-    Linear,
-    Log,
-    Percentile,
-    Program,
-    Rule,
-    Scale,
-    Tier,
-    Values,
-)
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Tier
+from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Share, Values
 from kamsync.flags import FLAG_PREFIX
+from kamsync.model import Kind
 from kamsync.store.database import Cache
 
 AS_OF = date(2025, 6, 30)
@@ -53,11 +43,11 @@ class World:
     written: list[Row] = field(default_factory=list)
     drift: list[Row] = field(default_factory=list)
     base_currency: str = ""
-    mapped: dict[str, str] = field(default_factory=dict)
+    mapped: dict[str, Kind] = field(default_factory=dict)
 
     def save(self, cache: Cache) -> None:
         """Plain rows into the cache, as a pull would leave them."""
-        cache.add_account_columns(self.mapped)  # type: ignore[arg-type]  # kinds are literals in the tests
+        cache.add_account_columns(self.mapped)
         cache.set_meta("base_currency", self.base_currency)
         pulled = ("accounts", "opportunities", "line_items", "activities", "rates")
         with cache.transaction() as connection:
@@ -138,7 +128,9 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
     }
     for account in world.accounts:
         mine = [
-            {**o, "value": converted(world, o, program.currency)} for o in world.opportunities if o["account_id"] == account["id"]
+            {**o, "value": converted(world, o, program.currency)}
+            for o in world.opportunities
+            if o["account_id"] == account["id"] and _meant(o["close_date"], as_of)
         ]
         won = [o for o in mine if o["is_won"] and o["close_date"] <= as_of]
         lost = [o for o in mine if o["is_closed"] and not o["is_won"]]
@@ -160,22 +152,34 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f["customer_months"] = max(n for n in range(400) if months_back(days[0], -n) <= as_of) if days else None
         f["days_since_last_won"] = (as_of - days[-1]).days if days else None
         coming = [o["close_date"] for o in opened if o["type"] in program.renewal_types and o["close_date"] >= as_of]
-        if "next_renewal_date" not in world.mapped:
-            f["next_renewal_date"] = min(coming, default=None)
+        f["next_renewal_date"] = account.get("next_renewal_date") or min(coming, default=None)
         f["days_to_renewal"] = (f["next_renewal_date"] - as_of).days if f["next_renewal_date"] else None
         bought = {
             i["product_family"] for i in world.line_items for o in won if i["opportunity_id"] == o["id"] and i["product_family"]
         }
-        f["product_families"], f["whitespace_count"] = len(bought), len(sold - bought)
+        sells = any(i["product_family"] for i in world.line_items)
+        f["product_families"], f["whitespace_count"] = (len(bought), len(sold - bought)) if sells else (None, None)
         acts = [a for a in world.activities if a["account_id"] == account["id"] and y2 < a["activity_date"] <= as_of]
         f["last_activity_date"] = max((a["activity_date"] for a in acts), default=None)
         f["days_since_last_activity"] = (as_of - f["last_activity_date"]).days if acts else None
+        two_way = [a["activity_date"] for a in acts if a["kind"] in ("meeting", "call")]
+        f["last_contact_date"] = max(two_way, default=None)
+        f["days_since_last_contact"] = (as_of - f["last_contact_date"]).days if two_way else None
+        seen = sorted({a["activity_date"] for a in acts})
+        gaps = [(later - earlier).days for earlier, later in itertools.pairwise(seen)]
+        f["usual_gap_days"] = statistics.median(gaps) if len(seen) >= 5 else None
+        f["silence_ratio"] = f["days_since_last_activity"] / f["usual_gap_days"] if f["usual_gap_days"] else None
         recent = [a for a in acts if a["activity_date"] > d90]
         f["activities_90d"], f["meetings_90d"] = len(recent), len([a for a in recent if a["kind"] == "meeting"])
         f["children_count"] = len([a for a in world.accounts if a["parent_id"] == account["id"]])
         everyone[account["id"]] = f
     _families(everyone)
     return everyone
+
+
+def _meant(day: date | None, as_of: date) -> bool:
+    """A close date within fifty years."""
+    return day is None or months_back(as_of, 600) <= day <= months_back(as_of, -600)
 
 
 def _families(everyone: dict[str, Row]) -> None:
@@ -220,6 +224,11 @@ def scaled(criterion: Criterion, facts: Row, rivals: Sequence[Row], meanings: Ma
             result = scores.get(str(value), otherwise)
         case Flag():
             result = 100 if value else 0
+        case Share(low, high):
+            values = [v for r in rivals if (v := meanings[criterion.value.text](r)) is not None]
+            whole = math.fsum(v for v in values if v > 0)
+            share = 100 * value / whole if whole else 0
+            result = min(max(100 * (share - low) / (high - low), 0), 100)
         case Percentile(within):
             group = [r for r in rivals if within is None or meanings[within.text](r) == meanings[within.text](facts)]
             others = [v for r in group if (v := meanings[criterion.value.text](r)) is not None]
@@ -470,6 +479,7 @@ def random_program(rng: random.Random) -> Program:
             Bands(((0, 10), (1, 40), (100, 90))),
             Percentile(),
             Percentile(Expression("coalesce(industry, 'other')")),
+            Share(0, rng.choice([5, 50])),
             Flag(),
         ]
         scale = rng.choice(scales)

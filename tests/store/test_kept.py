@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
+from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.program import Program
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
@@ -19,11 +20,11 @@ from kamsync.store.migrations import migrations
 from tests.store.oracle import AS_OF, random_program, random_world
 
 
-def a_decided_cache(path: Path, seed: int = 1) -> Program:
+def a_decided_cache(path: Path, seed: int = 1) -> CompiledProgram:
     """A random world, its programme, and its evaluation kept."""
     rng = random.Random(seed)
     world = random_world(rng)
-    program = dataclasses.replace(random_program(rng), account_columns=world.mapped)
+    program = compile_program(dataclasses.replace(random_program(rng), account_columns=world.mapped))
     with open_cache(path) as cache:
         world.save(cache)
         with Evaluation(path, program, AS_OF) as evaluation:
@@ -51,7 +52,9 @@ def test_another_day_another_programme_and_an_unknown_account_find_nothing(tmp_p
         account = some_account(cache)
         assert kept_receipt(cache, program, AS_OF, account) is not None
         assert kept_receipt(cache, program, AS_OF + timedelta(days=1), account) is None
-        assert kept_receipt(cache, dataclasses.replace(program, min_coverage=0.123), AS_OF, account) is None
+        assert (
+            kept_receipt(cache, compile_program(dataclasses.replace(program.program, min_coverage=0.123)), AS_OF, account) is None
+        )
         assert kept_receipt(cache, program, AS_OF, "nobody") is None
 
 
@@ -99,7 +102,7 @@ def test_a_cache_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> 
     old.execute("PRAGMA user_version = 1")
     old.commit()
     old.close()
-    program = Program(tiers=(), criteria=())
+    program = compile_program(Program(tiers=(), criteria=()))
     with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
         keep(cache, evaluation, program, AS_OF)
         assert kept_receipt(cache, program, AS_OF, "1") == evaluation.receipt("1")

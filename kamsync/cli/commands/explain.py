@@ -10,7 +10,6 @@ from rich.table import Table
 from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
-from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt, what_moved
 from kamsync.printable import one_line
@@ -35,7 +34,7 @@ def explain(
         receipt = receipt_of(cache, session.config, account_id, parse_day(as_of))
     program = session.config.program
     if json:
-        document = receipt_to_json(receipt, program, name=name, criteria_hash=criteria_hash(program))
+        document = receipt_to_json(receipt, program, name=name, criteria_hash=session.config.compiled.hash)
         if before:
             moved = what_moved(receipt.contributions, before[0].contributions)
             document["changed_since"] = {
