@@ -27,7 +27,8 @@ from kamsync.flags import FLAG_PREFIX
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
 NOTHING_HELD = Held()
-_NOTHING_SHOWN = (None,) * 7
+_HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
+_NOTHING_SHOWN = (None,) * (len(_HELD_FLAGS) + 2)
 
 
 class Readings:
@@ -101,7 +102,9 @@ class Scores:
         since = [self._since_sql(criterion) for criterion in program.criteria]
         computed = ", ".join([eligible, *fired, *(f"({compiled.sql})" for compiled in self._compiled), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
-        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until", "decided_tier"))
+        # The cache may still hold what a flag showed while it was mapped.
+        mapped = program.mapped_flags
+        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' if flag in mapped else "NULL" for flag in _HELD_FLAGS)
         held = (
             f"SELECT {shown}, m.override, m.until FROM accounts a LEFT JOIN ("
             "SELECT new_id, max(override) AS override, max(override_until) AS until FROM merges WHERE override IS NOT NULL"
