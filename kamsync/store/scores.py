@@ -26,7 +26,8 @@ from kamsync.flags import FLAG_PREFIX
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
 NOTHING_HELD = Held()
-_NOTHING_SHOWN = (None,) * 7
+_HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
+_NOTHING_SHOWN = (None,) * (len(_HELD_FLAGS) + 2)
 
 
 class Readings:
@@ -99,7 +100,9 @@ class Scores:
         since = [f"({one.since.sql})" if one.since else "NULL" for one in self._compiled.criteria]
         computed = ", ".join([eligible, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
-        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until", "decided_tier"))
+        # The cache may still hold what a flag showed while it was mapped.
+        mapped = self._compiled.program.mapped_flags
+        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' if flag in mapped else "NULL" for flag in _HELD_FLAGS)
         held = (
             f"SELECT {shown}, m.override, m.until FROM accounts a LEFT JOIN ("
             "SELECT new_id, max(override) AS override, max(override_until) AS until FROM merges WHERE override IS NOT NULL"
