@@ -1,4 +1,4 @@
-"""The story at random: Hypothesis plays the people, the schedule and the accidents, and shrinks what it finds to the shortest tale."""
+"""The story at random: Hypothesis plays people, schedule and accidents, and shrinks what it finds to the shortest tale."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """An account as the CRM shows it. `decided` is what the program decided when it last wrote the tier, "" where it never did."""
+    """An account as the CRM shows it. `decided`: what the program decided when it last wrote the tier, "" where it never did."""
 
     potential: float
     tier: str = ""

@@ -1,7 +1,7 @@
 """kamsync as the stories start it: one computer with its cache, and runs that end well, badly or not at all.
 
-The one module here that knows `kamsync.run`. A run opens everything anew, as a process does, and a kill leaves what a SIGKILL leaves:
-the CRM as the last call left it, the cache as the last commit left it.
+The one module here that knows `kamsync.run`. A run opens everything anew, as a process does, and a kill leaves what a SIGKILL
+leaves: the CRM as the last call left it, the cache as the last commit left it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kamsync.run.sync import carry_out, pull_and_plan
 from kamsync.run.sync import sync as run_sync
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.database import Cache, open_cache
+from kamsync.store.journal import list_runs
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 
@@ -200,6 +201,11 @@ class Computer:
             cache = MortalCache(opened.path, opened.connection)
             cache.mortal = self.mortal
             yield Shell(MemoryConnection(self.crm, context), cache, config, clock=lambda: now)
+
+    def last_run(self) -> str:
+        """The id of the newest run, as `runs` lists it, "" where there is none."""
+        with open_cache(self._cache_path) as opened:
+            return next((run.run_id for run in list_runs(opened, 1)), "")
 
     def remembered_tiers(self) -> dict[str, str]:
         """What `history` says last, by account id."""

@@ -6,7 +6,8 @@ it is reported and can be looked up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from kamsync.testing.memory import (
     Record,
     Written,
 )
-from tests.story.company import ADOPT_DAYS, USUAL, Rules, open_org
+from tests.story.company import ADOPT_DAYS, USUAL, open_org
 from tests.story.model import NONE, Fields, score_of, valid_override, wanted
 from tests.story.program import Computer, Ran
 
@@ -92,7 +93,9 @@ class Story:
         self.waits_for_person: Waits = "no"
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
-        self._lagging = self._cut_short = False
+        self._lagging = False
+        self._saved_on = FIRST_DAY
+        self._strangers: set[str] = set()  # tasks of which no cache knows any more how they were made
         self._days: list[tuple[int, date]] = []  # the day of every run, by the stamp at its beginning
         self._undos: list[tuple[int, int]] = []  # stamps between which an undo wrote
 
@@ -188,6 +191,7 @@ class Story:
 
     def delete_cache(self) -> None:
         self.computer.delete_cache()
+        self._strangers |= set(self.crm.records.tables[Stream.TASKS])
         if self.past is not None and self.past.computer is self.computer:
             self.past = None
         if self.undone is not None and self.undone.computer is self.computer:
@@ -254,8 +258,9 @@ class Story:
     def save_plan(self) -> Ran:
         stamp = self.crm.records.stamp
         ran = self.computer.save_plan(self.rules, self.day)
+        self._check("ends well", ran.ending == "done", f"plan ended {ran.ending}: {ran.words}")
         self._check("plan writes nothing", self.crm.records.stamp == stamp, "plan has written")
-        self.saved_by = self.computer
+        self.saved_by, self._saved_on = self.computer, self.day
         return ran
 
     def apply_saved(self) -> Ran:
@@ -263,7 +268,7 @@ class Story:
         assert self.saved_by is self.computer
         waits = self.waits_for_person
         self.waits_for_person = "no"
-        ran = self._run(lambda: self.computer.apply_saved(self.rules, self.day), may_refuse=True)
+        ran = self._run(lambda: self.computer.apply_saved(self.rules, self.day), may_refuse=True, decided_on=self._saved_on)
         if ran.ending == "refused":
             self.waits_for_person = waits
         return ran
@@ -363,28 +368,29 @@ class Story:
         good: Callable[[Ran], bool] = lambda ran: True,
         may_refuse: bool = False,
         meddled: list[tuple[str, int, bool]] | None = None,
+        decided_on: date | None = None,
     ) -> Ran:
         before = {one: self._fields(one) for one in self.accounts()}
         kept, start, stamp = self.crm.backup(), len(self.crm.log), self.crm.records.stamp
         self._days.append((stamp, self.day))
+        last_run = self.computer.last_run()
         ran = work()
         news = self.crm.log[start:]
         self._check_safety(ran, news)
         is_good = good(ran) and not self._lagging and ran.ending in ("done", "partial")
         if is_good:
-            exempt = {edited for edited, *_ in meddled or ()}
-            self._check("ends well", ran.ending == "done" or bool(exempt), f"a good run ended {ran.ending}: {ran.words}")
-            self._check_tiers({one: fields for one, fields in before.items() if one not in exempt})
-            self._adopt({one: fields for one, fields in before.items() if one not in exempt})
+            looked_at = {one: fields for one, fields in before.items() if one not in {edited for edited, *_ in meddled or ()}}
+            self._check("ends well", ran.ending == "done" or bool(meddled), f"a good run ended {ran.ending}: {ran.words}")
+            self._check_tiers(looked_at, decided_on or self.day)
+            self._adopt(looked_at)
         elif ran.ending in ("refused", "failed") and not may_refuse:
             self._check("ends well", False, f"a run ended {ran.ending}: {ran.words}")
         self._learn_decided(news)
         self._check_decided()
         self._check_holds()
-        wrote = any(one.author == "program" for one in news)
-        if wrote or ran.ending == "killed":
-            whole = is_good and not meddled
-            self.past = Past(self.computer, ran.run_id, kept, start, len(self.crm.log)) if whole and ran.run_id else None
+        if any(one.author == "program" for one in news):
+            run_id = self.computer.last_run()
+            self.past = Past(self.computer, run_id, kept, start, len(self.crm.log)) if run_id != last_run else None
             self.undone = None
         return ran
 
@@ -406,7 +412,7 @@ class Story:
 
     # --- what holds whatever happened ----------------------------------------------------------------------------------------
 
-    def _check_safety(self, ran: Ran, news: list[Written], *, is_undo: bool = False) -> None:
+    def _check_safety(self, ran: Ran, news: Sequence[Written], *, is_undo: bool = False) -> None:
         """Nothing twice, nothing of people's overwritten or unannounced, also where the run went wrong."""
         ours = [one for one in news if one.author == "program"]
         self._check_announced(ran, ours)
@@ -421,7 +427,7 @@ class Story:
         keys = [task.get(TASK_KEY) for task in self.crm.records.tables[Stream.TASKS].values() if task.get(TASK_KEY)]
         self._check("no key twice", len(keys) == len(set(keys)), f"{[key for key in keys if keys.count(key) > 1]}")
 
-    def _check_announced(self, ran: Ran, ours: list[Written]) -> None:
+    def _check_announced(self, ran: Ran, ours: Sequence[Written]) -> None:
         """The plan shown is what is written."""
         if ran.ending == "killed" or not ours:
             return  # what was planned is not known here
@@ -448,17 +454,16 @@ class Story:
 
     def _edited_since_decided(self) -> set[str]:
         """Accounts whose tier people, and not a restored backup, edited after the program had last written it."""
+        at_once = Counter(one.stamp for one in self.crm.log)
         by_people: set[str] = set()
         for one in self.crm.log:
             if one.stream is Stream.ACCOUNTS and one.name in (TIER, OVERRIDE, UNTIL):
-                (by_people.add if one.author == "people" and not self._restored(one) else by_people.discard)(one.record_id)
+                # A restored backup writes more fields of a record at once than any person does.
+                by_person = one.author == "people" and at_once[one.stamp] <= 2
+                (by_people.add if by_person else by_people.discard)(one.record_id)
         return by_people
 
-    def _restored(self, one: Written) -> bool:
-        """A restored backup writes more fields of a record at once than any person does."""
-        return sum(other.stamp == one.stamp for other in self.crm.log) > 2
-
-    def _check_created(self, one: Written, ours: list[Written]) -> None:
+    def _check_created(self, one: Written, ours: Sequence[Written]) -> None:
         key = Key.of(str(one.after))
         living = self.crm.records.living_id(key.account_id)
         alike = [
@@ -510,9 +515,9 @@ class Story:
 
     # --- what a good run leaves ----------------------------------------------------------------------------------------------
 
-    def _check_tiers(self, before: Mapping[str, Fields]) -> None:
+    def _check_tiers(self, before: Mapping[str, Fields], day: date) -> None:
         for account_id, fields in before.items():
-            must, now = wanted(fields, self.rules, self.day), self._fields(account_id)
+            must, now = wanted(fields, self.rules, day), self._fields(account_id)
             self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
             if must.tier and not must.adopted:
                 self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
@@ -532,7 +537,7 @@ class Story:
                 self.decided[account_id] = fields.tier or NONE
         self.holds = {one: hold for one, hold in self.holds.items() if hold.until is None or self.day <= hold.until}
 
-    def _learn_decided(self, news: list[Written], undo_of: Past | None = None) -> None:
+    def _learn_decided(self, news: Sequence[Written], undo_of: Past | None = None) -> None:
         """What `decided_tier` must say: the tier that the program wrote last; after an undo, what was there before."""
         for one in news:
             if one.author != "program" or one.stream is not Stream.ACCOUNTS:
@@ -553,8 +558,8 @@ class Story:
 
     def _check_undone(self, past: Past, start: int) -> None:
         wrote = [one for one in self.crm.log[past.start : past.end] if one.author == "program"]
-        since = self.crm.log[past.end : start]
-        by_people = {one.record_id for one in since if one.author == "people"}
+        since = [one for one in self.crm.log[past.start : start] if one.author == "people"]
+        by_people = {one.record_id for one in since}
         for one in wrote:
             if one.stream is Stream.ACCOUNTS and one.record_id not in by_people and self._alive(one.record_id):
                 old = past.before.tables[Stream.ACCOUNTS][one.record_id].get(one.name)
@@ -580,15 +585,15 @@ class Story:
             dead = not self._alive(self.crm.records.living_id(Key.of(task.text(TASK_KEY)).account_id))
             self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")
         for account_id in self.accounts():
-            for playbook, task, occurrences in self._wanted_tasks(account_id):
+            for playbook, name, occurrences in self._wanted_tasks(account_id):
                 there = [
                     key
                     for key in self._keys()
-                    if (key.playbook, key.task) == (playbook, task)
+                    if (key.playbook, key.task) == (playbook, name)
                     and self.crm.records.living_id(key.account_id) == account_id
                     and occurrences(key.occurrence)
                 ]
-                self._check("no task is lost", bool(there), f"{account_id} lacks {playbook}:{task}")
+                self._check("no task is lost", bool(there), f"{account_id} lacks {playbook}:{name}")
         self._check_cleared()
         self._check_history()
 
@@ -632,7 +637,7 @@ class Story:
         """Open, untouched reviews of accounts that are no longer in the best tier close by themselves."""
         for task in self.tasks("review"):
             account_id = task.text("account_id")
-            if not task.get("is_open") or not self._alive(account_id):
+            if not task.get("is_open") or not self._alive(account_id) or task.id in self._strangers or len(self.computers) > 1:
                 continue
             cleared = self.rules.rank(self.crm.account(account_id).text(TIER)) != 0
             edits = [one for one in self.crm.log if one.record_id == task.id and one.author == "people"]
@@ -642,7 +647,9 @@ class Story:
     def _check_history(self) -> None:
         """What this computer remembers of an account that it wrote is what the CRM shows."""
         for account_id, tier in self.computer.remembered_tiers().items():
-            if self._alive(account_id) and len(self.computers) == 1 and not self._undos:
+            moves = self._moves(account_id)
+            ours = len(self.computers) == 1 and not self._undos and moves and moves[-1].author == "program"
+            if self._alive(account_id) and ours:
                 shown = self.crm.account(account_id).text(TIER) or NONE
                 self._check("history", tier == shown, f"{account_id}: history says {tier}, the CRM {shown}")
 
