@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from kamsync.decide.plan import Plan
+from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.model import Stream
 from kamsync.testing.memory import (
     FLAG_FIELDS,
@@ -237,10 +237,11 @@ class Story:
         touched: list[tuple[str, int, bool]] = []
 
         def between(plan: Plan) -> None:
-            stamp = self.crm.records.stamp
+            stamp, logged = self.crm.records.stamp, len(self.crm.log)
             edited = meddle()
-            planned = any(change.account_id == edited and hasattr(change, "fields") for change in plan.changes)
-            touched.append((edited, stamp, planned))
+            planned = any(change.account_id == edited and isinstance(change, UpdateAccount) for change in plan.changes)
+            # What somebody set to what it was already is no edit.
+            touched.append((edited, stamp, planned and len(self.crm.log) > logged))
 
         start = len(self.crm.log)
         ran = self._run(lambda: self.computer.apply(self.rules, self.day, between), meddled=touched)
