@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kamsync.decide.compiled import compile_program
 from kamsync.decide.program import Program
 from kamsync.errors import CacheUnusable
 from kamsync.flags import FLAG_PREFIX, FLAGS, kind_of
@@ -74,11 +75,11 @@ def test_an_older_cache_keeps_what_it_held_and_decides_nothing_from_its_own_memo
         assert (run.run_id, run.status, run.criteria_hash, run.undoes, run.fix) == ("r1", "done", "", "", "")
         assert [(entry.op, entry.outcome) for entry in entries(cache, "r1")] == [("update_account", "done")]
         # The tier is none of this program's, so far as it can tell: `written` said B, and no drift is made of that.
-        with Evaluation(path, Program(tiers=(), criteria=()), AS_OF) as evaluation:
+        program = compile_program(Program(tiers=(), criteria=()))
+        with Evaluation(path, program, AS_OF) as evaluation:
             assert not evaluation.decision("1").drifted
-            keep(cache, evaluation, Program(tiers=(), criteria=()), AS_OF)
-            kept = kept_receipt(cache, Program(tiers=(), criteria=()), AS_OF, "1")
-            assert kept == evaluation.receipt("1")
+            keep(cache, evaluation, program, AS_OF)
+            assert kept_receipt(cache, program, AS_OF, "1") == evaluation.receipt("1")
 
 
 def test_opening_a_cache_again_changes_nothing(tmp_path: Path) -> None:
