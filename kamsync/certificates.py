@@ -25,7 +25,7 @@ class Authorities:
 
 
 def authorities(ca_bundle: str, environment: Mapping[str, str], *, setting: str = "ca_bundle") -> Authorities:
-    """Raises ConfigError where the file that the setting or a variable names is not there. `setting`: its name in the messages."""
+    """Raises ConfigError where what the setting or a variable names is not there. `setting`: its name in messages."""
     if ca_bundle:
         if not Path(ca_bundle).is_file():
             raise ConfigError(f"{setting}: there is no file {ca_bundle}.", fix="Correct the path in `ca_bundle`.")
