@@ -31,6 +31,9 @@ class SetupPromises(Promises):
 
         assert {step.status for step in bare_crm.connect().setup(dry_run=False)} == {"exists"}
 
+    def test_after_setup_no_pick_list_lacks_a_tier(self, crm: RunningCrm, connection: Connection) -> None:
+        assert connection.lacking_choices() == {}
+
     def test_doctor_says_what_is_missing_with_its_mend_and_is_content_after_setup(self, bare_crm: RunningCrm) -> None:
         request = DoctorRequest(tuple(bare_crm.request(stream) for stream in Stream))
 

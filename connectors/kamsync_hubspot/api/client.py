@@ -26,12 +26,12 @@ from hubspot.crm import pipelines as pipelines_package
 from hubspot.crm import properties as properties_package
 from hubspot.crm.associations import v4 as associations_package
 
+from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.api.answer import Answer, Silences
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
-from kamsync_hubspot.api.certificates import Authorities, authorities
 from kamsync_hubspot.api.errors import (
     CutAnswer,
     fault_of,
@@ -89,7 +89,7 @@ class Client:
         self._limiter = limiter_for(self.base_url, credentials.fingerprint, burst_limit)
         self._token_lock = threading.RLock()
         self._server_date = ""
-        self._api = _api_client(self.base_url, authorities(ca_bundle, os.environ))
+        self._api = _api_client(self.base_url, authorities(ca_bundle, os.environ, setting="crm.hubspot.ca_bundle"))
         self.token = Token(credentials, self._refresh)
         self.records = objects_package.BasicApi(self._api)
         self.batches = objects_package.BatchApi(self._api)
