@@ -185,7 +185,7 @@ def test_another_thing_than_a_private_key_is_called_what_it_is(folder: Folder, m
     assert said in sign_in(folder, make())
 
 
-# Every form of the secret by every way out, each in a process of its own that ends as a command ends.
+# Every form of the secret by every way out, each way in a process of its own that ends as a command ends.
 ECHO = """
 import base64, html, json, logging, os, sys, threading, warnings
 from pathlib import Path
@@ -222,20 +222,20 @@ def leave(way, form):
         except ValueError as error: raise KeyError(form) from error
 
 WAYS = ("say", "show", "json", "log", "warning", "error", "bug", "thread", "system", "chain")
-for name, make in FORMS.items():
-    for way in WAYS:
-        for debug in ([], ["--debug"]):
-            sys.stdout.write(f"\\n== {name} {way} {debug}\\n")
-            sys.stdout.flush()
-            if os.fork() == 0:
-                def build(arguments):
-                    def command(**_):
-                        leave(way, make(load_config(Path("config.toml")).settings["access_token"].reveal()))
-                    return command
-                app.build_app = build
-                sys.argv = ["kamsync", "x", *debug]
-                cli.main()
-            os.wait()
+for way in WAYS:
+    for debug in ([], ["--debug"]):
+        sys.stdout.write(f"\\n== {way} {debug}\\n")
+        sys.stdout.flush()
+        if os.fork() == 0:
+            def build(arguments):
+                def command(**_):
+                    token = load_config(Path("config.toml")).settings["access_token"].reveal()
+                    leave(way, " | ".join(make(token) for make in FORMS.values()))
+                return command
+            app.build_app = build
+            sys.argv = ["kamsync", "x", *debug]
+            cli.main()
+        os.wait()
 """
 
 
@@ -251,11 +251,11 @@ def test_a_secret_leaves_in_no_form_by_no_way(folder: Folder) -> None:
         check=False,
     ).stdout
     parts = told.split("\n== ")[1:]
-    assert len(parts) == 11 * 10 * 2
+    assert len(parts) == 10 * 2
     forms = [CANARY, repr(CANARY), quote(CANARY, safe=""), quote_plus(CANARY), json.dumps(CANARY)[1:-1], CANARY[6:20]]
     forms += [base64.b64encode(b"\0" * before + CANARY.encode()).decode()[4:-4] for before in range(3)]
     for part in parts:
-        assert "redacted" in part, part
+        assert part.count("redacted") >= 11, part
         assert not [form for form in forms if form in part], part
 
 
