@@ -10,7 +10,7 @@ from typing import Any
 
 from kamsync.decide.expressions import names_in
 from kamsync.decide.place import Expression
-from kamsync.decide.program import Criterion, Program
+from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program
 
 
 def expressions_of(criterion: Criterion) -> Iterator[Expression]:
@@ -31,7 +31,7 @@ def criteria_hash(program: Program) -> str:
     """Twelve hex digits that change whenever a decision could: not with places, labels or playbooks."""
     kept = {
         "tiers": [as_plain(tier, but={"label"}) for tier in program.tiers],
-        "criteria": [as_plain(criterion, but={"label"}) | _scale_name(criterion) for criterion in program.criteria],
+        "criteria": [as_plain(criterion, but={"label", "unit"}) | _scale_name(criterion) for criterion in program.criteria],
         "rules": [as_plain(rule) for rule in program.rules],
         "eligible": program.eligible.text,
         "settings": [
@@ -46,6 +46,8 @@ def criteria_hash(program: Program) -> str:
             program.segment_strength,
             program.health_green,
             program.health_amber,
+            # Decisions carry the hash: what this version added changes it only where somebody sets it.
+            *([] if program.health_min_coverage == HEALTH_MIN_COVERAGE else [program.health_min_coverage]),
         ],
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
