@@ -373,15 +373,15 @@ def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_p
     updates = [an_update("2", None, "A"), an_update("1", "A", None)]
     attach = AttachTask("p:d:once:1", "T4", "1", "A", "x", "005", date(2026, 12, 1))
     delete = DeleteTask("p:a:once:1", "T5", "1", "A", "x", creates[1])
-    parts: list[Change] = [delete, *closes, attach, *creates, *updates]
 
+    changes: list[Change] = [delete, *closes, attach, *creates, *updates]
     whole = assemble_plan(
         run_id="r1",
         as_of=date(2026, 11, 23),
         crm="hubspot",
         criteria_hash="h",
         base="b",
-        changes=iter(parts),
+        changes=iter(changes),
         held_back=iter([HeldBack("1", "A", "task p/x", "no owner")]),
         problems=iter(["odd"]),
     )
