@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kamsync.contract import Connection, DoctorRequest
+from kamsync.contract import Connection, DoctorRequest, TierChoice
 from kamsync.errors import KamsyncError
 from kamsync.model import Column, Stream
-from kamsync.testing.harness import Promises, RunningCrm
+from kamsync.testing.harness import TIERS, Promises, RunningCrm
 
 NO_SUCH_FIELD = "no_such_field_anywhere"
 
@@ -42,6 +42,15 @@ class SetupPromises(Promises):
         assert all(finding.check and finding.message for finding in (*before, *after))
         assert all(finding.fix for finding in before if finding.status == "failed")
         assert not [finding for finding in after if finding.status == "failed"]
+
+    def test_a_tier_that_the_pick_lists_lack_is_named_until_setup_has_added_it(self, bare_crm: RunningCrm) -> None:
+        bare_crm.provide()
+        more = (*TIERS, TierChoice("Z", "Zenith"))
+
+        assert bare_crm.connect().lacking_choices() == {}
+        assert bare_crm.connect(tiers=more).lacking_choices()["tier"] == ("Z",)
+        list(bare_crm.connect(tiers=more).setup(dry_run=False))
+        assert bare_crm.connect(tiers=more).lacking_choices() == {}
 
     def test_before_setup_a_pull_of_flags_is_an_error_that_names_setup(self, bare_crm: RunningCrm) -> None:
         with pytest.raises(KamsyncError) as caught:

@@ -214,7 +214,7 @@ class CompanyMachine(RuleBasedStateMachine):
 
     @rule(rules=st.sampled_from(PROGRAMMES))
     def the_programme_changes(self, rules: Rules) -> None:
-        self.story.rules = rules
+        self.story.change_programme(rules)
 
 
 class CompanyOnHubSpotMachine(CompanyMachine):

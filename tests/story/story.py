@@ -25,7 +25,7 @@ from kamsync.testing.memory import (
     Record,
     Written,
 )
-from tests.story.company import ADOPT_DAYS, USUAL, open_org
+from tests.story.company import ADOPT_DAYS, USUAL, Rules, open_org
 from tests.story.model import NONE, Fields, score_of, valid_override, wanted
 from tests.story.program import Computer, Ran
 
@@ -172,6 +172,11 @@ class Story:
     def catch_up(self) -> None:
         self.crm.catch_up()
         self._lagging = False
+
+    def change_programme(self, rules: Rules) -> None:
+        if rules is not self.rules and self.waits_for_person == "yes":
+            self.waits_for_person = "unknown"  # a change of the criteria lets the schedule go on
+        self.rules = rules
 
     def keep_backup(self) -> None:
         tiers_left = {one: self._left_best_on(one) for one in self.accounts()}
@@ -442,8 +447,10 @@ class Story:
                 write = ("close", self._task_key(one.record_id))
             elif one.name == "is_deleted":
                 write = ("delete", self._first_key(one.record_id))
+            elif one.name == "account_id" and not self._is_made_by(one.record_id, ours):
+                write = ("attach", self._task_key(one.record_id))
             else:
-                continue  # the other fields of a new task, and the mending of an old one
+                continue  # the other fields of a new task
             self._check("the plan shown is what is written", write in ran.planned, f"{write} was written and not planned")
 
     def _check_by_hand(self, ran: Ran) -> None:
@@ -647,7 +654,7 @@ class Story:
 
     def _check_history(self) -> None:
         """What this computer remembers of an account that it wrote is what the CRM shows."""
-        for account_id, tier in self.computer.remembered_tiers().items():
+        for account_id, tier in self.computer.remembered_tiers(self.accounts()).items():
             moves = self._moves(account_id)
             ours = len(self.computers) == 1 and not self._undos and moves and moves[-1].author == "program"
             if self._alive(account_id) and ours:
@@ -658,6 +665,9 @@ class Story:
 
     def _alive(self, account_id: str) -> bool:
         return self.crm.records.find(Stream.ACCOUNTS, account_id) is not None
+
+    def _is_made_by(self, task_id: str, ours: Sequence[Written]) -> bool:
+        return any(one.record_id == task_id and one.name == TASK_KEY and one.after for one in ours)
 
     def _task_key(self, task_id: str) -> str:
         return self.crm.records.tables[Stream.TASKS][task_id].text(TASK_KEY)
