@@ -37,7 +37,8 @@ class CompanyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.story.settle()
+            if not self.story.is_broken:
+                self.story.settle()
         finally:
             self.story.end()
 

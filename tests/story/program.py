@@ -40,11 +40,12 @@ Write = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run ended, what its plan had announced, and the accounts whose tier the plan calls changed by hand."""
+    """How a run ended, what its plan had announced (None: it ended before that is known), and the accounts whose tier the plan
+    calls changed by hand."""
 
     ending: Ending
     run_id: str = ""
-    planned: frozenset[Write] = frozenset()
+    planned: frozenset[Write] | None = None
     by_hand: frozenset[str] = frozenset()
     words: str = ""
 
@@ -97,7 +98,8 @@ class Computer:
     _seconds: int = 0
 
     def __post_init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="kamsync-computer-"))
+        in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # closing a cache waits for its disk
+        self._folder = Path(tempfile.mkdtemp(prefix="kamsync-computer-", dir=in_memory))
         self.delete_cache()
 
     def throw_away(self) -> None:
@@ -189,7 +191,7 @@ class Computer:
             ending, words = "failed", error.message
         finally:
             self.mortal.commits, self.mortal.dead = None, False
-        planned = frozenset(write for plan in seen for write in _writes(plan))
+        planned = frozenset(write for plan in seen for write in _writes(plan)) if seen else None
         by_hand = frozenset(account_id for plan in seen for account_id in _by_hand(plan))
         return Ran(ending, seen[0].run_id if seen else "", planned, by_hand, words)
 

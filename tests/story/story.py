@@ -7,7 +7,7 @@ it is reported and can be looked up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -93,7 +93,7 @@ class Story:
         self.waits_for_person: Waits = "no"
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
-        self._lagging = False
+        self.is_broken = self._lagging = False
         self._saved_on = FIRST_DAY
         self._strangers: set[str] = set()  # tasks of which no cache knows any more how they were made
         self._days: list[tuple[int, date]] = []  # the day of every run, by the stamp at its beginning
@@ -402,6 +402,7 @@ class Story:
 
     def _check(self, name: str, holds: bool, message: str) -> None:
         if not holds and name not in self.off:
+            self.is_broken = True
             raise Broken(f"[{name}] day {self.day}: {message}")
 
     def _fields(self, account_id: str) -> Fields:
@@ -435,8 +436,8 @@ class Story:
 
     def _check_announced(self, ran: Ran, ours: Sequence[Written]) -> None:
         """The plan shown is what is written."""
-        if ran.ending == "killed" or not ours:
-            return  # what was planned is not known here
+        if ran.planned is None:
+            return
         names = {field: flag for flag, field in FLAG_FIELDS.items()}
         for one in ours:
             if one.stream is Stream.ACCOUNTS:
@@ -536,13 +537,12 @@ class Story:
                 near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
                 self._check("the score", near, f"{account_id}: {score}, not {exact}")
 
-    def _adopt(self, before: Mapping[str, Fields]) -> None:
-        for account_id, fields in before.items():
+    def _adopt(self, seen: Iterable[str]) -> None:
+        """Edits that a run has seen hold from that day on."""
+        for account_id in seen:
             hold = self.holds.get(account_id)
             if hold is not None and hold.until is None:
                 self.holds[account_id] = replace(hold, until=self.day + timedelta(days=ADOPT_DAYS))
-            if wanted(fields, self.rules, self.day).adopted and "the override" not in self.off:
-                self.decided[account_id] = fields.tier or NONE
         self.holds = {one: hold for one, hold in self.holds.items() if hold.until is None or self.day <= hold.until}
 
     def _learn_decided(self, news: Sequence[Written], undo_of: Past | None = None) -> None:
@@ -554,8 +554,10 @@ class Story:
                 self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(DECIDED)
             elif one.name == TIER:
                 self.decided[one.record_id] = str(one.after or NONE)
-            elif one.name == DECIDED and not self.decided.get(one.record_id):
+            elif one.name == DECIDED and not any(other.stamp == one.stamp and other.name == TIER for other in news):
+                # The tier stays and is decided from now on: a person's becomes an override.
                 self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(TIER) or NONE
+                self._adopt([one.record_id])
 
     def _check_decided(self) -> None:
         for account_id in self.accounts():
@@ -590,7 +592,7 @@ class Story:
         for task in self.crm.tasks():
             self._check("no ghost", bool(task.get(TASK_KEY)), f"{task.id} has lost its key and lives")
             loose = not task.get("account_id") and not task.get("former_account_id")
-            dead = not self._alive(self.crm.records.living_id(Key.of(task.text(TASK_KEY)).account_id))
+            dead = not self._alive(self.crm.records.living_id(Key.of(self._first_key(task.id)).account_id))
             self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")
         for account_id in self.accounts():
             for playbook, name, occurrences in self._wanted_tasks(account_id):
