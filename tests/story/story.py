@@ -90,7 +90,7 @@ class Story:
         self.holds: dict[str, Hold] = {}
         self.past: Past | None = None
         self.undone: Past | None = None
-        self.waits_for_person: Waits = "no"
+        self._waits: dict[str, Waits] = {}
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
         self.is_broken = self._lagging = False
@@ -102,6 +102,15 @@ class Story:
     def end(self) -> None:
         for computer in self.computers:
             computer.throw_away()
+
+    @property
+    def waits_for_person(self) -> Waits:
+        """Whether the schedule of this computer is held back after an undo; that is in its journal, so each has its own."""
+        return self._waits.get(self.computer.name, "no")
+
+    @waits_for_person.setter
+    def waits_for_person(self, waits: Waits) -> None:
+        self._waits[self.computer.name] = waits
 
     # --- people --------------------------------------------------------------------------------------------------------------
 
@@ -196,6 +205,8 @@ class Story:
 
     def delete_cache(self) -> None:
         self.computer.delete_cache()
+        if self.waits_for_person == "yes":
+            self.waits_for_person = "unknown"  # nobody remembers the undo
         self._strangers |= set(self.crm.records.tables[Stream.TASKS])
         if self.past is not None and self.past.computer is self.computer:
             self.past = None
@@ -210,7 +221,6 @@ class Story:
             self.computers.append(Computer(self.crm, "second"))
         self.computer = self.computers[1 - self.computers.index(self.computer)]
         self.past = self.undone = None  # a journal is on the machine that wrote it
-        self.waits_for_person = "no" if self.waits_for_person == "no" else "unknown"
 
     # --- the program ---------------------------------------------------------------------------------------------------------
 
