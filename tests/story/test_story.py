@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.story.machine import CompanyMachine, CompanyOnHubSpotMachine
 
-# make stories sets it, and shrinks what it finds, which takes minutes; in the suite the stories are few, the same on every machine
+# `make stories` sets it, and shrinks what it finds, which takes minutes; in the suite the stories are few, always the same,
 # and told as they were played.
 STORIES = int(os.environ.get("KAMSYNC_STORIES", "0"))
 PLAYED = settings(
