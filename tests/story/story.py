@@ -512,15 +512,18 @@ class Story:
         return sum(one.after == best for one in moves)
 
     def _check_not_a_persons(self, one: Written) -> None:
-        edits = [
-            other
-            for other in self.crm.log
-            if other.record_id == one.record_id
-            and other.author == "people"
-            and other.stamp < one.stamp
-            and other.name in PEOPLES_FIELDS
-        ]
+        edits = self._edits(one.record_id, before=one.stamp)
         self._check("people's tasks are left alone", not edits, f"{one.record_id}: {one.name} written, after people's {edits}")
+
+    def _edits(self, task_id: str, before: int | None = None) -> list[Written]:
+        """What people made other than it was made; an edit that was taken back by hand leaves no trace."""
+        made: dict[str, Any] = {}
+        last: dict[str, Written] = {}
+        for one in self.crm.log:
+            if one.record_id == task_id and one.name in PEOPLES_FIELDS and (before is None or one.stamp < before):
+                made.setdefault(one.name, one.after if one.before is None else one.before)
+                last[one.name] = one
+        return [one for name, one in last.items() if one.author == "people" and one.after != made[name]]
 
     def _check_holds(self) -> None:
         """Their own choice always wins."""
@@ -586,11 +589,11 @@ class Story:
                 now = self.crm.account(one.record_id).get(one.name)
                 self._check("undo restores", now == old, f"{one.record_id} {one.name}: {now!r}, before the run {old!r}")
             if one.name == TASK_KEY and one.after and not past.is_undo:
-                self._check_task_undone(one, {other.record_id for other in since if other.name in PEOPLES_FIELDS})
+                self._check_task_undone(one)
 
-    def _check_task_undone(self, one: Written, touched: set[str]) -> None:
+    def _check_task_undone(self, one: Written) -> None:
         task = self.crm.records.tables[Stream.TASKS][one.record_id]
-        if one.record_id in touched:
+        if self._edits(one.record_id):
             self._check("undo leaves people's", task.get(TASK_KEY) == one.after, f"{one.after}: a person worked on it")
         else:
             gone = task.deleted and not task.get(TASK_KEY)
@@ -660,8 +663,8 @@ class Story:
             if not task.get("is_open") or not self._alive(account_id) or task.id in self._strangers or len(self.computers) > 1:
                 continue
             cleared = self.rules.rank(self.crm.account(account_id).text(TIER)) != 0
-            edits = [one for one in self.crm.log if one.record_id == task.id and one.author == "people"]
-            touched = any(one.name in PEOPLES_FIELDS for one in edits)
+            binned = any(one.record_id == task.id and one.name == "is_deleted" for one in self.crm.log)
+            touched = binned or bool(self._edits(task.id))
             self._check("untouched tasks close", touched or not cleared, f"{task.get(TASK_KEY)} is open, its reason is gone")
 
     def _check_history(self) -> None:
