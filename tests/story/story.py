@@ -90,6 +90,7 @@ class Story:
         self.holds: dict[str, Hold] = {}
         self.past: Past | None = None
         self.undone: Past | None = None
+        self._inherited: dict[str, tuple[str, date | None]] = {}  # a lost account's override, by the id that lives on
         self._waits: dict[str, Waits] = {}
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
@@ -152,7 +153,12 @@ class Story:
         return [task for task in self.crm.tasks() if task.text(TASK_KEY).startswith(playbook) and task.get(TASK_KEY)]
 
     def merge(self, winner_id: str, loser_id: str) -> str:
+        loser = self._fields(loser_id)
+        left = (loser.override, loser.override_until) if loser.override else self._inherited.get(loser_id)
         survivor = self.crm.merge_accounts(winner_id, loser_id)
+        inherited = self._inherited.pop(winner_id, None) or left
+        if inherited is not None:
+            self._inherited[survivor] = inherited
         hold = self.holds.pop(winner_id, None)
         self.holds.pop(loser_id, None)
         if hold is not None:
@@ -468,7 +474,7 @@ class Story:
         for account_id in ran.by_hand:
             if self.crm.records.find(Stream.ACCOUNTS, account_id) is None:
                 continue
-            edited = account_id in self.holds or account_id in self._edited_since_decided()
+            edited = account_id in self.holds or account_id in self._inherited or account_id in self._edited_since_decided()
             self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
 
     def _edited_since_decided(self) -> set[str]:
@@ -539,16 +545,26 @@ class Story:
 
     def _check_tiers(self, before: Mapping[str, Fields], day: date) -> None:
         for account_id, fields in before.items():
-            must, now = wanted(fields, self.rules, day), self._fields(account_id)
-            self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
-            if must.tier and not must.adopted:
-                self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
-            shown, said = (now.override, now.override_until), (must.override, must.override_until)
-            self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
-            if must.tier:
-                score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
-                near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
-                self._check("the score", near, f"{account_id}: {score}, not {exact}")
+            now = self._fields(account_id)
+            self._check_against(account_id, self._with_inheritance(account_id, fields, now), now, day)
+
+    def _with_inheritance(self, account_id: str, fields: Fields, now: Fields) -> Fields:
+        """A lost account's override counts for the one that lives on, where this computer had seen it before the merge."""
+        override, until = self._inherited.get(account_id, ("", None))
+        taken = bool(override) and not fields.override and (now.override, now.override_until) == (override, until)
+        return replace(fields, override=override, override_until=until) if taken else fields
+
+    def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
+        must = wanted(fields, self.rules, day)
+        self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
+        if must.tier and not must.adopted:
+            self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
+        shown, said = (now.override, now.override_until), (must.override, must.override_until)
+        self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
+        if must.tier:
+            score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
+            near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
+            self._check("the score", near, f"{account_id}: {score}, not {exact}")
 
     def _adopt(self, seen: Iterable[str]) -> None:
         """Edits that a run has seen hold from that day on."""

@@ -334,6 +334,15 @@ def test_an_override_follows_the_account_that_lives_on(story: Story) -> None:
     story.settle()
 
 
+def test_an_override_of_the_account_that_is_lost_counts_for_the_one_that_lives_on(story: Story) -> None:
+    story.edit_override(DYNE, "A")
+    story.settle()
+    survivor = story.merge(BETA, DYNE)
+    story.settle()
+
+    assert (story.crm.flag(survivor, "tier"), story.crm.flag(survivor, "override")) == ("A", "A")
+
+
 # --- refused when people changed it meanwhile ----------------------------------------------------------------------------------
 
 
