@@ -557,7 +557,8 @@ class Story:
     def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
         must = wanted(fields, self.rules, day)
         self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
-        if must.tier and not must.adopted:
+        written_back = fields.decided == must.tier != fields.tier  # against an edit that an override beats: no new stay
+        if must.tier and not must.adopted and not written_back:
             self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
         shown, said = (now.override, now.override_until), (must.override, must.override_until)
         self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
@@ -662,6 +663,8 @@ class Story:
         moves = self._moves(account_id)
         if not moves or moves[-1].author != "program":
             return False
+        if len(moves) > 1 and moves[-2].author == "people" and moves[-2].before == moves[-1].after:
+            return False  # a person's edit was written back: it had never left
         return not any(first < moves[-1].stamp <= last for first, last in self._undos)
 
     def _left_best_on(self, account_id: str) -> date:
