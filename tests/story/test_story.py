@@ -12,7 +12,7 @@ from tests.story.machine import CompanyMachine, CompanyOnHubSpotMachine
 # and told as they were played.
 STORIES = int(os.environ.get("KAMSYNC_STORIES", "0"))
 PLAYED = settings(
-    max_examples=STORIES or 12,
+    max_examples=STORIES or 25,
     stateful_step_count=20,
     phases=tuple(Phase) if STORIES else (Phase.explicit, Phase.generate),
     deadline=None,
