@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.asking import confirmed
-from kamsync.cli.console import at_terminal, show, show_json
+from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import show_applied, show_plan
 from kamsync.cli.session import open_session
@@ -38,7 +37,7 @@ def apply(
         written = planned.plan if saved is None else saved
         if not yes:
             show_plan(written, read=planned.accounts, seconds=time.monotonic() - started)
-            if written.changes and not confirmed(f"Write these {len(written.changes)} changes?"):
+            if written.changes and not ask(f"Write these {len(written.changes)} changes?"):
                 show("Nothing has been written.")
                 return
         applied = carry_out(shell, planned, plan=written)

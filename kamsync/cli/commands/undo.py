@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.asking import confirmed
-from kamsync.cli.console import at_terminal, show, show_json
+from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import show_applied, show_plan
 from kamsync.cli.session import open_session
@@ -42,7 +41,7 @@ def undo(
         plan = undoing.planned.plan
         if not yes:
             show_plan(plan, read=len(plan.changes), seconds=time.monotonic() - started)
-            if plan.changes and not confirmed(f"Write these {len(plan.changes)} changes?"):
+            if plan.changes and not ask(f"Write these {len(plan.changes)} changes?"):
                 show("Nothing has been written.")
                 return
         applied = carry_out_undo(shell, undoing)
