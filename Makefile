@@ -1,6 +1,7 @@
 # make demo   the main job on the embedded sandbox CRM
 # make test   everything that must hold before a change lands (what CI runs)
 # make check  the quick half of it: lint, types, import rules
+# make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
@@ -11,7 +12,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
-.PHONY: faults demo test check lint types imports pytest wheel format bench clean
+.PHONY: faults golden demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -50,6 +51,9 @@ faults: $(DEVREADY)
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+golden: $(DEVREADY)
+	$(BIN)/pytest --golden tests/report tests/cli
 
 format: $(DEVREADY)
 	$(BIN)/ruff check --fix .
