@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from kamsync.cli.console import err, pulling, say
+from kamsync.cli.console import pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kamsync.run.shell import Shell
     from kamsync.store.evaluate import Evaluation
     from kamsync.store.journal import RunKind
+
+NOTICES_TOLD = "notices_told"  # in the cache's meta
 
 
 @dataclass(frozen=True)
@@ -78,20 +80,26 @@ class Session:
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
             run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
+            self._tell_news(cache)
             connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)
+
+    def _tell_news(self, cache: Cache) -> None:
+        """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
+        notices = "\n".join(self.config.notices)
+        if notices != (cache.meta(NOTICES_TOLD) or ""):
+            for notice in self.config.notices:
+                say(notice, "dim")
+            with cache.bookkeeping():
+                cache.set_meta(NOTICES_TOLD, notices)
 
     def doctor_request(self) -> DoctorRequest:
         return DoctorRequest(pull_requests(self.config, today(self.config, datetime.now(UTC))))
 
 
 def open_session(path: Path) -> Session:
-    """Loads the configuration and says what an admin should know of it once."""
-    session = Session(path, load_config(path))
-    for notice in session.config.notices:
-        if err.is_terminal:
-            say(notice, "dim")
-    return session
+    """Loads the configuration; ConfigError where it is not sound."""
+    return Session(path, load_config(path))
 
 
 def _log(event: str, **fields: object) -> None:

@@ -5,36 +5,57 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
+from rich.text import Text
 
-from kamsync.cli.console import show, show_json
+from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.contract import Finding
 from kamsync.errors import KamsyncError
+from kamsync.report.findings_text import FindingGroup, group_findings, summary
+from kamsync.report.fitting import wrap
 
-MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
+# Mark, word and colour of each status: a reader needs one of them to tell a warning from a failure.
+MARKS = {"ok": ("✓ ok     ", "green"), "warning": ("! warning", "yellow"), "failed": ("✗ failed ", "bold red")}
+INDENT = " " * 11
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Check credentials, permissions, fields, API quota, clock and owners. Exit code 1 when a check fails."""
     findings = _findings(open_session(config))
+    failed = any(finding.status == "failed" for finding in findings)
     if json:
         show_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
-            show(f"{MARKS[finding.status]} {finding.check}: {finding.message}")
-            if finding.fix and finding.status != "ok":
-                show(f"    {finding.fix}")
-        failed = sum(finding.status == "failed" for finding in findings)
-        show(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks passed.")
-    if any(finding.status == "failed" for finding in findings):
+        for group in group_findings(findings):
+            _show(group)
+        show(summary(findings))
+        show("Next: mend what failed, then run kamsync doctor again." if failed else "Next: kamsync plan, which writes nothing.")
+    if failed:
         raise typer.Exit(1)
+
+
+def _show(group: FindingGroup) -> None:
+    mark, style = MARKS[group.status]
+    width = out.width - len(INDENT)
+    said = group.message if group.message.startswith(group.check) else f"{group.check}: {group.message}"
+    first, *more = wrap(said, width)
+    show(Text.assemble((mark, style), "  ", first))
+    lines = list(more)
+    if group.others:
+        lines += wrap(f"The same mend for {len(group.others)} more: {'; '.join(group.others)}", width)
+    for line in lines:
+        show(INDENT + line)
+    if group.fix and group.status != "ok":
+        for line in wrap(group.fix, width):
+            show(Text(INDENT + line, style="bold"))
 
 
 def _findings(session: Session) -> list[Finding]:
     """The configuration has loaded when we come here; a sign-in that fails is a finding like any other."""
-    findings = [Finding("configuration", "ok", f"{session.path} is complete and its expressions are sound")]
-    findings += [Finding("configuration", "warning", notice) for notice in session.config.notices]
+    findings = [Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")]
+    mend = "Map the field where your CRM has one (kamsync mapping copy FILE); without it the others weigh more."
+    findings += [Finding("configuration", "warning", notice, mend) for notice in session.config.notices]
     try:
         with session.connection() as connection:
             findings += connection.diagnose(session.doctor_request())
