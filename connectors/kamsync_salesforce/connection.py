@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_salesforce.api.auth import read_credentials
@@ -92,6 +92,9 @@ class SalesforceConnection:
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
         return Doctor(self._client, self._org, self._fields, self._context).examine(request)
+
+    def fetch_account_fields(self) -> Sequence[AccountField]:
+        return self._fields.of_accounts()
 
     def record_url(self, account_id: str) -> str:
         return f"{self._client.token.instance_url}/{account_id}" if account_id else ""

@@ -49,11 +49,11 @@ def show(message: str | Text) -> None:
     out.print(message if isinstance(message, Text) else Text(message), soft_wrap=True)
 
 
-def ask(question: str) -> bool:
-    """A yes-or-no question on stderr, no by default; Ctrl-C and the end of the input mean no."""
+def ask(question: str, *, default: bool = False) -> bool:
+    """A yes-or-no question on stderr; Ctrl-C and the end of the input mean no, whatever the default is."""
     _BARS.clear()
     try:
-        return typer.confirm(question, err=True)
+        return typer.confirm(question, default=default, err=True)
     except typer.Abort:
         err.print()
         return False

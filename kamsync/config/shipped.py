@@ -58,3 +58,8 @@ def playbook_fragment(text: str) -> str:
             begun = True
         lines.append(re.sub(r"^(\[{1,2})(tasks|label)\b", r"\1playbooks.\2", line))
     return "\n".join(lines) + "\n"
+
+
+def map_field(text: str, name: str, field: str, kind: str) -> str:
+    """A shipped mapping's text with its commented line for `name` put to use: mapped to the CRM's `field`."""
+    return re.sub(rf"^# {name} = .*$", f'{name} = {{ field = "{field}", type = "{kind}" }}', text, count=1, flags=re.MULTILINE)

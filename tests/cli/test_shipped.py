@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.config.shipped import shipped_names
+from kamsync.config.mapping import load_mapping
+from kamsync.config.shipped import read_shipped, shipped_names
 from tests.journeys.command import run_command
 from tests.journeys.conftest import Opener, Result
 
@@ -103,3 +104,13 @@ def test_a_copy_never_overwrites_by_accident(tmp_path: Path) -> None:
 def test_a_wrong_name_is_told_with_the_nearest_right_one(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     result = run(tmp_path, *arguments)
     assert result.code == 2 and said in result.err and "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("crm", shipped_names())
+@pytest.mark.parametrize("name", ["nps", "next_renewal_date", "authority_evidence_date", "strategic_market"])
+def test_a_line_that_the_mapping_offers_works_once_its_hash_is_taken_away(tmp_path: Path, crm: str, name: str) -> None:
+    text = read_shipped(crm) or ""
+    offered = next(line for line in text.splitlines() if line.startswith(f"# {name} = "))
+    (tmp_path / "mine.toml").write_text(text.replace(offered, offered.removeprefix("# ")))
+    mapped = load_mapping("mine.toml", crm=crm, folder=tmp_path)
+    assert name in {column.name for column in mapped.accounts}
