@@ -13,6 +13,7 @@ from kamsync.report.plan_layout import SpanRole, lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
 from kamsync.run.apply import Applied
 from kamsync.run.shell import Shell
+from kamsync.store.accounts import owners
 
 MOST_LINES = 20
 # Promotions and demotions are told apart by their word and mark too: colour alone says nothing to many readers.
@@ -37,8 +38,8 @@ STYLES: Mapping[SpanRole, str] = {
 
 def plan_reader(shell: Shell) -> PlanReader:
     """What a plan's text needs of the programme and the cache: tiers, best first, and owners' names."""
-    owners = shell.cache.connection.execute("SELECT id, coalesce(nullif(name, ''), id) FROM owners")
-    return PlanReader(tuple(tier.name for tier in shell.config.program.tiers), dict(owners.fetchall()))
+    names = {owner.id: owner.name or owner.id for owner in owners(shell.cache)}
+    return PlanReader(tuple(tier.name for tier in shell.config.program.tiers), names)
 
 
 def show_plan(plan: Plan, reader: PlanReader, *, read: int, seconds: float, limit: int | None = 20) -> None:

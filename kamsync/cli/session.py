@@ -17,13 +17,12 @@ from kamsync.errors import ConfigError
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
+from kamsync.store.schema import Meta
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
     from kamsync.store.evaluate import Evaluation
     from kamsync.store.journal import RunKind
-
-NOTICES_TOLD = "notices_told"  # in the cache's meta
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,10 @@ class Session:
     def _tell_news(self, cache: Cache) -> None:
         """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
         notices = "\n".join(self.config.notices)
-        if notices != (cache.meta(NOTICES_TOLD) or ""):
+        if notices != (cache.meta(Meta.NOTICES_TOLD) or ""):
             for notice in self.config.notices:
                 say(notice, "dim")
-            with cache.bookkeeping():
-                cache.set_meta(NOTICES_TOLD, notices)
+            cache.set_meta(Meta.NOTICES_TOLD, notices)
 
     def doctor_request(self) -> DoctorRequest:
         return DoctorRequest(pull_requests(self.config, today(self.config, datetime.now(UTC))))

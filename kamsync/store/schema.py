@@ -20,6 +20,7 @@ class Meta(StrEnum):
     CRM_URL = "crm_url"
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
+    NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
 
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}

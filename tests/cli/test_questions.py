@@ -34,7 +34,7 @@ def test_ctrl_c_at_the_question_means_no(open_desk: Opener) -> None:
         terminal.type("\x03")
         assert terminal.end() == 0
         assert "Nothing has been written." in terminal.shown()
-    assert "No run yet" in desk.good("runs").out
+    assert [run["status"] for run in desk.good("runs", "--json").json] == ["declined"]
 
 
 def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_desk: Opener) -> None:

@@ -51,9 +51,7 @@ def test_merged_deals_go_with_the_next_pull(a_world: Callable[..., World], keeps
 
 
 @pytest.mark.parametrize(("stream", "kind"), [(Stream.OPPORTUNITIES, "deals"), (Stream.ACCOUNTS, "companies")])
-def test_records_that_vanish_without_a_trace_are_a_reason_to_list_anew_once(
-    world: World, stream: Stream, kind: str
-) -> None:
+def test_records_that_vanish_without_a_trace_are_a_reason_to_list_anew_once(world: World, stream: Stream, kind: str) -> None:
     """As after a merge whose survivor the index does not show yet."""
     connection = world.connect()
     first = world.pull(connection, stream)
