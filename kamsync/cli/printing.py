@@ -8,6 +8,7 @@ from rich.text import Text
 
 from kamsync.cli.console import out, show
 from kamsync.decide.plan import HeldBack, Plan
+from kamsync.printable import one_line
 from kamsync.report.fitting import wrap
 from kamsync.report.plan_layout import SpanRole, lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
@@ -51,7 +52,7 @@ def show_plan(plan: Plan, reader: PlanReader, *, read: int, seconds: float, limi
     for line in lay_out_plan(plan, reader, width=width, limit=limit):
         show(Text.assemble(*((span.text, STYLES[span.role]) for span in line)))
     for problem in plan.problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
 
 
 def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, problems: tuple[str, ...] = ()) -> None:
@@ -71,13 +72,13 @@ def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, pro
     said = ", ".join(f"{number:,} {what}" for number, what in counts if number)
     show(f"Run {run_id}: {said}{spent}." if said else f"Run {run_id}: Nothing to write{spent}.")
     for held, count in _grouped(applied.held_back)[:MOST_LINES]:
-        show(f"  ! {held.name}: {held.reason}" + (f" ({count} times)" if count > 1 else ""))
+        show(one_line(f"  ! {held.name}: {held.reason}" + (f" ({count} times)" if count > 1 else "")))
     if len(_grouped(applied.held_back)) > MOST_LINES:
         show(f"  … and {len(_grouped(applied.held_back)) - MOST_LINES:,} more held back")
     for name, message, url in applied.rejected:
-        show(f"  ✗ {name}: {message}" + (f"   {url}" if url else ""))
+        show(one_line(f"  ✗ {name}: {message}" + (f"   {url}" if url else "")))
     for problem in problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
     if applied.stopped:
         show("Stopped on request between two batches; the next run goes on from here.")
     if applied.updated or applied.created or applied.deleted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +14,8 @@ from kamsync.cli.console import pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
+from kamsync.files import exists
+from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
@@ -21,6 +23,7 @@ from kamsync.store.schema import Meta
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
+    from kamsync.run.stopping import Stopping
     from kamsync.store.evaluate import Evaluation
     from kamsync.store.journal import RunKind
 
@@ -53,7 +56,7 @@ class Session:
 
     @contextmanager
     def cache(self, *, must_exist: bool = False) -> Iterator[Cache]:
-        if must_exist and not self.config.cache_path.exists():
+        if must_exist and not exists(self.config.cache_path, "cache"):
             raise ConfigError(f"There is no cache {self.config.cache_path} yet.", fix="Fill it: kamsync pull")
         with open_cache(self.config.cache_path) as cache:
             yield cache
@@ -66,18 +69,22 @@ class Session:
         with self.cache(must_exist=True):
             pass  # brings an older cache to this version's schema before it is read
         day = as_of or today(self.config, datetime.now(UTC))
-        with Evaluation(self.config.cache_path, self.config.program, day) as evaluation:
+        with Evaluation(self.config.cache_path, self.config.compiled, day) as evaluation:
             yield evaluation
 
     @contextmanager
-    def shell(self, kind: RunKind | None = None, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
+    def shell(self, kind: RunKind | None = None, *, stopping: Stopping | None = None) -> Iterator[Shell]:
         """Everything that a run needs, with the lock held and progress shown.
 
-        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace.
+        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace; SIGTERM
+        lets it finish the page or batch in hand, as `stopping` does where the caller has signals of its own.
         """
         from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
+        from kamsync.run.stopping import Stopping, stopping_on
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
+            if stopping is None:
+                stopping = stack.enter_context(stopping_on(Stopping())) if kind else Stopping()
             run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
             self._tell_news(cache)
             connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
@@ -102,5 +109,5 @@ def open_session(path: Path) -> Session:
 
 def _log(event: str, **fields: object) -> None:
     """A connector's events: a line on stderr."""
-    details = " ".join(f"{name}={value}" for name, value in fields.items())
+    details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
     say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")

@@ -20,9 +20,10 @@ from kamsync.decide.program import Place, Playbook, Program, TaskTemplate
 from kamsync.decide.templates import CompiledTask
 from kamsync.decide.texts import in_language
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 # What `when` and the templates see beside the facts, by kind.
-DECIDED_NAMES: Mapping[str, str] = {
+DECIDED_NAMES: Mapping[str, Kind] = {
     "tier": "text",
     "tier_rank": "number",
     "previous_tier": "text",

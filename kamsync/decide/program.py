@@ -13,68 +13,15 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
+from kamsync.decide.place import Expression as Expression
+from kamsync.decide.place import Place as Place
+from kamsync.decide.scales import Scale
 from kamsync.flags import FLAGS
+from kamsync.model import Kind
 
 Axis = Literal["attractiveness", "strength", "health"]
 Goal = Literal["retention", "expansion", "authority", "market"]
 NO_TIER = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value stands: file, line (1-based, 0 unknown) and dotted key, for messages."""
-
-    file: str = ""
-    line: int = 0
-    key: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where} ({self.key})" if self.key and where else where or self.key
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """An expression's text (DECISIONS.md §3) and its place in the configuration."""
-
-    text: str
-    place: Place = Place()
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bands:
-    steps: tuple[tuple[float, float], ...]  # (threshold, score), thresholds ascending
-
-
-@dataclass(frozen=True, slots=True)
-class Percentile:
-    within: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    scores: Mapping[str, float]
-    otherwise: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    pass
-
-
-Scale = Linear | Log | Bands | Percentile | Values | Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +137,7 @@ class Program:
     health_amber: float = 40.0
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
-    account_columns: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)
     guards: Guards = Guards()
 

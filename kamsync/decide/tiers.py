@@ -94,7 +94,7 @@ class Ladder:
             for pushed in self._full(index, waiting[index], taken[index], eligible):
                 pushed.placed = self._next_below(pushed, index)
                 pushed.code = "capacity"
-                waiting[pushed.placed].append(pushed)
+                (taken if self._is_promised(pushed) else waiting)[pushed.placed].append(pushed)
 
     def decision(self, standing: Standing) -> Decision:
         """The settled values of one account."""
@@ -155,6 +155,7 @@ class Ladder:
                 standing.writes_override = held.inherited
                 if standing.drifted:
                     self._moves_from_decided(standing)
+                    standing.drifted = False  # a person has said what they want where it belongs
                     if index != self._index(held.tier):
                         standing.notes += (f"the tier was changed to {held.tier or NO_TIER!r} by hand; the override holds",)
                 return True
@@ -165,7 +166,8 @@ class Ladder:
         held, program = standing.held, self._program
         index = self._index(held.tier)
         drifted = standing.drifted and program.drift == "adopt"
-        existed = program.existing_tiers == "override" and held.is_mapped and held.decided_tier is None and bool(held.tier)
+        never_wrote = held.is_mapped and held.decided_tier is None
+        existed = program.existing_tiers == "override" and never_wrote and index != self._none
         if index is None or not (drifted or existed):
             return False
         standing.placed, standing.code, standing.writes_override = index, "override", True
@@ -256,12 +258,16 @@ class Ladder:
         return (-score, -standing.won_amount_12m, standing.account_id)
 
     def _next_below(self, standing: Standing, index: int) -> int:
-        """The next tier that the score reaches or the floor promises (every tier from itself down), never one above a ceiling."""
+        """The next tier that the score reaches, the floor promises (every tier from itself down), or that it may not leave yet.
+
+        Never one above a ceiling.
+        """
         for below in range(max(index + 1, standing.ceiling), self._none):
             tier = self._tiers[below]
             enters = standing.score is not None and standing.score >= tier.enter
             stays = standing.score is not None and below >= standing.current and standing.score >= tier.leave
-            if enters or stays or (standing.floor is not None and below >= standing.floor):
+            promised = below == standing.current and self._is_young(standing)
+            if enters or stays or promised or (standing.floor is not None and below >= standing.floor):
                 return below
         return self._none
 

@@ -163,7 +163,8 @@ def _needs_new_reasons(
 
 
 def _never_concerned(decision: Decision, observed: Mapping[str, Value]) -> bool:
-    return decision.tier == NO_TIER and all(observed.get(flag) in (None, "") for flag in ("tier", "since", "score"))
+    has_trace = any(observed.get(flag) not in (None, "") for flag in ("tier", "since", "score", "decided_tier"))
+    return decision.tier == NO_TIER and not has_trace and not decision.writes_override
 
 
 def _why(

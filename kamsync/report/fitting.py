@@ -1,25 +1,22 @@
 """Text fitted to the columns of a screen: measured as terminals do, wrapped and cut between words. Pure.
 
-A wide character (札) takes two columns. Text of a CRM may hold line breaks, escape sequences and marks that turn the direction of
-reading; none of them gets through.
+A wide character (札) takes two columns. Text of a CRM may hold anything; what gets through is printable.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells
 
+from kamsync import printable
+
 ELLIPSIS = "…"
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space as one blank, and without what a terminal would obey instead of show."""
-    if not text.isprintable():
-        text = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _commands(c))
-    return " ".join(text.split())
+    """The text as one printable line, with every run of white space as one blank."""
+    return " ".join(printable.one_line(text).split())
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
@@ -54,7 +51,3 @@ def pad(text: str, width: int) -> str:
 def widest(texts: Sequence[str], at_most: int) -> int:
     """Columns of the longest text, `at_most` where it is longer."""
     return min(max((cell_len(text) for text in texts), default=0), at_most)
-
-
-def _commands(character: str) -> bool:
-    return character in _TURNING or unicodedata.category(character) in ("Cc", "Cs")

@@ -1,13 +1,16 @@
-"""Plans as JSON: the shape that `plan --json` prints, `plan --out` saves and `apply` reads back (docs/json.md). Pure."""
+"""Plans as JSON: the shape that `plan --json` prints, `plan --out` saves and `apply` reads back (docs/json.md). Pure.
+
+Reading back trusts nothing: a file that somebody edited or that was cut in the middle is found before anything is written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, Literal, TypeVar
 
 from kamsync.decide.plan import (
     AttachTask,
@@ -22,9 +25,12 @@ from kamsync.decide.plan import (
     op_of,
 )
 from kamsync.flags import FLAGS, from_json, to_json
+from kamsync.model import TaskType
 
 VERSION = 1
 DIGEST = "digest"
+PRIORITIES: Final[tuple[Literal["low", "normal", "high"], ...]] = ("low", "normal", "high")
+TYPES: Final[tuple[TaskType, ...]] = ("todo", "call", "email", "meeting")
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -108,48 +114,104 @@ def seal(document: Mapping[str, Any]) -> str:
 
 
 def plan_from_json(document: Mapping[str, Any]) -> Plan:
-    """The plan that `plan_to_json` wrote. Raises KeyError, TypeError, ValueError or AttributeError on anything else."""
+    """The plan that `plan_to_json` made this of; KeyError, TypeError or ValueError where it made no such thing."""
     return Plan(
-        run_id=document["run_id"],
-        as_of=date.fromisoformat(document["as_of"]),
-        crm=document["crm"],
-        criteria_hash=document["criteria_hash"],
-        base=document["base"],
-        changes=tuple(_change(value) for value in document["changes"]),
-        held_back=tuple(HeldBack(**held) for held in document["held_back"]),
-        problems=tuple(document["problems"]),
-        summary=MappingProxyType(dict(document["summary"])),
-        org_id=document["org_id"],
-        rehearsal=document["rehearsal"],
+        run_id=_text(document, "run_id"),
+        as_of=_day(document, "as_of"),
+        crm=_text(document, "crm"),
+        criteria_hash=_text(document, "criteria_hash"),
+        base=_text(document, "base"),
+        changes=tuple(_change(value) for value in _tables(document, "changes")),
+        held_back=tuple(_held_back(held) for held in _tables(document, "held_back")),
+        problems=_texts(document, "problems"),
+        summary=MappingProxyType({str(name): int(count) for name, count in document["summary"].items()}),
+        org_id=_text(document, "org_id"),
+        rehearsal=_truth(document, "rehearsal"),
     )
 
 
 def _change(value: Mapping[str, Any]) -> Change:
-    reasons = tuple(value["reasons"])
     match value["op"]:
         case "update_account":
-            unknown = set(value["fields"]) - set(FLAGS)
-            if unknown:
-                raise ValueError(f"unknown fields {sorted(unknown)}")
-            fields = {n: FieldChange(from_json(n, f["from"]), from_json(n, f["to"])) for n, f in value["fields"].items()}
-            return UpdateAccount(value["account_id"], value["name"], MappingProxyType(fields), reasons)
+            fields = {name: _field(name, pair) for name, pair in value["fields"].items()}
+            return UpdateAccount(
+                _text(value, "account_id"), _text(value, "name"), MappingProxyType(fields), _texts(value, "reasons")
+            )
         case "create_task":
-            return _task(value, reasons)
+            return _task(value, _texts(value, "reasons"))
         case "delete_task":
-            return DeleteTask(**_referred(value), task=_task(value["task"], ()), reasons=reasons)
+            return DeleteTask(**_referred(value), task=_task(value["task"], ()), reasons=_texts(value, "reasons"))
         case "close_task":
-            due = date.fromisoformat(value["due"]) if value["due"] else None
-            return CloseTask(**_referred(value), reasons=reasons, owner_id=value["owner_id"], due=due)
+            due = None if value["due"] is None else _day(value, "due")
+            return CloseTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=_text(value, "owner_id"), due=due)
         case "attach_task":
-            due = date.fromisoformat(value["due"])
-            return AttachTask(**_referred(value), reasons=reasons, owner_id=value["owner_id"], due=due)
+            day, owner = _day(value, "due"), _text(value, "owner_id")
+            return AttachTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=owner, due=day)
     raise ValueError(f"unknown op {value['op']!r}")
 
 
 def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:
-    names = ("key", "account_id", "account_name", "owner_id", "subject", "body", "playbook", "priority", "type")
-    return CreateTask(**{name: value[name] for name in names}, due=date.fromisoformat(value["due"]), reasons=reasons)
+    names = ("key", "account_id", "account_name", "owner_id", "subject", "body", "playbook")
+    return CreateTask(
+        **{name: _text(value, name) for name in names},
+        due=_day(value, "due"),
+        priority=_word(value, "priority", PRIORITIES),
+        type=_word(value, "type", TYPES),
+        reasons=reasons,
+    )
 
 
 def _referred(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value[name] for name in ("key", "task_id", "account_id", "account_name", "subject")}
+    return {name: _text(value, name) for name in ("key", "task_id", "account_id", "account_name", "subject")}
+
+
+def _held_back(value: Mapping[str, Any]) -> HeldBack:
+    names = ("account_id", "name", "what", "reason", "key")
+    return HeldBack(**{name: _text(value, name) for name in names}, waits=_truth(value, "waits"))
+
+
+def _field(name: str, pair: Mapping[str, Any]) -> FieldChange:
+    if name not in FLAGS:
+        raise ValueError(f"unknown field {name!r}")
+    for side in ("from", "to"):
+        if isinstance(pair[side], list | dict):
+            raise ValueError(f"{name} is no single value")
+    return FieldChange(from_json(name, pair["from"]), from_json(name, pair["to"]))
+
+
+W = TypeVar("W", bound=str)
+
+
+def _word(value: Mapping[str, Any], key: str, words: Sequence[W]) -> W:
+    for word in words:
+        if value[key] == word:
+            return word
+    raise ValueError(f"unknown {key} {value[key]!r}")
+
+
+def _truth(value: Mapping[str, Any], key: str) -> bool:
+    if not isinstance(value[key], bool):
+        raise ValueError(f"{key} is neither true nor false")
+    return bool(value[key])
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    if not isinstance(value[key], str):
+        raise ValueError(f"{key} is no text")
+    return str(value[key])
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    if not isinstance(value[key], list) or not all(isinstance(item, str) for item in value[key]):
+        raise ValueError(f"{key} is no list of texts")
+    return tuple(value[key])
+
+
+def _tables(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value[key], list) or not all(isinstance(item, dict) for item in value[key]):
+        raise ValueError(f"{key} is no list of objects")
+    return list(value[key])
+
+
+def _day(value: Mapping[str, Any], key: str) -> date:
+    return date.fromisoformat(_text(value, key))

@@ -14,12 +14,12 @@ from kamsync.store.last_evaluation import keep_if_free, kept_receipt
 
 def receipt_of(cache: Cache, config: Config, account_id: str, as_of: date | None) -> Receipt:
     """One account's receipt: from what the last evaluation left, where it still holds; otherwise everyone is decided again."""
-    program = config.program
+    compiled = config.compiled
     day = as_of or today(config, datetime.now(UTC))
-    receipt = kept_receipt(cache, program, day, account_id)
+    receipt = kept_receipt(cache, compiled, day, account_id)
     if receipt is None:
-        with Evaluation(cache.path, program, day) as evaluation:
+        with Evaluation(cache.path, compiled, day) as evaluation:
             receipt = evaluation.receipt(account_id)
             if as_of is None:
-                keep_if_free(cache, evaluation, program, day)
+                keep_if_free(cache, evaluation, compiled, day)
     return receipt

@@ -10,11 +10,12 @@ from typing import Literal
 
 import orjson
 
-from kamsync.decide.criteria import criteria_hash, known_columns
+from kamsync.contract import Capabilities
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
 from kamsync.decide.plan import Change, Plan, UpdateAccount
-from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tasks import Firing, TaskPlan, plan_attachments, plan_closes, plan_tasks
@@ -30,6 +31,7 @@ from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_ta
 from kamsync.store.schema import Meta
 
 Keep = Literal["always", "if_final", "no"]
+WITHOUT_A_CRM = Capabilities(reasons_length=255, batch_size=200)  # for plans that nobody applies
 _DECIDED = {"tier", "decided_tier", "score", "segment", "health"}  # a change of one of these is kept in the history
 
 
@@ -55,11 +57,11 @@ class When:
 
 def make_plan(
     cache: Cache,
-    program: Program,
+    compiled: CompiledProgram,
     crm: str,
     when: When,
     *,
-    reasons_length: int = 255,
+    capabilities: Capabilities = WITHOUT_A_CRM,
     keep: Keep = "no",
     problems: Sequence[str] = (),
 ) -> PlannedRun:
@@ -68,14 +70,13 @@ def make_plan(
     `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
     changes what it was made from. `problems` of the pull come first among the plan's own.
     """
-    hashed = criteria_hash(program)
-    playbooks = compile_playbooks(program, known_columns(program.account_columns))
-    with Evaluation(cache.path, program, when.as_of) as evaluation:
+    program, hashed = compiled.program, compiled.hash
+    with Evaluation(cache.path, compiled, when.as_of) as evaluation:
         names = evaluation.names()
-        updates, history = _updates(evaluation, program, when, hashed, reasons_length)
-        tasks = _tasks(cache, evaluation, playbooks, when.as_of)
+        updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
+        tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
         if keep == "always" or (keep == "if_final" and not updates):
-            keep_if_free(cache, evaluation, program, when.as_of)
+            keep_if_free(cache, evaluation, compiled, when.as_of)
         moves = count_tier_moves(evaluation.decisions())
         found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)
@@ -125,7 +126,7 @@ def _receipt_text(receipt_of: Callable[[str], Receipt], account_id: str, program
     return orjson.dumps(document).decode()
 
 
-def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date) -> TaskPlan:
+def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date, *, attaches: bool) -> TaskPlan:
     if not playbooks.by_name:
         return TaskPlan()
     names = evaluation.names()
@@ -134,7 +135,9 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     fires = {(firing.playbook, firing.account_id) for firing in firings}
     closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
     lives_on = merged_into(cache)
-    attached = plan_attachments(loose_tasks(cache), lambda account_id: lives_on.get(account_id, account_id), names, as_of)
+    attached = plan_attachments(
+        loose_tasks(cache) if attaches else (), lambda account_id: lives_on.get(account_id, account_id), names, as_of
+    )
     return TaskPlan(
         (*made.changes, *closed.changes, *attached.changes), (*made.held_back, *closed.held_back, *attached.held_back)
     )

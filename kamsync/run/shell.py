@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 
 from kamsync.config import Config
 from kamsync.contract import Connection
-from kamsync.errors import KamsyncError, PlanRefused
+from kamsync.errors import KamsyncError, PlanRefused, Stopped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
-from kamsync.store.database import Cache
+from kamsync.store.database import Cache, make_room, saying_what_is_wrong
 from kamsync.store.journal import RunKind, RunStatus, finish_run, is_running, start_run
 
 
@@ -34,18 +34,25 @@ class Shell:
     stopping: Callable[[], bool] = lambda: False
     run_id: str = ""
 
+    def read(self, stream: str, count: int, total: int | None) -> None:
+        """Progress of a pull. Raises Stopped where somebody has asked the run to end: nothing is half done between pages."""
+        if self.stopping():
+            raise Stopped("Stopped on request while reading the CRM.", fix="Nothing is lost: the next run goes on from here.")
+        self.progress(stream, count, total)
+
 
 @contextmanager
 def run_lock(cache_path: Path) -> Iterator[None]:
     """Holds off a second run on the same cache; PlanRefused where one is under way."""
-    cache_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_room(cache_path)
     lock = _lock(cache_path)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise PlanRefused(
-            f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
-        ) from None
+    with saying_what_is_wrong(cache_path):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise PlanRefused(
+                f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
+            ) from None
     try:
         yield
     finally:
@@ -82,6 +89,7 @@ def recorded(
     except KamsyncError as error:
         if is_running(cache, run_id):
             status: RunStatus = "refused" if isinstance(error, PlanRefused) else "failed"
+            status = "interrupted" if isinstance(error, Stopped) else status
             finish_run(cache, run_id, status, clock(), message=error.message, fix=error.fix)
         raise
     except BaseException as error:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from kamsync.contract import PullSummary
-from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.guards import check_changed_share, check_drifted_share, check_first_run, check_not_undone
 from kamsync.decide.plan import Plan
 from kamsync.errors import PlanRefused
@@ -27,7 +26,7 @@ def pull_and_plan(
 ) -> tuple[PullSummary, PlannedRun]:
     """Refreshes the cache, settles what earlier runs left open, and plans; writes nothing to the CRM."""
     now = shell.clock()
-    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.progress)
+    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
     recover(shell.connection, shell.cache, now)
     return summary, plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
 
@@ -41,10 +40,10 @@ def plan_from_cache(
     when = When(as_of or day, now, shell.run_id or new_run_id(now), rehearsal=as_of not in (None, day))
     return make_plan(
         shell.cache,
-        shell.config.program,
+        shell.config.compiled,
         shell.config.connector.kind,
         when,
-        reasons_length=shell.connection.capabilities.reasons_length,
+        capabilities=shell.connection.capabilities,
         keep="if_final" if to_apply else "always",
         problems=problems,
     )
@@ -62,7 +61,7 @@ def unattended_checks(shell: Shell, planned: PlannedRun) -> Iterator[Callable[[]
     """The guards of a run that nobody watches, in the order in which they are told: each raises PlanRefused or returns."""
     guards = shell.config.program.guards
     cache = shell.cache
-    yield lambda: check_not_undone(held_since_undo(cache, criteria_hash(shell.config.program)))
+    yield lambda: check_not_undone(held_since_undo(cache, shell.config.compiled.hash))
     if planned.plan.changes:
         yield lambda: check_first_run(was_applied(cache) or was_written(cache), guards)
     yield lambda: check_drifted_share(planned.moves, guards)
@@ -87,7 +86,7 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     """
     written = planned.plan if plan is None else plan
     run_id, program = planned.plan.run_id, shell.config.program
-    describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=criteria_hash(program), undoes=undoes)
+    describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
     applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
     applied = applier.apply(written)
     ended: RunStatus = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
@@ -99,5 +98,5 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
 
 def _keep_for_explain(shell: Shell, as_of: date) -> None:
     """Decides once more from what the CRM shows now, so that `explain` has its answer at once until the next run."""
-    with Evaluation(shell.cache.path, shell.config.program, as_of) as evaluation:
-        keep_if_free(shell.cache, evaluation, shell.config.program, as_of)
+    with Evaluation(shell.cache.path, shell.config.compiled, as_of) as evaluation:
+        keep_if_free(shell.cache, evaluation, shell.config.compiled, as_of)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.guards import TierMoves
 from kamsync.decide.plan import Change, DeleteTask, FieldChange, HeldBack, UpdateAccount
 from kamsync.decide.updates import assemble_plan
@@ -47,7 +46,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
     """
     run = _run_to_undo(shell, run_id)
     now = shell.clock()
-    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.progress)
+    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.read)
     recover(shell.connection, shell.cache, now)
     wrote = [entry for entry in entries(shell.cache, run.run_id) if entry.outcome in HAPPENED]
     changes: list[Change] = []
@@ -58,7 +57,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
         run_id=shell.run_id or new_run_id(now),
         as_of=today(shell.config, now),
         crm=shell.config.connector.kind,
-        criteria_hash=criteria_hash(shell.config.program),
+        criteria_hash=shell.config.compiled.hash,
         base=run.run_id,
         changes=changes,
         held_back=held,

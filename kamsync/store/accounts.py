@@ -10,6 +10,7 @@ from kamsync.decide.assignees import Owner
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX, from_json, to_json
 from kamsync.model import Stream, Value
+from kamsync.printable import one_line
 from kamsync.store.database import Cache
 
 
@@ -19,6 +20,7 @@ def find_account(cache: Cache, wanted: str) -> tuple[str, str]:
     Raises ConfigError where there is none, naming the nearest, or where there are several.
     """
     connection = cache.connection
+    wanted = wanted.encode("utf-8", "replace").decode()  # an argument in another encoding
     row = connection.execute("SELECT id, name FROM accounts WHERE id = ?1 OR substr(id, 1, 15) = ?1", (wanted,)).fetchone()
     if row:
         return row[0], row[1]
@@ -27,12 +29,14 @@ def find_account(cache: Cache, wanted: str) -> tuple[str, str]:
         if len(rows) == 1:
             return rows[0][0], rows[0][1]
         if rows:
-            listed = "; ".join(f"{name} ({account_id})" for account_id, name in rows[:5])
-            raise ConfigError(f"{wanted!r} names several accounts: {listed}{' …' if len(rows) > 5 else ''}", fix="Give the id.")
+            listed = "; ".join(one_line(f"{name} ({account_id})") for account_id, name in rows[:5])
+            more = " …" if len(rows) > 5 else ""
+            raise ConfigError(f"{one_line(wanted)!r} names several accounts: {listed}{more}", fix="Give the id.")
     names = [name for (name,) in connection.execute("SELECT name FROM accounts WHERE name IS NOT NULL LIMIT 20000")]
     near = get_close_matches(wanted, names, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "`kamsync accounts` lists them; `kamsync pull` refreshes the cache."
-    raise ConfigError(f"There is no account {wanted!r} in the cache.", fix=hint)
+    listing = "`kamsync accounts` lists them; `kamsync pull` refreshes the cache."
+    hint = f"Did you mean {one_line(near[0])!r}?" if near else listing
+    raise ConfigError(f"There is no account {one_line(wanted)!r} in the cache.", fix=hint)
 
 
 def name_of(cache: Cache, account_id: str) -> str:

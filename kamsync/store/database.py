@@ -6,18 +6,24 @@ what belongs together, secure_delete, and mode 0600.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
+import stat
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from kamsync.errors import CacheUnusable
+from kamsync.files import kind_of, reason
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import CORE_COLUMNS, Kind, Stream
 from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
+SQLITE_HEAD = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html
+OWN_TABLES = frozenset({"meta", "accounts"})
 
 
 class Cache:
@@ -74,12 +80,14 @@ class Cache:
 @contextmanager
 def open_cache(path: Path) -> Iterator[Cache]:
     """The cache at `path`, made where it is missing, brought to this version's schema. Raises CacheUnusable."""
+    make_room(path)
     with saying_what_is_wrong(path):
-        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     with closing(connection), saying_what_is_wrong(path):
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _refuse_others_database(connection, path)
         _refuse_newer(connection, path)
+        _make_private(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
@@ -93,12 +101,45 @@ def open_cache(path: Path) -> Iterator[Cache]:
         yield Cache(path, connection)
 
 
+def make_room(path: Path) -> None:
+    """Makes the cache's folder and an empty file of our own where there is none. Raises CacheUnusable over what is no cache.
+
+    Nothing of a file changes before it is known for a cache of this user: a path with a slip in it may name anything.
+    """
+    with saying_what_is_wrong(path):
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        _refuse_foreign(path)
+
+
+def _refuse_foreign(path: Path) -> None:
+    found = path.lstat()
+    elsewhere = "Name another file in [cache] path."
+    if not stat.S_ISREG(found.st_mode):
+        raise CacheUnusable(f"The cache {path} is {kind_of(found.st_mode)}, not a regular file.", fix=elsewhere)
+    if sys.platform != "win32" and found.st_uid != os.geteuid():
+        raise CacheUnusable(
+            f"The cache {path} belongs to another user ({found.st_uid}).", fix="Run kamsync as that user, or move the file away."
+        )
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_HEAD))
+    if head not in (b"", SQLITE_HEAD):
+        raise CacheUnusable(
+            f"The cache {path} is damaged, or it is another file: it is not a database.",
+            fix=f"Move the file away: the next run rebuilds it from the CRM. If it is something else: {elsewhere}",
+        )
+
+
+def _refuse_others_database(connection: sqlite3.Connection, path: Path) -> None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables >= OWN_TABLES:
+        raise CacheUnusable(f"{path} is a database of another program.", fix="Name another file in [cache] path.")
+
+
 def _make_private(path: Path) -> None:
-    if not path.parent.exists():
-        path.parent.mkdir(mode=0o700, parents=True)
-    if not path.exists():
-        path.touch(mode=0o600)
-    elif path.stat().st_mode & 0o077:
+    if path.stat().st_mode & 0o077:
         path.chmod(0o600)
 
 
@@ -120,7 +161,8 @@ def saying_what_is_wrong(path: Path) -> Iterator[None]:
         raise _explained(error, path) from error
     except OSError as error:
         raise CacheUnusable(
-            f"The cache {path} cannot be used: {error.strerror or error}", fix="Check the folder's permissions and free space."
+            f"The cache {path} cannot be used: {reason(error)}.",
+            fix="Check the folder's owner, permissions and free space, or name another file in [cache] path.",
         ) from error
 
 

@@ -11,13 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kamsync.decide.criteria import needed_names
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.expressions import compile_expression
-from kamsync.decide.facts import known_columns, with_what_they_need
 from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
-from kamsync.decide.program import NO_TIER, Held, Playbook, Program
+from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import Standing, settle, tier_order
 from kamsync.flags import FLAG_PREFIX, FLAGS
@@ -34,12 +32,13 @@ _SETTLED = Standing("", None, False, None, None, None, None, 0.0, 0.0, NOTHING_H
 class Evaluation:
     """The programme's decisions on one day over one cache. A context manager; single use, single thread."""
 
-    def __init__(self, path: Path, program: Program, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
+    def __init__(self, path: Path, compiled: CompiledProgram, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
         """`replayed`: what each account held, instead of what the CRM shows; for rehearsals on past days."""
-        self._path, self._program, self._as_of, self._replayed = path, program, as_of, replayed
+        self._path, self._compiled, self._as_of, self._replayed = path, compiled, as_of, replayed
+        self._program = compiled.program
         self._decisions: list[Decision] = []  # in the order of Scores.row
         self._held: dict[str, Held] = {}
-        self._order = tier_order(program)
+        self._order = tier_order(compiled.program)
         self.problems: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -107,7 +106,7 @@ class Evaluation:
             yield from self._fired(playbook, "moved")
 
     def _fired(self, playbook: Playbook, table: str) -> Iterator[tuple[str, Mapping[str, FactValue], date | None]]:
-        when = compile_expression(playbook.when, {**known_columns(self._program.account_columns), **DECIDED_NAMES})
+        when = self._compiled.firing[playbook.name]
         columns = ", ".join(f'd."{name}"' for name in DECIDED_NAMES)
         sql = (
             f"SELECT f.*, {columns}, d.moved_on FROM temp.facts f JOIN temp.{table} d ON d.fact = f.rowid"
@@ -143,9 +142,8 @@ class Evaluation:
         self._account_columns = {row[1] for row in self._db.execute("PRAGMA table_info(accounts)")}
         found = self._db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         self.generation: str = found[0] if found else ""
-        wanted = with_what_they_need(needed_names(self._program))
-        self.problems = make_facts(self._db, self._program, self._as_of, wanted)
-        self._scores = Scores(self._db, self._program, self._as_of, self._replayed)
+        self.problems = make_facts(self._db, self._compiled, self._as_of)
+        self._scores = Scores(self._db, self._compiled, self._as_of, self._replayed)
         standings = self._scores.take_standings()
         for row, decision in enumerate(settle(standings, self._program, self._as_of)):
             self._decisions.append(decision)

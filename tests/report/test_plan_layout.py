@@ -140,4 +140,4 @@ def test_wrapping_and_cutting_keep_to_the_width_and_to_the_words(text: str, widt
 
 def test_a_name_from_the_crm_cannot_command_the_terminal() -> None:
     text = shown(a_plan(an_update("Evil\x1b[2J\r\nCorp \u202egnp", "score", tier=(None, "A"))), 120)
-    assert "Evil[2J Corp gnp" in text
+    assert "Evil\ufffd[2J Corp gnp" in text

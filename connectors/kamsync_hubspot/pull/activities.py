@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kamsync.contract import Context, Page, PullRequest
-from kamsync.errors import AccessDenied
+from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.pull.changes import archived_since
 from kamsync_hubspot.pull.cursor import STAMP, Cursor, Mark, Watch, load
@@ -26,6 +26,12 @@ ACTIVITY_PROPERTIES = {
     "meetings": ("hs_timestamp", "hs_meeting_start_time", STAMP),
     "tasks": ("hs_timestamp", "hs_task_status", "hs_task_completion_date", STAMP),
 }
+
+
+def activity_properties(object_type: str, key_property: str) -> list[str]:
+    """What is read of an engagement; of tasks also the key, since ours are no engagement."""
+    found = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
+    return [*found, key_property] if object_type == "tasks" else found
 
 
 class ActivityReader:
@@ -50,8 +56,8 @@ class ActivityReader:
             before = cursor.marks.get(object_type) if cursor else None
             try:
                 marks[object_type] = yield from self._kind(object_type, before, request, is_full=cursor is None)
-            except AccessDenied as error:
-                if not _is_missing_scope(error):
+            except KamsyncError as error:
+                if not is_refused(error):
                     raise
                 problems.append(f"Our app may not read {object_type}, so they count for nobody. {error.fix}")
         end = Cursor(marks, scope, now, request.since)
@@ -60,9 +66,7 @@ class ActivityReader:
     def _kind(self, object_type: str, before: Mark | None, request: PullRequest, *, is_full: bool) -> Generator[Page, None, Mark]:
         """Pages of one kind: since the mark, in any state; without one, those that count from `since` on."""
         watch = Watch(before, self._portal.now())
-        properties = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
-        if object_type == "tasks":
-            properties.append(self._key)
+        properties = activity_properties(object_type, self._key)
         pages, living = read_engagements(
             self._client, self._portal, object_type, before, watch, properties, self._that_count(object_type, request)
         )
@@ -118,8 +122,3 @@ class ActivityReader:
 
     def _day(self, moment: datetime) -> Any:
         return moment.astimezone(self._context.timezone).date()
-
-
-def _is_missing_scope(error: AccessDenied) -> bool:
-    fault = fault_of(error)
-    return fault is not None and fault.status == 403

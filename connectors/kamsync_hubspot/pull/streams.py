@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kamsync.contract import Context, Page, PullRequest
-from kamsync.errors import AccessDenied
+from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
-from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal, pipelines_option
 from kamsync_hubspot.api.reads import is_list_quicker, list_pages
 from kamsync_hubspot.pull.activities import ActivityReader
 from kamsync_hubspot.pull.belonging import attach
 from kamsync_hubspot.pull.changes import Changes, archived_since, changes_since
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
+from kamsync_hubspot.pull.oddities import Oddities
 from kamsync_hubspot.pull.owners_and_rates import pull_owners, pull_rates
 from kamsync_hubspot.pull.reckoning import reckon
 from kamsync_hubspot.pull.rows import PARENT, Getter, rows_of
@@ -31,7 +32,18 @@ from kamsync_hubspot.pull.tasks import TaskReader
 from kamsync_hubspot.translate import MERGED_IDS, Record, merged_pairs
 
 MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
+DISPENSABLE = {
+    Stream.OWNERS: "Owners could not be read, so nobody can be given a task.",
+    Stream.LINE_ITEMS: "Line items are left out.",
+    Stream.TASKS: "The tasks of this program could not be read, so none can be made, moved or closed.",
+}
 MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
+
+
+NO_COMPANY = (
+    "HubSpot shows no company to our app in portal {portal}. See that the token is of the right portal, and that the app has the "
+    "scope crm.objects.companies.read without a limit to its user's own records."
+)
 
 
 @dataclass
@@ -43,9 +55,7 @@ class Reading:
     scope: str
     began_at: datetime
     watch: Watch
-    orphans: int = 0
-    first_orphan: str = ""
-    problems: list[str] = field(default_factory=list)
+    oddities: Oddities = field(default_factory=Oddities)
 
     def cursor(self, mark: Mark) -> Cursor:
         return Cursor({self.source.object_type: mark}, self.scope, self.began_at)
@@ -64,32 +74,40 @@ class Puller:
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
         """Pages of all streams, in the order asked."""
         for request in requests:
-            match request.stream:
-                case Stream.OWNERS:
-                    yield pull_owners(self._portal, self._context, request)
-                case Stream.RATES:
-                    yield pull_rates(self._portal, request)
-                case Stream.ACTIVITIES:
-                    yield from self._activities.activities(request)
-                case Stream.TASKS:
-                    yield from self._tasks.pages(request)
-                case _:
-                    yield from self._if_allowed(request)
+            pages = self._pages_of(request)
+            yield from self._if_allowed(request, pages) if request.stream in DISPENSABLE else pages
+
+    def _pages_of(self, request: PullRequest) -> Iterator[Page]:
+        match request.stream:
+            case Stream.OWNERS:
+                yield pull_owners(self._portal, self._context, request)
+            case Stream.RATES:
+                yield pull_rates(self._portal, request)
+            case Stream.ACTIVITIES:
+                yield from self._activities.activities(request)
+            case Stream.TASKS:
+                yield from self._tasks.pages(request)
+            case _:
+                self._require_mapped(request)
+                yield from self._objects(request)
+
+    def _if_allowed(self, request: PullRequest, pages: Iterator[Page]) -> Iterator[Page]:
+        """What HubSpot refuses is left out, and the admin is told: without companies and deals alone nothing can be decided."""
+        try:
+            yield from pages
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
+            problem = f"{DISPENSABLE[request.stream]} {error.message} {error.fix}"
+            # No tier may depend on line items of an older cache; owners and tasks decide none, and old ones are better than none.
+            yield Page(request.stream, last=True, full=request.stream is Stream.LINE_ITEMS, problems=(problem,))
 
     # --- companies, deals, line items --------------------------------------------------------------------------------------
 
-    def _if_allowed(self, request: PullRequest) -> Iterator[Page]:
-        """Line items are a right of their own; an app without it gets none, and the admin is told."""
+    def _require_mapped(self, request: PullRequest) -> None:
         if request.cursor is None and request.stream in MAPPED_OBJECTS:  # with a cursor the same properties came before
             names = [column.field for column in request.columns if column.name not in MAY_BE_MISSING]
             Definitions(self._client).require(MAPPED_OBJECTS[request.stream], names)
-        try:
-            yield from self._objects(request)
-        except AccessDenied as error:
-            fault = fault_of(error)
-            if request.stream is not Stream.LINE_ITEMS or fault is None or fault.status != 403:
-                raise
-            yield Page(request.stream, last=True, full=True, problems=(f"Line items are left out. {error.message} {error.fix}",))
 
     def _objects(self, request: PullRequest) -> Iterator[Page]:
         source = source_of(request, self._portal, self._context)
@@ -162,26 +180,20 @@ class Puller:
             # Outside the named pipelines a deal counts for nobody; one that was moved there has to go.
             left = () if inline else tuple(str(record["id"]) for record in records if not source.in_scope(record))
             if source.parent:
-                self._note_orphans(records, kept, reading)
+                reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
+            for record in kept:
+                for oddity in source.oddities(record):
+                    reading.oddities.note(oddity, str(record["id"]))
             self._context.progress(str(stream), reading.watch.count, total)
             yield Page(stream, rows=rows_of(kept, getters), deleted_ids=left)
 
-    def _note_orphans(self, records: Iterable[Record], kept: Iterable[Record], reading: Reading) -> None:
-        reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
-        if reading.request.stream is not Stream.OPPORTUNITIES:
-            return
-        for record in kept:
-            if record.get(PARENT) is None:
-                reading.orphans += 1
-                reading.first_orphan = reading.first_orphan or str(record["id"])
-
     def _last(self, reading: Reading, mark: Mark, *, full: bool) -> Page:
-        if reading.orphans:
-            reading.problems.append(
-                f"{reading.orphans} deals name no company and count for nobody (the first: {reading.first_orphan})."
-            )
+        request, notice = reading.request, reading.source.notice()
+        problems = [*reading.oddities.sentences(), *([notice] if notice else [])]
+        if request.stream is Stream.ACCOUNTS and mark.count == 0:
+            problems.append(NO_COMPANY.format(portal=self._portal.id))
         cursor = reading.cursor(mark).dump()
-        return Page(reading.request.stream, last=True, full=full, cursor=cursor, problems=tuple(reading.problems))
+        return Page(request.stream, last=True, full=full, cursor=cursor, problems=tuple(problems))
 
 
 def _told_merges(stream: Stream, merged: Sequence[tuple[str, str]]) -> Iterator[Page]:

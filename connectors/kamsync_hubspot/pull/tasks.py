@@ -25,6 +25,16 @@ from kamsync_hubspot.pull.reckoning import Reckoning, reckon
 from kamsync_hubspot.translate import TASK_PROPERTIES, Record, key_of, task_values
 
 
+def task_properties_read(key_property: str) -> tuple[str, ...]:
+    """What is read of our tasks."""
+    return (*TASK_PROPERTIES, STAMP, key_property)
+
+
+def ours_filter(key_property: str) -> dict[str, str]:
+    """The search filter of our tasks."""
+    return {"propertyName": key_property, "operator": "HAS_PROPERTY"}
+
+
 class TaskReader:
     """Reads our tasks for one connection."""
 
@@ -33,7 +43,7 @@ class TaskReader:
         self._portal = portal
         self._context = context
         self._key = context.mapping.task_key
-        self._properties = (*TASK_PROPERTIES, STAMP, self._key)
+        self._properties = task_properties_read(self._key)
 
     def pages(self, request: PullRequest) -> Iterator[Page]:
         """One row a task."""
@@ -80,7 +90,7 @@ class TaskReader:
         self, request: PullRequest, before: Mark | None, watch: Watch
     ) -> Generator[Page, None, tuple[frozenset[str], int]]:
         """Pages of living tasks; ids of those that hang on no company, and how many there are."""
-        ours = [{"propertyName": self._key, "operator": "HAS_PROPERTY"}]
+        ours = [ours_filter(self._key)]
         pages, living = read_engagements(self._client, self._portal, "tasks", before, watch, self._properties, [], within=ours)
         loose: set[str] = set()
         rows = 0

@@ -1,4 +1,4 @@
-"""Which tiers the portal's own pick lists do not know, as after a tier was added to the programme. Reads only."""
+"""Which choices the portal's pick lists do not know, as after a tier was added to the programme. Reads only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kamsync.contract import Context
-from kamsync.errors import AccessDenied
+from kamsync.errors import KamsyncError
+from kamsync.flags import FLAGS
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.setup.metadata import wanted_properties
 
 
@@ -16,13 +18,15 @@ def lacking_choices(client: Client, context: Context) -> Mapping[str, tuple[str,
     """By flag; none where a property is missing (that is doctor's and setup's to say), is free text, or may not be looked at."""
     try:
         known = Definitions(client).of("companies")
-    except AccessDenied:
+    except KamsyncError as error:
+        if not is_refused(error):
+            raise
         return {}
-    return lacking_in(known, context)
+    return {flag: missing for flag, missing in lacking_in(known, context).items() if FLAGS[flag].choices.startswith("tiers")}
 
 
 def lacking_in(known: Mapping[str, Mapping[str, Any]], context: Context) -> Mapping[str, tuple[str, ...]]:
-    """The same, of definitions at hand."""
+    """The same of definitions at hand, for every flag with choices."""
     flags = {name: flag for flag, name in context.mapping.flags.items()}
     found: dict[str, tuple[str, ...]] = {}
     for spec in wanted_properties(context):

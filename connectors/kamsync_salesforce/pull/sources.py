@@ -1,4 +1,4 @@
-"""Which SOQL queries make up each stream, and how their values become the stream's rows. Pure: no I/O.
+"""Which SOQL queries make up each stream, and how their values become the stream's rows. No I/O but what Org asks.
 
 Most streams are one object; activities are Task and Event. Object Reference for Salesforce, under each object's name.
 """
@@ -6,7 +6,7 @@ Most streams are one object; activities are Task and Event. Object Reference for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from operator import itemgetter
 from typing import Any
@@ -16,6 +16,8 @@ from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Column, CrmMapping, Stream
 from kamsync_salesforce import translate
+from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.pull.slices import Bounds, by_stamp
 from kamsync_salesforce.translate import Edit, RowShape, is_true, quote, soql_moment
 
 Rows = list[list[Any]]
@@ -54,6 +56,8 @@ class Source:
     absent_problem: str = ""  # set where an org may lack the object
     own_fields: frozenset[str] = frozenset()  # fields that `kamsync setup` creates
     absent: frozenset[str] = frozenset()  # droppable fields that this org turned out not to have
+    absent_field_problems: Mapping[str, str] = field(default_factory=dict)  # what follows where one of them is
+    bounds: Bounds = by_stamp  # of the slices of a whole read
 
     def change_select(self) -> tuple[str, ...]:
         """The SELECT list of an incremental read, without the stamp."""
@@ -71,6 +75,7 @@ class Source:
             self,
             absent=self.absent | {name},
             full_where=tuple(condition for condition in self.full_where if name not in condition),
+            bounds=by_stamp if name in self.bounds(_ANY_DAY, None) else self.bounds,
         )
 
 
@@ -81,7 +86,7 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
     """
     match request.stream:
         case Stream.OWNERS:
-            return (_shaped(request, "User", translate.OWNER_FIELDS, can_be_deleted=False, for_bulk=False),)
+            return (_owners(request),)
         case Stream.ACCOUNTS:
             flags = frozenset(column.field for column in request.columns if column.name.startswith(FLAG_PREFIX))
             merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({MASTER})}
@@ -97,6 +102,14 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
             return (_tasks(request, mapping.task_key), _events(request))
         case Stream.RATES:
             return ()
+
+
+def only_currency(request: PullRequest, org: Org) -> str | None:
+    """The org's only currency, if the request asks for one and records do not carry their own."""
+    asks = any(column.name == "currency" or column.field.lower() == "currencyisocode" for column in request.columns)
+    if request.stream is Stream.RATES or not asks or org.has_many_currencies:
+        return None
+    return org.base_currency
 
 
 def _shaped(
@@ -120,6 +133,21 @@ def _shaped(
     if place is None:
         raise ConfigError(f"The mapping of {request.stream} has no field for id.", fix="Map `id` to Id, or leave it out.")
     return Source(request.stream, sobject, shape.fields, shape.rows, id_field=place, **options)
+
+
+def _owners(request: PullRequest) -> Source:
+    return _shaped(
+        request,
+        "User",
+        translate.OWNER_FIELDS,
+        can_be_deleted=False,
+        for_bulk=False,
+        droppable=frozenset({"ManagerId", "Email"}),
+        absent_field_problems={
+            "ManagerId": "Salesforce hides User.ManagerId from our user: tasks for owner.manager go to the fallback owner.",
+            "Email": "Salesforce hides User.Email from our user: people are known by their ids only.",
+        },
+    )
 
 
 def _own_tasks(request: PullRequest, key_field: str, user_id: str) -> Source:
@@ -150,6 +178,7 @@ def _own_tasks(request: PullRequest, key_field: str, user_id: str) -> Source:
     return source
 
 
+_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _KINDS = {"Call": "call", "Email": "email"}
 _ACTIVITY_COLUMNS = ("id", "account_id", "kind", "activity_date")
 
@@ -158,6 +187,21 @@ def _since_text(request: PullRequest) -> tuple[str, str]:
     if request.since is None:
         return "", ""
     return request.since.isoformat(), soql_moment(datetime.combine(request.since, time.min, UTC))
+
+
+def _days(moment_field: str) -> Bounds:
+    """Bounds on an activity's day: its date, else the moment in `moment_field`."""
+
+    def bounds(start: datetime | None, end: datetime | None) -> str:
+        limits = [(">=", start)] if start else []
+        limits += [("<", end)] if end else []
+        dated = [f"ActivityDate {sign} {moment.date().isoformat()}" for sign, moment in limits]
+        undated = [f"{moment_field} {sign} {soql_moment(moment)}" for sign, moment in limits]
+        if not limits:
+            return f"{translate.STAMP} != null"
+        return f"({' AND '.join(dated)}) OR ({' AND '.join(['ActivityDate = null', *undated])})"
+
+    return bounds
 
 
 def _tasks(request: PullRequest, key_field: str) -> Source:
@@ -186,6 +230,7 @@ def _tasks(request: PullRequest, key_field: str) -> Source:
         change_fields=("IsClosed", key_field),
         left=left,
         droppable=frozenset({"TaskSubtype", "CompletedDateTime", key_field}),
+        bounds=_days("CompletedDateTime"),
     )
 
 
@@ -213,6 +258,7 @@ def _events(request: PullRequest) -> Source:
         full_reads_deleted=True,
         left=left,
         droppable=frozenset({"IsAllDayEvent", "ActivityDateTime"}),
+        bounds=_days("ActivityDateTime"),
     )
 
 

@@ -214,7 +214,7 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
         _object("TaskStatus", "01Z", Field("MasterLabel"), Field("ApiName"), Field("IsClosed", "boolean"), Field("IsDefault", "boolean"),
                 Field("SortOrder", "int"), writable=False, bulk=False),
         _object("PermissionSet", "0PS", Field("Name", required=True, unique=True), Field("Label", required=True), Field("Description"),
-                Field("IsOwnedByProfile", "boolean", writable=False)),
+                Field("IsOwnedByProfile", "boolean", writable=False), Field("PermissionsViewAllData", "boolean")),
         _object("FieldPermissions", "01k", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
                 Field("SobjectType", required=True), Field("Field", required=True), Field("PermissionsRead", "boolean"),
                 Field("PermissionsEdit", "boolean")),

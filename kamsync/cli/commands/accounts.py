@@ -14,6 +14,7 @@ from kamsync.cli.session import open_session
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import NO_TIER
 from kamsync.decide.tiers import tier_order
+from kamsync.printable import one_line
 from kamsync.store.evaluate import Evaluation
 
 
@@ -73,6 +74,12 @@ def _table(evaluation: Evaluation, decisions: list[Decision]) -> Table:
         score = "—" if d.score is None else f"{d.score:.2f}"
         since = d.since.isoformat() if d.since else "—"
         table.add_row(
-            d.tier, score, d.segment or "—", d.health or "—", since, evaluation.names()[d.account_id], d.code.replace("_", " ")
+            one_line(d.tier),
+            score,
+            d.segment or "—",
+            d.health or "—",
+            since,
+            one_line(evaluation.names()[d.account_id]),
+            d.code.replace("_", " "),
         )
     return table

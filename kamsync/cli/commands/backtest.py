@@ -12,11 +12,12 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_
 from kamsync.cli.session import Session, open_session
 from kamsync.config import load_criteria
 from kamsync.decide.backtest import LATER_MONTHS, Snapshot, report
-from kamsync.decide.criteria import needed_names
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.facts import FACTS
 from kamsync.decide.months import add_months
-from kamsync.decide.program import NO_TIER, Held, Program
+from kamsync.decide.program import NO_TIER, Held
 from kamsync.errors import ConfigError
+from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.store.accounts import name_of
 from kamsync.store.evaluate import Evaluation
@@ -35,7 +36,7 @@ def backtest(
 ) -> None:
     """Replay past days from the opportunities' own dates. Reads the cache only; says which facts cannot be replayed."""
     session = open_session(config)
-    program = load_criteria(criteria, session.config)
+    compiled = load_criteria(criteria, session.config)
     days = _days(first, last, every)
     with session.cache(must_exist=True):
         pass
@@ -43,15 +44,15 @@ def backtest(
     snapshots: list[Snapshot] = []
     held: dict[str, Held] = {}
     for day in days:
-        tiers, held = _one_day(session, program, day, held)
+        tiers, held = _one_day(session, compiled, day, held)
         end = add_months(day, LATER_MONTHS)
-        snapshots.append(Snapshot(day, tiers, _won_until(session, program, end) if end <= now else None))
+        snapshots.append(Snapshot(day, tiers, _won_until(session, compiled, end) if end <= now else None))
         say(f"{day.isoformat()}: {sum(t != NO_TIER for t in tiers.values()):,} key accounts", "dim")
     found = report(snapshots)
     with session.cache() as cache:
         names = {account_id: name_of(cache, account_id) for account_id in found.silent}
-    fixed = sorted(f.name for f in FACTS if not f.replayable and f.name in needed_names(program))
-    fixed += sorted({name for name in needed_names(program) if name in program.account_columns} - {"id", "name"})
+    fixed = sorted(f.name for f in FACTS if not f.replayable and f.name in compiled.names)
+    fixed += sorted({name for name in compiled.names if name in compiled.program.account_columns} - {"id", "name"})
     if json:
         show_json(
             {
@@ -76,7 +77,7 @@ def backtest(
     show(f"  later revenue        {_share(found.later_revenue_share)}   {later}")
     show(f"  went silent          {len(found.silent):>5}   key accounts that won nothing in those months")
     for account, count in list(found.silent.items())[:10]:
-        show(f"      {names[account]} ({account}), chosen on {count} days")
+        show(f"      {one_line(names[account])} ({account}), chosen on {count} days")
     if fixed:
         show(f"Not replayed, today's values were used: {', '.join(fixed)}.")
 
@@ -95,18 +96,20 @@ def _days(first: str, last: str, every: str) -> list[date]:
     return days
 
 
-def _one_day(session: Session, program: Program, day: date, held: dict[str, Held]) -> tuple[dict[str, str], dict[str, Held]]:
+def _one_day(
+    session: Session, compiled: CompiledProgram, day: date, held: dict[str, Held]
+) -> tuple[dict[str, str], dict[str, Held]]:
     """Decides one day from what the day before left, as a nightly run would have; overrides of today are not replayed."""
-    with Evaluation(session.config.cache_path, program, day, replayed=held) as evaluation:
+    with Evaluation(session.config.cache_path, compiled, day, replayed=held) as evaluation:
         decisions = list(evaluation.decisions())
     tiers = {d.account_id: d.tier for d in decisions}
     following = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
     return tiers, following
 
 
-def _won_until(session: Session, program: Program, end: date) -> dict[str, float]:
+def _won_until(session: Session, compiled: CompiledProgram, end: date) -> dict[str, float]:
     """What each account won in the 12 months up to `end`."""
-    with Evaluation(session.config.cache_path, program, end, replayed={}) as evaluation:
+    with Evaluation(session.config.cache_path, compiled, end, replayed={}) as evaluation:
         return evaluation.won_amounts_12m()
 
 

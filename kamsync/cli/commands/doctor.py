@@ -18,6 +18,7 @@ from kamsync.report.fitting import wrap
 # Mark, word and colour of each status: a reader needs one of them to tell a warning from a failure.
 MARKS = {"ok": ("✓ ok     ", "green"), "warning": ("! warning", "yellow"), "failed": ("✗ failed ", "bold red")}
 INDENT = " " * 11
+NOT_MAPPED = "is not mapped to a CRM field"
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
@@ -54,11 +55,17 @@ def _show(group: FindingGroup) -> None:
 def _findings(session: Session) -> list[Finding]:
     """The configuration has loaded when we come here; a sign-in that fails is a finding like any other."""
     findings = [Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")]
-    mend = "Map the field where your CRM has one (kamsync mapping copy FILE); without it the others weigh more."
-    findings += [Finding("configuration", "warning", notice, mend) for notice in session.config.notices]
+    findings += [Finding("configuration", "warning", notice, _mend_of(notice)) for notice in session.config.notices]
     try:
         with session.connection() as connection:
             findings += connection.diagnose(session.doctor_request())
     except KamsyncError as error:
         findings.append(Finding("sign-in", "failed", error.message, error.fix))
     return findings
+
+
+def _mend_of(notice: str) -> str:
+    """What to do about a notice of the configuration; most say it themselves."""
+    if NOT_MAPPED in notice:
+        return "Map the field where your CRM has one (kamsync mapping copy FILE); without it the other criteria weigh more."
+    return ""

@@ -30,6 +30,7 @@ from kamsync.config.example import SIGN_INS, Answers, render_config, sign_in_of
 from kamsync.config.shipped import map_field, read_shipped, shipped_names, shipped_purpose
 from kamsync.contract import Connection
 from kamsync.errors import ConfigError, KamsyncError
+from kamsync.files import write_private
 from kamsync.plugins import installed_connectors, load_connector
 from kamsync.report.fitting import pad, widest, wrap
 from kamsync.run.proposals import FieldProposal, OrgProposals, fetch_field_proposals, propose_from_org
@@ -51,7 +52,7 @@ def init(
     if not defaults and not at_terminal():
         raise ConfigError("Nobody is here to answer the questions.", fix="Add --defaults, and edit the file afterwards.")
     answers = _defaults(crm or "salesforce", address) if defaults else _ask(config, crm, address)
-    _write(config, render_config(answers))
+    write_private(config, render_config(answers), "configuration file")
     show(f"Wrote {config}, readable by you alone.")
     missing = _not_set(answers)
     if missing:
@@ -129,7 +130,7 @@ def _ask_fields(config: Path, connection: Connection, answers: Answers) -> Answe
     text = read_shipped(answers.crm) or ""
     for one in wanted:
         text = map_field(text, one.name, one.field.name, one.field.kind)
-    target.write_text(text, encoding="utf-8")
+    write_private(target, text, "mapping file")
     show(f"Wrote {target}, which maps {', '.join(one.name for one in wanted)}.")
     return replace(answers, mapping=target.name)
 
@@ -211,13 +212,3 @@ def _list(names: Sequence[str], purposes: Sequence[str]) -> None:
 def _not_set(answers: Answers) -> list[str]:
     way = sign_in_of(answers)
     return [name for name in (way.environment if way else ()) if not os.environ.get(name)]
-
-
-def _write(path: Path, text: str) -> None:
-    """For its owner's eyes only."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        path.chmod(0o600)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.", fix="Name a file in a folder of yours.") from error

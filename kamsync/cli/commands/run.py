@@ -6,7 +6,8 @@ from kamsync.cli.console import say
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.printing import show_applied
 from kamsync.cli.session import _log, open_session
-from kamsync.run.daemon import Stopping, run_schedule
+from kamsync.run.daemon import run_schedule
+from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
 
 

@@ -14,6 +14,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOpt
 from kamsync.cli.session import open_session
 from kamsync.contract import Connection, SetupStep
 from kamsync.errors import KamsyncError
+from kamsync.printable import one_line
 
 MARKS = {"exists": "=", "created": "+", "would_create": "+", "updated": "~", "would_update": "~", "failed": "✗"}
 
@@ -68,7 +69,7 @@ def _show_step(step: SetupStep) -> None:
     if step.status != "exists":
         failed = "failed: " if step.status == "failed" else ""
         detail = f"   {failed}{step.detail}" if step.detail or failed else ""
-        show(f"  {MARKS[step.status]} {step.kind:<11}{step.name}{detail}")
+        show(one_line(f"  {MARKS[step.status]} {step.kind:<11}{step.name}{detail}"))
 
 
 def _tell(steps: Sequence[SetupStep], *, json: bool, ending: str) -> None:

@@ -29,7 +29,7 @@ class MemoryConnection:
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
-        self.capabilities = Capabilities(REASONS_LENGTH, crm.behaviour.batch_size, has_manager=True)
+        self.capabilities = Capabilities(REASONS_LENGTH, crm.behaviour.batch_size, has_manager=True, attaches_later=True)
         self._crm = crm
         self._context = context
         self._meter = CallMeter(context.api_budget_share)
