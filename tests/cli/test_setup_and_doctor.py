@@ -76,6 +76,7 @@ def test_setup_says_what_was_done_when_its_last_step_fails(open_desk: Opener, op
 @CRMS
 def test_doctor_reads_well_before_and_after_setup(open_desk: Opener, golden: Golden, crm: str) -> None:
     desk = open_desk(crm)
+    desk.config.chmod(0o600)
     before = desk.run("doctor", COLUMNS="100")
     assert before.code == 1
     golden.holds(f"doctor-{crm}-before-setup.txt", steady(before.out))

@@ -55,7 +55,7 @@ def _show(group: FindingGroup) -> None:
 def _findings(session: Session) -> list[Finding]:
     """The configuration has loaded when we come here; a sign-in that fails is a finding like any other."""
     findings = [Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")]
-    findings += [Finding("configuration", "warning", notice, _mend_of(notice)) for notice in session.config.notices]
+    findings += [_noticed(notice) for notice in session.config.notices]
     try:
         with session.connection() as connection:
             findings += connection.diagnose(session.doctor_request())
@@ -64,8 +64,10 @@ def _findings(session: Session) -> list[Finding]:
     return findings
 
 
-def _mend_of(notice: str) -> str:
-    """What to do about a notice of the configuration; most say it themselves."""
-    if NOT_MAPPED in notice:
-        return "Map the field where your CRM has one (kamsync mapping copy FILE); without it the other criteria weigh more."
-    return ""
+def _noticed(notice: str) -> Finding:
+    """A notice of the configuration with its mend: for a file that others can read, the command that it ends with."""
+    said, _, command = notice.rpartition(": ")
+    if command.startswith("chmod "):
+        return Finding("configuration", "warning", f"{said}.", command)
+    mend = "Map the field where your CRM has one (kamsync mapping copy FILE); without it the other criteria weigh more."
+    return Finding("configuration", "warning", notice, mend if NOT_MAPPED in notice else "")
