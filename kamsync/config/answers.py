@@ -23,6 +23,7 @@ from kamsync.http import is_loopback
 from kamsync.words import LANGUAGES
 
 _LANGUAGE_NAMES = {"english": "en", "portuguese": "pt_BR", "português": "pt_BR", "pt": "pt_BR", "spanish": "es", "español": "es"}
+MOST_LISTED = 20
 SALESFORCE_SUFFIXES = (".my.salesforce.com", ".my.salesforce.mil", ".cloudforce.com")
 
 
@@ -30,7 +31,8 @@ def check_choice(answer: str, choices: Collection[str], what: str) -> str:
     """One of `choices`, whatever its case."""
     found = next((choice for choice in choices if choice.casefold() == answer.strip().casefold()), None)
     if found is None:
-        raise _wrong(answer, what, _near(answer, choices), f"One of: {', '.join(choices)}.")
+        listed = ", ".join(list(choices)[:MOST_LISTED]) + (" …" if len(choices) > MOST_LISTED else ".")
+        raise _wrong(answer, what, _near(answer, choices), f"One of: {listed}")
     return found
 
 

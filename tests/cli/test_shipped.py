@@ -114,3 +114,15 @@ def test_a_line_that_the_mapping_offers_works_once_its_hash_is_taken_away(tmp_pa
     (tmp_path / "mine.toml").write_text(text.replace(offered, offered.removeprefix("# ")))
     mapped = load_mapping("mine.toml", crm=crm, folder=tmp_path)
     assert name in {column.name for column in mapped.accounts}
+
+
+@pytest.mark.parametrize(("crm", "field"), [("salesforce", "NPS__c"), ("hubspot", "nps")])
+def test_what_else_the_crm_has_is_listed_the_orgs_own_first(open_desk: Opener, crm: str, field: str) -> None:
+    desk = open_desk(crm)
+    fields = desk.good("mapping", "show", "--unmapped", "--json").json
+    assert field in {one["name"] for one in fields if one["is_custom"]}
+    own = [one["is_custom"] for one in fields]
+    assert own == sorted(own, reverse=True)
+    mapped = {row["field"] for row in desk.good("mapping", "--json").json}
+    assert not mapped & {one["name"] for one in fields}
+    assert "your own" in desk.good("mapping", "show", "--unmapped").out

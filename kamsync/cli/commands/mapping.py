@@ -14,9 +14,11 @@ from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, shipped_text, write_copy
+from kamsync.contract import ListsAccountFields
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
+from kamsync.printable import one_line
 from kamsync.report.fitting import cut
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
@@ -49,9 +51,18 @@ def _group(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, json: 
 
 
 @app.command("show")
-def show_mapping(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Show every mapped field with how well it is filled and an example. Reads the cache only."""
+def show_mapping(
+    config: ConfigOption = DEFAULT_CONFIG,
+    unmapped: Annotated[
+        bool, typer.Option("--unmapped", help="Ask the CRM which other fields its accounts have, and list those instead.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show every mapped field with how well it is filled and an example. Reads the cache only, but for --unmapped."""
     session = open_session(config)
+    if unmapped:
+        _show_unmapped(session, json=json)
+        return
     rows = list(_rows(session))
     if json:
         show_json([asdict(row) for row in rows])
@@ -82,6 +93,29 @@ def copy_mapping(
         raise ConfigError(f"There is no {config} that names a CRM.", fix="Say which: --crm salesforce or --crm hubspot")
     write_copy(shipped_text(kind, "", "mapping"), file, force=force)
     show(f'Wrote {file}. Edit it, then name it in your configuration: mapping = "{file}" under [crm]')
+
+
+def _show_unmapped(session: Session, *, json: bool) -> None:
+    """The org's own fields first: a programme of one's own is made of them."""
+    mapping = session.config.mapping
+    mapped = {column.field for column in mapping.accounts} | set(mapping.flags.values())
+    with session.connection() as connection:
+        if not isinstance(connection, ListsAccountFields):
+            raise ConfigError(
+                f"The connector {session.config.connector.kind} does not tell which fields there are.", fix="Look in the CRM."
+            )
+        found = [field for field in connection.fetch_account_fields() if field.name not in mapped]
+    found.sort(key=lambda field: (not field.is_custom, field.label.casefold(), field.name))
+    if json:
+        show_json([asdict(field) for field in found])
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("CRM field", "Label", "Type", ""):
+        table.add_column(name, overflow="fold")
+    for field in found:
+        table.add_row(one_line(field.name), one_line(field.label), field.kind, "your own" if field.is_custom else "")
+    out.print(table)
+    show(f"{len(found):,} fields that the mapping does not name. To map one: kamsync mapping copy FILE")
 
 
 def _rows(session: Session) -> Iterator[MappedField]:
