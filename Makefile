@@ -3,6 +3,7 @@
 # make check  the quick half of it: lint, types, import rules
 # make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
+# make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
@@ -13,7 +14,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
-.PHONY: mutations stories faults demo test check lint types imports pytest wheel format bench clean
+.PHONY: mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -58,6 +59,9 @@ mutations: $(DEVREADY)
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+golden: $(DEVREADY)
+	$(BIN)/pytest --golden tests/report tests/cli
 
 format: $(DEVREADY)
 	$(BIN)/ruff check --fix .

@@ -15,7 +15,20 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from kamsync.model import AccountUpdate, Column, CrmMapping, Identity, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import (
+    AccountUpdate,
+    Column,
+    CrmMapping,
+    Identity,
+    Kind,
+    NewTask,
+    Outcome,
+    Stream,
+    TaskRef,
+    TaskSeen,
+    Usage,
+    Value,
+)
 
 CONTRACT_VERSION = 2
 
@@ -232,6 +245,25 @@ class Connection(Protocol):
     def record_url(self, account_id: str) -> str: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountField:
+    """A field of the CRM's accounts as people know it: API name, label, kind, whether it is the org's own."""
+
+    name: str
+    label: str
+    kind: Kind
+    is_custom: bool
+
+
+@runtime_checkable
+class ListsAccountFields(Protocol):
+    """A connection that can also tell which fields the CRM's accounts have, for `init` and `mapping`. Optional."""
+
+    def fetch_account_fields(self) -> Sequence[AccountField]:
+        """The fields that a mapping could name and our user may read, in the CRM's order."""
+        ...
 
 
 class SandboxCrm(Protocol):

@@ -193,7 +193,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who we are in which org, as the CRM says it. `base_currency` is the unit that RATES refer to, or ""."""
+    """Who we are in which org, as the CRM says it. `base_currency` is the unit that RATES refer to, or "".
+
+    `timezone` (an IANA name) and `locale` (language and country of the org, "pt_BR") are "" where the CRM does not say.
+    """
 
     org_id: str
     org_name: str
@@ -202,6 +205,8 @@ class Identity:
     base_currency: str
     url: str
     is_sandbox: bool = False
+    timezone: str = ""
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

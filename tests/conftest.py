@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # The same examples on every run, so that a change is judged by what it changed; KAMSYNC_EXPLORE=1 looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1_000)
 settings.load_profile("explore" if os.environ.get("KAMSYNC_EXPLORE") else "steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", action="store_true", help="Rewrite the golden files with what the program says now.")
+
+
+class Golden:
+    """What people read, kept beside the tests in `golden/`: a change of it is a reviewed act (`make golden` rewrites them)."""
+
+    def __init__(self, folder: Path, *, rewrite: bool) -> None:
+        self._folder = folder
+        self._rewrite = rewrite
+
+    def holds(self, name: str, text: str) -> None:
+        """Fails where `golden/<name>` is not exactly `text`."""
+        path = self._folder / name
+        if self._rewrite:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"There is no golden file {path.name}: make golden"
+        assert text == path.read_text(encoding="utf-8"), f"{path.name} reads differently now; if it should: make golden"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(request.path.parent / "golden", rewrite=request.config.getoption("--golden"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
@@ -68,6 +68,9 @@ class HubSpotConnection:
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
         return Doctor(self._client, self._portal, self._context).examine(request)
+
+    def fetch_account_fields(self) -> Sequence[AccountField]:
+        return self._portal.account_fields()
 
     def record_url(self, account_id: str) -> str:
         return self._portal.record_url(account_id)

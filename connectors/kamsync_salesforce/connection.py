@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
@@ -102,6 +102,9 @@ class SalesforceConnection:
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
         found = lacking_choices(self._fields, self._context)
         return {flag: missing for flag, missing in found.items() if FLAGS[flag].choices.startswith("tiers")}
+
+    def fetch_account_fields(self) -> Sequence[AccountField]:
+        return self._fields.of_accounts()
 
     def record_url(self, account_id: str) -> str:
         return f"{self._client.token.instance_url}/{account_id}" if account_id else ""

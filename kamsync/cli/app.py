@@ -12,10 +12,14 @@ from kamsync.cli.console import configure, show
 
 # In the order in which `kamsync --help` shows them.
 COMMANDS = (
-    "demo", "init", "doctor", "setup", "pull", "plan", "apply", "sync", "run", "explain", "accounts", "status", "history", "runs",
-    "undo", "simulate", "backtest", "facts", "criteria", "sandbox",
+    "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "accounts", "status",
+    "history", "runs", "undo", "simulate", "backtest", "facts", "criteria", "playbooks", "sandbox",
 )  # fmt: skip
-GROUPS = {"criteria": "Check criteria files."}
+GROUPS = {
+    "criteria": "Show the shipped criteria, and check a file of your own.",
+    "mapping": "Show which CRM field each name stands for, or copy the shipped mapping to change it.",
+    "playbooks": "Show the shipped playbooks, and copy one to change it.",
+}
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:

@@ -15,8 +15,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -69,11 +70,23 @@ def say(message: str, style: str = "") -> None:
 
 def show(message: str | Text) -> None:
     """A result, on stdout. Text of the CRM inside it has passed through `one_line` before: only our own line ends are kept."""
+    _BARS.clear()
     out.print(message if isinstance(message, Text) else Text(printable_lines(message)), soft_wrap=True)
+
+
+def ask(question: str, *, default: bool = False) -> bool:
+    """A yes-or-no question on stderr; Ctrl-C and the end of the input mean no, whatever the default is."""
+    _BARS.clear()
+    try:
+        return typer.confirm(question, default=default, err=True)
+    except typer.Abort:
+        err.print()
+        return False
 
 
 def show_json(value: Any) -> None:
     """A result for machines: one JSON document on stdout, nothing else. It is JSON in any encoding, and moves no cursor."""
+    _BARS.clear()
     document = json.dumps(_finite(value), ensure_ascii=False, indent=2, default=_json_value)
     if not carries(sys.stdout, document):
         document = json.dumps(_finite(value), indent=2, default=_json_value)
@@ -100,22 +113,73 @@ def _json_value(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+class _Bars:
+    """The progress bars of this process at a terminal: live from the first record of a phase until other words are to be read.
+
+    Whatever shows a result or asks a question clears them first, because a live display wipes the line that the cursor is on.
+    """
+
+    def __init__(self) -> None:
+        self._live: Progress | None = None
+        self._stream = ""
+        self._task = TaskID(0)
+
+    def advance(self, stream: str, count: int, total: int | None) -> None:
+        """Moves the bar of `stream`; the one before it, if another, has ended."""
+        if self._live is None:
+            self._live = _progress()
+            self._live.start()
+            self._stream = ""
+        if stream != self._stream:
+            self._end_stream()
+            self._stream, self._task = stream, self._live.add_task(stream.replace("_", " "), total=total)
+        self._live.update(self._task, completed=count, total=total)
+
+    def clear(self) -> None:
+        """Takes the bars off the screen; the next record shows them again."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _end_stream(self) -> None:
+        if self._live is not None and self._stream:
+            count = self._live.tasks[self._task].completed
+            self._live.update(self._task, completed=count or 1, total=count or 1)
+
+
+_BARS = _Bars()
+
+
 @contextmanager
 def pulling() -> Iterator[Callable[[str, int, int | None], None]]:
     """A progress callback for Context.progress: bars at a terminal, a line every few seconds off it."""
     if not err.is_terminal:
         yield _plain_progress()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed:>9,.0f}"))
-    with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    try:
+        yield _BARS.advance
+    finally:
+        _BARS.clear()
 
-        def advance(stream: str, count: int, total: int | None) -> None:
-            if stream not in tasks:
-                tasks[stream] = bars.add_task(stream.replace("_", " "), total=total)
-            bars.update(tasks[stream], completed=count, total=total)
 
-        yield advance
+def _progress() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<14}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:>9,.0f}"),
+        _OfTotal(),
+    )
+    # Standard output stays its own: `kamsync plan > file` would have its results drawn above the bars instead.
+    return Progress(*columns, TimeElapsedColumn(), console=err, transient=True, redirect_stdout=False)
+
+
+class _OfTotal(ProgressColumn):
+    """ "of 1,200" where the total is known and not yet reached."""
+
+    def render(self, task: Task) -> Text:
+        open_total = task.total is not None and not task.finished
+        return Text(f"of {task.total:,.0f}" if open_total else "")
 
 
 def _plain_progress() -> Callable[[str, int, int | None], None]:

@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from kamsync.cli.console import out, show
 from kamsync.decide.plan import HeldBack, Plan
 from kamsync.printable import one_line
-from kamsync.report.plan_text import PlanLine, count_by_op, describe_plan, tier_moves
+from kamsync.report.fitting import wrap
+from kamsync.report.plan_layout import SpanRole, lay_out_plan
+from kamsync.report.plan_text import PlanReader, headline
 from kamsync.run.apply import Applied
+from kamsync.run.shell import Shell
+from kamsync.store.accounts import owners
 
-STYLES = {"~": "cyan", "+": "green", "-": "yellow", "!": "bold yellow"}
-NAME_WIDTH = 32
-WHAT_WIDTH = 24
 MOST_LINES = 20
+# Promotions and demotions are told apart by their word and mark too: colour alone says nothing to many readers.
+STYLES: Mapping[SpanRole, str] = {
+    "": "",
+    "title": "bold underline",
+    "name": "bold",
+    "dim": "dim",
+    "enters": "bold green",
+    "rises": "green",
+    "falls": "red",
+    "leaves": "bold red",
+    "kept": "magenta",
+    "updates": "cyan",
+    "creates": "blue",
+    "attaches": "blue",
+    "closes": "yellow",
+    "deletes": "yellow",
+    "held": "bold yellow",
+}
 
 
-def show_plan(plan: Plan, *, read: int, seconds: float, limit: int | None = 20) -> None:
-    """The headline, the lines, the moves between tiers, the problems met on the way."""
-    updates, creates, closes = count_by_op(plan)
-    count = len(plan.changes)
-    tasks = f", {creates} new tasks" if creates else ""
-    closed = f", {closes} closed" if closes else ""
-    held = f", {len(plan.held_back)} held back" if plan.held_back else ""
-    inside = f" ({updates} accounts{tasks}{closed})" if count else ""
-    show(f"Plan {plan.run_id}: {count} changes{inside}{held}   [{read:,} accounts read, {seconds:.1f} s]")
-    text = describe_plan(plan, limit=limit)
-    for line in text.lines:
-        out.print(_line(line), soft_wrap=True)
-    for name, number in text.left_out:
-        show(f"  … and {number:,} more {name} (--all shows them)")
-    moves = tier_moves(plan)
-    if moves:
-        show("Moves: " + ", ".join(f"{old} → {new}: {number:,}" for (old, new), number in moves.items()))
+def plan_reader(shell: Shell) -> PlanReader:
+    """What a plan's text needs of the programme and the cache: tiers, best first, and owners' names."""
+    names = {owner.id: owner.name or owner.id for owner in owners(shell.cache)}
+    return PlanReader(tuple(tier.name for tier in shell.config.program.tiers), names)
+
+
+def show_plan(plan: Plan, reader: PlanReader, *, read: int, seconds: float, limit: int | None = 20) -> None:
+    """The headline, the changes group by group, the problems met on the way; fitted to the terminal, one line each off it."""
+    width = out.width if out.is_terminal else None
+    said = f"Plan {plan.run_id}: {headline(plan, reader)}   [{read:,} accounts read, {seconds:.1f} s]"
+    for sentence in wrap(said, width) if width else (said,):
+        show(sentence)
+    for line in lay_out_plan(plan, reader, width=width, limit=limit):
+        show(Text.assemble(*((span.text, STYLES[span.role]) for span in line)))
     for problem in plan.problems:
         show(f"  ! {one_line(problem)}")
-
-
-def _line(line: PlanLine) -> Text:
-    name = line.account if len(line.account) <= NAME_WIDTH else line.account[: NAME_WIDTH - 1] + "…"
-    text = Text(f"  {line.mark} ", style=STYLES[line.mark])
-    text.append(f"{name:<{NAME_WIDTH}} ", style="bold")
-    text.append(f"{line.what:<{WHAT_WIDTH}} ", style="")
-    text.append(line.because, style="dim")
-    return text
 
 
 def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, problems: tuple[str, ...] = ()) -> None:

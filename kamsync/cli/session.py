@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from kamsync.cli.console import err, pulling, say
+from kamsync.cli.console import pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
@@ -19,6 +19,7 @@ from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
+from kamsync.store.schema import Meta
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
@@ -85,8 +86,17 @@ class Session:
             if stopping is None:
                 stopping = stack.enter_context(stopping_on(Stopping())) if kind else Stopping()
             run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
+            self._tell_news(cache)
             connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)
+
+    def _tell_news(self, cache: Cache) -> None:
+        """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
+        notices = "\n".join(self.config.notices)
+        if notices != (cache.meta(Meta.NOTICES_TOLD) or ""):
+            for notice in self.config.notices:
+                say(notice, "dim")
+            cache.set_meta(Meta.NOTICES_TOLD, notices)
 
     def doctor_request(self) -> DoctorRequest:
         """What doctor verifies: what a pull would ask for today, and the people whom the configuration names."""
@@ -97,12 +107,8 @@ class Session:
 
 
 def open_session(path: Path) -> Session:
-    """Loads the configuration and says what an admin should know of it once."""
-    session = Session(path, load_config(path))
-    for notice in session.config.notices:
-        if err.is_terminal:
-            say(notice, "dim")
-    return session
+    """Loads the configuration; ConfigError where it is not sound."""
+    return Session(path, load_config(path))
 
 
 def _log(event: str, **fields: object) -> None:

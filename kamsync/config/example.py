@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from kamsync.contract import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One way to sign in. `lines` are the TOML lines of `[crm.<kind>]`, with {url} and {username} where people answer them;
+    `environment` names the variables that the lines refer to."""
+
+    name: str
+    purpose: str
+    lines: str
+    environment: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `init` asks."""
+    """What `init` asks. `sign_in` names one of SIGN_INS of that CRM; `mapping` is a shipped one's name or a path."""
 
     crm: str = "salesforce"
     url: str = "https://acme.my.salesforce.com"
@@ -15,29 +30,61 @@ class Answers:
     currency: str = "EUR"
     language: str = "en"
     preset: str = "balanced"
+    country: str = ""
+    playbooks: tuple[str, ...] = ("onboarding", "quarterly-review")
+    sign_in: str = ""
+    username: str = "agent@acme.example"
+    mapping: str = ""
+    settings: tuple[Setting, ...] = ()  # of a connector that has no SIGN_INS
 
 
 def render_config(answers: Answers) -> str:
     """A complete configuration from the answers; every key is explained where it stands."""
-    own = (
-        _SALESFORCE.format(url=answers.url)
-        if answers.crm == "salesforce"
-        else _HUBSPOT
-        if answers.crm == "hubspot"
-        else f"[crm.{answers.crm}]\n"
+    program = _PROGRAM.format(
+        timezone=answers.timezone,
+        currency=answers.currency,
+        language=answers.language,
+        preset=answers.preset,
+        country=answers.country,
+        playbooks=", ".join(f'"{name}"' for name in answers.playbooks),
     )
-    return (
-        _PROGRAM.format(timezone=answers.timezone, currency=answers.currency, language=answers.language, preset=answers.preset)
-        + _CRM.format(crm=answers.crm)
-        + own
-        + _REST
-    )
+    return program + _CRM.format(crm=answers.crm, mapping=answers.mapping or answers.crm) + _crm_table(answers) + _REST
 
 
 def render_example() -> str:
     """config.example.toml: Salesforce, with HubSpot's table shown as a comment."""
-    hubspot = "".join(f"# {line}\n" if line else "#\n" for line in _HUBSPOT.strip().split("\n"))
+    hubspot = "".join(f"# {line}\n" if line else "#\n" for line in _crm_table(Answers(crm="hubspot", url="")).strip().split("\n"))
     return render_config(Answers()).replace("[cache]", f'# For HubSpot, [crm] kind = "hubspot" and:\n{hubspot}\n[cache]', 1)
+
+
+def sign_in_of(answers: Answers) -> SignIn | None:
+    """The way that the answers name, the CRM's first where they name none; None for a CRM without SIGN_INS."""
+    ways = SIGN_INS.get(answers.crm, ())
+    return next((way for way in ways if way.name == answers.sign_in), ways[0] if ways else None)
+
+
+def _crm_table(answers: Answers) -> str:
+    way = sign_in_of(answers)
+    if way is None:
+        return f"[crm.{answers.crm}]\n{_settings(answers.crm, answers.settings)}\n"
+    lines = way.lines.replace("{url}", answers.url).replace("{username}", answers.username)
+    address = (
+        f'base_url = "{answers.url}"' if answers.crm == "hubspot" and answers.url else '# base_url = "https://api.hubapi.com"'
+    )
+    rest = _SALESFORCE_REST if answers.crm == "salesforce" else f"{address}\n\n"
+    return f"[crm.{answers.crm}]\n{lines}{rest}"
+
+
+def _settings(crm: str, settings: Sequence[Setting]) -> str:
+    """What another connector asks for: its required settings to fill in, the others as comments."""
+    lines = []
+    for setting in settings:
+        value = f'{{ env = "{crm}_{setting.name}" }}'.upper().replace("ENV =", "env =") if setting.secret else '""'
+        if setting.default is not None:
+            value = str(setting.default).lower() if isinstance(setting.default, bool | int | float) else f'"{setting.default}"'
+        comment = "" if setting.required or setting.secret else "# "
+        lines.append(f"{comment}{setting.name} = {value}   # {setting.help}\n")
+    return "".join(lines)
 
 
 _PROGRAM = """\
@@ -48,10 +95,10 @@ name = "Key accounts"
 timezone = "{timezone}"                    # days and months are counted here
 currency = "{currency}"                       # amounts are converted to it before any sum
 language = "{language}"                        # of reasons and tasks: en, pt_BR, es
-country = ""                          # ISO code of the holiday calendar for business days, e.g. "BR"; empty: weekends only
+country = "{country}"                          # ISO code of the calendar of business days, e.g. "BR"; empty: weekends only
 eligible = "won_count_total > 0"      # who takes part at all; an expression over facts (`kamsync facts` lists them)
 criteria = "{preset}"                 # balanced, retention, expansion, authority, smb; or your own [[tiers]], [[criteria]]
-playbooks = ["onboarding", "quarterly-review"]   # shipped playbooks by name; your own stand in [[playbooks]]
+playbooks = [{playbooks}]   # shipped playbooks by name; your own stand in [[playbooks]]
 renewal_types = ["Renewal"]           # types of opportunities that are renewals, where no renewal date is mapped
 unknown_currency = "error"            # or "ignore": amounts without a known rate count as 0, and are reported
 min_coverage = 0.0                    # below this share of known weights (0…1) an account keeps its tier
@@ -76,25 +123,85 @@ min_coverage = 0.5                    # where less of the health weights is know
 _CRM = """\
 [crm]
 kind = "{crm}"
-mapping = "{crm}"              # a shipped mapping, or the path of your own copy of one
+mapping = "{mapping}"              # a shipped mapping, or the path of your own copy of one
 
 """
-_SALESFORCE = """\
-[crm.salesforce]
-auth = "client_credentials"           # client_credentials | jwt_bearer | password | access_token
-login_url = "{url}"
-client_id = {{ env = "SF_CLIENT_ID" }}  # secrets: {{ env = … }}, {{ file = … }} or {{ keyring = "service/user" }}
-client_secret = {{ env = "SF_CLIENT_SECRET" }}
-# instance_url = "https://acme.my.salesforce.com"   # needed with access_token only
+_SALESFORCE_REST = """\
 # ca_bundle = "company-ca.pem"        # certificates of a private authority or a company proxy
 
 """
-_HUBSPOT = """\
-[crm.hubspot]
-access_token = { env = "HUBSPOT_TOKEN" }  # a service key or private app token
-# base_url = "https://api.hubapi.com"
-
-"""
+SIGN_INS: Mapping[str, tuple[SignIn, ...]] = MappingProxyType(
+    {
+        "salesforce": (
+            SignIn(
+                "client_credentials",
+                "An External Client App that acts as one user. For a server; nothing expires.",
+                """\
+auth = "client_credentials"           # client_credentials | jwt_bearer | password | access_token
+login_url = "{url}"
+client_id = { env = "SF_CLIENT_ID" }  # secrets: { env = … }, { file = … } or { keyring = "service/user" }
+client_secret = { env = "SF_CLIENT_SECRET" }
+# instance_url = "https://acme.my.salesforce.com"   # needed with access_token only
+""",
+                ("SF_CLIENT_ID", "SF_CLIENT_SECRET"),
+            ),
+            SignIn(
+                "jwt_bearer",
+                "An External Client App with a certificate instead of a secret.",
+                """\
+auth = "jwt_bearer"                   # client_credentials | jwt_bearer | password | access_token
+login_url = "{url}"
+client_id = { env = "SF_CLIENT_ID" }
+username = "{username}"
+private_key = { file = "kamsync.key" }   # RSA, PEM, mode 600
+""",
+                ("SF_CLIENT_ID",),
+            ),
+            SignIn(
+                "password",
+                "A user's name and password, where your org still allows it.",
+                """\
+auth = "password"                     # client_credentials | jwt_bearer | password | access_token
+login_url = "{url}"
+client_id = { env = "SF_CLIENT_ID" }
+client_secret = { env = "SF_CLIENT_SECRET" }
+username = "{username}"
+password = { env = "SF_PASSWORD" }
+# security_token = { env = "SF_SECURITY_TOKEN" }
+""",
+                ("SF_CLIENT_ID", "SF_CLIENT_SECRET", "SF_PASSWORD"),
+            ),
+            SignIn(
+                "access_token",
+                "A session that is open already. To try the program; it ends with the session.",
+                """\
+auth = "access_token"                 # client_credentials | jwt_bearer | password | access_token
+access_token = { env = "SF_ACCESS_TOKEN" }
+instance_url = "{url}"
+""",
+                ("SF_ACCESS_TOKEN",),
+            ),
+        ),
+        "hubspot": (
+            SignIn(
+                "access_token",
+                "A service key or the token of a private app. The usual way.",
+                'access_token = { env = "HUBSPOT_TOKEN" }  # a service key or private app token\n',
+                ("HUBSPOT_TOKEN",),
+            ),
+            SignIn(
+                "oauth",
+                "An OAuth app that was installed in the portal.",
+                """\
+client_id = { env = "HUBSPOT_CLIENT_ID" }
+client_secret = { env = "HUBSPOT_CLIENT_SECRET" }
+refresh_token = { env = "HUBSPOT_REFRESH_TOKEN" }
+""",
+                ("HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET", "HUBSPOT_REFRESH_TOKEN"),
+            ),
+        ),
+    }
+)
 _REST = """\
 [cache]
 path = "kamsync.db"                   # disposable: the next run rebuilds it from the CRM

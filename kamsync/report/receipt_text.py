@@ -8,20 +8,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.program import Program, Tier
+from kamsync.decide.receipts import Receipt
+from kamsync.decide.scales import Percentile
 from kamsync.printable import one_line
+from kamsync.report.fact_words import Reader, reader_of, say_fact
 
 BAR_WIDTH = 20
+# Tenure and size: nobody can act on them.
+NOBODY_CHANGES = frozenset(
+    {"customer_months", "first_won_date", "created_date", "employees", "annual_revenue", "country", "industry", "children_count"}
+)
 LIMIT_NAMES = {"max_accounts": "accounts", "top_percent": "accounts (a share of all)", "max_per_owner": "accounts of one owner"}
 
 
-def contribution_rows(contributions: Sequence[Contribution]) -> list[tuple[str, str, str, str, str, str]]:
-    """Criterion, value, scaled score, weight, points and a bar; the greatest contribution first, health criteria last."""
-    ordered = sorted(contributions, key=lambda c: (c.axis == "health", -c.points, c.criterion))
+def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str, str, str, str, str]]:
+    """Criterion, what it read in the reader's units, scaled score, weight, points and a bar; the greatest contribution first.
+
+    Health criteria come last: they never make the score.
+    """
+    ordered = sorted(receipt.contributions, key=lambda c: (c.axis == "health", -c.points, c.criterion))
     most = max((c.points for c in ordered), default=0.0)
+    reader = reader_of(program)
+    ranks = {c.name for c in program.criteria if isinstance(c.scale, Percentile) and c.scale.within is None and c.decay is None}
     return [
         (
             one_line(c.label or c.criterion),
-            show_value(c.value) if c.known else "unknown",
+            _read(c, c.criterion in ranks, reader),
             "—" if c.scaled is None else f"{c.scaled:.1f}",
             f"{c.weight:g}",
             "health" if c.axis == "health" else f"{c.points:.2f}",
@@ -29,6 +42,25 @@ def contribution_rows(contributions: Sequence[Contribution]) -> list[tuple[str, 
         )
         for c in ordered
     ]
+
+
+def _read(contribution: Contribution, ranked: bool, reader: Reader) -> str:
+    """The facts that a criterion read; beside a rank, how many accounts it is better than."""
+    known = {name: value for name, value in contribution.facts.items() if value is not None}
+    if not contribution.known or not known:
+        return "unknown"
+    said = ", ".join(say_fact(name, value, reader) for name, value in known.items())
+    if ranked and contribution.scaled is not None:
+        said += f", better than {contribution.scaled:.0f} % of accounts"
+    return said
+
+
+def margin_below(decision: Decision, tier: Tier | None) -> str:
+    """What would lose the tier; "" where the score does not hold it."""
+    if tier is None or decision.score is None or decision.code not in ("score", "hysteresis"):
+        return ""
+    room = decision.score - tier.leave
+    return f"It keeps {tier.name} down to a score of {tier.leave:g}: {room:.2f} points of room." if room >= 0 else ""
 
 
 def settled_by(decision: Decision, enter: float | None = None) -> str:
@@ -75,18 +107,18 @@ def nearest_way_up(decision: Decision, contributions: Sequence[Contribution]) ->
     if not room:
         return sentence + "."
     points, label = room[0]
-    return f"{sentence}: the nearest way is {label}, which could bring up to {points:.2f} more."
+    return f"{sentence}: the nearest way that somebody can act on is {label}, which could bring up to {points:.2f} more."
 
 
 def _room(contributions: Sequence[Contribution]) -> list[tuple[float, str]]:
-    """Points that each criterion could still bring, were it at 100."""
+    """Points that each criterion could still bring, were it at 100; not those over what nobody can change."""
     weights = sum(c.weight for c in contributions if c.axis != "health" and c.scaled is not None)
     if not weights:
         return []
     return [
         (round(c.weight * (100 - c.scaled) / weights, 2), c.label or c.criterion)
         for c in contributions
-        if c.axis != "health" and c.scaled is not None and c.scaled < 100
+        if c.axis != "health" and c.scaled is not None and c.scaled < 100 and not NOBODY_CHANGES.issuperset(c.facts)
     ]
 
 

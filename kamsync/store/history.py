@@ -79,6 +79,14 @@ def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
     return [_remembered(row) for row in rows]
 
 
+def count_history(cache: Cache, account_id: str | None = None) -> int:
+    """How many entries `history_of` that account, or without one `recent_moves`, has in all."""
+    which = "tier <> previous_tier" if account_id is None else "account_id = ?"
+    given = () if account_id is None else (account_id,)
+    found: int = cache.connection.execute(f"SELECT count(*) FROM history WHERE settled AND {which}", given).fetchone()[0]
+    return found
+
+
 def _remembered(row: tuple[Any, ...]) -> Remembered:
     named = dict(zip(_COLUMNS.split(", "), row, strict=True))
     return Remembered(**named)

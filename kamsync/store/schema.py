@@ -20,6 +20,7 @@ class Meta(StrEnum):
     CRM_URL = "crm_url"
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
+    NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
     LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 

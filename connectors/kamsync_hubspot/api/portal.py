@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from kamsync.contract import AccountField
 from kamsync.errors import ConfigError, KamsyncError
-from kamsync.model import CrmMapping, Identity
+from kamsync.model import CrmMapping, Identity, Kind
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.translate import Stage, read_stages
@@ -16,6 +17,8 @@ from kamsync_hubspot.translate import Stage, read_stages
 OWNERS_PAGE = 100
 COMPANY_TYPE_ID = "0-2"  # "Understanding the CRM": object type ids
 CURRENT_RATES = "/settings/v3/currencies/exchange-rates/current"  # "Settings API | Currencies"
+# "Properties API": the types of properties
+_KINDS: Mapping[str, Kind] = {"number": "number", "bool": "boolean", "date": "date", "datetime": "instant"}
 
 
 class Portal:
@@ -50,6 +53,7 @@ class Portal:
             base_currency=self.currency,
             url=f"https://{self._ui_domain}/contacts/{self.id}",
             is_sandbox=str(self._details.get("accountType") or "") in ("SANDBOX", "DEVELOPER_TEST"),
+            timezone=str(self._details.get("timeZone") or ""),
         )
 
     def record_url(self, account_id: str) -> str:
@@ -125,6 +129,20 @@ class Portal:
             if rate and entry.get("toCurrencyCode") in (None, "", self.currency):
                 found.append((str(entry.get("fromCurrencyCode")), format((1 / rate).normalize(), "f")))
         return found
+
+    def account_fields(self) -> tuple[AccountField, ...]:
+        """The properties of companies that people see; HubSpot marks its own."""
+        answer = self._client.call(self._client.properties.get_all, "companies", doing="the properties of companies")
+        return tuple(
+            AccountField(
+                str(one["name"]),
+                str(one.get("label") or one["name"]),
+                _KINDS.get(str(one.get("type")), "text"),
+                not one.get("hubspotDefined"),
+            )
+            for one in answer.results
+            if not one.get("hidden")
+        )
 
     def now(self) -> datetime:
         """HubSpot's clock; this machine's where answers do not tell."""

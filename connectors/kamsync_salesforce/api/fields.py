@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kamsync.contract import AccountField
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError
+from kamsync.model import Kind
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.translate import quote
 
 # Custom fields of tasks and events are defined on Activity, which can neither be described nor queried.
 DEFINED_ON = {"Task": "Activity", "Event": "Activity"}
+# Object Reference, "Field Types"
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("int", "double", "currency", "percent", "long"), "number"),
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "instant",
+}
 
 
 class Fields:
@@ -55,6 +64,19 @@ class Fields:
                 return None
             sobject = str(link["referenceTo"][0])
         return self.of(sobject).get(name.lower())
+
+    def of_accounts(self) -> tuple[AccountField, ...]:
+        """What a mapping could name: no compound fields (an address), whose parts are fields too, and no files."""
+        return tuple(
+            AccountField(
+                str(field["name"]),
+                str(field.get("label") or field["name"]),
+                _KINDS.get(str(field.get("type")), "text"),
+                bool(field.get("custom")),
+            )
+            for field in self.of("Account").values()
+            if field.get("type") not in ("address", "location", "base64")
+        )
 
     def exists_but_hidden(self, sobject: str, names: Iterable[str]) -> set[str] | None:
         """Of custom fields that describe does not show, those that exist; None where we may not ask."""

@@ -63,7 +63,7 @@ class Org:
     def organization(self) -> Mapping[str, Any]:
         """The Organization record."""
         if self._organization is None:
-            fields = "Id, Name, IsSandbox, OrganizationType"
+            fields = "Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey, LanguageLocaleKey, DefaultLocaleSidKey"
             # Only orgs with one currency need it, and not every API version shows it.
             wish = "" if self.currency_types else ", DefaultCurrencyIsoCode"
             try:
@@ -152,7 +152,16 @@ class Org:
             base_currency=self.base_currency,
             url=self._client.token.instance_url,
             is_sandbox=bool(organization.get("IsSandbox")),
+            timezone=str(organization.get("TimeZoneSidKey") or ""),
+            locale=_locale(organization),
         )
+
+
+def _locale(organization: Mapping[str, Any]) -> str:
+    """The org's language with the country of its number formats: LanguageLocaleKey "es", DefaultLocaleSidKey "es_MX"."""
+    language = str(organization.get("LanguageLocaleKey") or "").partition("_")[0]
+    country = str(organization.get("DefaultLocaleSidKey") or "").split("_")[1:2]
+    return "_".join([language, *country]) if language else ""
 
 
 def _parts_of(answer: Any) -> Sequence[Mapping[str, Any]]:

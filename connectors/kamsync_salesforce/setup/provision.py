@@ -126,7 +126,9 @@ class Setup:
     def _provide_permission_set(self, spec: PermissionSetSpec) -> Iterator[SetupStep]:
         found = self._client.records(f"SELECT Id FROM PermissionSet WHERE Name = {quote(spec.name)}", doing="the permission sets")
         if not found and self._dry_run:
-            yield SetupStep("permission", spec.label, "would_create", f"{len(spec.grants)} fields")
+            yield SetupStep("permission", spec.label, "would_create", _what_is_left_to_do(spec))
+            for grant in spec.grants:
+                yield SetupStep("permission", f"{spec.label}: {grant.sobject}.{grant.field}", "would_create")
             if spec.name == AGENT_SET:
                 yield SetupStep("permission", f"{spec.label}: assignment to our user", "would_create")
             return
@@ -146,9 +148,7 @@ class Setup:
                 yield SetupStep("permission", spec.label, "failed", f"{fault.message} ({fault.code})")
                 return
             set_id = str(answer["id"])
-            yield SetupStep(
-                "permission", spec.label, "created", "" if spec.name == AGENT_SET else "assign it to your key account managers"
-            )
+            yield SetupStep("permission", spec.label, "created", _what_is_left_to_do(spec))
         yield from self._grant(spec, set_id)
         if spec.name == AGENT_SET:
             yield self._assign(spec, set_id)
@@ -221,6 +221,10 @@ class Setup:
                 return SetupStep("permission", name, "exists")
             return SetupStep("permission", name, "failed", f"{fault.message} ({fault.code})")
         return SetupStep("permission", name, "created")
+
+
+def _what_is_left_to_do(spec: PermissionSetSpec) -> str:
+    return "" if spec.name == AGENT_SET else "assign it to your key account managers"
 
 
 def _weaker_and_weaker(metadata: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

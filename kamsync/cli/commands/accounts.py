@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +12,27 @@ from rich.table import Table
 from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
+from kamsync.config.answers import check_choice
+from kamsync.decide.assignees import Owner
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import NO_TIER
 from kamsync.decide.tiers import tier_order
+from kamsync.flags import LIGHTS, SEGMENTS
 from kamsync.printable import one_line
+from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
+from kamsync.store.accounts import owners
 from kamsync.store.evaluate import Evaluation
 
 
 def accounts(
     config: ConfigOption = DEFAULT_CONFIG,
     tier: Annotated[str | None, typer.Option(help="Only this tier; none for the others.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only accounts of this owner: id, e-mail, or a part of the name.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Only this segment: key, development, maintenance, opportunistic.")] = None,
+    health: Annotated[str | None, typer.Option(help="Only this health: green, amber, red, none.")] = None,
+    sort: Annotated[
+        str, typer.Option(help=f"Columns to sort by, separated by commas; - turns one round. {', '.join(COLUMNS)}.")
+    ] = "tier",
     as_of: AsOfOption = None,
     limit: Annotated[int, typer.Option(help="Lines to show.", min=1)] = 50,
     show_all: AllOption = False,
@@ -28,17 +40,54 @@ def accounts(
 ) -> None:
     """List the accounts with tier, score, segment and health, best first. Reads the cache only."""
     session = open_session(config)
+    order = tier_order(session.config.program)
+    columns = [_column(name) for name in sort.split(",")]
+    with session.cache(must_exist=True) as cache:
+        people = {one.id: one for one in owners(cache)}
+    filters = Filters(
+        tier and check_choice(tier, tuple(order), "tier of this programme"),
+        None if owner is None else _owner_ids(owner, people.values()),
+        segment and check_choice(segment, (*SEGMENTS, "none"), "segment"),
+        health and check_choice(health, (*LIGHTS, "none"), "health"),
+    )
     with session.evaluated(parse_day(as_of)) as evaluation:
-        order = tier_order(session.config.program)
-        found = [d for d in evaluation.decisions() if tier is None or d.tier.casefold() == tier.casefold()]
-        found.sort(key=lambda d: (order[d.tier], -(d.score or 0.0), d.account_id))
+        names, owned = evaluation.names(), evaluation.owners()
+        rows = (
+            AccountRow(d, names[d.account_id], owned[d.account_id], _owner_name(people, owned[d.account_id]), order[d.tier])
+            for d in evaluation.decisions()
+        )
+        found = sort_rows(filter(filters.take, rows), columns)
         if json:
-            show_json([account_json(evaluation, decision) for decision in found])
+            show_json([account_json(evaluation, row.decision) for row in found])
             return
-        shown = found if show_all else [d for d in found if d.tier != NO_TIER or tier is not None][:limit]
-        out.print(_table(evaluation, shown))
+    # Without a filter the list is the key accounts': the others are the whole CRM.
+    shown = found if show_all or filters != Filters() else [row for row in found if row.decision.tier != NO_TIER]
+    shown = shown if show_all else shown[:limit]
+    out.print(_table(shown))
     if len(found) > len(shown):
         show(f"{len(found) - len(shown):,} more accounts (--all shows them).")
+    if shown:
+        show(f"Why one of them is there: kamsync explain {shown[0].decision.account_id}")
+
+
+def _column(text: str) -> str:
+    name = text.strip()
+    return ("-" if name.startswith("-") else "") + check_choice(name.removeprefix("-"), tuple(COLUMNS), "column to sort by")
+
+
+def _owner_ids(wanted: str, people: Iterable[Owner]) -> frozenset[str]:
+    """Everybody whom the text names; ConfigError with the nearest name where it names nobody."""
+    text = wanted.strip().casefold()
+    known = list(people)
+    exact = {one.id for one in known if text in (one.id.casefold(), one.email.casefold(), one.name.casefold())}
+    found = exact or {one.id for one in known if text and text in one.name.casefold()}
+    if not found:
+        check_choice(wanted, tuple(sorted({one.name for one in known if one.name})), "owner")
+    return frozenset(found)
+
+
+def _owner_name(people: Mapping[str, Owner], owner_id: str) -> str:
+    return (people[owner_id].name or owner_id) if owner_id in people else owner_id
 
 
 def account_json(evaluation: Evaluation, decision: Decision) -> dict[str, Any]:
@@ -66,20 +115,14 @@ def first_account(config: Path) -> str:
         return max(scored, key=lambda d: (d.score or 0.0, d.account_id)).account_id if scored else ""
 
 
-def _table(evaluation: Evaluation, decisions: list[Decision]) -> Table:
+def _table(rows: Sequence[AccountRow]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("Tier", "Score", "Segment", "Health", "Since", "Account", "Settled by"):
+    for name in ("Tier", "Score", "Segment", "Health", "Since", "Account", "Owner", "Settled by"):
         table.add_column(name, justify="right" if name == "Score" else "left", overflow="ellipsis", no_wrap=True)
-    for d in decisions:
+    for row in rows:
+        d = row.decision
         score = "—" if d.score is None else f"{d.score:.2f}"
         since = d.since.isoformat() if d.since else "—"
-        table.add_row(
-            one_line(d.tier),
-            score,
-            d.segment or "—",
-            d.health or "—",
-            since,
-            one_line(evaluation.names()[d.account_id]),
-            d.code.replace("_", " "),
-        )
+        told = (d.segment or "—", d.health or "—", since, one_line(row.name), one_line(row.owner), d.code.replace("_", " "))
+        table.add_row(d.tier, score, *told)
     return table

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.asking import confirmed
-from kamsync.cli.console import at_terminal, show, show_json
+from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import show_applied, show_plan
+from kamsync.cli.printing import plan_reader, show_applied, show_plan
 from kamsync.cli.session import open_session
 from kamsync.decide.guards import check_saved
 from kamsync.errors import ConfigError
@@ -39,8 +38,8 @@ def apply(
             check_saved(saved, planned.plan)
         written = planned.plan if saved is None else saved
         if not yes:
-            show_plan(written, read=planned.accounts, seconds=time.monotonic() - started)
-            if written.changes and not confirmed(f"Write these {len(written.changes)} changes?"):
+            show_plan(written, plan_reader(shell), read=planned.accounts, seconds=time.monotonic() - started)
+            if written.changes and not ask(f"Write these {len(written.changes)} changes?"):
                 show("Nothing has been written.")
                 return
         applied = carry_out(shell, planned, plan=written)

@@ -1,4 +1,4 @@
-"""`kamsync criteria check FILE`: does it load, what does each criterion know, what does it really do."""
+"""`kamsync criteria [list|show NAME|copy NAME FILE|check FILE]`: the shipped presets; what criteria know and really do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from kamsync.cli.console import out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
+from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
 from kamsync.config import load_criteria
 from kamsync.decide.influence import influences
 from kamsync.run.moments import today
@@ -20,12 +21,39 @@ from kamsync.store.evaluate import Evaluation
 BARS = " ▁▂▃▄▅▆▇█"
 DOES_LITTLE = 0.002
 
-app = typer.Typer(no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="The preset's name; `kamsync criteria` lists them.", metavar="NAME")]
+
+app = typer.Typer()
 
 
-@app.callback()
-def _group() -> None:
-    """Check criteria files."""
+@app.callback(invoke_without_command=True)
+def _group(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Show the shipped criteria, and check a file of your own. Without a command: list them."""
+    if context.invoked_subcommand is None:
+        list_criteria(config=config, json=json)
+
+
+@app.command("list")
+def list_criteria(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """List the shipped presets with what each is for; the one in use is marked."""
+    used = document_of(config).get("program", {}).get("criteria")
+    list_shipped("criteria", used=frozenset([used] if used else []), json=json)
+    if not json:
+        show('To use one: criteria = "balanced" under [program]. To see what it would change: kamsync simulate --criteria NAME')
+
+
+@app.command("show")
+def show_criteria(name: NameArgument) -> None:
+    """Show a shipped preset with its explanations, as TOML."""
+    show(shipped_text(name, "criteria", "preset").rstrip())
+
+
+@app.command("copy")
+def copy_criteria(name: NameArgument, file: TargetArgument, force: ForceOption = False) -> None:
+    """Write a shipped preset to a file that you can edit, check and simulate."""
+    write_copy(shipped_text(name, "criteria", "preset"), file, force=force)
+    show(f"Wrote {file}. Edit it, then: kamsync criteria check {file}, kamsync simulate --criteria {file}")
+    show("To use it, put its tables into your configuration in place of [program] criteria.")
 
 
 @app.command("check")

@@ -38,7 +38,7 @@ def demo(
         config.chmod(0o600)
         say(f"An embedded {crm} CRM with a sample company serves on {server.base_url}", "dim")
 
-        _step("kamsync setup", lambda: setup_command.setup(config=config))
+        _step("kamsync setup --yes", lambda: setup_command.setup(config=config, yes=True))
         _step("kamsync plan", lambda: plan_command.plan(config=config, limit=6))
         _step("kamsync apply --yes", lambda: apply_command.apply(config=config, yes=True))
         _step("kamsync sync", lambda: sync_command.sync(config=config))

@@ -5,40 +5,69 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
+from rich.text import Text
 
-from kamsync.cli.console import show, show_json
+from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.contract import Finding
 from kamsync.errors import KamsyncError
-from kamsync.printable import one_line
+from kamsync.report.findings_text import FindingGroup, group_findings, summary
+from kamsync.report.fitting import wrap
 
-MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
+# Mark, word and colour of each status: a reader needs one of them to tell a warning from a failure.
+MARKS = {"ok": ("✓ ok     ", "green"), "warning": ("! warning", "yellow"), "failed": ("✗ failed ", "bold red")}
+INDENT = " " * 11
+NOT_MAPPED = "is not mapped to a CRM field"
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Check credentials, permissions, fields, API quota, clock and owners. Exit code 1 when a check fails."""
     findings = _findings(open_session(config))
+    failed = any(finding.status == "failed" for finding in findings)
     if json:
         show_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
-            show(one_line(f"{MARKS[finding.status]} {finding.check}: {finding.message}"))
-            if finding.fix and finding.status != "ok":
-                show(one_line(f"    {finding.fix}"))
-        failed = sum(finding.status == "failed" for finding in findings)
-        show(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks passed.")
-    if any(finding.status == "failed" for finding in findings):
+        for group in group_findings(findings):
+            _show(group)
+        show(summary(findings))
+        show("Next: mend what failed, then run kamsync doctor again." if failed else "Next: kamsync plan, which writes nothing.")
+    if failed:
         raise typer.Exit(1)
+
+
+def _show(group: FindingGroup) -> None:
+    mark, style = MARKS[group.status]
+    width = out.width - len(INDENT)
+    said = group.message if group.message.startswith(group.check) else f"{group.check}: {group.message}"
+    first, *more = wrap(said, width)
+    show(Text.assemble((mark, style), "  ", first))
+    lines = list(more)
+    if group.others:
+        lines += wrap(f"The same mend for {len(group.others)} more: {'; '.join(group.others)}", width)
+    for line in lines:
+        show(INDENT + line)
+    if group.fix and group.status != "ok":
+        for line in wrap(group.fix, width):
+            show(Text(INDENT + line, style="bold"))
 
 
 def _findings(session: Session) -> list[Finding]:
     """The configuration has loaded when we come here; a sign-in that fails is a finding like any other."""
-    findings = [Finding("configuration", "ok", f"{session.path} is complete and its expressions are sound")]
-    findings += [Finding("configuration", "warning", notice) for notice in session.config.notices]
+    findings = [Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")]
+    findings += [_noticed(notice) for notice in session.config.notices]
     try:
         with session.connection() as connection:
             findings += connection.diagnose(session.doctor_request())
     except KamsyncError as error:
         findings.append(Finding("sign-in", "failed", error.message, error.fix))
     return findings
+
+
+def _noticed(notice: str) -> Finding:
+    """A notice of the configuration with its mend: for a file that others can read, the command that it ends with."""
+    said, _, command = notice.rpartition(": ")
+    if command.startswith("chmod "):
+        return Finding("configuration", "warning", f"{said}.", command)
+    mend = "Map the field where your CRM has one (kamsync mapping copy FILE); without it the other criteria weigh more."
+    return Finding("configuration", "warning", notice, mend if NOT_MAPPED in notice else "")

@@ -14,7 +14,7 @@ from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt, what_moved
 from kamsync.printable import one_line
 from kamsync.report.receipt_json import receipt_to_json
-from kamsync.report.receipt_text import contribution_rows, nearest_way_up, settled_by, show_value
+from kamsync.report.receipt_text import contribution_rows, margin_below, nearest_way_up, settled_by, show_value
 from kamsync.run.explaining import receipt_of
 from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, history_of
@@ -30,8 +30,9 @@ def explain(
     session = open_session(config)
     with session.cache(must_exist=True) as cache:
         account_id, name = find_account(cache, account)
-        before = history_of(cache, account_id, limit=1)
-        receipt = receipt_of(cache, session.config, account_id, parse_day(as_of))
+        day = parse_day(as_of)
+        before = [entry for entry in history_of(cache, account_id) if day is None or entry.as_of <= day.isoformat()]
+        receipt = receipt_of(cache, session.config, account_id, day)
     program = session.config.program
     if json:
         document = receipt_to_json(receipt, program, name=name, criteria_hash=session.config.compiled.hash)
@@ -57,18 +58,19 @@ def _show(receipt: Receipt, name: str, program: Program, before: Remembered | No
     show(f"Settled by {decision.code.replace('_', ' ')}: {one_line(settled_by(decision, tier.enter if tier else None))}")
     if decision.score is not None:
         table = Table(box=None, header_style="dim", pad_edge=False)
-        for column in ("Criterion", "Value", "0…100", "Weight", "Points", ""):
-            table.add_column(column, justify="left" if column in ("Criterion", "") else "right", no_wrap=True)
-        for row in contribution_rows(receipt.contributions):
+        for column in ("Criterion", "What is known", "0…100", "Weight", "Points", ""):
+            left, wraps = column in ("Criterion", "What is known", ""), column == "What is known"
+            table.add_column(column, justify="left" if left else "right", no_wrap=not wraps)
+        for row in contribution_rows(receipt, program):
             table.add_row(*row)
         table.add_row("Score", "", "", "", f"{decision.score:.2f}", "", style="bold")
         out.print(table)
         axes = f"Attractiveness {_points(decision.attractiveness)}, strength {_points(decision.strength)}"
         show(f"{axes}: {decision.segment or 'no'} segment. Health {decision.health or 'unknown'}.")
         show(f"Known: {decision.coverage:.0%} of the weights.")
-    way = nearest_way_up(decision, receipt.contributions)
-    if way:
-        show(one_line(way))
+    for way in (margin_below(decision, tier), nearest_way_up(decision, receipt.contributions)):
+        if way:
+            show(one_line(way))
     for note in decision.notes:
         show(f"! {one_line(note)}")
     if before is not None:

@@ -11,7 +11,9 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.printable import one_line
 from kamsync.store.accounts import find_account
-from kamsync.store.history import Remembered, flaps, history_of, recent_moves
+from kamsync.store.history import Remembered, count_history, flaps, history_of, recent_moves
+
+FLAPS_SHOWN = 10
 
 
 def history(
@@ -22,7 +24,9 @@ def history(
 ) -> None:
     """Show the decisions that changed: of one account, or who entered and left and who flapped. Reads the cache only."""
     with open_session(config).cache(must_exist=True) as cache:
-        entries = recent_moves(cache, limit) if account is None else history_of(cache, find_account(cache, account)[0], limit)
+        wanted = None if account is None else find_account(cache, account)[0]
+        entries = recent_moves(cache, limit) if wanted is None else history_of(cache, wanted, limit)
+        older = count_history(cache, wanted) - len(entries)
         flapping = flaps(cache) if account is None else []
     if json:
         show_json([_as_json(entry) for entry in entries])
@@ -33,8 +37,12 @@ def history(
         show(one_line(f"{entry.as_of}  {entry.previous_tier} → {entry.tier}  score {score}  {code}  {entry.name}"))
     if not entries:
         show("No decision has changed yet.")
-    for account_id, name, changes in flapping[:10]:
+    if older > 0:
+        show(f"… and {older:,} older ones (--limit shows more).")
+    for account_id, name, changes in flapping[:FLAPS_SHOWN]:
         show(f"{one_line(name)} ({account_id}) changed tier {changes} times.")
+    if len(flapping) > FLAPS_SHOWN:
+        show(f"… and {len(flapping) - FLAPS_SHOWN:,} more that changed tier more than once.")
 
 
 def _as_json(entry: Remembered) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
-from kamsync.cli.printing import show_plan
+from kamsync.cli.printing import plan_reader, show_plan
 from kamsync.cli.session import open_session
 from kamsync.report.plan_json import plan_to_json
 from kamsync.run.plan_file import save_plan
@@ -35,6 +35,7 @@ def plan(
     with open_session(config).shell() as shell:
         _, planned = pull_and_plan(shell, as_of=day)
         held = refusals(shell, planned)
+        reader = plan_reader(shell)
     made = planned.plan
     if out is not None:
         save_plan(made, out)
@@ -42,7 +43,7 @@ def plan(
         guards = [{"message": one.message, "fix": one.fix} for one in held]
         show_json({**plan_to_json(made), "guards": guards})
     else:
-        show_plan(made, read=planned.accounts, seconds=time.monotonic() - started, limit=None if show_all else limit)
+        show_plan(made, reader, read=planned.accounts, seconds=time.monotonic() - started, limit=None if show_all else limit)
         if made.changes:
             target = f"kamsync apply {out}" if out is not None else "kamsync apply"
             show(f"Nothing has been written. To write it: {target}")
@@ -50,5 +51,6 @@ def plan(
             show("Nothing to write: the CRM already says what the programme decides.")
         for one in held:
             show(f"`kamsync sync` would be held back. {one.message}")
+            show(f"  {one.fix}")
     if detailed_exitcode and made.changes:
         raise typer.Exit(CHANGES)

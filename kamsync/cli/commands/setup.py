@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kamsync.cli.console import show, show_json
-from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from kamsync.cli.console import ask, at_terminal, show, show_json
+from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.session import open_session
-from kamsync.contract import SetupStep
+from kamsync.contract import Connection, SetupStep
+from kamsync.errors import KamsyncError
 from kamsync.printable import one_line
 
-MARKS = {"exists": "=", "created": "+", "would_create": "+", "updated": "~", "would_update": "~", "failed": "!"}
+MARKS = {"exists": "=", "created": "+", "would_create": "+", "updated": "~", "would_update": "~", "failed": "✗"}
 
 
 def setup(
@@ -24,28 +26,69 @@ def setup(
         Path | None,
         typer.Option(help="Also write the same as a source folder that you can review and deploy with your own tools."),
     ] = None,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Create the fields, permissions and views that the CRM lacks. Idempotent."""
+    """Create the fields, permissions and views that the CRM lacks; asks first at a terminal. Idempotent."""
     session = open_session(config)
     with session.connection() as connection:
-        steps = list(connection.setup(dry_run=dry_run, metadata_folder=metadata))
-    if json:
-        show_json([asdict(step) for step in steps])
-    else:
-        _show(steps, dry_run=dry_run)
-    if any(step.status == "failed" for step in steps):
+        if not (dry_run or yes or json) and at_terminal() and not _agreed(connection):
+            show("Nothing has been created.")
+            return
+        steps: list[SetupStep] = []
+        try:
+            for step in connection.setup(dry_run=dry_run, metadata_folder=metadata):
+                steps.append(step)
+                if not json:
+                    _show_step(step)
+        except KamsyncError:
+            _tell(
+                steps, json=json, ending="Setup stopped there. Run it again once that is mended: it goes on from what is there."
+            )
+            raise
+    failed = any(step.status == "failed" for step in steps)
+    _tell(steps, json=json, ending=_next(steps, dry_run=dry_run, failed=failed))
+    if failed:
         raise typer.Exit(1)
 
 
-def _show(steps: list[SetupStep], *, dry_run: bool) -> None:
-    for step in steps:
-        if step.status != "exists":
-            show(one_line(f"  {MARKS[step.status]} {step.kind:<11}{step.name}" + (f"   {step.detail}" if step.detail else "")))
-    there = sum(step.status == "exists" for step in steps)
-    failed = sum(step.status == "failed" for step in steps)
-    changed = len(steps) - there - failed
-    done = "would be created or changed" if dry_run else "created or changed"
+def _agreed(connection: Connection) -> bool:
+    """Shows what would be made, and asks; nothing to make needs no answer."""
+    steps = list(connection.setup(dry_run=True))
+    changes = [step for step in steps if step.status != "exists"]
+    if not changes:
+        return True
+    for step in changes:
+        _show_step(step)
+    identity = connection.identity()
+    org = f"{identity.org_name or identity.org_id}{' (sandbox)' if identity.is_sandbox else ''}"
+    return ask(f"Make these {len(changes)} in {org}?")
+
+
+def _show_step(step: SetupStep) -> None:
+    if step.status != "exists":
+        failed = "failed: " if step.status == "failed" else ""
+        detail = f"   {failed}{step.detail}" if step.detail or failed else ""
+        show(one_line(f"  {MARKS[step.status]} {step.kind:<11}{step.name}{detail}"))
+
+
+def _tell(steps: Sequence[SetupStep], *, json: bool, ending: str) -> None:
+    """The end of a setup, also of one that stopped in the middle: what was done by then stands in the CRM."""
+    if json:
+        show_json([asdict(step) for step in steps])
+        return
+    statuses = [step.status for step in steps]
+    there, failed = statuses.count("exists"), statuses.count("failed")
+    changed = len(statuses) - there - failed
+    planned = any(status.startswith("would_") for status in statuses)
+    done = "would be created or changed" if planned else "created or changed"
     show(f"Setup: {changed} {done}, {there} already there" + (f", {failed} failed" if failed else ""))
-    if dry_run and changed:
-        show("Nothing has been created. To create it: kamsync setup")
+    show(ending)
+
+
+def _next(steps: Sequence[SetupStep], *, dry_run: bool, failed: bool) -> str:
+    if failed:
+        return "What failed is named above; kamsync setup may be run again at any time."
+    if dry_run and any(step.status != "exists" for step in steps):
+        return "Nothing has been created. To create it: kamsync setup"
+    return "Next: kamsync plan, which writes nothing."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from kamsync.decide.tiers import tier_order
 from kamsync.printable import one_line
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
+from kamsync.store.accounts import owners
 from kamsync.store.evaluate import Evaluation
 
 SHOWN = 15
@@ -44,7 +46,7 @@ def simulate(
     path = session.config.cache_path
     with session.cache(must_exist=True) as cache:
         planned = make_plan(cache, wanted, session.config.connector.kind, When(day, now, new_run_id(now)))
-        people = dict(cache.connection.execute("SELECT id, coalesce(name, id) FROM owners").fetchall())
+        people = {owner.id: owner.name or owner.id for owner in owners(cache)}
     with Evaluation(path, base, day) as before, Evaluation(path, wanted, day) as after:
         found = compare(before.decisions(), {d.account_id: d for d in after.decisions()}, before.owners())
         names = after.names()
@@ -56,13 +58,30 @@ def simulate(
             return
         _show_matrix(found, base.program, wanted.program)
         limit = None if show_all else SHOWN
+        weight = _weighing(tier_order(base.program), tier_order(wanted.program))
         for title, moves in (("Enter", found.entering), ("Leave", found.leaving), ("Move", found.moving)):
             show(f"{title}: {len(moves):,}")
-            for move in moves[:limit]:
+            for move in sorted(moves, key=weight)[:limit]:
                 show(one_line(f"  {_line(move, names, after.receipt(move.after.account_id), wanted.program)}"))
+            _show_left_out(len(moves), limit, "accounts")
     show("Owners, by the greatest load (key accounts before → after, new tasks):")
     for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:limit]:
         show(f"  {one_line(people.get(owner, owner) or 'no owner'):<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
+    _show_left_out(len(found.load), limit, "owners")
+
+
+def _show_left_out(count: int, limit: int | None, what: str) -> None:
+    if limit is not None and count > limit:
+        show(f"  … and {count - limit:,} more {what} (--all shows them)")
+
+
+def _weighing(before: Mapping[str, int], after: Mapping[str, int]) -> Callable[[Move], tuple[int, float, str]]:
+    """The best tier that is won or lost first, then the highest score."""
+    return lambda move: (
+        min(before[move.before.tier], after[move.after.tier]),
+        -(move.after.score or 0.0),
+        move.after.account_id,
+    )
 
 
 def _show_matrix(found: Comparison, base: Program, wanted: Program) -> None:

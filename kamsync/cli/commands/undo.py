@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.asking import confirmed
-from kamsync.cli.console import at_terminal, show, show_json
+from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import show_applied, show_plan
+from kamsync.cli.printing import plan_reader, show_applied, show_plan
 from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
 from kamsync.report.plan_json import plan_to_json
@@ -28,11 +27,11 @@ def undo(
     session, started = open_session(config), time.monotonic()
     if dry_run:
         with session.shell() as shell:
-            plan = plan_undo(shell, run).planned.plan
+            plan, reader = plan_undo(shell, run).planned.plan, plan_reader(shell)
         if json:
             show_json(plan_to_json(plan))
         else:
-            show_plan(plan, read=len(plan.changes), seconds=time.monotonic() - started)
+            show_plan(plan, reader, read=len(plan.changes), seconds=time.monotonic() - started)
             show(f"Nothing has been written. To write it: kamsync undo {run}")
         return
     if not yes and not at_terminal():
@@ -41,8 +40,8 @@ def undo(
         undoing = plan_undo(shell, run)
         plan = undoing.planned.plan
         if not yes:
-            show_plan(plan, read=len(plan.changes), seconds=time.monotonic() - started)
-            if plan.changes and not confirmed(f"Write these {len(plan.changes)} changes?"):
+            show_plan(plan, plan_reader(shell), read=len(plan.changes), seconds=time.monotonic() - started)
+            if plan.changes and not ask(f"Write these {len(plan.changes)} changes?"):
                 show("Nothing has been written.")
                 return
         applied = carry_out_undo(shell, undoing)

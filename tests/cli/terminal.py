@@ -1,0 +1,95 @@
+"""`kamsync …` in a pseudo-terminal, and what a person would see there: the screen as pyte renders it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+PATIENCE_SECONDS = 120.0
+_LAST_LINES = 2_000
+
+
+class Terminal:
+    """A command running at a terminal of so many columns and rows.
+
+    `shown()` is the screen with what scrolled off its top; `wait_for` reads until a text stands there.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, columns: int = 100, rows: int = 30
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, rows, history=_LAST_LINES)
+        self._stream = pyte.ByteStream(self._screen)
+        self._columns = columns
+        self.code: int | None = None
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.chdir(folder)
+            os.execve(
+                sys.executable,
+                [sys.executable, "-m", "kamsync", *arguments],
+                {**environment, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)},
+            )
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.code is None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        os.close(self._terminal)
+
+    def wait_for(self, text: str) -> None:
+        """Reads until `text` stands on the screen; fails with the screen where the command ends or falls silent before."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while text not in self.shown():
+            if not self._read(until):
+                raise AssertionError(f"{text!r} never came; the screen:\n{self.shown()}")
+
+    def settle(self, quiet_seconds: float = 1.0) -> None:
+        """Reads until nothing more comes for so long: what stands then is what a person would look at."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until and select.select([self._terminal], [], [], quiet_seconds)[0]:
+            if not self._read(until):
+                return
+
+    def type(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def end(self) -> int:
+        """Reads on to the command's end; its exit code."""
+        while self._read(time.monotonic() + PATIENCE_SECONDS):
+            pass
+        _, status = os.waitpid(self._pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    def shown(self) -> str:
+        """Every line so far, without trailing blanks."""
+        above = ("".join(line[column].data for column in range(self._columns)) for line in self._screen.history.top)
+        return "\n".join(line.rstrip() for line in (*above, *self._screen.display)).rstrip()
+
+    def _read(self, until: float) -> bool:
+        if not select.select([self._terminal], [], [], max(0.0, until - time.monotonic()))[0]:
+            return False
+        try:
+            came = os.read(self._terminal, 65_536)
+        except OSError:  # the other end of a pseudo-terminal is closed
+            return False
+        self._stream.feed(came)
+        return bool(came)

@@ -1,0 +1,91 @@
+"""The portfolio, filtered and sorted; lists say what they leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import Desk, desks
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with desks(Path(tmp_path_factory.mktemp("accounts"))) as open_one:
+        one = open_one("hubspot", accounts=150, opportunities=1500)
+        one.good("setup")
+        one.good("apply", "--yes")
+        yield one
+
+
+def listed(desk: Desk, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = desk.good("accounts", "--json", *options).json
+    return found
+
+
+@pytest.mark.parametrize(("option", "field"), [("tier", "tier"), ("segment", "segment"), ("health", "health")])
+def test_a_filter_shows_those_and_only_those(desk: Desk, option: str, field: str) -> None:
+    everyone = listed(desk)
+    for value in sorted({account[field] for account in everyone if account[field] not in (None, "none")}):
+        found = listed(desk, f"--{option}", value.upper())
+        assert {account["id"] for account in found} == {a["id"] for a in everyone if a[field] == value}
+
+
+def test_an_owner_is_found_by_id_e_mail_or_a_part_of_the_name(desk: Desk) -> None:
+    owner = listed(desk)[0]["facts"]["owner_id"]
+    of_one = listed(desk, "--owner", owner)
+    assert of_one and {account["facts"]["owner_id"] for account in of_one} == {owner}
+    line = desk.good("accounts", "--owner", owner, "--limit", "1").out.splitlines()[1]
+    name = next(word for word in line.split()[-4:] if word.isalpha())
+    assert owner in {account["facts"]["owner_id"] for account in listed(desk, "--owner", name.lower())}
+
+
+@pytest.mark.parametrize(
+    ("sort", "of"),
+    [
+        ("score", lambda a: (a["score"] is None, -(a["score"] or 0))),
+        ("-score", lambda a: (a["score"] is None, a["score"] or 0)),
+        ("account", lambda a: a["name"].casefold()),
+        ("health,score", lambda a: (("red", "amber", "green", None).index(a["health"]), a["score"] is None, -(a["score"] or 0))),
+        ("strength", lambda a: (a["strength"] is None, -(a["strength"] or 0))),
+    ],
+)
+def test_any_column_sorts_and_what_is_unknown_comes_last(desk: Desk, sort: str, of: Any) -> None:
+    keys = [of(account) for account in listed(desk, "--sort", sort)]
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("sort", ["segment", "since", "-since", "owner", "code", "attractiveness", "-tier", "-account"])
+def test_every_column_may_be_sorted_by(desk: Desk, sort: str) -> None:
+    assert {account["id"] for account in listed(desk, "--sort", sort)} == {account["id"] for account in listed(desk)}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("--tier", "AA", "One of: A, B, C, none"),
+        ("--segment", "developmnt", "Did you mean development?"),
+        ("--health", "yelow", "green, amber, red"),
+        ("--sort", "scor", "Did you mean score?"),
+        ("--owner", "Nobody At All", "One of:"),
+    ],
+)
+def test_a_value_that_does_not_exist_is_an_error_with_the_nearest(desk: Desk, option: str, value: str, hint: str) -> None:
+    result = desk.run("accounts", option, value)
+    assert result.code == 2 and hint in result.err
+
+
+def test_lists_say_what_they_leave_out(desk: Desk) -> None:
+    assert "more accounts (--all shows them)" in desk.good("accounts", "--limit", "2").out
+    assert "older ones (--limit shows more)" in desk.good("history", "--limit", "1").out
+    simulated = desk.good("simulate", "--criteria", "smb").out
+    assert "(--all shows them)" in simulated
+    assert "(--all shows them)" not in desk.good("simulate", "--criteria", "smb", "--all").out
+
+
+def test_simulate_lists_the_best_tier_first(desk: Desk) -> None:
+    text = desk.good("simulate", "--criteria", "smb", "--all").out
+    entering = text[text.index("Enter:") : text.index("Leave:")].splitlines()[1:]
+    tiers = [line.partition("→")[2].split()[0] for line in entering]
+    assert tiers == sorted(tiers)

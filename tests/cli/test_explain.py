@@ -1,0 +1,65 @@
+"""`kamsync explain` in the reader's units."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kamsync.decide.facts import FACTS
+from kamsync.decide.program import Program
+from kamsync.report.fact_words import reader_of, say_fact
+from tests.journeys.conftest import Opener
+
+
+def programme(language: str, country: str, currency: str) -> Program:
+    return Program(tiers=(), criteria=(), language=language, country=country, currency=currency)
+
+
+@pytest.mark.parametrize(
+    ("language", "country", "fact", "value", "said"),
+    [
+        ("en", "", "won_amount_12m", 238_400.0, "USD 238K won in 12 months"),
+        ("en", "", "won_amount_12m", 9_321.4, "USD 9,321 won in 12 months"),
+        ("en", "", "won_amount_12m", 1_234_567.0, "USD 1.2M won in 12 months"),
+        ("es", "MX", "won_amount_12m", 9_321.0, "USD 9,321 won in 12 months"),
+        ("pt_BR", "BR-SP", "won_amount_12m", 9_321.0, "USD 9.321 won in 12 months"),
+        ("en", "", "growth_12m", 0.98, "+98% on the year before"),
+        ("en", "", "growth_12m", -0.2, "-20% on the year before"),
+        ("en", "", "days_since_last_activity", 1, "last activity 1 day ago"),
+        ("en", "", "customer_months", 31, "a customer for 31 months"),
+        ("en", "", "next_renewal_date", "2027-03-01", "renewal on Mar 1, 2027"),
+        ("en", "", "nps", None, "nps unknown"),
+        ("en", "", "my_field", "Gold\n", "my field Gold"),
+    ],
+)
+def test_a_fact_is_said_in_the_units_of_the_reader(language: str, country: str, fact: str, value: object, said: str) -> None:
+    assert say_fact(fact, value, reader_of(programme(language, country, "USD"))) == said  # type: ignore[arg-type]
+
+
+def test_every_fact_is_said_without_its_code_name() -> None:
+    reader = reader_of(programme("en", "", "EUR"))
+    assert [fact.name for fact in FACTS if "_" in say_fact(fact.name, "2026-01-31" if fact.kind == "date" else 2.0, reader)] == []
+
+
+def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(open_desk: Opener) -> None:
+    desk = open_desk("salesforce", accounts=120, opportunities=1500)
+    desk.good("setup")
+    desk.good("pull")
+    scored = desk.good("accounts", "--json").json
+    best = next(account for account in scored if account["tier"] == "B")
+    text = desk.good("explain", best["id"]).out
+    assert re.search(r"EUR [\d.,]+[KM]? won in 12 months, better than \d+ % of accounts", " ".join(text.split()))
+    assert "points short of A: the nearest way that somebody can act on is" in text and "is Tenure" not in text
+    assert "It keeps B down to a score of" in text
+
+
+def test_a_past_day_is_not_compared_with_a_later_decision(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=60, opportunities=400)
+    desk.good("setup")
+    desk.good("apply", "--yes")
+    account = desk.good("accounts", "--json").json[0]
+    document = desk.good("explain", account["id"], "--json").json
+    assert "changed_since" in document
+    past = "2025-01-31"
+    assert "changed_since" not in desk.good("explain", account["id"], "--as-of", past, "--json").json

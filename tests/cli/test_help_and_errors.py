@@ -1,0 +1,52 @@
+"""What people read of the commands themselves, and of what goes wrong, word for word."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from kamsync.cli.app import COMMANDS
+from tests.conftest import Golden
+from tests.journeys.command import run_command
+from tests.journeys.conftest import Desk, Opener, Result
+
+GROUPS = tuple((group, command) for group in ("criteria", "mapping", "playbooks") for command in ("show", "copy"))
+CASES = [(), *((name,) for name in COMMANDS), ("criteria", "check"), *GROUPS]
+
+
+@pytest.mark.parametrize("command", CASES, ids=lambda words: "-".join(words) or "kamsync")
+def test_help_reads_as_it_was_reviewed(golden: Golden, tmp_path: Path, command: tuple[str, ...]) -> None:
+    result = Result(*run_command((*command, "--help"), tmp_path, {**os.environ, "COLUMNS": "100"}))
+    assert result.code == 0
+    golden.holds(f"help-{'-'.join(command) or 'kamsync'}.txt", result.out)
+
+
+def steady(desk: Desk, text: str) -> str:
+    """Without what differs from run to run: the folder, the port, when a call was tried again."""
+    text = "".join(line for line in text.splitlines(keepends=True) if " retry doing=" not in line)
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text.replace(str(desk.folder), "FOLDER"))
+
+
+def said(desk: Desk, *arguments: str) -> str:
+    result = desk.run(*arguments)
+    assert result.code and "Traceback" not in result.err
+    return f"$ kamsync {' '.join(arguments)}\n{steady(desk, result.err)}exit code {result.code}\n\n"
+
+
+def test_each_kind_of_error_says_what_happened_and_what_to_do(open_desk: Opener, golden: Golden) -> None:
+    desk = open_desk("salesforce")
+    text = said(desk, "accounts") + said(desk, "plan", "--config", "nowhere.toml") + said(desk, "plan", "--as-of", "tomorrow")
+    text += said(desk, "apply") + said(desk, "setup", "--metadata", "/dev/null/x")
+    wrong = open_desk("salesforce")
+    wrong.environment.update({name: "wrong" for name in wrong.environment if "SECRET" in name})
+    text += said(wrong, "pull")
+    proxied = open_desk("hubspot")
+    proxied.server.faults.add("html", path=".*", times=None, status=200)
+    text += said(proxied, "pull")
+    broken = open_desk("hubspot")
+    (broken.folder / "kamsync.db").write_bytes(b"no database at all" * 100)
+    text += said(broken, "accounts")
+    golden.holds("errors.txt", text)

@@ -1,0 +1,16 @@
+"""What an admin has read is not said again."""
+
+from __future__ import annotations
+
+from tests.journeys.conftest import Opener
+
+
+def test_a_notice_is_said_once_and_again_when_it_has_changed(open_desk: Opener) -> None:
+    desk = open_desk("hubspot")
+    desk.good("setup")
+    assert "is left out" in desk.good("plan").err
+    assert "is left out" not in desk.good("plan").err
+    assert "is left out" not in desk.good("accounts").err
+    desk.edit_config('criteria = "balanced"', 'criteria = "retention"')
+    assert "is left out" in desk.good("plan").err
+    assert "is left out" in desk.good("doctor").out

@@ -1,0 +1,60 @@
+"""What a person sees when `apply` and `undo` ask: driven in a pseudo-terminal, judged by the rendered screen."""
+
+from __future__ import annotations
+
+import os
+
+from tests.cli.terminal import Terminal
+from tests.journeys.conftest import Desk, Opener
+
+
+def at_terminal(desk: Desk, *arguments: str) -> Terminal:
+    return Terminal(arguments, desk.folder, {**os.environ, **desk.environment})
+
+
+def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=30, opportunities=200)
+    desk.good("setup")
+    with at_terminal(desk, "apply") as terminal:
+        terminal.wait_for("Write these")
+        terminal.settle()
+        *above, question = terminal.shown().splitlines()
+        assert question.startswith("Write these") and question.endswith("[y/N]:")
+        assert any(line.startswith("Plan ") for line in above)
+        terminal.type("n\r")
+        assert terminal.end() == 0
+        assert "Nothing has been written." in terminal.shown()
+
+
+def test_ctrl_c_at_the_question_means_no(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=30, opportunities=200)
+    desk.good("setup")
+    with at_terminal(desk, "apply") as terminal:
+        terminal.wait_for("Write these")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+        assert "Nothing has been written." in terminal.shown()
+    assert [run["status"] for run in desk.good("runs", "--json").json] == ["declined"]
+
+
+def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=30, opportunities=200)
+    desk.good("setup")
+    run = desk.good("apply", "--yes", "--json").json["run_id"]
+    with at_terminal(desk, "undo", run) as terminal:
+        terminal.wait_for("[y/N]:")
+        terminal.settle()
+        assert terminal.shown().splitlines()[-1].endswith("[y/N]:")
+        terminal.type("y\r")
+        assert terminal.end() == 0
+    assert desk.good("runs", "--json").json[0]["kind"] == "undo"
+
+
+def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
+    desk = open_desk("salesforce", accounts=30, opportunities=200)
+    desk.good("setup")
+    with at_terminal(desk, "pull") as terminal:
+        assert terminal.end() == 0
+        lines = terminal.shown().splitlines()
+    assert lines[-1].startswith("Pulled in")
+    assert not [line for line in lines if "━" in line]
