@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kamsync.model import Kind, Stream
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
 PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
     Stream.ACTIVITIES: ("id", "account_id"),
