@@ -79,8 +79,8 @@ _OPPORTUNITY_FACTS = (
         "opportunity",
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
     ),
-    Fact("open_count", "number", "Open opportunities", "opportunity", _count("NOT is_closed"), "0", replayable=False),
-    Fact("open_pipeline", "number", "Sum of amounts of open opportunities", "opportunity", _sum("NOT is_closed"), "0", False),
+    Fact("open_count", "number", "Open opportunities", "opportunity", _count("NOT is_closed"), "0"),
+    Fact("open_pipeline", "number", "Sum of amounts of open opportunities", "opportunity", _sum("NOT is_closed"), "0"),
     Fact(
         "weighted_pipeline",
         "number",
@@ -88,7 +88,6 @@ _OPPORTUNITY_FACTS = (
         "opportunity",
         _sum("NOT is_closed", "amount * coalesce(probability, 0)"),
         "0",
-        replayable=False,
     ),
     Fact(
         "first_won_date",
@@ -156,7 +155,6 @@ _HIERARCHY_FACTS = (
         "hierarchy",
         "family_pipeline",
         "0",
-        replayable=False,
     ),
 )
 # Computed from the facts above; `f` is the row of all of them.

@@ -12,7 +12,7 @@ from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import CORE_COLUMNS, Column, Stream
 
 ACTIVITY_MONTHS = 24  # DECISIONS.md §2: older activities are not pulled
-ALWAYS_WANTED = {"id", "name", "owner_id", "parent_id", "currency"}
+ALWAYS_WANTED = {"id", "name", "owner_id", "parent_id", "currency", "created_date"}
 
 
 def pull_requests(config: Config, as_of: date) -> tuple[PullRequest, ...]:

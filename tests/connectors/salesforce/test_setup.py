@@ -33,7 +33,9 @@ def a_context(language: str = "en", *tiers: str) -> Context:
 def test_every_flag_and_the_task_key_get_a_field() -> None:
     names = {spec.full_name for spec in wanted(a_context()).fields}
 
-    assert names == {f"Account.{MAPPING.flags[name]}" for name, flag in FLAGS.items() if not flag.optional} | {"Activity.KAM_Task_Key__c"}
+    assert names == {f"Account.{MAPPING.flags[name]}" for name, flag in FLAGS.items() if not flag.optional} | {
+        "Activity.KAM_Task_Key__c"
+    }
 
 
 def test_the_override_offers_every_tier_and_none() -> None:
