@@ -34,7 +34,7 @@ def a_programme(**weights: tuple[float, Axis]) -> Program:
 
 
 def snapshots(*days: str, won: Sequence[float] = (), later: Mapping[int, Sequence[float]] | None = None) -> list[Snapshot]:
-    """Each day as the tiers of accounts a, b, c…, since the day before they changed; `-` is no tier. Amounts in the same order."""
+    """Each day as the tiers of accounts a, b, c…, `-` is no tier. Amounts are in the same order."""
     found: list[Snapshot] = []
     since: dict[str, date] = {}
     for number, day in enumerate(days):

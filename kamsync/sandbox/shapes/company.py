@@ -128,11 +128,15 @@ class ShapedCompany:
 
     @property
     def _seen(self) -> Sequence[Deal]:
-        """What the CRM knows of, in the order in which it was created."""
-        return sorted(
-            (deal for trade in self._trades for deal in trade.deals if self.span.first <= deal.created <= self.today),
-            key=lambda deal: (deal.created, deal.account, deal.closed, deal.amount),
+        """What the CRM knows of, in the order of creation; what was under way before its first day came on that day."""
+        first = self.span.first
+        known = (
+            deal._replace(created=max(deal.created, first))
+            for trade in self._trades
+            for deal in trade.deals
+            if deal.closed >= first and deal.created <= self.today
         )
+        return sorted(known, key=lambda deal: (deal.created, deal.account, deal.closed, deal.amount))
 
     def _account(self, traits: Traits, trade: Trade, day: date) -> Account:
         dice = self._dice("account", traits.key)

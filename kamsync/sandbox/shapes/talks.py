@@ -11,7 +11,8 @@ from kamsync.sandbox.company_records import ActivityKind
 from kamsync.sandbox.shapes.shape import Shape
 from kamsync.sandbox.shapes.traits import Span, Traits
 
-QUIET_DAYS = 150  # how long before it goes a customer that warns answers less
+QUIET_DAYS = 180  # how long before it goes a customer that warns answers less
+FADING = 6.0
 CHASING_DAYS = 110
 HOLIDAYS = (8, 12)
 
@@ -41,7 +42,7 @@ def _gap(traits: Traits, left: date | None, day: date) -> float:
     """Days to the next contact, on average."""
     gap = traits.gap_days * (2.5 if traits.kind == "prospect" else 1.0)
     if left is not None and traits.warns and (left - day).days < QUIET_DAYS:
-        gap *= 3.5
+        gap *= FADING
     if traits.rising(day, ahead_days=90):
         gap *= 0.6
     return gap * (1.8 if day.month in HOLIDAYS else 1.0)

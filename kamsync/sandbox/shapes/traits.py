@@ -127,7 +127,7 @@ def _customer(shape: Shape, key: int, dice: Random, span: Span, usual: float) ->
         trends=_trends(shape, years, dice),
         rises=rises,
         leaves=None if lasting else leaves,
-        warns=dice.random() < 0.75,
+        warns=dice.random() < 0.85,
         gap_days=max(shape.gap_days * math.exp(dice.gauss(0.0, 0.6)) * (shape.spend / spend) ** 0.15, 2.0),
         mood=min(max(dice.gauss(7.6, 1.6), 2.0), 10.0),
         answers=dice.random() < 0.6,
@@ -163,8 +163,9 @@ def _with_doors(shape: Shape, drawn: list[Traits], dice: Random, span: Span) -> 
     middle = sorted(t.spend for t in drawn if t.kind not in ("prospect", "head"))
     if not middle:
         return drawn
-    limit = middle[len(middle) // 2]
-    settled = [t for t in drawn if _buys(t) and t.spend < limit and t.leaves is None and t.joined < _doors_from(span)]
+    limit = middle[len(middle) * 2 // 5]
+    small = (t for t in drawn if _buys(t) and t.spend < limit and t.rises is None)
+    settled = [t for t in small if t.leaves is None and t.joined < _doors_from(span)]
     chosen = dice.sample(settled, min(shape.strategic, len(settled)))
     taken = {t.key for t in chosen}
     others = [t for t in drawn if _buys(t) and t.key not in taken]
