@@ -32,9 +32,12 @@ from bench.choosing_measures import (
 )
 from bench.shape_cache import account_id, fill, key_of, programme, turn_back
 from kamsync.config.shipped import shipped_names
+from kamsync.decide.compiled import compile_program
 from kamsync.decide.facts import FACTS
 from kamsync.decide.months import add_months
-from kamsync.decide.program import NO_TIER, Criterion, Expression, Held, Linear, Program
+from kamsync.decide.place import Expression
+from kamsync.decide.program import NO_TIER, Criterion, Held, Program
+from kamsync.decide.scales import Linear
 from kamsync.sandbox.shapes import SHAPES, Shape, ShapedCompany, Truth
 from kamsync.store.evaluate import Evaluation
 
@@ -99,9 +102,10 @@ class Trial:
         """Every month, from what the month before left."""
         found: list[Day] = []
         held: dict[str, Held] = {}
+        compiled = compile_program(program)
         for day in self.days:
             turn_back(self.path, self.company, day)
-            with Evaluation(self.path, program, day, replayed=held) as evaluation:
+            with Evaluation(self.path, compiled, day, replayed=held) as evaluation:
                 decisions = list(evaluation.decisions())
                 found.append(
                     Day(
@@ -131,7 +135,8 @@ class Trial:
 
     def health_auc(self, program: Program) -> dict[int, float | None]:
         """Health so many days before a customer was gone, against those who stayed (at a contract's end, where there are any)."""
-        judged = replace(program, criteria=tuple(c for c in program.criteria if c.axis == "health"), rules=(), playbooks=())
+        health = tuple(criterion for criterion in program.criteria if criterion.axis == "health")
+        judged = compile_program(replace(program, criteria=health, rules=(), playbooks=()))
         lost: dict[int, list[float]] = {lead: [] for lead in LEADS_DAYS}
         kept: dict[int, list[float]] = {lead: [] for lead in LEADS_DAYS}
         for week, day in enumerate(_weeks(TODAY, self.last, 14)):
@@ -158,7 +163,7 @@ class Trial:
             return None
         fact = "contract_value_12m" if "contract_value_12m" in {f.name for f in FACTS} else "won_amount_12m"
         one = Criterion("value", "attractiveness", "retention", 1.0, Expression(fact), Linear(0, 1))
-        program = replace(programme(self.folder, "balanced"), criteria=(one,), rules=(), playbooks=())
+        program = compile_program(replace(programme(self.folder, "balanced"), criteria=(one,), rules=(), playbooks=()))
         terms = {r.account: r.months for r in self.truth.renewals}
         small: set[int] = set()
         for day in _weeks(TODAY, self.last, 7):

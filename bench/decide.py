@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kamsync.config import load_config
 from kamsync.config.example import render_example
-from kamsync.decide.program import Program
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
@@ -32,12 +32,12 @@ FAMILIES = ("Core", "Plus", "Care", "Cloud", "Edge", "Labs")
 INDUSTRIES = ("Energy", "Retail", "Banking", "Health", None)
 
 
-def programme(folder: Path) -> Program:
+def programme(folder: Path) -> CompiledProgram:
     """What `config.example.toml` says: the balanced preset and two playbooks."""
     config = folder / "config.toml"
     example = render_example().replace('currency = "EUR"', 'currency = "USD"')
     config.write_text(example.replace("= { env =", '= { env = "PATH" } # ='), encoding="utf-8")
-    return load_config(config).program
+    return load_config(config).compiled
 
 
 def build(path: Path, sizes: argparse.Namespace) -> None:

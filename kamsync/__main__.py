@@ -1,5 +1,26 @@
-"""`python -m kamsync` is `kamsync`."""
+"""`python -m kamsync`, and the `kamsync` command: ready for a signal before the libraries load."""
 
-from kamsync.cli import main
+from __future__ import annotations
 
-main()
+import signal
+import sys
+from types import FrameType
+
+TERMINATED = 143  # 128 and the signal's number, as shells say it
+
+
+def main() -> None:
+    """Runs the command line. SIGTERM ends a process that has not begun its work; one at work stops gently (run.stopping)."""
+    signal.signal(signal.SIGTERM, _end)
+    from kamsync.cli import main as run
+
+    run()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # `kamsync run` was asked to end, and ends: that is no failure, however early.
+    raise SystemExit(0 if "run" in sys.argv[1:2] else TERMINATED)
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,11 @@ CONTRACT_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of `[crm.<kind>]`. A secret is given as {env=…}, {file=…} or {keyring=…} and reaches `connect` as Secret."""
+    """One key of `[crm.<kind>]`. A secret is given as {env=…}, {file=…} or {keyring=…} and reaches `connect` as Secret.
+
+    `holds` says what the text must be, so that a wrong character is named before it is sent: `token` printable ASCII, as
+    headers and forms carry it; `pem` a key or certificate of several lines; `text` one line of anything that shows.
+    """
 
     name: str
     help: str
@@ -31,6 +35,7 @@ class Setting:
     secret: bool = False
     default: str | int | float | bool | None = None
     choices: tuple[str, ...] = ()
+    holds: Literal["text", "token", "pem"] = "text"
 
 
 class Secret:
@@ -54,11 +59,16 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What this CRM can do. `reasons_length`: characters of the reasons field; `batch_size`: records a write call."""
+    """What this CRM can do. `reasons_length`: characters of the reasons field; `batch_size`: records a write call.
+
+    `attaches_later`: a task is made first and hung on its account by a further call, so that it may be found without; elsewhere
+    a task without an account is a person's doing.
+    """
 
     reasons_length: int
     batch_size: int
     has_manager: bool = False
+    attaches_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +195,9 @@ class Connection(Protocol):
         """One outcome a task. A key that exists in the CRM (open, done, deleted or archived) is `existed`, never again
         created. Where the answer to a call of this very method was lost, what that call made is `done`, not `existed`.
 
-        A task is whole or not done: one whose account association is missing, from this call or an earlier one, is attached;
-        where that fails its outcome is `unknown`, and the next run asks again.
+        A task is whole or not done: where it is attached by a further call (`attaches_later`), one whose account association
+        is missing, from this call or an earlier one, is attached; where that fails its outcome is `unknown`, with its id, and
+        the next run asks again.
         """
         ...
 
@@ -202,7 +213,11 @@ class Connection(Protocol):
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """For `undo`: empties the key of tasks that this program created, then deletes them, so that a later run may make the
-        key again; one already gone is `done`, its key freed where the CRM still holds it."""
+        key again; one already gone is `done`."""
+        ...
+
+    def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
+        """Flag name → tiers that its pick list does not know, so that writing them would be refused."""
         ...
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:

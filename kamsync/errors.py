@@ -39,6 +39,10 @@ class TryLater(KamsyncError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Stopped(TryLater):
+    """Somebody asked the run to end (SIGTERM): the next one goes on from here."""
+
+
 class BadAnswer(KamsyncError):
     """What answered is not the CRM we expect (a proxy's page, a wrong host, an unknown shape): check the address."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -76,3 +76,21 @@ def from_json(flag: str, value: Any) -> Value:
         case "instant":
             return datetime.fromisoformat(value)
     return value
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """Equal as a CRM stores it: empty is null, numbers to the hundredth, instants to the second, dates also as text."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) < 0.005
+    if isinstance(one, datetime) or isinstance(other, datetime):
+        return _second(one) == _second(other)
+    return (to_json(one) or None) == (to_json(other) or None)
+
+
+def _second(value: Value) -> str | None:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value) if value else None
+    if not isinstance(value, datetime):
+        return None if value is None else str(to_json(value))
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

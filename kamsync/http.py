@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 import threading
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -23,39 +24,13 @@ import urllib3
 
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, TryLater
 from kamsync.model import Usage
+from kamsync.redaction import redact as redact  # connectors take it from here
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 120.0
-REDACTED = "[redacted]"
-SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
-
-
-class Redactor:
-    """Replaces known secret values in text. By value, because no pattern knows what a vendor's next token looks like."""
-
-    def __init__(self, shortest: int = SHORTEST_SECRET) -> None:
-        self._shortest = shortest
-        self._values: tuple[str, ...] = ()
-        self._lock = threading.Lock()
-
-    def add(self, value: str | None) -> None:
-        """From now on `value` is secret; too short ones are not remembered."""
-        if value and len(value) >= self._shortest:
-            with self._lock:
-                # Longest first, so that a secret that contains another is replaced whole.
-                self._values = tuple(sorted({*self._values, value}, key=lambda item: (-len(item), item)))
-
-    def __call__(self, text: str) -> str:
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, REDACTED)
-        return text
-
-
-# One for the process: what is secret to one connection is secret in every log line, also those of libraries.
-redact = Redactor()
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")  # a name, in any script, or an address; urlsplit takes the brackets off
 
 
 def is_loopback(host: str) -> bool:
@@ -69,24 +44,36 @@ def is_loopback(host: str) -> bool:
 
 
 def check_address(url: str, setting: str) -> str:
-    """`url` without a trailing slash, if it is https, or http on this machine; otherwise ConfigError naming `setting`."""
+    """`url` without a trailing slash, if it is https, or http on this machine; otherwise ConfigError naming `setting`.
+
+    An address ends with the host: a path would be sent before every call's own, and the CRM would answer that there is nothing.
+    """
+    shown = re.sub(r"//[^/?#]*@", "//…@", url.strip())
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018  # raises ValueError on a port that is no number
     except ValueError as error:
-        raise ConfigError(f"{setting}: “{url}” is not a web address ({error}).", fix=f"Correct `{setting}`.") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{setting}: “{url}” is not a web address.", fix=f"Write `{setting}` as https://host, without a path.")
-    if parts.username or parts.password:
+        raise ConfigError(f"{setting}: “{shown}” is not a web address.", fix=f"Correct `{setting}`.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _HOST.fullmatch(parts.hostname):
+        raise ConfigError(
+            f"{setting}: “{shown}” is not a web address.", fix=f"Write `{setting}` as https://host, without a path."
+        )
+    if parts.username is not None or parts.password is not None:
         raise ConfigError(
             f"{setting}: a web address must not carry a user name.", fix=f"Remove what stands before @ in `{setting}`."
+        )
+    bare = f"{parts.scheme}://{parts.netloc}"
+    if parts.path.rstrip("/") or parts.query or parts.fragment:
+        extra = shown.removeprefix(bare)
+        raise ConfigError(
+            f"{setting}: “{shown}” goes on after the host with “{extra}”.", fix=f'Write only the host: {setting} = "{bare}".'
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ConfigError(
             f"{setting}: http:// would send credentials to {parts.hostname} in clear text.",
             fix=f"Use https:// in `{setting}`; http:// is accepted for this machine (localhost) only.",
         )
-    return url.strip().rstrip("/")
+    return bare
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:

@@ -15,7 +15,6 @@ from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, Tr
 from kamsync.http import (
     CallMeter,
     PoliteSession,
-    Redactor,
     RetryPolicy,
     check_address,
     host_filter,
@@ -25,6 +24,7 @@ from kamsync.http import (
     retry_after_seconds,
     was_never_sent,
 )
+from kamsync.redaction import Redactor
 
 
 def test_a_secret_is_replaced_wherever_it_stands_and_a_longer_one_whole() -> None:

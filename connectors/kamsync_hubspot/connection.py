@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
@@ -16,6 +16,7 @@ from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
 from kamsync_hubspot.push.tasks import Tasks
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
+from kamsync_hubspot.setup.choices import lacking_choices
 from kamsync_hubspot.setup.doctor import Doctor
 from kamsync_hubspot.setup.metadata import REASONS_LENGTH
 from kamsync_hubspot.setup.provision import Setup
@@ -24,7 +25,7 @@ from kamsync_hubspot.setup.provision import Setup
 class HubSpotConnection:
     """An open link to one portal."""
 
-    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False)
+    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False, attaches_later=True)
 
     def __init__(self, client: Client, portal: Portal, context: Context) -> None:
         self._client = client
@@ -50,11 +51,17 @@ class HubSpotConnection:
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
 
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        return self._tasks.fetch(tasks)
+
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)
+
+    def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
+        return lacking_choices(self._client, self._context)
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         return Setup(self._client, self._context, dry_run=dry_run).run(metadata_folder)

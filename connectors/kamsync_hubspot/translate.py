@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kamsync.flags import FLAG_PREFIX, kind_of
-from kamsync.model import Column, NewTask, Value
+from kamsync.model import Column, NewTask, TaskSeen, TaskType, Value
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
 
@@ -48,7 +48,10 @@ ACTIVITY_KINDS: Mapping[str, str] = {
     "tasks": "task",
 }
 PRIORITIES: Mapping[str, str] = {"low": "LOW", "normal": "MEDIUM", "high": "HIGH"}
+TASK_TYPES: Mapping[TaskType, str] = {"todo": "TODO", "call": "CALL", "email": "EMAIL", "meeting": "MEETING"}  # "Tasks" guide
+TASK_PROPERTIES = ("hs_timestamp", "hs_task_subject", "hs_task_status", "hubspot_owner_id")
 COMPLETED = "COMPLETED"
+MERGED_IDS = "hs_merged_object_ids"
 
 
 Record = dict[str, Any]
@@ -138,6 +141,13 @@ def _number(text: str) -> float | None:
         return None
 
 
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
 def is_true(value: Any) -> bool:
     return value is True or str(value).strip().lower() == "true"
 
@@ -170,15 +180,22 @@ def activity_date(object_type: str, properties: Mapping[str, Any]) -> str | None
     return properties.get("hs_timestamp")
 
 
-def task_values(record: Record, key_property: str, links: Sequence[Link], *, is_deleted: bool = False) -> dict[str, Any]:
+def key_of(record: Record, key_property: str) -> str:
+    """The key that a task carries, "" where it has none."""
+    return str(record["properties"].get(key_property) or "")
+
+
+def named_account(key: str) -> str:
+    """The account that a task's key ends in (DECISIONS.md §8), which need not exist any more."""
+    return key.rpartition(":")[2]
+
+
+def task_values(record: Record, key_property: str, account_id: str | None, *, is_deleted: bool = False) -> dict[str, Any]:
     properties = record["properties"]
-    key = str(properties.get(key_property) or "")
-    companies = [link.id for link in links]
-    named = key.rpartition(":")[2]  # keys end in the account's id; a person may have added other companies
     return {
         "id": str(record["id"]),
-        "key": key,
-        "account_id": named if named in companies or (is_deleted and not companies) else least(companies),
+        "key": key_of(record, key_property),
+        "account_id": account_id,
         "owner_id": properties.get("hubspot_owner_id"),
         "subject": properties.get("hs_task_subject"),
         "due": properties.get("hs_timestamp"),
@@ -187,15 +204,40 @@ def task_values(record: Record, key_property: str, links: Sequence[Link], *, is_
     }
 
 
+def task_seen(values: Mapping[str, Any], timezone: ZoneInfo) -> TaskSeen:
+    """`task_values` as the contract's own record: the due date as people of that time zone see it."""
+    due = parse_moment(str(values["due"] or ""))
+    return TaskSeen(
+        task_id=values["id"],
+        key=values["key"],
+        account_id=values["account_id"] or "",
+        owner_id=str(values["owner_id"] or ""),
+        subject=str(values["subject"] or ""),
+        due=due.astimezone(timezone).date() if due else None,
+        is_open=values["is_open"],
+        is_deleted=values["is_deleted"],
+    )
+
+
+def merged_pairs(records: Iterable[Record]) -> list[tuple[str, str]]:
+    """(old id, id that lives on) of every record that others were merged into."""
+    return [
+        (old.strip(), str(record["id"]))
+        for record in records
+        for old in str(record["properties"].get(MERGED_IDS) or "").replace(",", ";").split(";")
+        if old.strip() not in ("", str(record["id"]))
+    ]
+
+
 def flag_value(flag: str, text: Any) -> Value:
-    """A flag's present value as the canonical type of FLAGS."""
+    """A flag's present value as the canonical type of FLAGS; None where the property holds something else."""
     if text is None or text == "":
         return None
     match kind_of(flag):
         case "number":
-            return float(text)
+            return _number(str(text))
         case "date":
-            return date.fromisoformat(str(text)[:10])
+            return _date(str(text))
         case "instant":
             return parse_moment(str(text))
         case "boolean":
@@ -232,7 +274,7 @@ def task_properties(task: NewTask, key_property: str, timezone: ZoneInfo) -> dic
         "hs_task_body": html.escape(task.body, quote=False).replace("\r\n", "\n").replace("\n", "<br>"),  # shown as HTML
         "hs_task_status": "NOT_STARTED",
         "hs_task_priority": PRIORITIES[task.priority],
-        "hs_task_type": "TODO",
+        "hs_task_type": TASK_TYPES[task.type],
         "hubspot_owner_id": task.owner_id,
     }
 

@@ -8,16 +8,19 @@ from typing import Any
 
 from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
 from kamsync.errors import BadAnswer, KamsyncError
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, Usage, Value
+from kamsync.flags import FLAGS
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields, missing_field_error
 from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.pull.probing import probe
 from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
 from kamsync_salesforce.push.tasks import Tasks
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
+from kamsync_salesforce.setup.choices import lacking_choices
 from kamsync_salesforce.setup.doctor import Doctor
 from kamsync_salesforce.setup.metadata import REASONS_LENGTH
 from kamsync_salesforce.setup.provision import Setup
@@ -35,7 +38,7 @@ class SalesforceConnection:
         self._client = client
         self._context = context
         self._fields = Fields(client)
-        self._org = Org(client, username)
+        self._org = Org(client, self._fields, username)
         self._tasks = Tasks(client, self._fields, context.mapping.task_key, self.record_url)
 
     def identity(self) -> Identity:
@@ -78,6 +81,9 @@ class SalesforceConnection:
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
 
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        return self._tasks.fetch(tasks)
+
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
 
@@ -88,7 +94,14 @@ class SalesforceConnection:
         return Setup(self._client, self._org, self._fields, self._context, dry_run=dry_run).run(metadata_folder)
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
-        return Doctor(self._client, self._org, self._fields, self._context).examine(request)
+        def ask(pull: PullRequest) -> Iterator[Finding]:
+            return probe(self._client, self._org, self._context, pull)
+
+        return Doctor(self._client, self._org, self._fields, self._context, ask).examine(request)
+
+    def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
+        found = lacking_choices(self._fields, self._context)
+        return {flag: missing for flag, missing in found.items() if FLAGS[flag].choices.startswith("tiers")}
 
     def record_url(self, account_id: str) -> str:
         return f"{self._client.token.instance_url}/{account_id}" if account_id else ""

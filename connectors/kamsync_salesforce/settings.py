@@ -1,4 +1,4 @@
-"""NEW MODULE"""
+"""The keys of [crm.salesforce], as data: what signs in, where to, and through which certificates."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ SETTINGS = (
         "The org's My Domain, https://….my.salesforce.com (jwt_bearer, password: or login/test.salesforce.com).",
         "url",
     ),
-    Setting("client_id", "Consumer key of the External Client App."),
-    Setting("client_secret", "Consumer secret of the External Client App (client_credentials, password).", secret=True),
+    Setting("client_id", "Consumer key of the External Client App.", holds="token"),
+    Setting(
+        "client_secret",
+        "Consumer secret of the External Client App (client_credentials, password).",
+        secret=True,
+        holds="token",
+    ),
     Setting("username", "User to act as (jwt_bearer, password)."),
     Setting("password", "The user's password (password).", secret=True),
-    Setting("security_token", "The user's security token, where the org asks for one (password).", secret=True),
-    Setting("private_key", "RSA private key in PEM form (jwt_bearer).", secret=True),
+    Setting("security_token", "The user's security token, where the org asks for one (password).", secret=True, holds="token"),
+    Setting("private_key", "RSA private key in PEM form (jwt_bearer).", secret=True, holds="pem"),
     Setting("jwt_audience", "Audience of the JWT, if neither the login host nor login/test.salesforce.com is right."),
-    Setting("access_token", "A session that is open already; cannot be renewed (access_token).", secret=True),
+    Setting("access_token", "A session that is open already; cannot be renewed (access_token).", secret=True, holds="token"),
     Setting("instance_url", "The org's address; needed with access_token, otherwise Salesforce tells it.", "url"),
     Setting("ca_bundle", "File with the certificates of a private authority or a company proxy.", "path"),
     Setting("api_version", "Version of Salesforce's API.", default=DEFAULT_API_VERSION),

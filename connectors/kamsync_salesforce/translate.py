@@ -6,6 +6,7 @@ cache coerces text and translates the mapping's picklist values, in SQL.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -66,6 +67,20 @@ TASK_FIELDS: Mapping[str, str] = {
 }
 
 Edit = Callable[[Any], Any]
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def full_id(text: str) -> str:
+    """The 18-character form, as the API answers, of an id in 15 or 18 characters; "" for what is no id.
+
+    The three added characters say which of the first fifteen are capitals (Object Reference, "ID Field Type").
+    """
+    if not _ID.fullmatch(text):
+        return ""
+    short = text[:15]
+    places = (short[start : start + 5] for start in (0, 5, 10))
+    return short + "".join(_CHECK[sum(1 << i for i, letter in enumerate(five) if letter.isupper())] for five in places)
 
 
 def quote(text: str) -> str:

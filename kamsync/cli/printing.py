@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from kamsync.cli.console import out, show
-from kamsync.decide.plan import Plan
+from kamsync.decide.plan import HeldBack, Plan
+from kamsync.printable import one_line
 from kamsync.report.plan_text import PlanLine, count_by_op, describe_plan, tier_moves
 from kamsync.run.apply import Applied
 
 STYLES = {"~": "cyan", "+": "green", "-": "yellow", "!": "bold yellow"}
 NAME_WIDTH = 32
 WHAT_WIDTH = 24
+MOST_LINES = 20
 
 
 def show_plan(plan: Plan, *, read: int, seconds: float, limit: int | None = 20) -> None:
@@ -32,7 +36,7 @@ def show_plan(plan: Plan, *, read: int, seconds: float, limit: int | None = 20) 
     if moves:
         show("Moves: " + ", ".join(f"{old} → {new}: {number:,}" for (old, new), number in moves.items()))
     for problem in plan.problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
 
 
 def _line(line: PlanLine) -> Text:
@@ -51,20 +55,33 @@ def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, pro
         (applied.updated, "accounts updated"),
         (applied.created, "tasks created"),
         (applied.existed, "tasks were there already"),
-        (applied.closed, "tasks closed or removed"),
+        (applied.attached, "tasks attached to their account"),
+        (applied.closed, "tasks closed"),
+        (applied.deleted, "tasks removed"),
         (len(applied.held_back), "held back"),
         (applied.unknown, "without an answer (the next run will tell)"),
         (len(applied.rejected), "refused by the CRM"),
     )
     said = ", ".join(f"{number:,} {what}" for number, what in counts if number)
     show(f"Run {run_id}: {said}{spent}." if said else f"Run {run_id}: Nothing to write{spent}.")
-    for held in applied.held_back:
-        show(f"  ! {held.name}: {held.reason}")
+    for held, count in _grouped(applied.held_back)[:MOST_LINES]:
+        show(one_line(f"  ! {held.name}: {held.reason}" + (f" ({count} times)" if count > 1 else "")))
+    if len(_grouped(applied.held_back)) > MOST_LINES:
+        show(f"  … and {len(_grouped(applied.held_back)) - MOST_LINES:,} more held back")
     for name, message, url in applied.rejected:
-        show(f"  ✗ {name}: {message}" + (f"   {url}" if url else ""))
+        show(one_line(f"  ✗ {name}: {message}" + (f"   {url}" if url else "")))
     for problem in problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
     if applied.stopped:
         show("Stopped on request between two batches; the next run goes on from here.")
-    if applied.updated or applied.created:
+    if applied.updated or applied.created or applied.deleted:
         show(f"To take it back: kamsync undo {run_id}")
+
+
+def _grouped(held_back: Sequence[HeldBack]) -> list[tuple[HeldBack, int]]:
+    """What was held back for one account and one reason, once, with how often."""
+    counts: dict[tuple[str, str], tuple[HeldBack, int]] = {}
+    for held in held_back:
+        first, count = counts.get((held.account_id, held.reason), (held, 0))
+        counts[(held.account_id, held.reason)] = first, count + 1
+    return list(counts.values())

@@ -67,7 +67,7 @@ def environment_of(crm: str, settings: Mapping[str, Any]) -> dict[str, str]:
     return {_variable(crm, name): str(value) for name, value in settings.items() if name in SECRET_SETTINGS}
 
 
-def config_text(crm: str, settings: Mapping[str, Any], *, cache: Path) -> str:
+def config_text(crm: str, settings: Mapping[str, Any], *, cache: Path, first_run: str = "ask") -> str:
     """A configuration that signs in to the sandbox and runs a whole programme: a preset and a few playbooks."""
     lines = [
         "[program]",
@@ -88,7 +88,7 @@ def config_text(crm: str, settings: Mapping[str, Any], *, cache: Path) -> str:
     for name, value in settings.items():
         secret = name in SECRET_SETTINGS
         lines.append(f'{name} = {{ env = "{_variable(crm, name)}" }}' if secret else f'{name} = "{value}"')
-    lines += ["", "[cache]", f'path = "{cache.name}"', ""]
+    lines += ["", "[cache]", f'path = "{cache.name}"', "", "[guard]", f'first_run = "{first_run}"', ""]
     return "\n".join(lines)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -14,12 +14,17 @@ from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
+from kamsync.files import exists
+from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
 from kamsync.store.database import Cache, open_cache
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
+    from kamsync.run.stopping import Stopping
+    from kamsync.store.evaluate import Evaluation
+    from kamsync.store.journal import RunKind
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,38 @@ class Session:
 
     @contextmanager
     def cache(self, *, must_exist: bool = False) -> Iterator[Cache]:
-        if must_exist and not self.config.cache_path.exists():
+        if must_exist and not exists(self.config.cache_path, "cache"):
             raise ConfigError(f"There is no cache {self.config.cache_path} yet.", fix="Fill it: kamsync pull")
         with open_cache(self.config.cache_path) as cache:
             yield cache
 
     @contextmanager
-    def shell(self, *, stopping: Callable[[], bool] = lambda: False) -> Iterator[Shell]:
-        """Everything that a run needs, with the lock held and progress shown."""
-        from kamsync.run.shell import Shell, run_lock  # most commands only read
+    def evaluated(self, as_of: date | None = None) -> Iterator[Evaluation]:
+        """The programme's decisions over the cache as it is."""
+        from kamsync.store.evaluate import Evaluation
 
-        with run_lock(self.config.cache_path), self.cache() as cache, self.connection() as connection, pulling() as progress:
-            yield Shell(connection, cache, self.config, progress=progress, stopping=stopping)
+        with self.cache(must_exist=True):
+            pass  # brings an older cache to this version's schema before it is read
+        day = as_of or today(self.config, datetime.now(UTC))
+        with Evaluation(self.config.cache_path, self.config.compiled, day) as evaluation:
+            yield evaluation
+
+    @contextmanager
+    def shell(self, kind: RunKind | None = None, *, stopping: Stopping | None = None) -> Iterator[Shell]:
+        """Everything that a run needs, with the lock held and progress shown.
+
+        With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace; SIGTERM
+        lets it finish the page or batch in hand, as `stopping` does where the caller has signals of its own.
+        """
+        from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
+        from kamsync.run.stopping import Stopping, stopping_on
+
+        with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
+            if stopping is None:
+                stopping = stack.enter_context(stopping_on(Stopping())) if kind else Stopping()
+            run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
+            connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
+            yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)
 
     def doctor_request(self) -> DoctorRequest:
         return DoctorRequest(pull_requests(self.config, today(self.config, datetime.now(UTC))))
@@ -78,5 +103,5 @@ def open_session(path: Path) -> Session:
 
 def _log(event: str, **fields: object) -> None:
     """A connector's events: a line on stderr."""
-    details = " ".join(f"{name}={value}" for name, value in fields.items())
+    details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
     say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")

@@ -6,33 +6,17 @@ mistakes before anything is pulled.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from types import MappingProxyType
 
 from kamsync.config.checking import nearest
-from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, ScaleTable, TaskTable, TierTable
+from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, TaskTable, TierTable
 from kamsync.config.toml_source import TomlSource
-from kamsync.decide.program import (
-    NO_TIER,
-    Bands,
-    Criterion,
-    Decay,
-    Expression,
-    Flag,
-    Linear,
-    Log,
-    Percentile,
-    Place,
-    Playbook,
-    Rule,
-    Scale,
-    TaskTemplate,
-    Tier,
-    Values,
-)
+from kamsync.decide.place import Expression, Place
+from kamsync.decide.program import NO_TIER, Criterion, Decay, Playbook, Rule, TaskTemplate, Tier
+from kamsync.decide.scales import Flag, Scale, ScaleRefused, read_scale
 
 
 @dataclass
@@ -169,36 +153,8 @@ def _task(table: TaskTable, place: Place) -> TaskTemplate:
 
 def _scale(table: CriterionTable, source: TomlSource, index: int, problems: Problems) -> Scale:
     place = source.place(("criteria", index, "scale"))
-    scale = table.scale
-    given = [name for name in ("linear", "log", "bands", "percentile", "values", "flag") if getattr(scale, name) is not None]
-    if len(given) != 1:
-        problems.add(place, "a scale is exactly one of linear, log, bands, percentile, values and flag")
+    try:
+        return read_scale(table.scale, place)
+    except ScaleRefused as refused:
+        problems.add(place, str(refused))
         return Flag()
-    if scale.within is not None and scale.percentile is None:
-        problems.add(place, "within belongs to percentile = true")
-    if scale.otherwise is not None and scale.values is None:
-        problems.add(place, "else belongs to values")
-    return _one_scale(scale, place, problems)
-
-
-def _one_scale(scale: ScaleTable, place: Place, problems: Problems) -> Scale:
-    if scale.linear is not None:
-        low, high = scale.linear
-        if low == high:
-            problems.add(place, "linear = [lo, hi]: the two must differ")
-        return Linear(low, high)
-    if scale.log is not None:
-        low, high = scale.log
-        if not 0 < low < high:
-            problems.add(place, "log = [lo, hi] needs 0 < lo < hi")
-        return Log(low, high)
-    if scale.bands is not None:
-        steps = tuple((threshold, score) for threshold, score in scale.bands)
-        if not steps or any(b[0] <= a[0] for a, b in itertools.pairwise(steps)):
-            problems.add(place, "bands = [[threshold, score], …]: at least one, thresholds ascending")
-        return Bands(steps)
-    if scale.percentile:
-        return Percentile(Expression(scale.within, place) if scale.within is not None else None)
-    if scale.values is not None:
-        return Values(MappingProxyType(dict(scale.values)), scale.otherwise or 0.0)
-    return Flag()

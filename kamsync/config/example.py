@@ -57,6 +57,7 @@ unknown_currency = "error"            # or "ignore": amounts without a known rat
 min_coverage = 0.0                    # below this share of known weights (0…1) an account keeps its tier
 drift = "adopt"                       # a tier that a person edited counts as an override; "reclaim" overwrites it
 adopt_days = 90                       # for so many days
+existing_tiers = "current"            # tiers that people kept before kamsync ever wrote; "override" keeps them for adopt_days
 write_scope = "flagged"               # "all" also writes scores of accounts that never had a tier
 score_deadband = 5.0                  # a score is rewritten only when it moved by so many points
 fallback_owner = ""                   # id or e-mail of who gets tasks when the owner is inactive
@@ -105,4 +106,5 @@ full_pull = "0 3 * * 0"               # reads everything, to find what no change
 max_changed_share = 0.2               # of the flagged accounts that may change tier in one run
 max_vanished_share = 0.1              # of the accounts that may be gone since the last pull
 api_budget_share = 0.5                # of the API calls that the CRM has left when a run begins
+first_run = "ask"                     # the first run on an org waits for a person's `kamsync apply`; "go" lets the schedule begin
 """

@@ -7,13 +7,13 @@ last, so that a mistake in a criterion shows without them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,18 +26,23 @@ from kamsync.config.building import (
     check_weights,
     in_language,
 )
-from kamsync.config.checking import problems_of, refuse
+from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
 from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable
+from kamsync.config.paths import cache_path_of
+from kamsync.config.secrets import Surroundings
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, TierChoice
-from kamsync.decide.criteria import check_program, known_columns, unknown_names
+from kamsync.decide.compiled import CompiledProgram, compile_program
+from kamsync.decide.criteria import unknown_names
+from kamsync.decide.facts import known_columns
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
-from kamsync.model import CORE_COLUMNS, CrmMapping, Stream
+from kamsync.files import everyone_can_read, path_of
+from kamsync.model import CORE_COLUMNS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -59,7 +64,7 @@ class Config:
     """
 
     path: Path
-    program: Program
+    compiled: CompiledProgram
     connector: Connector
     settings: Mapping[str, Any]
     mapping: CrmMapping
@@ -68,43 +73,52 @@ class Config:
     notices: tuple[str, ...] = ()
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
 
+    @property
+    def program(self) -> Program:
+        """The programme as the file says it."""
+        return self.compiled.program
+
 
 def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in `path`; see the module."""
-    source = read_toml(path, "configuration file")
+    source = read_toml(path, "configuration file", missing_fix="Make one with `kamsync init`, or name it with --config.")
     parsed = _validate(ConfigFile, source)
     folder = path.resolve().parent
+    warnings = [*_readable_by_all(path)]
     connector = load_connector(parsed.crm.kind, where=str(source.place(("crm", "kind"))))
-    mapping = load_mapping(parsed.crm.mapping or connector.kind, crm=connector.kind, folder=folder)
+    named_at = source.place(("crm", "mapping"))
+    mapping = load_mapping(parsed.crm.mapping or connector.kind, crm=connector.kind, folder=folder, where=named_at)
     problems = Problems()
     criteria_source, criteria_file = _criteria_of(parsed, source)
     _check_zone(parsed.program.timezone, source, problems)
-    program, notices = _program(parsed, source, criteria_file, criteria_source, mapping, problems)
+    program, left_out = _program(parsed, source, criteria_file, criteria_source, mapping, problems)
     if problems.found:
         raise refuse(problems.found, source.name)
-    check_program(program)
+    compiled = compile_program(program)
     schedule = _schedule(parsed, source)
+    around = Surroundings(folder, environment, warnings.append)
     return Config(
         path=path,
-        program=program,
+        compiled=compiled,
         connector=connector,
-        settings=connector_settings(connector, parsed.crm, source, folder, environment),
+        settings=connector_settings(connector, parsed.crm, source, around),
         mapping=mapping,
-        cache_path=folder / Path(parsed.cache.path).expanduser(),
+        cache_path=cache_path_of(parsed.cache.path, folder, environment, source.place(("cache", "path"))),
         schedule=schedule,
-        notices=notices,
+        notices=(*warnings, *left_out),
         tier_choices=tuple(TierChoice(tier.name, tier.label or tier.name) for tier in program.tiers),
     )
 
 
-def load_criteria(name_or_path: str, config: Config) -> Program:
+def _readable_by_all(path: Path) -> Iterator[str]:
+    if everyone_can_read(path.stat()):
+        yield f"Everyone on this machine can read {path}, which says how this program signs in: chmod o-r {path}"
+
+
+def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     """The configuration's programme under other criteria: a shipped preset by name, or a file like one."""
     shipped = read_shipped(name_or_path, "criteria")
-    source = (
-        parse_toml(shipped, f"preset {name_or_path}")
-        if shipped is not None
-        else read_toml(Path(name_or_path), f"criteria file (and no preset of {', '.join(shipped_names('criteria'))})")
-    )
+    source = parse_toml(shipped, f"preset {name_or_path}") if shipped is not None else _criteria_in_file(name_or_path)
     file = _criteria_part(source)
     problems = Problems()
     base = config.program
@@ -120,8 +134,14 @@ def load_criteria(name_or_path: str, config: Config) -> Program:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
         program = replace(program, health_green=file.health.green, health_amber=file.health.amber)
-    check_program(program)
-    return program
+    return compile_program(program)
+
+
+def _criteria_in_file(name: str) -> TomlSource:
+    presets = shipped_names("criteria")
+    hint = nearest(name, presets).removeprefix("; ").capitalize()
+    fix = f"{hint} Presets: {', '.join(presets)}. Or give the path of a criteria file.".strip()
+    return read_toml(path_of(name), "preset or criteria file", missing_fix=fix)
 
 
 def _validate(model: type[Model], source: TomlSource) -> Model:
@@ -154,13 +174,14 @@ def _criteria_of(parsed: ConfigFile, source: TomlSource) -> tuple[TomlSource, Cr
     for key in ("tiers", "criteria", "rules"):
         if getattr(parsed, key):
             raise ConfigError(
-                f"{source.place((key,))}: [[{key}]] stands beside criteria = {name!r}.",
+                f"{source.place((key,))}: [[{key}]] stands beside criteria = {shown(name)}.",
                 fix="Keep one of them: a preset takes the place of [[tiers]], [[criteria]] and [[rules]].",
             )
     text = read_shipped(name, "criteria")
     if text is None:
         raise ConfigError(
-            f"{source.place(('program', 'criteria'))}: there is no preset {name!r}.",
+            f"{source.place(('program', 'criteria'))}: there is no preset "
+            f"{shown(name)}{nearest(name, shipped_names('criteria'))}",
             fix=f"Presets: {', '.join(shipped_names('criteria'))}.",
         )
     preset = parse_toml(text, f"preset {name}")
@@ -195,6 +216,7 @@ def _program(
         health_green=health.green,
         health_amber=health.amber,
         account_columns=MappingProxyType(columns),
+        mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
         **_plain_settings(table),
     )
@@ -207,7 +229,9 @@ def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     return {**settings, "renewal_types": tuple(table.renewal_types)}
 
 
-def _mapped(built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, str]) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
+def _mapped(
+    built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, Kind]
+) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
     """Without the optional criteria whose fields are not mapped, and a notice on each."""
     known = known_columns(columns)
     kept, notices = [], []
@@ -226,7 +250,8 @@ def _playbooks(parsed: ConfigFile, source: TomlSource) -> tuple[Playbook, ...]:
         text = read_shipped(name, "playbooks")
         if text is None:
             raise ConfigError(
-                f"{source.place(('program', 'playbooks'))}: there is no playbook {name!r}.",
+                f"{source.place(('program', 'playbooks'))}: there is no playbook "
+                f"{shown(name)}{nearest(name, shipped_names('playbooks'))}",
                 fix=f"Shipped playbooks: {', '.join(shipped_names('playbooks'))}; your own stand in [[playbooks]].",
             )
         shipped = parse_toml(text, f"playbook {name}")
@@ -246,7 +271,8 @@ def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.add(source.place(("program", "timezone")), f"{name!r} is no time zone; write one like 'America/Sao_Paulo'")
+        hint = nearest(name, available_timezones()) or "; write one like 'America/Sao_Paulo'"
+        problems.add(source.place(("program", "timezone")), f"{shown(name)} is no time zone{hint}")
 
 
 __all__ = ["Config", "Schedule", "in_language", "load_config", "load_criteria"]

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from kamsync.config.checking import problems_of, refuse
+from kamsync.config.checking import nearest, problems_of, refuse, shown
+from kamsync.config.models import Name, Text
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.errors import ConfigError
+from kamsync.files import exists, path_of
 from kamsync.flags import FLAGS
 from kamsync.model import CORE_COLUMNS, Column, CrmMapping, Kind, Stream
 
 _STREAMS = {"account": Stream.ACCOUNTS, "opportunity": Stream.OPPORTUNITIES, "line_item": Stream.LINE_ITEMS}
-FieldName = Annotated[str, Field(min_length=1)]
-CanonicalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+LONGEST_NAME = 60  # it becomes a column of the cache
 
 
-class _Field(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+def _canonical(name: str) -> str:
+    if not re.fullmatch(f"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        raise ValueError(
+            f"a name for expressions begins with a letter and has up to {LONGEST_NAME} small letters, digits and underscores"
+        )
+    return name
+
+
+FieldName = Name
+CanonicalName = Annotated[str, AfterValidator(_canonical)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Field(_Table):
     field: FieldName
     type: Kind | None = None
-    values: dict[str, str] = {}
+    values: dict[str, Text] = {}
 
 
-class _Task(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _Task(_Table):
     key: FieldName
 
 
-class _Mapping(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _Mapping(_Table):
     crm: FieldName
     account: dict[CanonicalName, FieldName | _Field]
     opportunity: dict[CanonicalName, FieldName | _Field] = {}
@@ -44,22 +59,23 @@ class _Mapping(BaseModel):
     options: dict[str, Any] = {}
 
 
-def load_mapping(name_or_path: str, *, crm: str, folder: Path) -> CrmMapping:
-    """A shipped mapping by name, or a file by its path (relative to the configuration's folder)."""
-    source = _source(name_or_path, folder)
+def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "[crm] mapping") -> CrmMapping:
+    """A shipped mapping by name, or a file by its path (relative to the configuration's folder). `where` named it."""
+    source = _source(name_or_path, folder, where)
     try:
         parsed = _Mapping.model_validate(source.document)
     except ValidationError as error:
         raise refuse(problems_of(error, source, _Mapping), source.name) from error
     if parsed.crm != crm:
         raise ConfigError(
-            f"{source.place(('crm',))}: this mapping is for {parsed.crm!r}, the configuration's [crm] kind is {crm!r}.",
+            f"{source.place(('crm',))}: this mapping is for {shown(parsed.crm)}, the configuration's [crm] kind is {crm!r}.",
             fix="Point [crm] mapping at a mapping of that CRM.",
         )
     unknown = sorted(set(parsed.flags) - set(FLAGS))
     if unknown:
         raise ConfigError(
-            f"{source.place(('flags', unknown[0]))}: {unknown[0]!r} is no flag.", fix=f"The flags are {', '.join(FLAGS)}."
+            f"{source.place(('flags', unknown[0]))}: {shown(unknown[0])} is no flag{nearest(unknown[0], FLAGS)}",
+            fix=f"The flags are {', '.join(FLAGS)}.",
         )
     return CrmMapping(
         crm=parsed.crm,
@@ -72,14 +88,15 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path) -> CrmMapping:
     )
 
 
-def _source(name_or_path: str, folder: Path) -> TomlSource:
+def _source(name_or_path: str, folder: Path, where: object) -> TomlSource:
     shipped = read_shipped(name_or_path)
     if shipped is not None:
         return parse_toml(shipped, f"mapping {name_or_path}")
-    path = folder / name_or_path
-    if not path.exists():
+    path = folder / path_of(name_or_path, where)
+    if not exists(path, "mapping file"):
         raise ConfigError(
-            f"[crm] mapping: there is no file {path} and no shipped mapping {name_or_path!r}.",
+            f"{where}: there is no file {path} and no shipped mapping "
+            f"{shown(name_or_path)}{nearest(name_or_path, shipped_names())}",
             fix=f"Shipped mappings: {', '.join(shipped_names())}.",
         )
     return read_toml(path, "mapping file")

@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST_DAYS = 36_500  # a century: farther away the calendar ends
+MOST_DUE_DAYS = 9_999  # as decide.due reads them
+MOST = 1_000_000_000
+MOST_TEXT = 32_000  # as much as a CRM takes in a description
+MOST_WEIGHT = 1_000_000
+LARGEST_AMOUNT = 1e15  # beyond it differences of money are lost in floating point
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Points = Annotated[float, Field(ge=0, le=100)]
-Name = Annotated[str, Field(min_length=1)]
-Label = str | dict[str, str]
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Amount = Annotated[float, Field(ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)]
+Text = Annotated[str, Field(max_length=4_000)]
+
+
+def _one_line_name(text: str) -> str:
+    """A name stands in lists, in pick lists of the CRM and in keys."""
+    if not text.strip():
+        raise ValueError("must be a text that is not empty")
+    if not text.isprintable():
+        raise ValueError("must be one line without invisible characters")
+    return text
+
+
+Name = Annotated[str, Field(max_length=255), AfterValidator(_one_line_name)]
+Written = Annotated[str, Field(min_length=1, max_length=4_000)]  # an expression: several lines are welcome
+Label = Text | dict[str, Text]
+
+
+def _currency(code: str) -> str:
+    if re.fullmatch("([A-Z]{3})?", code):
+        return code
+    meant = code.strip().upper()
+    hint = f"; write {meant!r}" if re.fullmatch("[A-Z]{3}", meant) else ""
+    raise ValueError(f"a currency is its ISO code, three capital letters such as 'EUR'{hint}")
+
+
+Currency = Annotated[str, Field(max_length=255), AfterValidator(_currency)]
 
 
 def _as_label_table(value: Any) -> Any:
@@ -17,39 +52,41 @@ def _as_label_table(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
-Texts = Annotated[dict[str, str], BeforeValidator(_as_label_table)]
+Texts = Annotated[dict[str, Annotated[str, Field(max_length=MOST_TEXT)]], BeforeValidator(_as_label_table)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    # Strict: TOML has types, and a number in quotes or a boolean for a number is a mistake to be told, not to be guessed at.
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ProgramTable(_Table):
     name: Name = "Key accounts"
-    timezone: str = "UTC"
-    currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = ""
+    timezone: Text = "UTC"
+    currency: Currency = ""
     language: Literal["en", "pt_BR", "es"] = "en"
-    country: str = ""
-    eligible: str = "true"
-    criteria: str | None = None
-    playbooks: list[str] = []
+    country: Text = ""
+    eligible: Written = "true"
+    criteria: Text | None = None
+    playbooks: list[Text] = []
     unknown_currency: Literal["error", "ignore"] = "error"
-    renewal_types: list[str] = []
+    renewal_types: list[Text] = []
     min_coverage: Share = 0.0
     drift: Literal["adopt", "reclaim"] = "adopt"
-    adopt_days: Annotated[int, Field(ge=0)] = 90
+    adopt_days: Days = 90
+    existing_tiers: Literal["current", "override"] = "current"
     write_scope: Literal["flagged", "all"] = "flagged"
     score_deadband: Points = 5.0
-    fallback_owner: str = ""
-    max_new_tasks_per_owner_per_run: Annotated[int, Field(ge=0)] | None = None
+    fallback_owner: Text = ""
+    max_new_tasks_per_owner_per_run: Count | None = None
 
 
 class CrmTable(BaseModel):
     """`[crm]`: the tables of the connectors are checked against the connector's own settings."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
     kind: Name
-    mapping: str | None = None
+    mapping: Name | None = None
 
 
 class CacheTable(_Table):
@@ -61,26 +98,15 @@ class TierTable(_Table):
     label: Label = ""
     enter: Points
     leave: Points | None = None
-    min_days: Annotated[int, Field(ge=0)] = 0
-    max_accounts: Annotated[int, Field(ge=0)] | None = None
+    min_days: Days = 0
+    max_accounts: Count | None = None
     top_percent: Annotated[float, Field(gt=0, le=100)] | None = None
-    max_per_owner: Annotated[int, Field(ge=0)] | None = None
-
-
-class ScaleTable(_Table):
-    linear: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    log: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    bands: list[Annotated[list[float], Field(min_length=2, max_length=2)]] | None = None
-    percentile: Literal[True] | None = None
-    values: dict[str, Points] | None = None
-    flag: Literal[True] | None = None
-    within: str | None = None
-    otherwise: Points | None = Field(default=None, alias="else")
+    max_per_owner: Count | None = None
 
 
 class DecayTable(_Table):
-    since: Name
-    half_life_days: Annotated[float, Field(gt=0)]
+    since: Written
+    half_life_days: Annotated[float, Field(ge=0.01, le=MOST_DAYS)]
 
 
 class CriterionTable(_Table):
@@ -88,18 +114,18 @@ class CriterionTable(_Table):
     label: Label = ""
     axis: Literal["attractiveness", "strength", "health"]
     goal: Literal["retention", "expansion", "authority", "market"]
-    weight: Annotated[float, Field(ge=0)]
-    value: Name
-    scale: ScaleTable
+    weight: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
+    value: Written
+    scale: dict[str, Any]  # its keys are those of decide.scales
     missing: Literal["zero", "skip"] | Points = "zero"
     decay: DecayTable | None = None
     optional: bool = False
 
 
 class RuleTable(_Table):
-    when: Name
-    floor: str | None = None
-    ceiling: str | None = None
+    when: Written
+    floor: Text | None = None
+    ceiling: Text | None = None
     exclude: bool = False
     reason: Label = ""
 
@@ -108,16 +134,16 @@ class TaskTable(_Table):
     name: Name
     subject: Texts
     body: Texts = {}
-    due: str | int = 0
-    assignee: str = "owner"
+    due: Text | Annotated[int, Field(ge=0, le=MOST_DUE_DAYS)] = 0
+    assignee: Text = "owner"
     priority: Literal["low", "normal", "high"] = "normal"
 
 
 class PlaybookTable(_Table):
     name: Name
-    when: Name
+    when: Written
     tasks: list[TaskTable]
-    every: str = "once"
+    every: Text = "once"
     when_clear: Literal["keep", "close"] = "keep"
     label: Texts = {}
 
@@ -125,7 +151,7 @@ class PlaybookTable(_Table):
 class SegmentsTable(_Table):
     attractiveness: Points = 50.0
     strength: Points = 50.0
-    labels: dict[Literal["key", "development", "maintenance", "opportunistic"], str] = {}
+    labels: dict[Literal["key", "development", "maintenance", "opportunistic"], Text] = {}
 
 
 class HealthTable(_Table):
@@ -134,14 +160,15 @@ class HealthTable(_Table):
 
 
 class ScheduleTable(_Table):
-    sync: str | None = None
-    full_pull: str | None = None
+    sync: Text | None = None
+    full_pull: Text | None = None
 
 
 class GuardTable(_Table):
     max_changed_share: Share = 0.2
     max_vanished_share: Share = 0.1
     api_budget_share: Share = 0.5
+    first_run: Literal["ask", "go"] = "ask"
 
 
 class CriteriaFile(_Table):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from typing import Any
 
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
+from kamsync.files import CONFIG_LIMIT_BYTES, read_text
+from kamsync.printable import named, one_line
 
+DEEPEST = 30
 Path_ = tuple[str | int, ...]
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -46,18 +50,17 @@ def dotted(path: Sequence[str | int]) -> str:
     """`criteria[2].scale` for ("criteria", 1, "scale"): items count from 1 for people."""
     text = ""
     for part in path:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+        word = one_line(part) if isinstance(part, str) else ""
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{word}" if text else word
     return text
 
 
-def read_toml(path: Path, what: str) -> TomlSource:
-    """The file as TOML; ConfigError where it is not there, unreadable or malformed. `what` names it for people."""
+def read_toml(path: Path, what: str, *, missing_fix: str = "Check the path.") -> TomlSource:
+    """The file as TOML; ConfigError where it is not there, unreadable, others' to change, or malformed. `what` names it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, what, limit_bytes=CONFIG_LIMIT_BYTES)
     except FileNotFoundError:
-        raise ConfigError(f"There is no {what} {path}.", fix="Make one with `kamsync init`, or name it with --config.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The {what} {path} cannot be read: {error}", fix="Check its permissions; it must be UTF-8.") from error
+        raise ConfigError(f"There is no {what} {path}.", fix=missing_fix) from None
     return parse_toml(text, str(path))
 
 
@@ -66,12 +69,58 @@ def parse_toml(text: str, name: str) -> TomlSource:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        place = f"{name}:{found[1]}" if found else name
-        raise ConfigError(
-            f"{place}: this is not valid TOML: {error}", fix="Mend the line; https://toml.io shows the format."
-        ) from error
-    return TomlSource(name, document, _locate(text))
+        raise _malformed(str(error), text, name) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ConfigError(f"{name}: a number is too long to be read.", fix="Write a number that means something.") from error
+    except RecursionError as error:
+        raise _too_deep(name) from error
+    source = TomlSource(name, document, _locate(text))
+    _check_values(source)
+    return source
+
+
+def _malformed(what: str, text: str, name: str) -> ConfigError:
+    found = re.search(r"at line (\d+)", what)
+    lines = text.split("\n")
+    number = int(found[1]) if found else len(lines)
+    odd = next((character for character in lines[min(number, len(lines)) - 1] if _is_odd(character)), "")
+    hint = f"; the line holds {named(odd)}" if odd else ""
+    return ConfigError(
+        f"{name}:{number}: this is not valid TOML: {one_line(what)}{hint}", fix="Mend the line; https://toml.io shows the format."
+    )
+
+
+def _is_odd(character: str) -> bool:
+    """What an editor or a web page slips in where TOML wants plain quotes and spaces."""
+    return character in "“”„‘’«»" or not (character.isprintable() or character == "\t")
+
+
+def _too_deep(name: str) -> ConfigError:
+    return ConfigError(f"{name}: tables or lists are nested more than {DEEPEST} deep.", fix="Nothing here needs such depth.")
+
+
+def _check_values(source: TomlSource) -> None:
+    """Control characters written as escapes would end up in names, in SQL and in the CRM; depth would end in a crash."""
+    level: list[tuple[Path_, Any]] = [((), source.document)]
+    for _ in range(DEEPEST):
+        following: list[tuple[Path_, Any]] = []
+        for path, value in level:
+            if isinstance(value, Mapping):
+                following += [((*path, key), item) for key, item in value.items()]
+            elif isinstance(value, list):
+                following += [((*path, index), item) for index, item in enumerate(value)]
+            odd = _control_in(value) or _control_in(path[-1] if path else "")
+            if odd:
+                raise ConfigError(f"{source.place(path)}: the text holds {named(odd)}.", fix="Take the character out.")
+        if not following:
+            return
+        level = following
+    raise _too_deep(source.name)
+
+
+def _control_in(text: Any) -> str:
+    """The first control character, "" where there is none; line ends and tabs are people's."""
+    return next((c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\t"), "") if isinstance(text, str) else ""
 
 
 def _locate(text: str) -> dict[Path_, int]:
@@ -79,7 +128,8 @@ def _locate(text: str) -> dict[Path_, int]:
     items: Counter[Path_] = Counter()
     table: Path_ = ()
     closing = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    # As tomllib counts: NEL and U+2028 end no line, though splitlines() says so.
+    for number, line in enumerate(text.split("\n"), start=1):
         if closing:
             closing = "" if closing in line else closing
             continue

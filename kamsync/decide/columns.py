@@ -10,7 +10,8 @@ from operator import mul
 from typing import NamedTuple
 
 from kamsync.decide.program import Criterion
-from kamsync.decide.scoring import FactInput, coverage, round_half_away, scaler, scorer, unknown_score
+from kamsync.decide.scales import FactInput
+from kamsync.decide.scoring import coverage, round_half_away, scorer, unknown_score
 
 
 class ScoredColumn(NamedTuple):
@@ -24,7 +25,7 @@ ColumnScorer = Callable[[Sequence[FactInput], Sequence[str | None]], ScoredColum
 
 
 def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
-    """Takes the values as the expression gave them (for a percentile their ranks), and the decay's dates as ISO text."""
+    """Takes the values as the expression gave them (or as Scale.among did), and the decay's dates as ISO text."""
     if criterion.decay is not None:
         score = scorer(criterion, as_of)
 
@@ -33,7 +34,7 @@ def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
             return ScoredColumn([one.scaled for one in both], [one.known for one in both])
 
         return faded
-    scale, unknown = scaler(criterion.scale), unknown_score(criterion).scaled
+    scale, unknown = criterion.scale.scaler(), unknown_score(criterion).scaled
 
     def scored(values: Sequence[FactInput], since: Sequence[str | None]) -> ScoredColumn:
         found = [None if value is None else scale(value) for value in values]
@@ -41,36 +42,6 @@ def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
         return ScoredColumn([unknown if one is None else one for one in found], known)
 
     return scored
-
-
-def percent_ranks(values: Sequence[FactInput], groups: Sequence[FactInput] | None = None) -> list[float | None]:
-    """PERCENT_RANK, 0…1 ascending, of each value among those that are not None, within its group; ties share the lowest rank.
-
-    Numbers come before texts, texts in the order of their code points, as in SQLite. A value alone in its group has rank 0.
-    """
-    if groups is None:
-        return _ranked(values)
-    members: dict[FactInput, list[int]] = {}
-    for position, group in enumerate(groups):
-        members.setdefault(group, []).append(position)
-    found: list[float | None] = [None] * len(values)
-    for positions in members.values():
-        for position, rank in zip(positions, _ranked([values[i] for i in positions]), strict=True):
-            found[position] = rank
-    return found
-
-
-def _ranked(values: Sequence[FactInput]) -> list[float | None]:
-    ordered = sorted((value for value in values if value is not None), key=_numbers_first)
-    lowest: dict[FactInput, int] = {}
-    for place, value in enumerate(ordered):
-        lowest.setdefault(value, place)
-    above = max(len(ordered) - 1, 1)
-    return [None if value is None else lowest[value] / above for value in values]
-
-
-def _numbers_first(value: FactInput) -> tuple[bool, FactInput]:
-    return isinstance(value, str), value
 
 
 def means(weights: Sequence[float], columns: Sequence[Sequence[float | None]], count: int) -> list[float | None]:

@@ -23,7 +23,6 @@ Code = Literal[
     "not_eligible",
     "capacity",
     "override",
-    "drift",
 ]
 FactValue = str | float | int | None
 
@@ -60,8 +59,11 @@ class Capacity:
 class Decision(NamedTuple):
     """The settled decision of one account. Axes and score are None where nothing is known or the account is not eligible.
 
-    `fired` are the reasons of the rules that fired. `until` is the last day of an override or an adopted drift.
-    `previous_tier` is what it was in at the pull. `points_missing` and `next_tier`: the nearest better tier, where one exists.
+    `fired` are the reasons of the rules that fired. `until` is the last day of an override. `previous_tier` is what it was in
+    at the pull; where a person changed the tier by hand, what had been decided before. `drifted`: a person did that, and no valid
+    override says what they want; `writes_override`: that choice, or the override of a merged account, becomes an override in the
+    CRM by this decision.
+    `points_missing` and `next_tier`: the nearest better tier, where one exists.
     `notes` are sentences about bad CRM values (an override that names no tier).
     """
 
@@ -85,3 +87,5 @@ class Decision(NamedTuple):
     next_tier: str | None = None
     points_missing: float | None = None
     notes: tuple[str, ...] = ()
+    drifted: bool = False
+    writes_override: bool = False

@@ -10,16 +10,20 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Literal
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from kamsync.decide.program import Expression
+from kamsync.decide.kinds import HAS, KindMismatch, check_condition, kind_of
+from kamsync.decide.place import Expression
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 FUNCTIONS = (
-    "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr"
+    "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr",
+    HAS,
 )  # fmt: skip
 _OPERATORS: tuple[type[exp.Expr], ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Paren,
@@ -51,16 +55,27 @@ MAX_LENGTH = 4_000
 MAX_DEPTH = 100  # SQLite refuses an expression of depth 1000; nobody can read one of 100
 
 
+# What an expression stands for: a condition is true or false; a criterion's value may be anything.
+Role = Literal["value", "condition"]
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """SQL over the facts table, and the columns that it reads, in the order of their first appearance."""
+    """SQL over the facts table, the columns that it reads in the order of their first appearance, and its value's kind.
+
+    `kind` is None where the value is always null.
+    """
 
     sql: str
     columns: tuple[str, ...]
+    kind: Kind | None = None
 
 
-def compile_expression(expression: Expression, columns: Collection[str]) -> Compiled:
-    """The expression as SQLite SQL over `columns`; ConfigError with place, caret and nearest name where it is refused."""
+def compile_expression(expression: Expression, columns: Mapping[str, Kind], role: Role = "value") -> Compiled:
+    """The expression as SQLite SQL over `columns` (name → kind).
+
+    Raises ConfigError with place, caret, mend and the nearest name where it is refused.
+    """
     text = expression.text
     if len(text) > MAX_LENGTH:
         raise _refused(expression, 0, f"it is longer than {MAX_LENGTH} characters", "Split it into several criteria or rules.")
@@ -71,8 +86,9 @@ def compile_expression(expression: Expression, columns: Collection[str]) -> Comp
     _check_names(expression, columns)
     tree = _parse(expression, columns)
     _check_nodes(expression, tree, columns)
+    kind = _check_kinds(expression, tree, columns, role)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False))
-    return Compiled(_with_real_division(tree).sql(dialect="sqlite"), tuple(names))
+    return Compiled(_with_real_division(_with_lists_searched(tree)).sql(dialect="sqlite"), tuple(names), kind)
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -143,6 +159,8 @@ def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str
         raise _too_deep(expression)
     for node in tree.walk():
         allowed = _FUNCTION_NODES.get(type(node))
+        if isinstance(node, exp.Anonymous) and node.name.lower() == HAS:
+            allowed = (HAS, 2, 2)
         if allowed is not None:
             name, least, most = allowed
             count = sum(len(v) if isinstance(v, list) else isinstance(v, exp.Expr) for v in node.args.values())
@@ -163,6 +181,33 @@ def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str
             raise _refused(expression, _find(expression, name), what, "`kamsync facts` lists the names as they are written.")
 
 
+def _check_kinds(expression: Expression, tree: exp.Expr, columns: Mapping[str, Kind], role: Role) -> Kind | None:
+    try:
+        if role == "condition":
+            check_condition(tree, columns)
+        return kind_of(tree, columns)
+    except KindMismatch as mismatch:
+        raise _refused(expression, _position(expression, mismatch.node, columns), mismatch.what, mismatch.fix) from mismatch
+
+
+def _position(expression: Expression, node: exp.Expr, columns: Collection[str]) -> int:
+    """Where the node begins in the text as it was written: the parser saw two quotes more for each known name before it."""
+    starts = [int(leaf.meta["start"]) for leaf in node.walk() if "start" in leaf.meta]
+    if not starts:
+        return _find(expression, _text_of(node))
+    at = min(starts)
+    for match in _TOKENS.finditer(expression.text):
+        if match.start() >= at:
+            break
+        if match[0] in columns and not _is_call(expression.text, match.end()):
+            at -= 2
+    return max(at, 0)
+
+
+def _text_of(node: exp.Expr) -> str:
+    return node.sql(dialect="sqlite").replace('"', "")
+
+
 def _depth(tree: exp.Expr) -> int:
     """Levels of the tree, without recursion."""
     deepest, level = 0, [tree]
@@ -173,6 +218,23 @@ def _depth(tree: exp.Expr) -> int:
 
 def _too_deep(expression: Expression) -> ConfigError:
     return _refused(expression, 0, "it is nested too deeply", "Split it into several criteria or rules.")
+
+
+def _with_lists_searched(tree: exp.Expr) -> exp.Expr:
+    """has(list, 'v') as a search for `;v;` between the list's separators: both CRMs store a multi-select as `a;b;c`."""
+    for node in list(tree.find_all(exp.Anonymous, bfs=False)):
+        wanted, value = node.expressions
+        bare = exp.Anonymous(this="replace", expressions=[wanted.copy(), exp.Literal.string("; "), exp.Literal.string(";")])
+        separator = exp.Literal.string(";")
+        whole = exp.DPipe(this=exp.DPipe(this=separator, expression=bare), expression=separator.copy())
+        needle = exp.Literal.string(f";{value.unnest().name.strip()};")
+        found = exp.Paren(
+            this=exp.GT(this=exp.Anonymous(this="instr", expressions=[whole, needle]), expression=exp.Literal.number(0))
+        )
+        if node is tree:
+            return found
+        node.replace(found)
+    return tree
 
 
 def _with_real_division(tree: exp.Expr) -> exp.Expr:

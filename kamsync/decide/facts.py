@@ -1,7 +1,8 @@
-"""Every fact of an account: its definition for people, its type, and the SQL that computes it from the cache.
+"""Every fact of an account: its definition for people, its kind and unit, and the SQL that computes it from the cache.
 
-One source for the program, `kamsync facts` and the documentation. Each table is read once; only what the programme reads is
-computed. Sums are rounded to a millionth, so that the order of rows never shows. The text lives here, `store.evaluate` runs it.
+One source for the program, `kamsync facts` and the documentation. A new fact is one entry here. Each table of the cache is read
+once; only what the programme reads is computed. Sums are rounded to a millionth, so that the order of rows never shows. The text
+lives here, `store.facts_table` runs it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,44 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
+from typing import Literal
 
 from kamsync.decide.months import days_before, months_before
 from kamsync.model import CORE_COLUMNS, Kind, Stream
 
+Unit = Literal["", "money", "percent", "count", "days", "months", "date"]  # percent: 0.25 reads 25 %
+FAR_MONTHS = 50 * 12  # a close date further away than that is a slip of the keyboard
+SEPARATOR = "\x1f"  # between the renewal types in one parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that some facts are aggregated from, by their `account_id`.
+
+    `rows`: what stands after FROM; `{amount}` in it is an amount in the programme's currency. `prepare`: statements that run
+    before. `stream`: what must have been pulled; None where every run pulls it. Without `rows` the facts are expressions over
+    all others ("derived"), or the table is filled by `store.facts_table` ("hierarchy").
+    """
+
+    name: str
+    rows: str = ""
+    prepare: tuple[str, ...] = ()
+    stream: Stream | None = None
+
+    @property
+    def table(self) -> str:
+        """Its temporary table, one row an account that has any."""
+        return f"by_{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`source`: where it comes from. `sql`: over the source's rows, or over the joined tables where source is "account"."""
+    """`sql`: an aggregate over its source's rows; a column of the hierarchy; over all other facts where it is derived.
+
+    `none`: SQL for an account of which the source has no row. `final`: what is shown, made of `{value}`. `mapped_first`: a mapped
+    field of the same name goes before the computed value. `replayable`: a past day can be computed as it was known then.
+    """
 
     name: str
     kind: Kind
@@ -25,13 +56,60 @@ class Fact:
     sql: str
     none: str = "null"
     replayable: bool = True
+    unit: Unit = ""
+    needs: tuple[str, ...] = ()
+    final: str = "{value}"
+    mapped_first: bool = False
 
+
+# Rows that count: of an account, and with a close date that is meant.
+_NEAR = "(close_date IS NULL OR close_date BETWEEN :far_past AND :far_future)"
+_SOURCES = (
+    Source(
+        "opportunity",
+        "(SELECT account_id, close_date, is_won, is_closed, probability, type, {amount} AS amount FROM opportunities NOT INDEXED"
+        f" WHERE account_id IS NOT NULL AND {_NEAR})",
+    ),
+    Source(
+        "line_item",
+        "bought LEFT JOIN sold USING (family) WHERE account_id IS NOT NULL",
+        (
+            # In the table's own order, which is nearly that of the line items' index: half the time of going by account.
+            "CREATE TEMP TABLE bought AS SELECT o.account_id, l.product_family AS family,"
+            " max(o.close_date > :months_24) AS recent"
+            " FROM opportunities o NOT INDEXED CROSS JOIN line_items l ON o.id = l.opportunity_id"
+            " WHERE o.is_won AND o.close_date BETWEEN :far_past AND :as_of AND l.product_family IS NOT NULL"
+            " GROUP BY o.account_id, l.product_family",
+            "CREATE TEMP TABLE sold AS SELECT DISTINCT family FROM bought WHERE recent",
+        ),
+        Stream.LINE_ITEMS,
+    ),
+    Source("activity", "activities", stream=Stream.ACTIVITIES),
+    Source(
+        "rhythm",
+        # The middle gap, or the two middle ones, of each account with five dates or more.
+        "(SELECT account_id, gap, row_number() OVER (PARTITION BY account_id ORDER BY gap) AS place,"
+        " count(*) OVER (PARTITION BY account_id) AS gaps FROM (SELECT account_id, julianday(activity_date)"
+        " - julianday(lag(activity_date) OVER (PARTITION BY account_id ORDER BY activity_date)) AS gap FROM"
+        " (SELECT DISTINCT account_id, activity_date FROM activities"
+        " WHERE activity_date > :months_24 AND activity_date <= :as_of)) WHERE gap IS NOT NULL)"
+        " WHERE gaps >= 4 AND place IN ((gaps + 1) / 2, (gaps + 2) / 2)",
+        stream=Stream.ACTIVITIES,
+    ),
+    Source("hierarchy"),
+    Source("derived"),
+)
+SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _SOURCES})
 
 _WON = "is_won AND close_date <= :as_of"
 _LOST = "is_closed AND NOT is_won"
 _12M = "close_date > :months_12 AND close_date <= :as_of"
 _PREV = "close_date > :months_24 AND close_date <= :months_12"
 _24M = "close_date > :months_24 AND close_date <= :as_of"
+_ACTIVITY = "activity_date > :months_24 AND activity_date <= :as_of"
+_90D = "activity_date > :days_90 AND activity_date <= :as_of"
+_TWO_WAY = "kind IN ('meeting', 'call', 'incoming_email')"
+_SELLS = "EXISTS (SELECT 1 FROM line_items WHERE product_family IS NOT NULL)"
 
 
 def _sum(condition: str, value: str = "amount") -> str:
@@ -42,35 +120,36 @@ def _count(condition: str) -> str:
     return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
-_OPPORTUNITY_FACTS = (
-    Fact(
-        "won_amount_12m",
-        "number",
-        "Sum of won amounts closed in the last 12 months",
-        "opportunity",
-        _sum(f"is_won AND {_12M}"),
-        "0",
-    ),
-    Fact(
-        "won_amount_prev_12m",
-        "number",
-        "The same for the 12 months before those",
-        "opportunity",
-        _sum(f"is_won AND {_PREV}"),
-        "0",
-    ),
-    Fact("won_amount_total", "number", "Sum of all won amounts up to the day", "opportunity", _sum(_WON), "0"),
-    Fact("won_count_total", "number", "Won opportunities up to the day", "opportunity", _count(_WON), "0"),
-    Fact("won_count_12m", "number", "Won opportunities of the last 12 months", "opportunity", _count(f"is_won AND {_12M}"), "0"),
-    Fact(
-        "lost_count_12m", "number", "Lost opportunities of the last 12 months", "opportunity", _count(f"{_LOST} AND {_12M}"), "0"
-    ),
+def _days_since(day: str) -> str:
+    return f"CAST(julianday(:as_of) - julianday({day}) AS INTEGER)"
+
+
+def _money(name: str, definition: str, sql: str, replayable: bool = True) -> Fact:
+    return Fact(name, "number", definition, "opportunity", sql, "0", replayable, "money")
+
+
+def _number_of(name: str, definition: str, source: str, sql: str, replayable: bool = True) -> Fact:
+    return Fact(name, "number", definition, source, sql, "0", replayable, "count")
+
+
+def _date(name: str, definition: str, source: str, sql: str) -> Fact:
+    return Fact(name, "date", definition, source, sql, unit="date")
+
+
+FACTS: tuple[Fact, ...] = (
+    _money("won_amount_12m", "Sum of won amounts closed in the last 12 months", _sum(f"is_won AND {_12M}")),
+    _money("won_amount_prev_12m", "The same for the 12 months before those", _sum(f"is_won AND {_PREV}")),
+    _money("won_amount_total", "Sum of all won amounts up to the day", _sum(_WON)),
+    _number_of("won_count_total", "Won opportunities up to the day", "opportunity", _count(_WON)),
+    _number_of("won_count_12m", "Won opportunities of the last 12 months", "opportunity", _count(f"is_won AND {_12M}")),
+    _number_of("lost_count_12m", "Lost opportunities of the last 12 months", "opportunity", _count(f"{_LOST} AND {_12M}")),
     Fact(
         "win_rate_24m",
         "number",
         "Won / (won + lost) of those closed in the last 24 months",
         "opportunity",
         f"CAST({_count(f'is_won AND {_24M}')} AS REAL) / nullif({_count(f'is_closed AND {_24M}')}, 0)",
+        unit="percent",
     ),
     Fact(
         "avg_won_amount_24m",
@@ -78,93 +157,109 @@ _OPPORTUNITY_FACTS = (
         "Mean won amount of the last 24 months",
         "opportunity",
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
+        unit="money",
     ),
-    Fact("open_count", "number", "Open opportunities", "opportunity", _count("NOT is_closed"), "0"),
-    Fact("open_pipeline", "number", "Sum of amounts of open opportunities", "opportunity", _sum("NOT is_closed"), "0"),
-    Fact(
+    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed")),
+    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed")),
+    _money(
         "weighted_pipeline",
-        "number",
         "Sum over open opportunities of amount × probability (0…1)",
-        "opportunity",
         _sum("NOT is_closed", "amount * coalesce(probability, 0)"),
-        "0",
     ),
-    Fact(
+    _date(
         "first_won_date",
-        "date",
         "Least close date among won ones up to the day",
         "opportunity",
         f"min(CASE WHEN {_WON} THEN close_date END)",
     ),
-    Fact(
+    _date(
         "last_won_date",
-        "date",
         "Greatest close date among won ones up to the day",
         "opportunity",
         f"max(CASE WHEN {_WON} THEN close_date END)",
     ),
-)
-_ACTIVITY = "activity_date > :months_24 AND activity_date <= :as_of"
-_ACTIVITY_FACTS = (
     Fact(
-        "last_activity_date",
+        "next_renewal_date",
         "date",
-        "Greatest date of an activity up to the day, of the last 24 months",
-        "activity",
-        f"max(CASE WHEN {_ACTIVITY} THEN activity_date END)",
+        "The mapped field; where that is empty, the least close date from the day on of open opportunities of a renewal type",
+        "opportunity",
+        "min(CASE WHEN NOT is_closed AND close_date >= :as_of"
+        f" AND instr(:renewal_types, '{SEPARATOR}' || type || '{SEPARATOR}') THEN close_date END)",
+        replayable=False,
+        unit="date",
+        mapped_first=True,
     ),
     Fact(
-        "activities_90d",
+        "product_families",
         "number",
-        "Activities of the last 90 days",
-        "activity",
-        _count("activity_date > :days_90 AND activity_date <= :as_of"),
+        "Distinct product families on won opportunities up to the day; unknown where the org has none at all",
+        "line_item",
+        "count(*)",
         "0",
-    ),
-    Fact(
-        "meetings_90d",
-        "number",
-        "Meetings of the last 90 days",
-        "activity",
-        _count("kind = 'meeting' AND activity_date > :days_90 AND activity_date <= :as_of"),
-        "0",
-    ),
-)
-_LINE_ITEM_FACTS = (
-    Fact(
-        "product_families", "number", "Distinct product families on won opportunities up to the day", "line_item", "families", "0"
+        unit="count",
+        final=f"CASE WHEN {_SELLS} THEN {{value}} END",
     ),
     Fact(
         "whitespace_count",
         "number",
-        "Families that anyone bought in the last 24 months and this account never did",
+        "Families that anyone bought in the last 24 months and this account never did; unknown where the org has none at all",
         "line_item",
-        "whitespace",
-        "every family",
+        "count(sold.family)",
+        "0",
+        unit="count",
+        final=f"CASE WHEN {_SELLS} THEN (SELECT count(*) FROM temp.sold) - {{value}} END",
     ),
-)
-_HIERARCHY_FACTS = (
-    Fact("children_count", "number", "Accounts whose parent this is", "hierarchy", "children", "0", replayable=False),
+    _date(
+        "last_activity_date",
+        "Greatest date of an activity up to the day, of the last 24 months",
+        "activity",
+        f"max(CASE WHEN {_ACTIVITY} THEN activity_date END)",
+    ),
+    _number_of("activities_90d", "Activities of the last 90 days", "activity", _count(_90D)),
+    _number_of("meetings_90d", "Meetings of the last 90 days", "activity", _count(f"kind = 'meeting' AND {_90D}")),
+    _date(
+        "last_contact_date",
+        "Greatest date of a two-way contact (a meeting, a call, an e-mail that came in) of the last 24 months",
+        "activity",
+        f"max(CASE WHEN {_TWO_WAY} AND {_ACTIVITY} THEN activity_date END)",
+    ),
     Fact(
-        "family_won_amount_12m", "number", "won_amount_12m of the account and all its descendants", "hierarchy", "family_won", "0"
+        "usual_gap_days",
+        "number",
+        "The account's own rhythm: median days between its activity dates of the last 24 months; null below five dates",
+        "rhythm",
+        "avg(gap)",
+        unit="days",
+    ),
+    _number_of("children_count", "Accounts whose parent this is", "hierarchy", "children", replayable=False),
+    Fact(
+        "family_won_amount_12m",
+        "number",
+        "won_amount_12m of the account and all its descendants",
+        "hierarchy",
+        "won",
+        "by_opportunity.won_amount_12m, 0",
+        unit="money",
+        needs=("won_amount_12m",),
     ),
     Fact(
         "family_open_pipeline",
         "number",
         "open_pipeline of the account and all its descendants",
         "hierarchy",
-        "family_pipeline",
-        "0",
+        "pipeline",
+        "by_opportunity.open_pipeline, 0",
+        unit="money",
+        needs=("open_pipeline",),
     ),
-)
-# Computed from the facts above; `f` is the row of all of them.
-_DERIVED_FACTS = (
     Fact(
         "growth_12m",
         "number",
         "won_amount_12m / won_amount_prev_12m − 1",
         "derived",
         "won_amount_12m / nullif(won_amount_prev_12m, 0) - 1",
+        unit="percent",
+        needs=("won_amount_12m", "won_amount_prev_12m"),
     ),
     Fact(
         "customer_months",
@@ -172,28 +267,43 @@ _DERIVED_FACTS = (
         "Whole months since the first won opportunity",
         "derived",
         "whole_months(first_won_date, :as_of)",
+        unit="months",
+        needs=("first_won_date",),
     ),
     Fact(
         "days_since_last_won",
         "number",
         "Days since the last won opportunity",
         "derived",
-        "CAST(julianday(:as_of) - julianday(last_won_date) AS INTEGER)",
+        _days_since("last_won_date"),
+        unit="days",
+        needs=("last_won_date",),
     ),
     Fact(
         "days_since_last_activity",
         "number",
         "Days since the last activity",
         "derived",
-        "CAST(julianday(:as_of) - julianday(last_activity_date) AS INTEGER)",
+        _days_since("last_activity_date"),
+        unit="days",
+        needs=("last_activity_date",),
     ),
     Fact(
-        "next_renewal_date",
-        "date",
-        "The mapped field; else the least close date from the day on of open opportunities of a renewal type",
+        "days_since_last_contact",
+        "number",
+        "Days since the last two-way contact",
         "derived",
-        "next_renewal_date",
-        replayable=False,
+        _days_since("last_contact_date"),
+        unit="days",
+        needs=("last_contact_date",),
+    ),
+    Fact(
+        "silence_ratio",
+        "number",
+        "days_since_last_activity / usual_gap_days: above 1 the account is quieter than is usual for it",
+        "derived",
+        f"{_days_since('last_activity_date')} / nullif(usual_gap_days, 0)",
+        needs=("last_activity_date", "usual_gap_days"),
     ),
     Fact(
         "days_to_renewal",
@@ -202,39 +312,49 @@ _DERIVED_FACTS = (
         "derived",
         "CAST(julianday(next_renewal_date) - julianday(:as_of) AS INTEGER)",
         replayable=False,
+        unit="days",
+        needs=("next_renewal_date",),
     ),
 )
-FACTS: tuple[Fact, ...] = (*_OPPORTUNITY_FACTS, *_LINE_ITEM_FACTS, *_ACTIVITY_FACTS, *_HIERARCHY_FACTS, *_DERIVED_FACTS)
-_BY_NAME: Mapping[str, Fact] = {fact.name: fact for fact in FACTS}
-_NEEDS: Mapping[str, tuple[str, ...]] = {
-    "growth_12m": ("won_amount_12m", "won_amount_prev_12m"),
-    "customer_months": ("first_won_date",),
-    "days_since_last_won": ("last_won_date",),
-    "days_since_last_activity": ("last_activity_date",),
-    "days_to_renewal": ("next_renewal_date",),
-    "family_won_amount_12m": ("won_amount_12m",),
-    "family_open_pipeline": ("open_pipeline",),
-}
+_BY_NAME: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in FACTS})
 CORE_ACCOUNT_NAMES = tuple(column.name for column in CORE_COLUMNS[Stream.ACCOUNTS])
+# Opportunities that count for nobody (DECISIONS.md §2), each by its first reason: a condition, and what is said of them.
+COUNT_FOR_NOBODY: tuple[tuple[str, str], ...] = (
+    ("account_id IS NULL", "belong to no account"),
+    ("is_closed IS NULL AND is_won IS NULL", "are in a stage that says neither open nor won nor lost"),
+    ("is_closed AND close_date IS NULL", "are won or lost without a close date"),
+    (f"NOT {_NEAR}", "have a close date more than 50 years away"),
+)
 
 
-def known_columns(account_columns: Mapping[str, str]) -> dict[str, str]:
+def known_columns(account_columns: Mapping[str, Kind]) -> dict[str, Kind]:
     """Every name that an expression may read, with its kind: facts, the account's core fields, mapped fields."""
     core = {column.name: column.kind for column in CORE_COLUMNS[Stream.ACCOUNTS]}
     return {**{fact.name: fact.kind for fact in FACTS}, **core, **account_columns}
+
+
+def unit_of(name: str) -> Unit:
+    """The unit of a fact; of a mapped field only a date's is known."""
+    return _BY_NAME[name].unit if name in _BY_NAME else ""
 
 
 def with_what_they_need(names: Collection[str]) -> frozenset[str]:
     """The facts among `names`, and those that they are computed from; always won_amount_12m, which breaks ties."""
     wanted = {"won_amount_12m"} | {name for name in names if name in _BY_NAME}
     for name in list(wanted):
-        wanted.update(_NEEDS.get(name, ()))
+        wanted.update(_BY_NAME[name].needs)
     return frozenset(wanted)
 
 
 def facts_from(source: str, wanted: Collection[str]) -> tuple[Fact, ...]:
     """The wanted facts of one source, in the registry's order."""
     return tuple(fact for fact in FACTS if fact.source == source and fact.name in wanted)
+
+
+def streams_of(facts: Collection[str]) -> frozenset[Stream]:
+    """The optional streams that these facts are computed from."""
+    streams = {SOURCES[_BY_NAME[name].source].stream for name in facts if name in _BY_NAME}
+    return frozenset(stream for stream in streams if stream is not None)
 
 
 def windows(as_of: date) -> dict[str, str]:
@@ -244,4 +364,6 @@ def windows(as_of: date) -> dict[str, str]:
         "months_12": months_before(as_of, 12).isoformat(),
         "months_24": months_before(as_of, 24).isoformat(),
         "days_90": days_before(as_of, 90).isoformat(),
+        "far_past": months_before(as_of, FAR_MONTHS).isoformat(),
+        "far_future": months_before(as_of, -FAR_MONTHS).isoformat(),
     }

@@ -22,22 +22,27 @@ SMALL_CHANGE = 2
 
 @dataclass(frozen=True, slots=True)
 class TierMoves:
-    """Of the accounts that have a tier in the CRM: how many there are and how many would lose or change it."""
+    """Of the accounts that have a tier in the CRM: how many there are and how many would lose or change it.
+
+    `drifted`: accounts whose tier is not the one that this program wrote last, flagged or not.
+    """
 
     flagged: int
     changed: int
+    drifted: int = 0
 
 
 def count_tier_moves(decisions: Iterable[Decision]) -> TierMoves:
     """Accounts without a tier at the pull are not flagged, so a first run, and newcomers, never count."""
-    flagged = changed = 0
+    flagged = changed = drifted = 0
     for decision in decisions:
+        drifted += decision.drifted
         if decision.previous_tier == NO_TIER:
             continue
         flagged += 1
         if decision.tier != decision.previous_tier and decision.code != "override":
             changed += 1
-    return TierMoves(flagged, changed)
+    return TierMoves(flagged, changed, drifted)
 
 
 def check_changed_share(moves: TierMoves, guards: Guards) -> None:
@@ -53,6 +58,39 @@ def check_changed_share(moves: TierMoves, guards: Guards) -> None:
     )
 
 
+def check_drifted_share(moves: TierMoves, guards: Guards) -> None:
+    """Refuses a run after so many tiers were changed by hand at once that no person did that."""
+    total = max(moves.flagged, moves.drifted)
+    if not _trips(moves.drifted, total, guards.max_changed_share):
+        return
+    raise PlanRefused(
+        f"Guard max_changed_share: {moves.drifted} of {total} flagged accounts ({_percent(moves.drifted, total)}) have a tier "
+        f"that this program did not write, more than the allowed {guards.max_changed_share:.0%}: an import, a restored backup or "
+        "a renamed pick list looks like this. Nothing was written.",
+        fix="Look at `kamsync plan`. If people meant it, keep their tiers with `kamsync apply`; if not, put them back first.",
+    )
+
+
+def check_first_run(was_applied: bool, guards: Guards) -> None:
+    """Refuses the first unattended run on an org: a person must have run `kamsync apply` once."""
+    if guards.first_run == "go" or was_applied:
+        return
+    raise PlanRefused(
+        "Guard first_run: nobody has approved a plan for this org yet. Nothing was written.",
+        fix='Look at `kamsync plan`, then write it with `kamsync apply`; or set [guard] first_run = "go".',
+    )
+
+
+def check_not_undone(undone_run: str) -> None:
+    """Refuses an unattended run after a person took the last one back (`undone_run`, "" where nobody did)."""
+    if not undone_run:
+        return
+    raise PlanRefused(
+        f"Guard undone: run {undone_run} was undone, and nobody has said since then that writing may go on. Nothing was written.",
+        fix="Change the criteria, or look at `kamsync plan` and write it with `kamsync apply`.",
+    )
+
+
 def check_vanished_share(vanished: int, known: int, guards: Guards) -> None:
     """Refuses to go on when many of the `known` accounts of the last pull are gone: a lost permission looks like this."""
     if known == 0 or not (_trips(vanished, known, guards.max_vanished_share) or vanished == known):
@@ -65,18 +103,28 @@ def check_vanished_share(vanished: int, known: int, guards: Guards) -> None:
     )
 
 
-def check_fresh(plan: Plan, base: str, criteria_hash: str) -> None:
-    """Refuses a saved plan when the CRM (`base`, the cache's state after a pull) or the criteria are no longer those it knew."""
-    if plan.base != base:
+def check_saved(saved: Plan, present: Plan) -> None:
+    """Refuses a saved plan that is not what planning anew gives now, with its true reason."""
+    again = "Make a new one with `kamsync plan --out plan.json` and apply that."
+    if saved.rehearsal:
         raise PlanRefused(
-            f"Plan {plan.run_id} is stale: accounts changed in the CRM after it was made. Nothing was written.",
-            fix="Make a new one with `kamsync plan --out plan.json` and apply that.",
+            f"Plan {saved.run_id} was made for {saved.as_of} with --as-of: a rehearsal, which cannot be applied. "
+            "Nothing was written.",
+            fix="Make a plan for today with `kamsync plan --out plan.json` and apply that.",
         )
-    if plan.criteria_hash != criteria_hash:
+    if saved.crm != present.crm or saved.org_id != present.org_id:
         raise PlanRefused(
-            f"Plan {plan.run_id} is stale: it was made under other criteria. Nothing was written.",
-            fix="Make a new one with `kamsync plan --out plan.json` and apply that.",
+            f"Plan {saved.run_id} was made for {saved.crm} org {saved.org_id or 'unknown'}, the credentials open "
+            f"{present.crm} org {present.org_id}. Nothing was written.",
+            fix="Use the configuration that the plan was made with, or make a new plan.",
         )
+    if saved.criteria_hash != present.criteria_hash:
+        raise PlanRefused(f"Plan {saved.run_id} is stale: it was made under other criteria. Nothing was written.", fix=again)
+    if saved.base != present.base:
+        why = "accounts changed in the CRM after it was made"
+        if saved.as_of != present.as_of:
+            why = f"it was made for {saved.as_of}, and on {present.as_of} other changes are due"
+        raise PlanRefused(f"Plan {saved.run_id} is stale: {why}. Nothing was written.", fix=again)
 
 
 def _trips(count: int, total: int, share: float) -> bool:

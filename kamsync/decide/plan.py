@@ -9,7 +9,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from kamsync.model import Value
+from kamsync.model import TaskType, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +42,75 @@ class CreateTask:
     playbook: str
     priority: Literal["low", "normal", "high"] = "normal"
     reasons: tuple[str, ...] = ()
+    type: TaskType = "todo"
 
 
 @dataclass(frozen=True, slots=True)
 class CloseTask:
+    """Closes an open task that nobody touched: `owner_id`, `subject` and `due` are how it must still look by then."""
+
     key: str
     task_id: str
     account_id: str
     account_name: str
     subject: str
     reasons: tuple[str, ...] = ()
+    owner_id: str = ""
+    due: date | None = None
 
 
-Change = UpdateAccount | CreateTask | CloseTask
+@dataclass(frozen=True, slots=True)
+class AttachTask:
+    """Hangs a task of this program on its account: the CRM lost the association when the task was made."""
+
+    key: str
+    task_id: str
+    account_id: str
+    account_name: str
+    subject: str
+    owner_id: str
+    due: date
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTask:
+    """For undo: frees the key of a task that nobody touched, and removes it. `task` is how it was made, to make it again."""
+
+    key: str
+    task_id: str
+    account_id: str
+    account_name: str
+    subject: str
+    task: CreateTask
+    reasons: tuple[str, ...] = ()
+
+
+Change = UpdateAccount | CreateTask | CloseTask | AttachTask | DeleteTask
+Op = Literal["update_account", "create_task", "close_task", "attach_task", "delete_task"]
+
+
+def op_of(change: Change) -> Op:
+    """The change's name in plans, in the journal and for people."""
+    match change:
+        case UpdateAccount():
+            return "update_account"
+        case CreateTask():
+            return "create_task"
+        case CloseTask():
+            return "close_task"
+        case AttachTask():
+            return "attach_task"
+        case DeleteTask():
+            return "delete_task"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
     """A change that the program chose not to make, with the reason for people.
 
-    `key` is the key of the task that it would have been, "" for anything else. `waits` says that nothing is wrong with it: it
-    is to be offered again at the next run, also where its playbook fires for one run only (decide.tasks.waiting_tasks).
+    `key` is the key of the task that it would have been, "" for anything else. `waits` says that nothing is wrong with it: the
+    next run wants it again.
     """
 
     account_id: str
@@ -77,8 +125,9 @@ class HeldBack:
 class Plan:
     """Every write of one run. `run_id` includes when it was made, so the same changes at another time are another plan.
 
-    `summary` counts by op and tier move. `criteria_hash` names the criteria that decided; `base` is the cache state
-    (snapshot id) that the plan was made from, by which `apply` refuses a stale one.
+    `summary` counts by op and tier move. `criteria_hash` names the criteria that decided; `base` names the changes themselves:
+    planning anew gives another one where the CRM moved on, by which `apply` refuses a stale plan. `org_id` is the org that it
+    was made for; `rehearsal` says that a day other than today was asked for, so that it can be looked at but not applied.
     """
 
     run_id: str
@@ -90,3 +139,5 @@ class Plan:
     held_back: tuple[HeldBack, ...] = ()
     problems: tuple[str, ...] = ()
     summary: Mapping[str, int] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    org_id: str = ""
+    rehearsal: bool = False

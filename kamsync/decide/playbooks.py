@@ -20,10 +20,12 @@ from kamsync.decide.program import Place, Playbook, Program, TaskTemplate
 from kamsync.decide.templates import CompiledTask
 from kamsync.decide.texts import in_language
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 # What `when` and the templates see beside the facts, by kind.
-DECIDED_NAMES: Mapping[str, str] = {
+DECIDED_NAMES: Mapping[str, Kind] = {
     "tier": "text",
+    "tier_rank": "number",
     "previous_tier": "text",
     "entered": "boolean",
     "left": "boolean",
@@ -31,6 +33,7 @@ DECIDED_NAMES: Mapping[str, str] = {
     "segment": "text",
     "health": "text",
     "previous_health": "text",
+    "override_until": "date",
 }
 # What only templates see.
 TEMPLATE_NAMES = (
@@ -47,6 +50,10 @@ TEMPLATE_NAMES = (
 )
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
+
+
+# What is other on the next run, because the move is over.
+_MOVE = frozenset({"entered", "left", "previous_tier", "previous_health"})
 
 
 class PreparedTask(NamedTuple):
@@ -88,6 +95,11 @@ def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
             raise ConfigError(f"{playbook.place}: there are two playbooks {playbook.name!r}.", fix="Give one another name.")
         prepared[playbook.name] = _prepare(playbook, program, facts)
     return Playbooks(program, prepared)
+
+
+def reads_the_move(playbook: Playbook) -> bool:
+    """True where `when` asks for what only the run sees that moves the account: later runs must be told of it."""
+    return not _MOVE.isdisjoint(name.lower() for name in names_read(playbook.when.text))
 
 
 def fires_for_one_run_only(playbook: Playbook) -> bool:

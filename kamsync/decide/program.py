@@ -13,66 +13,15 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
+from kamsync.decide.place import Expression as Expression
+from kamsync.decide.place import Place as Place
+from kamsync.decide.scales import Scale
+from kamsync.flags import FLAGS
+from kamsync.model import Kind
+
 Axis = Literal["attractiveness", "strength", "health"]
 Goal = Literal["retention", "expansion", "authority", "market"]
 NO_TIER = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value stands: file, line (1-based, 0 unknown) and dotted key, for messages."""
-
-    file: str = ""
-    line: int = 0
-    key: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where} ({self.key})" if self.key and where else where or self.key
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """An expression's text (DECISIONS.md §3) and its place in the configuration."""
-
-    text: str
-    place: Place = Place()
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bands:
-    steps: tuple[tuple[float, float], ...]  # (threshold, score), thresholds ascending
-
-
-@dataclass(frozen=True, slots=True)
-class Percentile:
-    within: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    scores: Mapping[str, float]
-    otherwise: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    pass
-
-
-Scale = Linear | Log | Bands | Percentile | Values | Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +97,20 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
+    """`first_run`: whether the first run on an org waits for a person's `apply`."""
+
     max_changed_share: float = 0.2
     max_vanished_share: float = 0.1
     api_budget_share: float = 0.5
+    first_run: Literal["ask", "go"] = "ask"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field."""
+    """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field.
+
+    `mapped_flags`: the flags that this CRM has a field for; the others are never written.
+    """
 
     tiers: tuple[Tier, ...]
     criteria: tuple[Criterion, ...]
@@ -172,6 +127,7 @@ class Program:
     min_coverage: float = 0.0
     drift: Literal["adopt", "reclaim"] = "adopt"
     adopt_days: int = 90
+    existing_tiers: Literal["current", "override"] = "current"
     write_scope: Literal["flagged", "all"] = "flagged"
     score_deadband: float = 5.0
     segment_attractiveness: float = 50.0
@@ -181,22 +137,24 @@ class Program:
     health_amber: float = 40.0
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
-    account_columns: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)
     guards: Guards = Guards()
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the CRM shows of an account at the pull, and what this program remembers of it (None where it does not).
+    """What the CRM shows of an account at the pull: all that its tier may depend on besides its facts.
 
-    `written_tier` is what this program last wrote: None unknown, NO_TIER when it wrote an empty field. `drift_seen` is the day
-    on which the present drift was first seen.
+    `decided_tier` is what this program decided when it last wrote here: NO_TIER for an empty tier field, None where it never
+    wrote or the field is not mapped. `is_mapped`: whether a decided tier could be kept at all. `inherited`: the override is
+    that of an account which was merged into this one, and still has to be written here.
     """
 
     tier: str | None = None
     since: date | None = None
     override: str | None = None
     override_until: date | None = None
-    written_tier: str | None = None
-    written_since: date | None = None
-    drift_seen: date | None = None
+    decided_tier: str | None = None
+    is_mapped: bool = True
+    inherited: bool = False

@@ -16,7 +16,6 @@ from kamsync.decide.texts import LANGUAGES, Language, language
 LARGEST = 3
 ELLIPSIS = "…"
 _CAUSES_BY_RULE = frozenset({"floor", "ceiling", "excluded"})
-_CAUSES_BY_PEOPLE = frozenset({"override", "drift"})
 
 
 def reasons_text(decision: Decision, contributions: Sequence[Contribution], program: Program, length: int) -> str:
@@ -49,6 +48,8 @@ def because(decision: Decision, contributions: Sequence[Contribution], program: 
     english = LANGUAGES["en"]
     shown = ", ".join(f"{_one_line(c.label or c.criterion)} {_short(c.points)}" for c in largest(contributions))
     cause = _cause(decision, program, english)
+    if decision.drifted and decision.writes_override:
+        cause = f"changed by hand, so kept as an override until {english.day(decision.until)}" if decision.until else cause
     return f"{cause}: {shown}" if shown else cause
 
 
@@ -75,7 +76,7 @@ def _head(decision: Decision, words: Language) -> str:
     fired = [_one_line(reason) for reason in decision.fired if reason.strip()]
     if decision.code in _CAUSES_BY_RULE and fired:
         return f"{head} ({words.list_separator.join(fired)})"
-    if decision.code in _CAUSES_BY_PEOPLE and decision.until is not None:
+    if decision.code == "override" and decision.until is not None:
         return f"{head} {words.until.format(day=words.day(decision.until))}"
     return head
 

@@ -7,14 +7,13 @@ Rounding is half away from zero on the mathematical value: the noise of binary f
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from kamsync.decide.program import Bands, Criterion, Flag, Linear, Log, Percentile, Scale, Values
+from kamsync.decide.program import Criterion
+from kamsync.decide.scales import FactInput
 
-FactInput = str | float | int | None
 _NOISE_DECIMALS = 7  # of cents
 
 
@@ -32,55 +31,14 @@ class Scored(NamedTuple):
     known: bool
 
 
-def scale_value(scale: Scale, value: FactInput) -> float | None:
-    """The value on 0…100; None where it is no value for this scale. A percentile arrives as its rank, 0…1."""
-    return scaler(scale)(value)
-
-
-def scaler(scale: Scale) -> Callable[[FactInput], float | None]:
-    """The scale as a function, made once for a criterion and called for every account."""
-    if isinstance(scale, Values):
-        scores, otherwise = scale.scores, scale.otherwise
-        return lambda value: None if value is None else scores.get(_text(value), otherwise)
-    of_number = _scaler_of_numbers(scale)
-    flag = isinstance(scale, Flag)
-
-    def scaled(value: FactInput) -> float | None:
-        kind = type(value)
-        if kind is float or kind is int:
-            return of_number(value)  # type: ignore[arg-type]  # a number
-        number = _number(value)
-        if number is None:
-            return 100.0 if flag and value else None
-        return of_number(number)
-
-    return scaled
-
-
-def _scaler_of_numbers(scale: Linear | Log | Bands | Percentile | Flag) -> Callable[[float], float]:
-    match scale:
-        case Linear(low, high):
-            return lambda number: _clamp(100 * (number - low) / (high - low))
-        case Log(low, high):
-            width = math.log(high / low)
-            return lambda number: 0.0 if number <= low else _clamp(100 * math.log(number / low) / width)
-        case Bands(steps):
-            thresholds, scores = [threshold for threshold, _ in steps], [0.0, *(score for _, score in steps)]
-            return lambda number: scores[bisect_right(thresholds, number)]
-        case Percentile():
-            return lambda number: 100 * number
-        case Flag():
-            return lambda number: 100.0 if number else 0.0
-
-
 def fade(age_days: int, half_life_days: float) -> float:
     """What is left of evidence of that age; never more than all of it."""
     return 1.0 if age_days <= 0 else float(0.5 ** (age_days / half_life_days))
 
 
 def scorer(criterion: Criterion, as_of: date) -> Callable[[FactInput, str | None], Scored]:
-    """Takes the value as the expression gave it (for a percentile its rank), and the decay's date as ISO text."""
-    scale, decay, unknown = scaler(criterion.scale), criterion.decay, unknown_score(criterion)
+    """Takes the value as the expression gave it (or as Scale.among did), and the decay's date as ISO text."""
+    scale, decay, unknown = criterion.scale.scaler(), criterion.decay, unknown_score(criterion)
 
     def score(value: FactInput, since: str | None) -> Scored:
         scaled = scale(value)
@@ -136,25 +94,8 @@ def points(parts: Sequence[tuple[float, float | None]], score: float | None) -> 
     return [value / 100 for value in cents]
 
 
-def _number(value: FactInput) -> float | None:
-    try:
-        number = math.nan if value is None else float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _text(value: str | float | int) -> str:
-    """How a value is written in a configuration: 3 for 3.0."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(str(text)[:10]) if text else None
     except ValueError:
         return None
-
-
-def _clamp(value: float) -> float:
-    return min(max(value, 0.0), 100.0)

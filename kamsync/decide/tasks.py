@@ -7,23 +7,22 @@ the CRM or in the ledger, is never made again. Rendering comes last and only for
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from kamsync.decide.assignees import Assignees, NoAssignee, Owner
 from kamsync.decide.calendar import business_calendar
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.due import NoDate
+from kamsync.decide.moves import UNFINISHED_ENTRY
 from kamsync.decide.occurrences import NoOccurrence, entry_of, entry_word, occurrence_word, parse_key, task_key
-from kamsync.decide.plan import CloseTask, CreateTask, HeldBack
-from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask, fires_for_one_run_only, names_read
+from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
+from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask, names_read
 from kamsync.decide.program import NO_TIER, Playbook, Program
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.texts import language
-
-UNFINISHED_ENTRY = timedelta(days=92)  # how long a run that was killed half-way may wait for the next good one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class Firing:
     """A playbook that fires for an account, with what its tasks need to know.
 
     `facts` are the facts and DECIDED_NAMES. `held_since` is the day on which the account took the tier that the CRM showed at
-    the pull. `occurrence` is empty but for a task that waited since an earlier run.
+    the pull. `moved_on`: this run does not see the move that the playbook asks for, it was decided on that earlier day. Tasks
+    that were made for it exist; those that no run came to are wanted again.
     """
 
     playbook: str
@@ -40,7 +40,7 @@ class Firing:
     decision: Decision
     facts: Mapping[str, FactValue]
     held_since: date | None = None
-    occurrence: str = ""
+    moved_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,20 @@ class CreatedTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    creates: tuple[CreateTask, ...] = ()
-    closes: tuple[CloseTask, ...] = ()
+    """What becomes of tasks: changes, and what was held back."""
+
+    changes: tuple[CreateTask | AttachTask | CloseTask, ...] = ()
     held_back: tuple[HeldBack, ...] = ()
+
+    @property
+    def creates(self) -> tuple[CreateTask, ...]:
+        """The tasks to make."""
+        return tuple(change for change in self.changes if isinstance(change, CreateTask))
+
+    @property
+    def closes(self) -> tuple[CloseTask, ...]:
+        """The tasks to close."""
+        return tuple(change for change in self.changes if isinstance(change, CloseTask))
 
 
 def plan_tasks(
@@ -101,12 +112,14 @@ def plan_tasks(
             held.append(_hold(one.firing, one.task, one.key, _over_limit(one.assignee, limit), waits=True))
             continue
         try:
+            if _forgotten(one):
+                raise NotRendered("its text names the tier before, which nobody knows since the cache was rebuilt")
             creates.append(_create(playbooks, one, assignees, as_of))
         except NotRendered as error:
             held.append(_hold(one.firing, one.task, one.key, str(error)))
             continue
         made[one.assignee.id] += 1
-    return TaskPlan(creates=tuple(creates), held_back=tuple(held))
+    return TaskPlan(tuple(creates), tuple(held))
 
 
 def plan_closes(
@@ -137,24 +150,40 @@ def plan_closes(
             held.append(HeldBack(task.account_id, name, f'closing the task "{task.subject}"', why, task.key))
         elif (created.owner_id, created.subject, created.due) == (task.owner_id, task.subject, task.due):
             why = f"playbook {prepared.label} no longer fires, and nobody touched the task"
-            closes.append(CloseTask(task.key, task.task_id, task.account_id, name, task.subject, (why,)))
-    return TaskPlan(closes=tuple(closes), held_back=tuple(held))
+            closes.append(CloseTask(task.key, task.task_id, task.account_id, name, task.subject, (why,), task.owner_id, task.due))
+    return TaskPlan(tuple(closes), tuple(held))
 
 
-def waiting_tasks(playbooks: Playbooks, keys: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """(playbook, account id, occurrence) of waiting tasks that would be lost, because what they waited for happens only once.
+def plan_attachments(
+    tasks: Iterable[ExistingTask], account_of: Callable[[str], str], account_names: Mapping[str, str], today: date
+) -> TaskPlan:
+    """Open tasks of this program that hang on no account, though their keys name one: the association was lost.
 
-    `keys` are those of earlier runs' held-back tasks with `waits`, and of tasks whose creation failed. The caller offers each
-    as a Firing with that occurrence; `plan_tasks` drops it where the account is no longer in the tier that it had entered.
-    Tasks of other playbooks need no memory: they fire again by themselves.
+    `tasks` are those of which nobody knows that they were attached. `account_of`: the account that an id lives on as.
     """
-    found = set()
-    for text in keys:
-        key = parse_key(text)
-        prepared = playbooks.by_name.get(key.playbook) if key else None
-        if key is not None and prepared is not None and fires_for_one_run_only(prepared.playbook):
-            found.add((key.playbook, key.account_id, key.occurrence))
-    yield from sorted(found)
+    attached = []
+    for task in tasks:
+        key = parse_key(task.key)
+        account_id = account_of(key.account_id) if key else ""
+        if account_id in account_names:
+            why = "the CRM lost the task's account when it was made"
+            name, due = account_names[account_id], task.due or today
+            attached.append(AttachTask(task.key, task.task_id, account_id, name, task.subject, task.owner_id, due, (why,)))
+    return TaskPlan(tuple(attached))
+
+
+def keys_by_account(keys: Iterable[tuple[str, str]]) -> set[str]:
+    """Every key, and each also as the key of the account that its task belongs to now.
+
+    `keys` are (key, account id or ""): after a merge the keys of the lost account count as the survivor's own.
+    """
+    found: set[str] = set()
+    for text, account_id in keys:
+        found.add(text)
+        head, _, named = text.rpartition(":")
+        if account_id and named != account_id:
+            found.add(f"{head}:{account_id}")
+    return found
 
 
 class _Wanted(NamedTuple):
@@ -163,6 +192,11 @@ class _Wanted(NamedTuple):
     key: str
     due: date
     assignee: Owner
+
+
+def _forgotten(wanted: _Wanted) -> bool:
+    """Whether the text needs the previous tier of a move that this cache has not seen."""
+    return "previous_tier" in wanted.task.compiled.names and wanted.firing.facts.get("previous_tier") is None
 
 
 # Days on which an account was given the tasks of an entry, by (playbook, task, account id, tier).
@@ -174,12 +208,10 @@ def _wanted_tasks(
 ) -> Iterator[_Wanted | HeldBack]:
     prepared = playbooks.by_name[firing.playbook]
     calendar = business_calendar(playbooks.program.country)
-    if firing.occurrence and not _still_in_tier(firing):
-        return
     for task in prepared.tasks:
         key = ""
         try:
-            occurrence = firing.occurrence or _occurrence(prepared.playbook, task, firing, entries, as_of)
+            occurrence = _occurrence(prepared.playbook, task, firing, entries, as_of)
             key = task_key(prepared.playbook.name, task.template.name, occurrence, firing.account_id)
             if key in existing:
                 continue
@@ -199,7 +231,8 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
         day = _day_of_same_entry(firing, made)
         if day is not None:
             return entry_word(decision.tier, day)
-    return occurrence_word(playbook.every, as_of, decision.tier, decision.since or as_of, firing.facts)
+    day = firing.moved_on or as_of
+    return occurrence_word(playbook.every, day, decision.tier, decision.since or day, firing.facts)
 
 
 def _day_of_same_entry(firing: Firing, made: Iterable[date]) -> date | None:
@@ -232,11 +265,6 @@ def _entries_made(playbooks: Playbooks, existing: Iterable[str]) -> _Entries:
         if key is not None and entry is not None:
             made[(key.playbook, key.task, key.account_id, entry[0])].append(entry[1])
     return made
-
-
-def _still_in_tier(firing: Firing) -> bool:
-    entry = entry_of(firing.occurrence)
-    return entry is None or entry[0] == firing.decision.tier
 
 
 def _create(playbooks: Playbooks, wanted: _Wanted, assignees: Assignees, as_of: date) -> CreateTask:

@@ -64,7 +64,6 @@ _ENGLISH = Language(
             "not_eligible": "Not eligible",
             "capacity": "A better tier is full",
             "override": "Set by a person",
-            "drift": "Changed by hand, kept",
         }
     ),
     until="until {day}",
@@ -92,7 +91,6 @@ _PORTUGUESE = Language(
             "not_eligible": "Não elegível",
             "capacity": "Categoria superior lotada",
             "override": "Definida por uma pessoa",
-            "drift": "Alterada manualmente, mantida",
         }
     ),
     until="até {day}",
@@ -120,7 +118,6 @@ _SPANISH = Language(
             "not_eligible": "No elegible",
             "capacity": "Categoría superior completa",
             "override": "Fijada por una persona",
-            "drift": "Cambiada a mano, se mantiene",
         }
     ),
     until="hasta el {day}",

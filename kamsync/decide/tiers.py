@@ -35,10 +35,12 @@ class Standing:
     since: date | None = None
     placed: int = 0
     floor: int | None = None
+    ceiling: int = 0
     code: Code = "score"
     until: date | None = None
     override: str | None = None
-    drift_seen: date | None = None
+    drifted: bool = False
+    writes_override: bool = False
     capacity: Capacity | None = None
     notes: tuple[str, ...] = ()
 
@@ -86,20 +88,18 @@ class Ladder:
         eligible = 0
         for standing in standings:
             eligible += standing.eligible
-            fixed = standing.code in ("override", "drift")
+            fixed = standing.code == "override" or self._is_promised(standing)
             (taken if fixed else waiting)[standing.placed].append(standing)
         for index in range(self._none):
             for pushed in self._full(index, waiting[index], taken[index], eligible):
                 pushed.placed = self._next_below(pushed, index)
                 pushed.code = "capacity"
-                waiting[pushed.placed].append(pushed)
+                (taken if self._is_promised(pushed) else waiting)[pushed.placed].append(pushed)
 
     def decision(self, standing: Standing) -> Decision:
         """The settled values of one account."""
         moved = standing.placed != standing.current
         since = self._as_of if moved else standing.since or self._as_of
-        if standing.code == "drift" and not moved:
-            since = standing.drift_seen or since
         better, missing = self._next_up(standing)
         return Decision(
             account_id=standing.account_id,
@@ -122,18 +122,24 @@ class Ladder:
             next_tier=better,
             points_missing=missing,
             notes=standing.notes,
+            drifted=standing.drifted,
+            writes_override=standing.writes_override,
         )
 
     def _see_current(self, standing: Standing) -> None:
-        held, program = standing.held, self._program
-        tier, since = held.tier, held.since
-        if program.drift == "reclaim" and held.written_tier is not None:
-            tier, since = held.written_tier, held.written_since
-        index = self._index(tier)
-        if index is None:
-            standing.notes += (f"the CRM's tier {tier!r} is none of this programme; it counts as no tier",)
-        standing.current = self._none if index is None else index
-        standing.since = since
+        """The current tier: what people see, under `reclaim` what was decided, also where people see no tier of the programme."""
+        held = standing.held
+        shown, decided = self._index(held.tier), self._index(held.decided_tier)
+        known = held.decided_tier is not None
+        standing.drifted = known and shown != decided
+        if shown is None:
+            standing.notes += (f"the CRM's tier {held.tier!r} is none of this programme; it counts as {self._name_of(decided)}",)
+            standing.drifted = False
+            shown = decided if known else self._none
+        if self._program.drift == "reclaim" and known:
+            shown = decided
+        standing.current = self._none if shown is None else shown
+        standing.since = held.since
 
     def _overridden(self, standing: Standing) -> bool:
         """A person's choice: the override field until its date, else a tier that was changed by hand."""
@@ -146,23 +152,34 @@ class Ladder:
             elif held.override_until is None or self._as_of <= held.override_until:
                 standing.placed, standing.code = index, "override"
                 standing.override, standing.until = self._name(index), held.override_until
+                standing.writes_override = held.inherited
+                if standing.drifted:
+                    self._moves_from_decided(standing)
+                    standing.drifted = False  # a person has said what they want where it belongs
+                    if index != self._index(held.tier):
+                        standing.notes += (f"the tier was changed to {held.tier or NO_TIER!r} by hand; the override holds",)
                 return True
-        return self._program.drift == "adopt" and self._drifted(standing)
+        return self._adopted(standing)
 
-    def _drifted(self, standing: Standing) -> bool:
-        """§6.7: what we wrote is known, was a tier, and the CRM says something else now (emptied is a choice of none)."""
-        held = standing.held
-        if held.written_tier in (None, NO_TIER) or (held.tier or NO_TIER) == held.written_tier:
-            return False
+    def _adopted(self, standing: Standing) -> bool:
+        """§6.7: a person changed the tier, or had one before this program ever wrote; it becomes the override that it is."""
+        held, program = standing.held, self._program
         index = self._index(held.tier)
-        if index is None:
+        drifted = standing.drifted and program.drift == "adopt"
+        never_wrote = held.is_mapped and held.decided_tier is None
+        existed = program.existing_tiers == "override" and never_wrote and index != self._none
+        if index is None or not (drifted or existed):
             return False
-        seen = held.drift_seen or self._as_of
-        until = seen + timedelta(days=self._program.adopt_days)
-        if self._as_of > until:
-            return False
-        standing.placed, standing.code, standing.until, standing.drift_seen = index, "drift", until, seen
+        standing.placed, standing.code, standing.writes_override = index, "override", True
+        standing.override, standing.until = self._name(index), self._as_of + timedelta(days=program.adopt_days)
+        if drifted:
+            self._moves_from_decided(standing)
         return True
+
+    def _moves_from_decided(self, standing: Standing) -> None:
+        """By whichever field a person chose, the account moves from what had been decided to what they want."""
+        decided = self._index(standing.held.decided_tier)
+        standing.current = self._none if decided is None else decided
 
     def _by_score(self, standing: Standing) -> None:
         standing.placed, standing.code = self._none, "score"
@@ -183,16 +200,27 @@ class Ladder:
             standing.floor = min(floors)
             if standing.floor < standing.placed:
                 standing.placed, standing.code = standing.floor, "floor"
-        if ceilings and max(ceilings) > standing.placed:
-            standing.placed, standing.code = max(ceilings), "ceiling"
+        if ceilings:
+            standing.ceiling = max(ceilings)
+            if standing.ceiling > standing.placed:
+                standing.placed, standing.code = standing.ceiling, "ceiling"
 
     def _by_holds(self, standing: Standing) -> None:
         if round(standing.coverage, 9) < self._program.min_coverage:
             standing.placed, standing.code = standing.current, "low_coverage"
             return
-        worse = standing.placed > standing.current
-        if worse and standing.since is not None and (self._as_of - standing.since).days < self._tiers[standing.current].min_days:
+        if standing.placed > standing.current and self._is_young(standing):
             standing.placed, standing.code = standing.current, "min_days"
+
+    def _is_young(self, standing: Standing) -> bool:
+        """In its current tier for less than that tier's `min_days`."""
+        if standing.current == self._none or standing.since is None:
+            return False
+        return (self._as_of - standing.since).days < self._tiers[standing.current].min_days
+
+    def _is_promised(self, standing: Standing) -> bool:
+        """A promise to a customer: nobody leaves a tier before its `min_days` for lack of room."""
+        return standing.placed == standing.current and standing.placed != self._none and self._is_young(standing)
 
     def _full(self, index: int, waiting: list[Standing], taken: list[Standing], eligible: int) -> list[Standing]:
         """Those of `waiting` for whom tier `index` has no room, each with its rank and the limit that it met."""
@@ -230,12 +258,16 @@ class Ladder:
         return (-score, -standing.won_amount_12m, standing.account_id)
 
     def _next_below(self, standing: Standing, index: int) -> int:
-        """The next tier that the score reaches or the floor promises; a floor promises every tier from itself down."""
-        for below in range(index + 1, self._none):
+        """The next tier that the score reaches, the floor promises (every tier from itself down), or that it may not leave yet.
+
+        Never one above a ceiling.
+        """
+        for below in range(max(index + 1, standing.ceiling), self._none):
             tier = self._tiers[below]
             enters = standing.score is not None and standing.score >= tier.enter
             stays = standing.score is not None and below >= standing.current and standing.score >= tier.leave
-            if enters or stays or (standing.floor is not None and below >= standing.floor):
+            promised = below == standing.current and self._is_young(standing)
+            if enters or stays or promised or (standing.floor is not None and below >= standing.floor):
                 return below
         return self._none
 
@@ -266,6 +298,9 @@ class Ladder:
 
     def _name(self, index: int) -> str:
         return NO_TIER if index == self._none else self._tiers[index].name
+
+    def _name_of(self, index: int | None) -> str:
+        return "no tier" if index is None or index == self._none else self._tiers[index].name
 
     def _index(self, name: str | None) -> int | None:
         """A tier's index, `none` and empty included; None for a word that is no tier."""

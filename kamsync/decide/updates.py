@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 from kamsync.decide.decision import Contribution, Decision
-from kamsync.decide.plan import Change, CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import Change, FieldChange, HeldBack, Op, Plan, UpdateAccount, op_of
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reasons import because, reasons_text, says_the_same_cause
 from kamsync.model import Value
@@ -37,11 +37,13 @@ def plan_account(
     contributions: Callable[[], Sequence[Contribution]],
     program: Program,
     writing: Writing,
+    receipt: Callable[[], str] = lambda: "",
 ) -> UpdateAccount | None:
     """The update of one account, None where the CRM already says what was decided.
 
-    `observed` holds what the CRM shows, by the names of model.FLAGS; a flag that is missing there is not mapped and never
-    written. `contributions` is called only where a text has to be made, because receipts cost more than decisions.
+    `observed` holds what the CRM shows, by the names of flags.FLAGS; a flag that is missing there is not mapped and never
+    written. `contributions` and `receipt` (the decision as JSON) are called only where a text has to be made, because receipts
+    cost more than decisions.
     """
     if program.write_scope != "all" and _never_concerned(decision, observed):
         return None
@@ -55,6 +57,8 @@ def plan_account(
             fields["reasons"] = FieldChange(shown["reasons"], text)
     if not fields:
         return None
+    if "receipt" in shown:
+        fields["receipt"] = FieldChange(shown["receipt"], receipt())
     why = _why(decision, fields, told, program)
     if "evaluated_at" in shown:
         moment = writing.now.astimezone(UTC).replace(microsecond=0)
@@ -69,25 +73,39 @@ def assemble_plan(
     crm: str,
     criteria_hash: str,
     base: str,
-    updates: Iterable[UpdateAccount],
-    creates: Iterable[CreateTask] = (),
-    closes: Iterable[CloseTask] = (),
+    changes: Iterable[Change] = (),
     held_back: Iterable[HeldBack] = (),
     problems: Iterable[str] = (),
+    org_id: str = "",
+    rehearsal: bool = False,
 ) -> Plan:
-    """One plan, in the order in which it must be applied: new tasks, closed tasks, then the flags.
+    """One plan, in the order in which it must be applied: the flags, then what follows from them.
 
-    Tasks go before flags because a playbook may fire on `entered`: a run that is killed between the two finds the account
-    still in its old tier, decides the same move again, and recognises the tasks by their keys. The other way round the tier
-    would already be written, nothing would have been entered any more, and the task would be lost.
+    A task is made only once its account's flags are written: one whose update is held back or refused gets none. What a killed
+    run left undone is wanted again by the next one, because the CRM shows the tier, since when, and which keys exist.
     """
-    changes: tuple[Change, ...] = (
-        *sorted(creates, key=lambda task: (task.account_id, task.key)),
-        *sorted(closes, key=lambda task: (task.account_id, task.key)),
-        *sorted(updates, key=lambda update: update.account_id),
-    )
+    ordered = tuple(sorted(changes, key=lambda change: (_ORDER[op_of(change)], change.account_id, _key_of(change))))
     kept = tuple(held_back)
-    return Plan(run_id, as_of, crm, criteria_hash, base, changes, kept, tuple(problems), summarise(changes, kept))
+    return Plan(
+        run_id,
+        as_of,
+        crm,
+        criteria_hash,
+        base,
+        ordered,
+        kept,
+        tuple(problems),
+        summarise(ordered, kept),
+        org_id=org_id,
+        rehearsal=rehearsal,
+    )
+
+
+_ORDER: Mapping[Op, int] = {"update_account": 0, "create_task": 1, "attach_task": 2, "close_task": 3, "delete_task": 4}
+
+
+def _key_of(change: Change) -> str:
+    return "" if isinstance(change, UpdateAccount) else change.key
 
 
 def summarise(changes: Iterable[Change], held_back: Sequence[HeldBack] = ()) -> Mapping[str, int]:
@@ -95,16 +113,10 @@ def summarise(changes: Iterable[Change], held_back: Sequence[HeldBack] = ()) -> 
     ops: Counter[str] = Counter({"update_account": 0, "create_task": 0, "close_task": 0})
     moves: Counter[str] = Counter()
     for change in changes:
-        match change:
-            case UpdateAccount():
-                ops["update_account"] += 1
-                if "tier" in change.fields:
-                    move = change.fields["tier"]
-                    moves[f"{move.before or NO_TIER} → {move.after or NO_TIER}"] += 1
-            case CreateTask():
-                ops["create_task"] += 1
-            case CloseTask():
-                ops["close_task"] += 1
+        ops[op_of(change)] += 1
+        if isinstance(change, UpdateAccount) and "tier" in change.fields:
+            move = change.fields["tier"]
+            moves[f"{move.before or NO_TIER} → {move.after or NO_TIER}"] += 1
     return MappingProxyType({**ops, "held_back": len(held_back), **dict(sorted(moves.items()))})
 
 
@@ -115,11 +127,21 @@ def _differences(decision: Decision, shown: Mapping[str, Value], program: Progra
         "health": decision.health,
         "since": decision.since,
     }
+    wanted |= _by_hand(decision)
     fields = {flag: FieldChange(shown[flag], value) for flag, value in wanted.items() if flag in shown and shown[flag] != value}
+    if "decided_tier" in shown and shown["decided_tier"] != decision.tier:
+        fields["decided_tier"] = FieldChange(shown["decided_tier"], decision.tier)
     settled_anew = any(flag in fields for flag in _SETTLING)
     if "score" in shown and _score_differs(shown["score"], decision.score, program, settled_anew):
         fields["score"] = FieldChange(shown["score"], decision.score)
     return fields
+
+
+def _by_hand(decision: Decision) -> dict[str, Value]:
+    """A tier that a person changed, or an override of a merged account, becomes the override that people see and can change."""
+    if not decision.writes_override:
+        return {}
+    return {"override": decision.override, "override_until": decision.until}
 
 
 def _score_differs(shown: Value, wanted: float | None, program: Program, settled_anew: bool) -> bool:
@@ -141,7 +163,8 @@ def _needs_new_reasons(
 
 
 def _never_concerned(decision: Decision, observed: Mapping[str, Value]) -> bool:
-    return decision.tier == NO_TIER and all(observed.get(flag) in (None, "") for flag in ("tier", "since", "score"))
+    has_trace = any(observed.get(flag) not in (None, "") for flag in ("tier", "since", "score", "decided_tier"))
+    return decision.tier == NO_TIER and not has_trace and not decision.writes_override
 
 
 def _why(
@@ -152,6 +175,10 @@ def _why(
         for flag in ("score", "segment", "health", "since"):
             if flag in fields:
                 sentences.append(f"{flag} {_plain(fields[flag].before)} → {_plain(fields[flag].after)}")
+        if decision.writes_override and not decision.drifted and "override" in fields:
+            sentences.append("the override is kept where people see it")
+        if set(fields) == {"decided_tier"}:
+            sentences.append("what was decided is noted beside the tier")
         if set(fields) == {"reasons"}:
             sentences.append("what settles the tier is new")
     return (*sentences, *decision.notes)
@@ -172,11 +199,15 @@ def _shown(flag: str, value: Value) -> Value:
         return None
     parse = _PARSED.get(flag)
     if parse is None or not isinstance(value, str):
-        return value.date() if flag == "since" and isinstance(value, datetime) else value
+        return value.date() if flag in ("since", "override_until") and isinstance(value, datetime) else value
     try:
         return parse(value)
     except ValueError:
         return value
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
 
 
 def _instant(text: str) -> datetime:
@@ -185,5 +216,5 @@ def _instant(text: str) -> datetime:
 
 
 _PARSED: Mapping[str, Callable[[str], Value]] = MappingProxyType(
-    {"since": lambda text: date.fromisoformat(text[:10]), "evaluated_at": _instant, "score": float}
+    {"since": _day, "override_until": _day, "evaluated_at": _instant, "score": float}
 )

@@ -1,18 +1,36 @@
-"""NEW MODULE"""
+"""Plans as JSON: the shape that `plan --json` prints, `plan --out` saves and `apply` reads back (docs/json.md). Pure.
+
+Reading back trusts nothing: a file that somebody edited or that was cut in the middle is found before anything is written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, Literal, TypeVar
 
-from kamsync.decide.plan import Change, CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import (
+    AttachTask,
+    Change,
+    CloseTask,
+    CreateTask,
+    DeleteTask,
+    FieldChange,
+    HeldBack,
+    Plan,
+    UpdateAccount,
+    op_of,
+)
 from kamsync.flags import FLAGS, from_json, to_json
+from kamsync.model import TaskType
 
 VERSION = 1
+DIGEST = "digest"
+PRIORITIES: Final[tuple[Literal["low", "normal", "high"], ...]] = ("low", "normal", "high")
+TYPES: Final[tuple[TaskType, ...]] = ("todo", "call", "email", "meeting")
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -21,9 +39,11 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "version": VERSION,
         "as_of": plan.as_of.isoformat(),
         "crm": plan.crm,
+        "org_id": plan.org_id,
         "run_id": plan.run_id,
         "criteria_hash": plan.criteria_hash,
         "base": plan.base,
+        "rehearsal": plan.rehearsal,
         "summary": dict(plan.summary),
         "changes": [change_to_json(change) for change in plan.changes],
         "held_back": [
@@ -35,39 +55,45 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
+    """One change, named by its `op`."""
+    value: dict[str, Any] = {"op": op_of(change)}
     match change:
         case UpdateAccount():
-            return {
-                "op": "update_account",
-                "account_id": change.account_id,
-                "name": change.name,
-                "fields": {n: {"from": to_json(f.before), "to": to_json(f.after)} for n, f in change.fields.items()},
-                "reasons": list(change.reasons),
-            }
+            value |= {"account_id": change.account_id, "name": change.name}
+            value["fields"] = {n: {"from": to_json(f.before), "to": to_json(f.after)} for n, f in change.fields.items()}
         case CreateTask():
-            return {
-                "op": "create_task",
-                "key": change.key,
-                "account_id": change.account_id,
-                "account_name": change.account_name,
-                "owner_id": change.owner_id,
-                "subject": change.subject,
-                "body": change.body,
-                "due": change.due.isoformat(),
-                "playbook": change.playbook,
-                "priority": change.priority,
-                "reasons": list(change.reasons),
-            }
-        case CloseTask():
-            return {
-                "op": "close_task",
-                "key": change.key,
-                "task_id": change.task_id,
-                "account_id": change.account_id,
-                "account_name": change.account_name,
-                "subject": change.subject,
-                "reasons": list(change.reasons),
-            }
+            value |= _task_to_json(change)
+        case DeleteTask():
+            value |= _reference(change) | {"task": _task_to_json(change.task)}
+        case CloseTask() | AttachTask():
+            value |= _reference(change) | {"owner_id": change.owner_id, "due": to_json(change.due)}
+    value["reasons"] = list(change.reasons)
+    return value
+
+
+def _task_to_json(task: CreateTask) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "account_id": task.account_id,
+        "account_name": task.account_name,
+        "owner_id": task.owner_id,
+        "subject": task.subject,
+        "body": task.body,
+        "due": task.due.isoformat(),
+        "playbook": task.playbook,
+        "priority": task.priority,
+        "type": task.type,
+    }
+
+
+def _reference(change: CloseTask | AttachTask | DeleteTask) -> dict[str, Any]:
+    return {
+        "key": change.key,
+        "task_id": change.task_id,
+        "account_id": change.account_id,
+        "account_name": change.account_name,
+        "subject": change.subject,
+    }
 
 
 def fingerprint_of(changes: Iterable[Change]) -> str:
@@ -81,48 +107,111 @@ def fingerprint_of(changes: Iterable[Change]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _plan(document: Mapping[str, Any]) -> Plan:
+def seal(document: Mapping[str, Any]) -> str:
+    """The digest by which an altered plan is told: over everything but itself."""
+    text = json.dumps({k: v for k, v in document.items() if k != DIGEST}, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_from_json(document: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_to_json` made this of; KeyError, TypeError or ValueError where it made no such thing."""
     return Plan(
-        run_id=document["run_id"],
-        as_of=date.fromisoformat(document["as_of"]),
-        crm=document["crm"],
-        criteria_hash=document["criteria_hash"],
-        base=document["base"],
-        changes=tuple(_change(value) for value in document["changes"]),
-        held_back=tuple(HeldBack(**held) for held in document["held_back"]),
-        problems=tuple(document["problems"]),
-        summary=MappingProxyType(dict(document["summary"])),
+        run_id=_text(document, "run_id"),
+        as_of=_day(document, "as_of"),
+        crm=_text(document, "crm"),
+        criteria_hash=_text(document, "criteria_hash"),
+        base=_text(document, "base"),
+        changes=tuple(_change(value) for value in _tables(document, "changes")),
+        held_back=tuple(_held_back(held) for held in _tables(document, "held_back")),
+        problems=_texts(document, "problems"),
+        summary=MappingProxyType({str(name): int(count) for name, count in document["summary"].items()}),
+        org_id=_text(document, "org_id"),
+        rehearsal=_truth(document, "rehearsal"),
     )
 
 
 def _change(value: Mapping[str, Any]) -> Change:
     match value["op"]:
         case "update_account":
-            unknown = set(value["fields"]) - set(FLAGS)
-            if unknown:
-                raise ValueError(f"unknown fields {sorted(unknown)}")
-            fields = {n: FieldChange(from_json(n, f["from"]), from_json(n, f["to"])) for n, f in value["fields"].items()}
-            return UpdateAccount(value["account_id"], value["name"], MappingProxyType(fields), tuple(value["reasons"]))
+            fields = {name: _field(name, pair) for name, pair in value["fields"].items()}
+            return UpdateAccount(
+                _text(value, "account_id"), _text(value, "name"), MappingProxyType(fields), _texts(value, "reasons")
+            )
         case "create_task":
-            return CreateTask(
-                key=value["key"],
-                account_id=value["account_id"],
-                account_name=value["account_name"],
-                owner_id=value["owner_id"],
-                subject=value["subject"],
-                body=value["body"],
-                due=date.fromisoformat(value["due"]),
-                playbook=value["playbook"],
-                priority=value["priority"],
-                reasons=tuple(value["reasons"]),
-            )
+            return _task(value, _texts(value, "reasons"))
+        case "delete_task":
+            return DeleteTask(**_referred(value), task=_task(value["task"], ()), reasons=_texts(value, "reasons"))
         case "close_task":
-            return CloseTask(
-                value["key"],
-                value["task_id"],
-                value["account_id"],
-                value["account_name"],
-                value["subject"],
-                tuple(value["reasons"]),
-            )
+            due = None if value["due"] is None else _day(value, "due")
+            return CloseTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=_text(value, "owner_id"), due=due)
+        case "attach_task":
+            day, owner = _day(value, "due"), _text(value, "owner_id")
+            return AttachTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=owner, due=day)
     raise ValueError(f"unknown op {value['op']!r}")
+
+
+def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:
+    names = ("key", "account_id", "account_name", "owner_id", "subject", "body", "playbook")
+    return CreateTask(
+        **{name: _text(value, name) for name in names},
+        due=_day(value, "due"),
+        priority=_word(value, "priority", PRIORITIES),
+        type=_word(value, "type", TYPES),
+        reasons=reasons,
+    )
+
+
+def _referred(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value, name) for name in ("key", "task_id", "account_id", "account_name", "subject")}
+
+
+def _held_back(value: Mapping[str, Any]) -> HeldBack:
+    names = ("account_id", "name", "what", "reason", "key")
+    return HeldBack(**{name: _text(value, name) for name in names}, waits=_truth(value, "waits"))
+
+
+def _field(name: str, pair: Mapping[str, Any]) -> FieldChange:
+    if name not in FLAGS:
+        raise ValueError(f"unknown field {name!r}")
+    for side in ("from", "to"):
+        if isinstance(pair[side], list | dict):
+            raise ValueError(f"{name} is no single value")
+    return FieldChange(from_json(name, pair["from"]), from_json(name, pair["to"]))
+
+
+W = TypeVar("W", bound=str)
+
+
+def _word(value: Mapping[str, Any], key: str, words: Sequence[W]) -> W:
+    for word in words:
+        if value[key] == word:
+            return word
+    raise ValueError(f"unknown {key} {value[key]!r}")
+
+
+def _truth(value: Mapping[str, Any], key: str) -> bool:
+    if not isinstance(value[key], bool):
+        raise ValueError(f"{key} is neither true nor false")
+    return bool(value[key])
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    if not isinstance(value[key], str):
+        raise ValueError(f"{key} is no text")
+    return str(value[key])
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    if not isinstance(value[key], list) or not all(isinstance(item, str) for item in value[key]):
+        raise ValueError(f"{key} is no list of texts")
+    return tuple(value[key])
+
+
+def _tables(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value[key], list) or not all(isinstance(item, dict) for item in value[key]):
+        raise ValueError(f"{key} is no list of objects")
+    return list(value[key])
+
+
+def _day(value: Mapping[str, Any], key: str) -> date:
+    return date.fromisoformat(_text(value, key))

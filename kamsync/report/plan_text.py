@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
+from kamsync.printable import one_line
 
 Mark = Literal["~", "+", "-", "!"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """`mark`: ~ updates, + creates, - closes, ! held back."""
+    """`mark`: ~ updates, + creates, - closes, ! held back. Each text is one printable line, whatever the CRM holds."""
 
     mark: Mark
     account: str
@@ -41,7 +42,9 @@ def describe_plan(plan: Plan, *, limit: int | None = 20) -> PlanText:
         ("tier changes", [_update(c) for c in _updates(plan.changes) if "tier" in c.fields]),
         ("other account updates", [_update(c) for c in _updates(plan.changes) if "tier" not in c.fields]),
         ("new tasks", [_create(c) for c in plan.changes if isinstance(c, CreateTask)]),
-        ("closed tasks", [_close(c) for c in plan.changes if isinstance(c, CloseTask)]),
+        ("attached tasks", [_on_task("~", c, "attached") for c in plan.changes if isinstance(c, AttachTask)]),
+        ("closed tasks", [_on_task("-", c, "closed") for c in plan.changes if isinstance(c, CloseTask)]),
+        ("removed tasks", [_on_task("-", c, "removed") for c in plan.changes if isinstance(c, DeleteTask)]),
         ("held back", [_held_back(h) for h in plan.held_back]),
     )
     shown: list[PlanLine] = []
@@ -75,6 +78,10 @@ def _updates(changes: Iterable[Change]) -> Iterator[UpdateAccount]:
     return (c for c in changes if isinstance(c, UpdateAccount))
 
 
+def _plan_line(mark: Mark, account: str, what: str, because: str) -> PlanLine:
+    return PlanLine(mark, one_line(account), one_line(what), one_line(because))
+
+
 def _update(change: UpdateAccount) -> PlanLine:
     if "tier" in change.fields:
         tier = change.fields["tier"]
@@ -82,20 +89,20 @@ def _update(change: UpdateAccount) -> PlanLine:
     else:
         shown = [name for name in change.fields if name not in {"evaluated_at", "reasons"}] or list(change.fields)
         what = ", ".join(f"{n}  {_plain(change.fields[n].before)} → {_plain(change.fields[n].after)}" for n in shown)
-    return PlanLine("~", change.name, what, "; ".join(change.reasons))
+    return _plan_line("~", change.name, what, "; ".join(change.reasons))
 
 
 def _create(change: CreateTask) -> PlanLine:
     because = "; ".join(change.reasons) or f"playbook {change.playbook}"
-    return PlanLine("+", change.account_name, f'task  "{change.subject}" due {change.due.isoformat()}', because)
+    return _plan_line("+", change.account_name, f'task  "{change.subject}" due {change.due.isoformat()}', because)
 
 
-def _close(change: CloseTask) -> PlanLine:
-    return PlanLine("-", change.account_name, f'task  "{change.subject}" closed', "; ".join(change.reasons))
+def _on_task(mark: Mark, change: AttachTask | CloseTask | DeleteTask, what: str) -> PlanLine:
+    return _plan_line(mark, change.account_name, f'task  "{change.subject}" {what}', "; ".join(change.reasons))
 
 
 def _held_back(held: HeldBack) -> PlanLine:
-    return PlanLine("!", held.name, held.what, f"held back: {held.reason}")
+    return _plan_line("!", held.name, held.what, f"held back: {held.reason}")
 
 
 def _tier(value: Value) -> str:

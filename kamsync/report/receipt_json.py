@@ -29,6 +29,7 @@ def receipt_to_json(receipt: Receipt, program: Program, *, name: str, criteria_h
         "coverage": round(decision.coverage, 4),
         "override": decision.override,
         "until": decision.until and decision.until.isoformat(),
+        "changed_by_hand": decision.drifted,
         "capacity": place and {"tier": place.tier, "rank": place.rank, "limit": place.limit, "kind": place.kind},
         "rules": list(decision.fired),
         "next_tier": decision.next_tier,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.printable import one_line
 
 BAR_WIDTH = 20
 LIMIT_NAMES = {"max_accounts": "accounts", "top_percent": "accounts (a share of all)", "max_per_owner": "accounts of one owner"}
@@ -19,7 +20,7 @@ def contribution_rows(contributions: Sequence[Contribution]) -> list[tuple[str, 
     most = max((c.points for c in ordered), default=0.0)
     return [
         (
-            c.label or c.criterion,
+            one_line(c.label or c.criterion),
             show_value(c.value) if c.known else "unknown",
             "—" if c.scaled is None else f"{c.scaled:.1f}",
             f"{c.weight:g}",
@@ -49,10 +50,10 @@ def settled_by(decision: Decision, enter: float | None = None) -> str:
         case "capacity":
             return _capacity(decision)
         case "override":
-            return "a person's override in the CRM" + (f", until {decision.until.isoformat()}" if decision.until else "")
-        case "drift":
-            until = f", kept until {decision.until.isoformat()}" if decision.until else ""
-            return f"a person changed the tier in the CRM{until}"
+            until = f", until {decision.until.isoformat()}" if decision.until else ""
+            if decision.drifted and decision.writes_override:
+                return f"a person changed the tier in the CRM, which becomes an override{until}"
+            return f"a person's override in the CRM{until}"
 
 
 def _capacity(decision: Decision) -> str:
@@ -97,4 +98,4 @@ def show_value(value: FactValue) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return value
+    return one_line(value)

@@ -1,29 +1,34 @@
 """Carries a plan out: looks again, notes each write before it happens, writes, and keeps what the CRM answered.
 
-Order is the plan's: tasks before flags (decide.plan says why). An account that a person changed since the plan was made is held
-back. One refused record never stops another. Interrupting between batches leaves a state from which the next run goes on.
+Flags come first, then the tasks that follow from them. An account or a task that a person changed since the plan was made is
+held back, and an account whose update was held back or refused gets no tasks. One refused record never stops another.
+Interrupting between batches leaves a state from which the next run goes on (run.recovery).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from datetime import datetime
-from typing import TypeVar
+from datetime import date, datetime
+from typing import Protocol, TypeVar
 
 from kamsync.contract import Connection
-from kamsync.decide.plan import CloseTask, CreateTask, HeldBack, Plan, UpdateAccount
-from kamsync.decide.program import NO_TIER
-from kamsync.flags import FLAG_PREFIX, FLAGS, from_json, to_json
-from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef, Value
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
+from kamsync.flags import same_value
+from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef, TaskSeen, Value
+from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
-from kamsync.store.history import Remembered, remember
-from kamsync.store.journal import note_intents, note_outcomes
+from kamsync.store.history import Remembered, remember, settle_history
+from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
+from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed
 
-CHUNK = 20_000  # writes between two looks at `stopping`; a connector may make one bulk job of them
-T = TypeVar("T")
-GUARDED_FLAGS = ("tier", "override", "override_until")
+CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
+GUARDED_FLAGS = ("tier", "override", "override_until", "decided_tier")
+FOLLOWS = "its account's update did not go through, and it follows from that"
+TOUCHED = "a person changed the task since the plan was made"
+GONE = "the task is gone from the CRM"
+T = TypeVar("T", bound=Change)
 
 
 @dataclass
@@ -33,7 +38,9 @@ class Applied:
     updated: int = 0
     created: int = 0
     existed: int = 0
+    attached: int = 0
     closed: int = 0
+    deleted: int = 0
     unknown: int = 0
     rejected: list[tuple[str, str, str]] = dataclass_field(default_factory=list)
     held_back: list[HeldBack] = dataclass_field(default_factory=list)
@@ -41,166 +48,236 @@ class Applied:
 
     @property
     def complete(self) -> bool:
+        """Whether every write was answered and none refused; what was held back is as it should be."""
         return not self.rejected and not self.unknown and not self.stopped
 
     def summary(self) -> dict[str, int]:
+        """Counts, as `runs` and `--json` show them."""
         return {
             "updated": self.updated,
             "created": self.created,
             "existed": self.existed,
+            "attached": self.attached,
             "closed": self.closed,
+            "deleted": self.deleted,
             "rejected": len(self.rejected),
             "unknown": self.unknown,
             "held_back": len(self.held_back),
         }
 
 
+class _OnTask(Protocol):
+    """A change of a task that exists."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def account_name(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+
+
+E = TypeVar("E", bound=_OnTask)
+
+
 @dataclass(frozen=True)
 class Applier:
-    """Everything that carrying out needs. `stopping` is asked between batches; `history` has the receipts by account id."""
+    """Everything that carrying out needs. `stopping` is asked between batches; `history` has the decisions by account id."""
 
     connection: Connection
     cache: Cache
+    run_id: str
     clock: Callable[[], datetime]
     stopping: Callable[[], bool] = lambda: False
     history: Mapping[str, Remembered] = dataclass_field(default_factory=dict)
+    mapped_flags: Collection[str] = GUARDED_FLAGS
 
     def apply(self, plan: Plan) -> Applied:
         """Writes the plan; never raises for a record, only for what stops the whole (no network, no access, no calls left)."""
         applied = Applied()
-        updates = self._still_as_planned([c for c in plan.changes if isinstance(c, UpdateAccount)], applied)
-        creates = [c for c in plan.changes if isinstance(c, CreateTask)]
-        closes = [c for c in plan.changes if isinstance(c, CloseTask)]
-        for chunk in self._chunks(creates, applied):
-            self._create(plan, chunk, applied)
-        for closing in self._chunks(closes, applied):
-            self._close(plan, closing, applied)
-        for updating in self._chunks(updates, applied):
-            self._update(plan, updating, applied)
+        held = self._held_accounts(plan, applied)
+        refused = self._update([c for c in plan.changes if isinstance(c, UpdateAccount) and c.account_id not in held], applied)
+        self._create(self._allowed([c for c in plan.changes if isinstance(c, CreateTask)], held | refused, applied), applied)
+        self._attach([c for c in plan.changes if isinstance(c, AttachTask)], applied)
+        self._close([c for c in plan.changes if isinstance(c, CloseTask)], applied)
+        self._delete([c for c in plan.changes if isinstance(c, DeleteTask)], applied)
         return applied
 
-    def _chunks(self, changes: Sequence[T], applied: Applied) -> Iterator[Sequence[T]]:
-        for start in range(0, len(changes), CHUNK):
-            if self.stopping():
-                applied.stopped = True
-                return
-            yield changes[start : start + CHUNK]
+    # -- looking once more ---------------------------------------------------------------------------------------------------
 
-    def _still_as_planned(self, updates: Sequence[UpdateAccount], applied: Applied) -> list[UpdateAccount]:
-        """Leaves out accounts whose tier or override a person changed after the plan looked."""
-        if not updates:
-            return []
-        now = self.connection.fetch_accounts([u.account_id for u in updates], GUARDED_FLAGS)
-        kept = []
-        for update in updates:
-            reason = self._moved_on(update, now.get(update.account_id))
+    def _held_accounts(self, plan: Plan, applied: Applied) -> set[str]:
+        """Accounts, of those that get an update or a task, whose tier or override a person changed after the plan looked."""
+        names: dict[str, str] = {}
+        for change in plan.changes:
+            if isinstance(change, UpdateAccount):
+                names[change.account_id] = change.name
+            elif isinstance(change, CreateTask):
+                names.setdefault(change.account_id, change.account_name)
+        if not names:
+            return set()
+        updated = {change.account_id for change in plan.changes if isinstance(change, UpdateAccount)}
+        flags = [flag for flag in GUARDED_FLAGS if flag in self.mapped_flags]
+        shown = self.connection.fetch_accounts(list(names), flags)
+        held = set()
+        for account_id, name in names.items():
+            reason = self._moved_on(account_id, shown.get(account_id), flags)
             if reason:
-                applied.held_back.append(HeldBack(update.account_id, update.name, "account update", reason))
-            else:
-                kept.append(update)
-        return kept
+                held.add(account_id)
+                if account_id in updated:
+                    applied.held_back.append(HeldBack(account_id, name, "account update", reason))
+        return held
 
-    def _moved_on(self, update: UpdateAccount, present: Mapping[str, Value] | None) -> str:
-        if present is None:
+    def _moved_on(self, account_id: str, shown: Mapping[str, Value] | None, flags: Sequence[str]) -> str:
+        if shown is None:
             return "the account is gone from the CRM"
-        known = self._as_pulled(update.account_id)
-        for flag in GUARDED_FLAGS:
-            if flag in present and flag in known and (present[flag] or None) != (known[flag] or None):
+        known = flags_of(self.cache, account_id, flags) or {}
+        for flag in flags:
+            if flag in shown and flag in known and not same_value(shown[flag], known[flag]):
                 return f"a person changed {flag} since the plan was made; the next run takes it into account"
         return ""
 
-    def _as_pulled(self, account_id: str) -> dict[str, Value]:
-        columns = ", ".join(f'"{FLAG_PREFIX}{flag}"' for flag in GUARDED_FLAGS)
-        row = self.cache.connection.execute(f"SELECT {columns} FROM accounts WHERE id = ?", (account_id,)).fetchone()
-        if row is None:
-            return {}
-        return {flag: _typed(flag, value) for flag, value in zip(GUARDED_FLAGS, row, strict=True)}
+    def _allowed(self, creates: Sequence[CreateTask], held: set[str], applied: Applied) -> list[CreateTask]:
+        for task in creates:
+            if task.account_id in held:
+                what = f'task "{task.subject}"'
+                applied.held_back.append(HeldBack(task.account_id, task.account_name, what, FOLLOWS, task.key, waits=True))
+        return [task for task in creates if task.account_id not in held]
 
-    def _create(self, plan: Plan, creates: Sequence[CreateTask], applied: Applied) -> None:
-        note_intents(self.cache, plan.run_id, creates)
-        by_key = {c.key: c for c in creates}
-        tasks = [NewTask(c.key, c.account_id, c.owner_id, c.subject, c.body, c.due, c.priority) for c in creates]
-        for outcomes in _batches(self.connection.create_tasks(tasks)):
-            with self.cache.bookkeeping() as connection:
-                note_outcomes(self.cache, plan.run_id, "create_task", outcomes, self.clock())
-                connection.executemany(
-                    "INSERT OR REPLACE INTO task_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_ledger_row(by_key[o.ref], o, plan.run_id) for o in outcomes if o.status in ("done", "existed")],
-                )
-                # What did not come about is offered again: its account has entered its tier by then, and no playbook fires.
-                connection.executemany(
-                    "INSERT OR REPLACE INTO waiting_tasks VALUES (?, ?, ?)",
-                    [(o.ref, by_key[o.ref].account_id, plan.run_id) for o in outcomes if o.status not in ("done", "existed")],
-                )
-            applied.created += sum(o.status == "done" for o in outcomes)
-            applied.existed += sum(o.status == "existed" for o in outcomes)
-            self._count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+    def _untouched(
+        self, changes: Sequence[E], expected: Callable[[E], tuple[str, str, date | None]], applied: Applied
+    ) -> list[E]:
+        """Leaves out tasks that a person edited, completed or removed after the plan looked."""
+        if not changes:
+            return []
+        seen = self.connection.fetch_tasks([TaskRef(change.key, change.task_id) for change in changes])
+        kept = []
+        for change in changes:
+            reason = _touched(seen.get(change.key), expected(change))
+            if reason:
+                what = f'task "{change.subject}"'
+                applied.held_back.append(HeldBack(change.account_id, change.account_name, what, reason, change.key))
+            else:
+                kept.append(change)
+        return kept
 
-    def _close(self, plan: Plan, closes: Sequence[CloseTask], applied: Applied) -> None:
-        note_intents(self.cache, plan.run_id, closes)
-        for outcomes in _batches(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in closes])):
-            done = [(o.ref,) for o in outcomes if o.status in ("done", "existed")]
-            with self.cache.bookkeeping() as connection:
-                note_outcomes(self.cache, plan.run_id, "close_task", outcomes, self.clock())
-                connection.executemany("UPDATE task_ledger SET status = 'closed' WHERE key = ?", done)
-                connection.executemany("UPDATE tasks SET is_open = 0 WHERE key = ?", done)
-            applied.closed += len(done)
-            self._count_failures(outcomes, {c.key: c.account_name for c in closes}, applied)
+    # -- writing -------------------------------------------------------------------------------------------------------------
 
-    def _update(self, plan: Plan, updates: Sequence[UpdateAccount], applied: Applied) -> None:
-        note_intents(self.cache, plan.run_id, updates)
-        by_id = {u.account_id: u for u in updates}
-        wanted = [AccountUpdate(u.account_id, u.name, {n: f.after for n, f in u.fields.items()}) for u in updates]
-        for outcomes in _batches(self.connection.push_accounts(wanted)):
-            done = [by_id[o.ref] for o in outcomes if o.status in ("done", "existed")]
+    def _chunks(self, changes: Sequence[T], applied: Applied) -> Iterator[Sequence[T]]:
+        """Portions whose intents are noted before the first call of each."""
+        for start in range(0, len(changes), CHUNK):
+            if self._stops(applied):
+                return
+            chunk = changes[start : start + CHUNK]
+            pending = [self.history[c.account_id] for c in chunk if isinstance(c, UpdateAccount) and c.account_id in self.history]
             with self.cache.transaction():
-                note_outcomes(self.cache, plan.run_id, "update_account", outcomes, self.clock())
-                self._keep_what_was_written(plan, done)
-            applied.updated += len(done)
-            self._count_failures(outcomes, {i: u.name for i, u in by_id.items()}, applied)
+                note_intents(self.cache, self.run_id, chunk)
+                remember(self.cache, pending, settled=False)
+            yield chunk
 
-    def _keep_what_was_written(self, plan: Plan, updates: Sequence[UpdateAccount]) -> None:
-        """The cache shows at once what the CRM now shows, so that the echo of our own writes changes nothing."""
-        connection = self.cache.connection
-        for update in updates:
-            names = ", ".join(f'"{FLAG_PREFIX}{flag}" = ?' for flag in update.fields)
-            values = [_stored(change.after) for change in update.fields.values()]
-            connection.execute(f"UPDATE accounts SET {names} WHERE id = ?", (*values, update.account_id))
-        moment = self.clock().isoformat(timespec="seconds")
-        connection.executemany(
-            "INSERT OR REPLACE INTO written SELECT id, coalesce(flag_tier, ?), flag_since, ?, ? FROM accounts WHERE id = ?",
-            [(NO_TIER, plan.run_id, moment, u.account_id) for u in updates],
-        )
-        connection.executemany("DELETE FROM drift WHERE account_id = ?", [(u.account_id,) for u in updates if "tier" in u.fields])
-        remember(self.cache, [self.history[u.account_id] for u in updates if u.account_id in self.history])
+    def _stops(self, applied: Applied) -> bool:
+        applied.stopped = applied.stopped or self.stopping()
+        return applied.stopped
 
-    def _count_failures(self, outcomes: Sequence[Outcome], names: Mapping[str, str], applied: Applied) -> None:
-        applied.unknown += sum(o.status == "unknown" for o in outcomes)
-        applied.rejected += [(names.get(o.ref, o.ref), o.message, o.url) for o in outcomes if o.status == "rejected"]
-
-
-def _batches(outcomes: Iterable[Outcome], size: int = 200) -> Iterator[list[Outcome]]:
-    """Outcomes as they arrive, in portions small enough that a kill loses little and large enough to be quick."""
-    batch: list[Outcome] = []
-    for outcome in outcomes:
-        batch.append(outcome)
-        if len(batch) >= size:
+    def _batches(self, outcomes: Iterable[Outcome], applied: Applied, size: int = 200) -> Iterator[list[Outcome]]:
+        """Outcomes as they arrive, in portions small enough that a kill loses little; none after somebody wants to stop."""
+        batch: list[Outcome] = []
+        for outcome in outcomes:
+            batch.append(outcome)
+            if len(batch) >= size:
+                yield batch
+                batch = []
+                if self._stops(applied):
+                    return
+        if batch:
             yield batch
-            batch = []
-    if batch:
-        yield batch
+
+    def _update(self, updates: Sequence[UpdateAccount], applied: Applied) -> set[str]:
+        """Writes flags; returns the accounts whose tier did not go through."""
+        by_id = {u.account_id: u for u in updates}
+        written: set[str] = set()
+        for chunk in self._chunks(updates, applied):
+            wanted = [AccountUpdate(u.account_id, u.name, {n: f.after for n, f in u.fields.items()}) for u in chunk]
+            for outcomes in self._batches(self.connection.push_accounts(wanted), applied):
+                done = [by_id[o.ref] for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    note_outcomes(self.cache, self.run_id, "update_account", outcomes, self.clock())
+                    self._keep_what_was_written(done, [o.ref for o in outcomes if o.status == "rejected"])
+                applied.updated += len(done)
+                written |= {update.account_id for update in done}
+                _count_failures(outcomes, {i: u.name for i, u in by_id.items()}, applied)
+        return {u.account_id for u in updates if u.account_id not in written and "tier" in u.fields}
+
+    def _keep_what_was_written(self, updates: Sequence[UpdateAccount], rejected: Sequence[str]) -> None:
+        """The cache shows at once what the CRM now shows, so that the echo of our own writes changes nothing."""
+        for update in updates:
+            keep_flags(self.cache, update.account_id, {flag: change.after for flag, change in update.fields.items()})
+        forget_inherited_overrides(self.cache, [u.account_id for u in updates if "override" in u.fields])
+        settle_history(self.cache, self.run_id, [u.account_id for u in updates], happened=True)
+        settle_history(self.cache, self.run_id, rejected, happened=False)
+
+    def _create(self, creates: Sequence[CreateTask], applied: Applied) -> None:
+        by_key = {c.key: c for c in creates}
+        for chunk in self._chunks(creates, applied):
+            for outcomes in self._batches(self.connection.create_tasks([_new_task(c) for c in chunk]), applied):
+                made = [made_from(by_key[o.ref], o, self.run_id) for o in outcomes]
+                with self.cache.transaction():
+                    note_outcomes(self.cache, self.run_id, "create_task", outcomes, self.clock())
+                    keep_made(self.cache, [one for one in made if one is not None])
+                applied.created += sum(o.status == "done" for o in outcomes)
+                applied.existed += sum(o.status == "existed" for o in outcomes)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+
+    def _attach(self, attaches: Sequence[AttachTask], applied: Applied) -> None:
+        """Asking to create a key that exists repairs what is missing, and makes nothing."""
+        by_key = {c.key: c for c in attaches}
+        for chunk in self._chunks(attaches, applied):
+            tasks = [NewTask(c.key, c.account_id, c.owner_id, c.subject, "", c.due) for c in chunk]
+            for outcomes in self._batches(self.connection.create_tasks(tasks), applied):
+                done = [(o.ref, by_key[o.ref].account_id) for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    note_outcomes(self.cache, self.run_id, "attach_task", outcomes, self.clock())
+                    mark_attached(self.cache, done)
+                applied.attached += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+
+    def _close(self, closes: Sequence[CloseTask], applied: Applied) -> None:
+        by_key = {c.key: c for c in closes}
+        for chunk in self._chunks(self._untouched(closes, lambda c: (c.owner_id, c.subject, c.due), applied), applied):
+            for outcomes in self._batches(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
+                done = [o.ref for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    note_outcomes(self.cache, self.run_id, "close_task", outcomes, self.clock())
+                    mark_closed(self.cache, done)
+                applied.closed += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+
+    def _delete(self, deletes: Sequence[DeleteTask], applied: Applied) -> None:
+        by_key = {c.key: c for c in deletes}
+        kept = self._untouched(deletes, lambda c: (c.task.owner_id, c.task.subject, c.task.due), applied)
+        for chunk in self._chunks(kept, applied):
+            for outcomes in self._batches(self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
+                done = [o.ref for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    note_outcomes(self.cache, self.run_id, "delete_task", outcomes, self.clock())
+                    free_keys(self.cache, done)
+                applied.deleted += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
 
 
-def _ledger_row(task: CreateTask, outcome: Outcome, run_id: str) -> tuple[str | None, ...]:
-    status = "created" if outcome.status == "done" else "existed"
-    return (task.key, task.account_id, outcome.record_id, task.owner_id, task.subject, task.due.isoformat(), status, run_id)
+def _new_task(task: CreateTask) -> NewTask:
+    return NewTask(task.key, task.account_id, task.owner_id, task.subject, task.body, task.due, task.priority, task.type)
 
 
-def _stored(value: Value) -> Value:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return to_json(value)  # type: ignore[no-any-return]  # dates become text, all else is what it was
+def _touched(seen: TaskSeen | None, expected: tuple[str, str, date | None]) -> str:
+    if seen is None or seen.is_deleted:
+        return GONE
+    return "" if seen.is_open and (seen.owner_id, seen.subject, seen.due) == expected else TOUCHED
 
 
-def _typed(flag: str, value: Value) -> Value:
-    return from_json(flag, value) if flag in FLAGS else value
+def _count_failures(outcomes: Sequence[Outcome], names: Mapping[str, str], applied: Applied) -> None:
+    applied.unknown += sum(o.status == "unknown" for o in outcomes)
+    applied.rejected += [(names.get(o.ref, o.ref), o.message, o.url) for o in outcomes if o.status == "rejected"]

@@ -8,35 +8,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
-from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from kamsync.config import Config
 from kamsync.decide.timetable import Timetable
 from kamsync.errors import ConfigError, KamsyncError
+from kamsync.run.stopping import Stopping, stopping_on
 
 MISFIRE_GRACE_SECONDS = 24 * 3600  # APScheduler's default of one second silently drops late runs
-
-
-class Stopping:
-    """Set once by a signal; asked between batches."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def __call__(self) -> bool:
-        return self._event.is_set()
-
-    def set(self) -> None:
-        self._event.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        return self._event.wait(seconds)
 
 
 def run_schedule(config: Config, work: Callable[[bool], None], log: Callable[..., None], stopping: Stopping) -> None:
@@ -57,7 +39,7 @@ def run_schedule(config: Config, work: Callable[[bool], None], log: Callable[...
             max_instances=1,
             misfire_grace_time=MISFIRE_GRACE_SECONDS,
         )
-    with _signals(stopping):
+    with stopping_on(stopping, (signal.SIGINT, signal.SIGTERM)):
         scheduler.start()
         for name, table, _ in jobs:
             log("scheduled", job=name, cron=table.cron, next=str(table.next_after(datetime.now(UTC))))
@@ -85,16 +67,3 @@ def _survivor(
                 log("run failed by a bug", job=name, error=f"{type(error).__name__}: {error}")
 
     return job
-
-
-@contextmanager
-def _signals(stopping: Stopping) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

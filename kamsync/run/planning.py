@@ -10,86 +10,90 @@ from typing import Literal
 
 import orjson
 
-from kamsync.decide.assignees import Owner
-from kamsync.decide.criteria import criteria_hash, known_columns
-from kamsync.decide.decision import Contribution
+from kamsync.contract import Capabilities
+from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
 from kamsync.decide.plan import Change, Plan, UpdateAccount
-from kamsync.decide.playbooks import Playbooks, compile_playbooks
+from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.tasks import ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
+from kamsync.decide.tasks import Firing, TaskPlan, plan_attachments, plan_closes, plan_tasks
 from kamsync.decide.updates import Writing, assemble_plan, plan_account
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json
+from kamsync.store.accounts import merged_into, owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.last_evaluation import keep_if_free
-from kamsync.store.ledger import created_tasks, ledger_keys
+from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_tasks
+from kamsync.store.schema import Meta
 
 Keep = Literal["always", "if_final", "no"]
-_DECIDED = {"tier", "score", "segment", "health"}  # a change of one of these is kept in the history
+WITHOUT_A_CRM = Capabilities(reasons_length=255, batch_size=200)  # for plans that nobody applies
+_DECIDED = {"tier", "decided_tier", "score", "segment", "health"}  # a change of one of these is kept in the history
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, drift as it is seen now."""
+    """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, how many accounts there are."""
 
     plan: Plan
     moves: TierMoves
     history: Mapping[str, Remembered]
-    drift: tuple[tuple[str, str, date], ...]
     accounts: int
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The moments of a run: the day it decides for, the clock's reading, and its name."""
+    """The moments of a run: the day it decides for, the clock's reading, its name. `rehearsal`: the day is not today."""
 
     as_of: date
     now: datetime
     run_id: str
+    rehearsal: bool = False
 
 
 def make_plan(
-    cache: Cache, program: Program, crm: str, when: When, *, reasons_length: int = 255, keep: Keep = "no"
+    cache: Cache,
+    compiled: CompiledProgram,
+    crm: str,
+    when: When,
+    *,
+    capabilities: Capabilities = WITHOUT_A_CRM,
+    keep: Keep = "no",
+    problems: Sequence[str] = (),
 ) -> PlannedRun:
     """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency.
 
     `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
-    changes what it was made from.
+    changes what it was made from. `problems` of the pull come first among the plan's own.
     """
-    hashed = criteria_hash(program)
-    playbooks = compile_playbooks(program, known_columns(program.account_columns))
-    with Evaluation(cache.path, program, when.as_of) as evaluation:
+    program, hashed = compiled.program, compiled.hash
+    with Evaluation(cache.path, compiled, when.as_of) as evaluation:
         names = evaluation.names()
-        updates, history = _updates(evaluation, program, when, hashed, reasons_length)
-        tasks = _tasks(cache, evaluation, playbooks, when.as_of)
-        drift = tuple(
-            (d.account_id, evaluation.held(d.account_id).tier or "none", evaluation.drift_seen(d.account_id))
-            for d in evaluation.decisions()
-            if d.code == "drift"
-        )
-        if keep == "always" or (keep == "if_final" and not (updates or drift)):
-            keep_if_free(cache, evaluation, program, when.as_of)
+        updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
+        tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
+        if keep == "always" or (keep == "if_final" and not updates):
+            keep_if_free(cache, evaluation, compiled, when.as_of)
         moves = count_tier_moves(evaluation.decisions())
-        problems = (*evaluation.problems, *_notes(evaluation, names))
+        found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)
-    changes: tuple[Change, ...] = (*tasks.creates, *tasks.closes, *updates)
+    changes: tuple[Change, ...] = (*updates, *tasks.changes)
     plan = assemble_plan(
         run_id=when.run_id,
         as_of=when.as_of,
         crm=crm,
         criteria_hash=hashed,
         base=fingerprint_of(sorted(changes, key=repr)),
-        updates=updates,
-        creates=tasks.creates,
-        closes=tasks.closes,
+        changes=changes,
         held_back=tasks.held_back,
-        problems=problems,
+        problems=found,
+        org_id=cache.meta(Meta.ORG_ID) or "",
+        rehearsal=when.rehearsal,
     )
-    return PlannedRun(plan, moves, history, drift, accounts)
+    return PlannedRun(plan, moves, history, accounts)
 
 
 def _updates(
@@ -102,12 +106,14 @@ def _updates(
     receipt_of = lru_cache(maxsize=1)(evaluation.receipt)  # asked for the texts, and again for the history
     for decision, name, observed in evaluation.settled():
         contributions = partial(_contributions, receipt_of, decision.account_id)
-        update = plan_account(decision, name, observed, contributions, program, writing)
+        receipt = partial(_receipt_text, receipt_of, decision.account_id, program, name, hashed)
+        update = plan_account(decision, name, observed, contributions, program, writing, receipt)
         if update is None:
             continue
         updates.append(update)
         if _DECIDED & update.fields.keys():
-            history[decision.account_id] = _remembered(receipt_of(decision.account_id), name, program, when, hashed)
+            health = observed.get("health")
+            history[decision.account_id] = _remembered(decision, str(health) if health else None, name, receipt(), when, hashed)
     return updates, history
 
 
@@ -115,52 +121,36 @@ def _contributions(receipt_of: Callable[[str], Receipt], account_id: str) -> Seq
     return receipt_of(account_id).contributions
 
 
-def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date) -> TaskPlan:
+def _receipt_text(receipt_of: Callable[[str], Receipt], account_id: str, program: Program, name: str, hashed: str) -> str:
+    document = receipt_to_json(receipt_of(account_id), program, name=name, criteria_hash=hashed)
+    return orjson.dumps(document).decode()
+
+
+def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date, *, attaches: bool) -> TaskPlan:
     if not playbooks.by_name:
         return TaskPlan()
-    firings = list(_firings(cache, evaluation, playbooks))
-    owners = [
-        Owner(row[0], row[1] or "", row[2] or "", bool(row[3]), row[4] or "")
-        for row in cache.connection.execute("SELECT id, name, email, is_active, manager_id FROM owners")
-    ]
-    keys = ledger_keys(cache)
-    made = plan_tasks(playbooks, firings, keys, owners, as_of)
-    closed = plan_closes(
-        playbooks,
-        _existing(cache),
-        {(firing.playbook, firing.account_id) for firing in firings},
-        created_tasks(cache),
-        evaluation.names(),
-    )
-    return TaskPlan(made.creates, closed.closes, (*made.held_back, *closed.held_back))
-
-
-def _firings(cache: Cache, evaluation: Evaluation, playbooks: Playbooks) -> Iterator[Firing]:
     names = evaluation.names()
-    for name, prepared in playbooks.by_name.items():
-        for account_id, facts in evaluation.firing(prepared.playbook):
-            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
-            yield Firing(name, account_id, names[account_id], decision, facts, held.since)
-    waiting = [row[0] for row in cache.connection.execute("SELECT key FROM waiting_tasks ORDER BY key")]
-    for playbook, account_id, occurrence in waiting_tasks(playbooks, waiting):
-        if account_id in names:
-            facts = evaluation.facts(account_id)
-            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
-            yield Firing(playbook, account_id, names[account_id], decision, facts, held.since, occurrence)
-
-
-def _existing(cache: Cache) -> Iterator[ExistingTask]:
-    rows = cache.connection.execute(
-        "SELECT key, id, account_id, owner_id, subject, due, is_open FROM tasks"
-        " WHERE is_open AND NOT coalesce(is_deleted, 0) ORDER BY key"
+    firings = list(_firings(evaluation, playbooks, names))
+    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of)
+    fires = {(firing.playbook, firing.account_id) for firing in firings}
+    closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
+    lives_on = merged_into(cache)
+    attached = plan_attachments(
+        loose_tasks(cache) if attaches else (), lambda account_id: lives_on.get(account_id, account_id), names, as_of
     )
-    for key, task_id, account_id, owner_id, subject, due, is_open in rows:
-        day = date.fromisoformat(due) if due else None
-        yield ExistingTask(key, task_id, account_id or "", owner_id or "", subject or "", day, bool(is_open))
+    return TaskPlan(
+        (*made.changes, *closed.changes, *attached.changes), (*made.held_back, *closed.held_back, *attached.held_back)
+    )
 
 
-def _remembered(receipt: Receipt, name: str, program: Program, when: When, hashed: str) -> Remembered:
-    decision = receipt.decision
+def _firings(evaluation: Evaluation, playbooks: Playbooks, names: Mapping[str, str]) -> Iterator[Firing]:
+    for name, prepared in playbooks.by_name.items():
+        for account_id, facts, moved_on in evaluation.firing(prepared.playbook):
+            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
+            yield Firing(name, account_id, names[account_id], decision, facts, held.since, moved_on)
+
+
+def _remembered(decision: Decision, previous_health: str | None, name: str, receipt: str, when: When, hashed: str) -> Remembered:
     return Remembered(
         account_id=decision.account_id,
         name=name,
@@ -173,7 +163,8 @@ def _remembered(receipt: Receipt, name: str, program: Program, when: When, hashe
         segment=decision.segment,
         health=decision.health,
         criteria_hash=hashed,
-        receipt=orjson.dumps(receipt_to_json(receipt, program, name=name, criteria_hash=hashed)).decode(),
+        receipt=receipt,
+        previous_health=previous_health,
     )
 
 

@@ -14,7 +14,9 @@ from kamsync.decide.program import Guards
 from kamsync.errors import ConfigError
 from kamsync.model import CORE_COLUMNS, Stream
 from kamsync.run.requests import pull_requests
+from kamsync.store.accounts import forget_inherited_overrides
 from kamsync.store.database import Cache
+from kamsync.store.schema import Meta
 from kamsync.store.snapshot import Snapshot, fingerprint, load_cursor, split_streams
 
 Progress = Callable[[str, int, int | None], None]
@@ -49,14 +51,15 @@ def refresh(
     guards = config.program.guards if guarded else replace(config.program.guards, max_vanished_share=1.0)
     snapshot = Snapshot(cache, zone, now, lambda gone, known_before: _check_vanished(gone, known_before, guards, guarded))
     summary = _save_all(connection, snapshot, requests, marks, progress)
-    with cache.bookkeeping():
-        if cache.meta("base_currency") != identity.base_currency:
+    with cache.transaction():
+        forget_inherited_overrides(cache)
+        if cache.meta(Meta.BASE_CURRENCY) != identity.base_currency:
             cache.outdate()
-        cache.set_meta("org_id", identity.org_id)
-        cache.set_meta("org_name", identity.org_name)
-        cache.set_meta("base_currency", identity.base_currency)
-        cache.set_meta("pulled_at", now.isoformat(timespec="seconds"))
-        cache.set_meta("crm_url", identity.url)
+        cache.set_meta(Meta.ORG_ID, identity.org_id)
+        cache.set_meta(Meta.ORG_NAME, identity.org_name)
+        cache.set_meta(Meta.BASE_CURRENCY, identity.base_currency)
+        cache.set_meta(Meta.PULLED_AT, now.isoformat(timespec="seconds"))
+        cache.set_meta(Meta.CRM_URL, identity.url)
     return summary
 
 
@@ -85,9 +88,9 @@ def _check_vanished(gone: int, known: int, guards: Guards, guarded: bool) -> Non
 
 
 def _same_org(cache: Cache, org_id: str, org_name: str) -> None:
-    known = cache.meta("org_id")
+    known = cache.meta(Meta.ORG_ID)
     if known and known != org_id:
         raise ConfigError(
-            f"The cache {cache.path} belongs to {cache.meta('org_name') or known}, the credentials open {org_name or org_id}.",
+            f"The cache {cache.path} belongs to {cache.meta(Meta.ORG_NAME) or known}, the credentials open {org_name or org_id}.",
             fix="Give each org a cache of its own ([cache] path), or move the old file away.",
         )

@@ -7,17 +7,16 @@ from datetime import date
 
 from kamsync.config import Config
 from kamsync.contract import PullRequest
-from kamsync.decide.criteria import needed_names, needed_streams
+from kamsync.decide.compiled import ALWAYS_LOADED
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import CORE_COLUMNS, Column, Stream
 
 ACTIVITY_MONTHS = 24  # DECISIONS.md §2: older activities are not pulled
-ALWAYS_WANTED = {"id", "name", "owner_id", "parent_id", "currency", "created_date"}
 
 
 def pull_requests(config: Config, as_of: date) -> tuple[PullRequest, ...]:
     """One request a stream, without cursors, owners first (tasks and accounts refer to them)."""
-    streams = needed_streams(config.program)
+    streams = config.compiled.streams
     requests = [_plain(Stream.OWNERS), _plain(Stream.RATES), PullRequest(Stream.ACCOUNTS, account_columns(config))]
     requests.append(PullRequest(Stream.OPPORTUNITIES, _mapped(Stream.OPPORTUNITIES, config.mapping.opportunities)))
     if Stream.LINE_ITEMS in streams:
@@ -30,10 +29,10 @@ def pull_requests(config: Config, as_of: date) -> tuple[PullRequest, ...]:
 
 def account_columns(config: Config) -> tuple[Column, ...]:
     """The mapped account fields that the programme reads, then the flags."""
-    wanted = ALWAYS_WANTED | needed_names(config.program)
+    wanted = config.compiled.account_fields | config.compiled.facts
     mapped = tuple(column for column in config.mapping.accounts if column.name in wanted)
     own = {column.name for column in mapped}
-    core = tuple(column for column in CORE_COLUMNS[Stream.ACCOUNTS] if column.name in ALWAYS_WANTED and column.name not in own)
+    core = tuple(column for column in CORE_COLUMNS[Stream.ACCOUNTS] if column.name in ALWAYS_LOADED and column.name not in own)
     flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in config.mapping.flags.items())
     return (*core, *mapped, *flags)
 

@@ -1,30 +1,33 @@
-"""The product on one screen: pull, decide, plan, guard, apply. What the schedule calls, and what `apply` does after asking."""
+"""The product on one screen: pull, settle what is open, decide, plan, guard, apply. What the schedule calls."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import date
 
 from kamsync.contract import PullSummary
-from kamsync.decide.guards import check_changed_share
-from kamsync.errors import KamsyncError, PlanRefused
+from kamsync.decide.guards import check_changed_share, check_drifted_share, check_first_run, check_not_undone
+from kamsync.decide.plan import Plan
+from kamsync.errors import PlanRefused
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
+from kamsync.run.recovery import recover
 from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
-from kamsync.store.database import Cache
+from kamsync.store.accounts import was_written
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.journal import RunKind, RunStatus, finish_run, start_run
+from kamsync.store.journal import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.last_evaluation import keep_if_free
 
 
 def pull_and_plan(
     shell: Shell, *, as_of: date | None = None, full: bool = False, guarded: bool = True, to_apply: bool = False
 ) -> tuple[PullSummary, PlannedRun]:
-    """Refreshes the cache and plans from it; writes nothing to the CRM."""
+    """Refreshes the cache, settles what earlier runs left open, and plans; writes nothing to the CRM."""
     now = shell.clock()
-    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.progress)
+    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
+    recover(shell.connection, shell.cache, now)
     return summary, plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
 
 
@@ -33,56 +36,67 @@ def plan_from_cache(
 ) -> PlannedRun:
     """A plan from what the cache holds now. `problems` of the pull join those of the decision."""
     now = shell.clock()
-    when = When(as_of or today(shell.config, now), now, new_run_id(now))
-    room = shell.connection.capabilities.reasons_length
-    program, crm = shell.config.program, shell.config.connector.kind
-    planned = make_plan(shell.cache, program, crm, when, reasons_length=room, keep="if_final" if to_apply else "always")
-    return replace(planned, plan=replace(planned.plan, problems=(*problems, *planned.plan.problems)))
+    day = today(shell.config, now)
+    when = When(as_of or day, now, shell.run_id or new_run_id(now), rehearsal=as_of not in (None, day))
+    return make_plan(
+        shell.cache,
+        shell.config.compiled,
+        shell.config.connector.kind,
+        when,
+        capabilities=shell.connection.capabilities,
+        keep="if_final" if to_apply else "always",
+        problems=problems,
+    )
 
 
 def sync(shell: Shell, *, full: bool = False) -> tuple[PlannedRun, Applied]:
     """Pull, plan, apply in one. Raises PlanRefused when a guard holds it back; nothing has been written then."""
     _, planned = pull_and_plan(shell, full=full, to_apply=True)
-    return planned, carry_out(shell, planned, kind="sync")
+    for check in unattended_checks(shell, planned):
+        check()
+    return planned, carry_out(shell, planned)
 
 
-def carry_out(shell: Shell, planned: PlannedRun, *, kind: RunKind = "apply", guarded: bool = True) -> Applied:
-    """Guards the plan, then writes it. `guarded=False` is for a person who has looked and said yes."""
-    plan = planned.plan
-    start_run(shell.cache, plan.run_id, kind, shell.clock(), plan.as_of)
-    try:
-        if guarded:
-            check_changed_share(planned.moves, shell.config.program.guards)
-        _remember_what_waits(shell.cache, planned)
-        applier = Applier(shell.connection, shell.cache, shell.clock, shell.stopping, planned.history)
-        applied = applier.apply(plan)
-    except KamsyncError as error:
-        status: RunStatus = "refused" if isinstance(error, PlanRefused) else "failed"
-        finish_run(shell.cache, plan.run_id, status, shell.clock(), message=error.message)
-        raise
+def unattended_checks(shell: Shell, planned: PlannedRun) -> Iterator[Callable[[], None]]:
+    """The guards of a run that nobody watches, in the order in which they are told: each raises PlanRefused or returns."""
+    guards = shell.config.program.guards
+    cache = shell.cache
+    yield lambda: check_not_undone(held_since_undo(cache, shell.config.compiled.hash))
+    if planned.plan.changes:
+        yield lambda: check_first_run(was_applied(cache) or was_written(cache), guards)
+    yield lambda: check_drifted_share(planned.moves, guards)
+    yield lambda: check_changed_share(planned.moves, guards)
+
+
+def refusals(shell: Shell, planned: PlannedRun) -> list[PlanRefused]:
+    """What would hold `sync` back, for a person who looks at the plan."""
+    found: list[PlanRefused] = []
+    for check in unattended_checks(shell, planned):
+        try:
+            check()
+        except PlanRefused as refused:
+            found.append(refused)
+    return found
+
+
+def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, undoes: str = "") -> Applied:
+    """Writes what was planned, or exactly the saved `plan` that equals it; records how the run ended.
+
+    Guards are the caller's: a person who has looked and said yes passes them. `undoes` is the run that this one takes back.
+    """
+    written = planned.plan if plan is None else plan
+    run_id, program = planned.plan.run_id, shell.config.program
+    describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
+    applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
+    applied = applier.apply(written)
     ended: RunStatus = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
-    finish_run(shell.cache, plan.run_id, ended, shell.clock(), applied.summary())
-    if (applied.updated or planned.drift) and not applied.stopped:
-        _keep_for_explain(shell, plan.as_of)
+    finish_run(shell.cache, run_id, ended, shell.clock(), applied.summary(), f"undo of {undoes}" if undoes else "")
+    if applied.updated and not applied.stopped:
+        _keep_for_explain(shell, today(shell.config, shell.clock()))
     return applied
 
 
 def _keep_for_explain(shell: Shell, as_of: date) -> None:
     """Decides once more from what the CRM shows now, so that `explain` has its answer at once until the next run."""
-    with Evaluation(shell.cache.path, shell.config.program, as_of) as evaluation:
-        keep_if_free(shell.cache, evaluation, shell.config.program, as_of)
-
-
-def _remember_what_waits(cache: Cache, planned: PlannedRun) -> None:
-    """Tasks over an owner's limit are offered again next time; drift keeps the day on which it was first seen."""
-    with cache.bookkeeping() as connection:
-        connection.execute("DELETE FROM waiting_tasks")
-        connection.executemany(
-            "INSERT OR IGNORE INTO waiting_tasks VALUES (?, ?, ?)",
-            [(h.key, h.account_id, planned.plan.run_id) for h in planned.plan.held_back if h.waits and h.key],
-        )
-        drift = [(account_id, tier, seen.isoformat()) for account_id, tier, seen in planned.drift]
-        if sorted(connection.execute("SELECT account_id, tier, seen FROM drift")) != sorted(drift):
-            cache.outdate()
-            connection.execute("DELETE FROM drift")
-            connection.executemany("INSERT INTO drift VALUES (?, ?, ?)", drift)
+    with Evaluation(shell.cache.path, shell.config.compiled, as_of) as evaluation:
+        keep_if_free(shell.cache, evaluation, shell.config.compiled, as_of)

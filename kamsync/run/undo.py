@@ -1,131 +1,172 @@
-"""Undo: the inverse of a run's journal, record by record, leaving alone what people changed since."""
+"""Undo: the inverse of a run's journal as a plan like any other, record by record, leaving alone what people changed since.
+
+Flags go back to what the run had found; tasks that nobody touched are removed and their keys freed. Undoing an undo is a redo:
+the flags come again, and so do the tasks. Records are looked up in the CRM by id and key as they are now, so neither a lagging
+index nor a lost answer hides anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from kamsync.decide.plan import FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.guards import TierMoves
+from kamsync.decide.plan import Change, DeleteTask, FieldChange, HeldBack, UpdateAccount
 from kamsync.decide.updates import assemble_plan
-from kamsync.errors import ConfigError
-from kamsync.flags import FLAG_PREFIX
-from kamsync.model import TaskRef, Value
-from kamsync.run.apply import Applied, Applier
+from kamsync.errors import ConfigError, PlanRefused
+from kamsync.flags import same_value
+from kamsync.model import TaskRef, TaskSeen, Value
+from kamsync.run.apply import Applied
 from kamsync.run.moments import new_run_id, today
+from kamsync.run.planning import PlannedRun
+from kamsync.run.recovery import recover
 from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
-from kamsync.store.journal import Entry, entries, fields_of, find_run, finish_run, start_run
+from kamsync.run.sync import carry_out
+from kamsync.store.accounts import flags_of, merged_into
+from kamsync.store.journal import HAPPENED, Entry, Run, entries, fields_of, find_run, task_of, undone_by
+from kamsync.store.schema import Meta
+
+BY_A_PERSON = ("tier", "override", "override_until")
 
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What undoing would write: flags back to what the run had found, tasks that nobody touched to delete."""
+    """What undoing would write, and the run that it takes back."""
 
-    plan: Plan
-    tasks: tuple[tuple[TaskRef, str], ...]  # with the account's name
+    planned: PlannedRun
     undone_run: str
 
 
 def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
-    """Pulls, then compares what the run wrote with what the CRM shows now. Raises ConfigError for an unknown run."""
-    run = find_run(shell.cache, run_id)
-    if run is None:
-        raise ConfigError(f"There is no run {run_id!r} in the cache.", fix="`kamsync runs` lists them.")
-    refresh(shell.connection, shell.cache, shell.config, now=shell.clock(), progress=shell.progress)
-    updates: list[UpdateAccount] = []
-    held: list[HeldBack] = []
-    tasks: list[tuple[TaskRef, str]] = []
-    for entry in entries(shell.cache, run.run_id):
-        if entry.outcome not in ("done", "unknown", None):
-            continue
-        if entry.op == "update_account":
-            _undo_update(shell, entry, updates, held)
-        elif entry.op == "create_task":
-            _undo_task(shell, entry, tasks, held)
-        else:
-            held.append(HeldBack(entry.account_id, entry.intent["name"], "closed task", "a closed task is not opened again"))
+    """Pulls, then compares what the run wrote with what the CRM shows now; writes nothing.
+
+    Raises ConfigError for an unknown run, PlanRefused for one that was taken back already.
+    """
+    run = _run_to_undo(shell, run_id)
     now = shell.clock()
+    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.read)
+    recover(shell.connection, shell.cache, now)
+    wrote = [entry for entry in entries(shell.cache, run.run_id) if entry.outcome in HAPPENED]
+    changes: list[Change] = []
+    held: list[HeldBack] = []
+    _undo_updates(shell, run, [entry for entry in wrote if entry.op == "update_account"], changes, held)
+    _undo_tasks(shell, run, [entry for entry in wrote if entry.op != "update_account"], changes, held)
     plan = assemble_plan(
-        run_id=new_run_id(now),
+        run_id=shell.run_id or new_run_id(now),
         as_of=today(shell.config, now),
         crm=shell.config.connector.kind,
-        criteria_hash="",
+        criteria_hash=shell.config.compiled.hash,
         base=run.run_id,
-        updates=updates,
+        changes=changes,
         held_back=held,
+        org_id=shell.cache.meta(Meta.ORG_ID) or "",
     )
-    return UndoPlan(plan, tuple(tasks), run.run_id)
+    touched = {change.account_id for change in changes} | {one.account_id for one in held}
+    return UndoPlan(PlannedRun(plan, TierMoves(0, 0), {}, len(touched)), run.run_id)
 
 
 def carry_out_undo(shell: Shell, undo: UndoPlan) -> Applied:
     """Writes the inverse plan, itself journalled, so that an undo can be undone."""
-    start_run(shell.cache, undo.plan.run_id, "undo", shell.clock(), undo.plan.as_of)
-    applied = Applier(shell.connection, shell.cache, shell.clock, shell.stopping).apply(undo.plan)
-    names = {ref.key: name for ref, name in undo.tasks}
-    for outcome in shell.connection.delete_tasks([ref for ref, _ in undo.tasks]):
-        if outcome.status in ("done", "existed"):
-            applied.closed += 1
-            with shell.cache.bookkeeping() as connection:
-                connection.execute("UPDATE task_ledger SET status = 'undone' WHERE key = ?", (outcome.ref,))
-                connection.execute("UPDATE tasks SET is_open = 0, is_deleted = 1 WHERE key = ?", (outcome.ref,))
-        else:
-            applied.rejected.append((names[outcome.ref], outcome.message, outcome.url))
-    finish_run(
-        shell.cache,
-        undo.plan.run_id,
-        "done" if applied.complete else "partial",
-        shell.clock(),
-        applied.summary(),
-        message=f"undo of {undo.undone_run}",
-    )
-    return applied
+    return carry_out(shell, undo.planned, undoes=undo.undone_run)
 
 
-def _undo_update(shell: Shell, entry: Entry, updates: list[UpdateAccount], held: list[HeldBack]) -> None:
-    wrote = fields_of(entry)
-    present = _present(shell, entry.account_id, wrote)
-    name = entry.intent["name"]
-    if present is None:
-        held.append(HeldBack(entry.account_id, name, "account update", "the account is gone from the CRM"))
+def _run_to_undo(shell: Shell, run_id: str) -> Run:
+    run = find_run(shell.cache, run_id)
+    if run is None:
+        raise ConfigError(f"There is no run {run_id!r} in the cache.", fix="`kamsync runs` lists them.")
+    by = undone_by(shell.cache, run.run_id)
+    if by is not None:
+        raise PlanRefused(
+            f"Run {run.run_id} was already undone, by {by.run_id} on {by.started_at[:10]}. Nothing was written.",
+            fix=f"To write it again: kamsync undo {by.run_id}",
+        )
+    return run
+
+
+def _undo_updates(shell: Shell, run: Run, found: Iterable[Entry], changes: list[Change], held: list[HeldBack]) -> None:
+    """Flags back to what the run had found. A merged account has no record of its own any more."""
+    some = list(found)
+    lives_on = merged_into(shell.cache)
+    flags = sorted({flag for entry in some for flag in entry.intent["fields"]} | set(BY_A_PERSON))
+    mapped = [flag for flag in flags if flag in shell.config.program.mapped_flags]
+    shown = shell.connection.fetch_accounts([entry.account_id for entry in some], mapped) if some else {}
+    for entry in some:
+        present = shown.get(entry.account_id)
+        if present is None:
+            where = (
+                f"it was merged into {lives_on[entry.account_id]}" if entry.account_id in lives_on else "it is gone from the CRM"
+            )
+            held.append(HeldBack(entry.account_id, entry.name, "account update", where))
+            continue
+        back, kept = _fields_back(fields_of(entry), present)
+        if kept:
+            reason = f"{', '.join(kept)} changed since the run; what people or later runs wrote stays"
+            held.append(HeldBack(entry.account_id, entry.name, "account update", reason))
+        if back:
+            why = (f"undo of run {run.run_id}",)
+            changes.append(UpdateAccount(entry.account_id, entry.name, MappingProxyType(back), why))
+
+
+def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value]) -> tuple[dict[str, FieldChange], list[str]]:
+    """The fields to write back, and those that stay because they are no longer as the run left them.
+
+    Where the tier or the override is no longer the run's, nothing of the record is touched: what was decided stays noted beside
+    the tier that a person chose, so that the next run knows it for theirs.
+    """
+    moved = [flag for flag, change in wrote.items() if not same_value(change.before, change.after)]
+    foreign = [flag for flag in moved if not same_value(present.get(flag), wrote[flag].after)]
+    theirs = [flag for flag in foreign if not same_value(present.get(flag), wrote[flag].before)]
+    if any(flag in BY_A_PERSON or flag == "decided_tier" for flag in theirs):
+        return {}, theirs
+    back = {flag: FieldChange(wrote[flag].after, wrote[flag].before) for flag in moved if flag not in foreign}
+    return back, theirs
+
+
+def _undo_tasks(shell: Shell, run: Run, found: Iterable[Entry], changes: list[Change], held: list[HeldBack]) -> None:
+    some = [entry for entry in found if entry.op in ("create_task", "delete_task") or _hold_closed(entry, held)]
+    if not some:
         return
-    back = {}
-    for flag, change in wrote.items():
-        if _same(present[flag], change.after):
-            back[flag] = FieldChange(change.after, change.before)
-        elif not _same(present[flag], change.before):
-            held.append(HeldBack(entry.account_id, name, flag, "changed since the run; it stays as it is"))
-    if back:
-        why = (f"undo of run {entry.intent.get('run', '')}".strip(),)
-        updates.append(UpdateAccount(entry.account_id, name, MappingProxyType(back), why))
+    refs = [TaskRef(entry.ref, (entry.record_id or "") if entry.op == "create_task" else "") for entry in some]
+    seen = shell.connection.fetch_tasks(refs)
+    for entry in some:
+        if entry.op == "create_task":
+            _undo_creation(entry, run, seen.get(entry.ref), changes, held)
+        else:
+            _redo_creation(shell, entry, run, seen.get(entry.ref), changes, held)
 
 
-def _present(shell: Shell, account_id: str, wrote: Mapping[str, FieldChange]) -> dict[str, Value] | None:
-    columns = ", ".join(f'"{FLAG_PREFIX}{flag}"' for flag in wrote)
-    row = shell.cache.connection.execute(f"SELECT {columns} FROM accounts WHERE id = ?", (account_id,)).fetchone()
-    return None if row is None else dict(zip(wrote, row, strict=True))
+def _hold_closed(entry: Entry, held: list[HeldBack]) -> bool:
+    if entry.op == "close_task":
+        what = f'task "{entry.intent["subject"]}"'
+        held.append(HeldBack(entry.account_id, entry.name, what, "a closed task is not opened again", entry.ref))
+    return False
 
 
-def _same(shown: Value, written: Value) -> bool:
-    """Equal as the CRM stores it: scores to the cent, dates as text, instants to the second."""
-    if isinstance(shown, float | int) and isinstance(written, float | int):
-        return abs(shown - written) < 0.005
-    if isinstance(written, date):
-        return str(shown or "")[:19] == written.isoformat()[:19]
-    return (shown or None) == (written or None)
-
-
-def _undo_task(shell: Shell, entry: Entry, tasks: list[tuple[TaskRef, str]], held: list[HeldBack]) -> None:
-    row = shell.cache.connection.execute(
-        "SELECT id, owner_id, subject, due, is_open, coalesce(is_deleted, 0) FROM tasks WHERE key = ?", (entry.ref,)
-    ).fetchone()
-    name = entry.intent["name"]
-    if row is None or row[5]:
-        return  # nobody sees it any more
-    task_id, owner_id, subject, due, is_open, _ = row
-    untouched = (owner_id, subject, due) == (entry.intent["owner_id"], entry.intent["subject"], entry.intent["due"])
-    if is_open and untouched:
-        tasks.append((TaskRef(entry.ref, task_id), name))
+def _undo_creation(entry: Entry, run: Run, seen: TaskSeen | None, changes: list[Change], held: list[HeldBack]) -> None:
+    """Only what the run itself made goes; one that was there before it is not the run's."""
+    if entry.outcome != "done" or seen is None or seen.is_deleted:
+        return
+    task = task_of(entry)
+    if seen.is_open and (seen.owner_id, seen.subject, seen.due) == (task.owner_id, task.subject, task.due):
+        why = (f"undo of run {run.run_id}",)
+        account_id = seen.account_id or entry.account_id
+        changes.append(DeleteTask(entry.ref, seen.task_id, account_id, entry.name, task.subject, task, why))
     else:
-        held.append(HeldBack(entry.account_id, name, f'task "{subject}"', "a person worked on it", entry.ref))
+        held.append(HeldBack(entry.account_id, entry.name, f'task "{seen.subject}"', "a person worked on it", entry.ref))
+
+
+def _redo_creation(
+    shell: Shell, entry: Entry, run: Run, seen: TaskSeen | None, changes: list[Change], held: list[HeldBack]
+) -> None:
+    task = task_of(entry)
+    if seen is not None:
+        held.append(HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its key exists again", entry.ref))
+    elif flags_of(shell.cache, entry.account_id, ()) is None:
+        held.append(
+            HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its account is gone from the CRM", entry.ref)
+        )
+    else:
+        due = max(task.due, today(shell.config, shell.clock()))
+        changes.append(replace(task, due=due, reasons=(f"undo of run {run.run_id}",)))

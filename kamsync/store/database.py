@@ -6,18 +6,24 @@ what belongs together, secure_delete, and mode 0600.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
+import stat
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from kamsync.errors import CacheUnusable
+from kamsync.files import kind_of, reason
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import CORE_COLUMNS, Kind, Stream
-from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES
+from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
+SQLITE_HEAD = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html
+OWN_TABLES = frozenset({"meta", "accounts"})
 
 
 class Cache:
@@ -29,17 +35,7 @@ class Cache:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file.
-
-        It makes another generation of the cache: what was decided from the one before must be decided again.
-        """
-        with self.bookkeeping() as connection:
-            yield connection
-            self.outdate()
-
-    @contextmanager
-    def bookkeeping(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that touches nothing that a decision reads."""
+        """Everything inside is kept together or not at all. Raises CacheUnusable on a full disk or a damaged file."""
         with saying_what_is_wrong(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -52,17 +48,19 @@ class Cache:
     @property
     def generation(self) -> str:
         """Names the state of everything that decisions read."""
-        return self.meta("generation") or ""
+        return self.meta(Meta.GENERATION) or ""
 
     def outdate(self) -> None:
-        """Inside `bookkeeping`, where it turned out that something changed after all."""
-        self.set_meta("generation", secrets.token_hex(8))
+        """Called by each operation of the store that changes what decisions read: what was decided before no longer holds."""
+        self.set_meta(Meta.GENERATION, secrets.token_hex(8))
 
-    def meta(self, name: str) -> str | None:
+    def meta(self, name: Meta) -> str | None:
+        """One remembered fact about the whole cache, None where it was never noted."""
         row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def set_meta(self, name: str, value: str) -> None:
+    def set_meta(self, name: Meta, value: str) -> None:
+        """Notes it; inside a transaction where it belongs to other writes."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def add_account_columns(self, columns: Mapping[str, Kind]) -> None:
@@ -72,6 +70,7 @@ class Cache:
         if present - kept == set(columns):
             return
         with self.transaction() as connection:
+            self.outdate()
             for name in sorted(present - kept - set(columns)):
                 connection.execute(f'ALTER TABLE accounts DROP COLUMN "{name}"')
             for name in sorted(set(columns) - present):
@@ -81,12 +80,14 @@ class Cache:
 @contextmanager
 def open_cache(path: Path) -> Iterator[Cache]:
     """The cache at `path`, made where it is missing, brought to this version's schema. Raises CacheUnusable."""
+    make_room(path)
     with saying_what_is_wrong(path):
-        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     with closing(connection), saying_what_is_wrong(path):
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _refuse_others_database(connection, path)
         _refuse_newer(connection, path)
+        _make_private(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
@@ -100,12 +101,45 @@ def open_cache(path: Path) -> Iterator[Cache]:
         yield Cache(path, connection)
 
 
+def make_room(path: Path) -> None:
+    """Makes the cache's folder and an empty file of our own where there is none. Raises CacheUnusable over what is no cache.
+
+    Nothing of a file changes before it is known for a cache of this user: a path with a slip in it may name anything.
+    """
+    with saying_what_is_wrong(path):
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        _refuse_foreign(path)
+
+
+def _refuse_foreign(path: Path) -> None:
+    found = path.lstat()
+    elsewhere = "Name another file in [cache] path."
+    if not stat.S_ISREG(found.st_mode):
+        raise CacheUnusable(f"The cache {path} is {kind_of(found.st_mode)}, not a regular file.", fix=elsewhere)
+    if sys.platform != "win32" and found.st_uid != os.geteuid():
+        raise CacheUnusable(
+            f"The cache {path} belongs to another user ({found.st_uid}).", fix="Run kamsync as that user, or move the file away."
+        )
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_HEAD))
+    if head not in (b"", SQLITE_HEAD):
+        raise CacheUnusable(
+            f"The cache {path} is damaged, or it is another file: it is not a database.",
+            fix=f"Move the file away: the next run rebuilds it from the CRM. If it is something else: {elsewhere}",
+        )
+
+
+def _refuse_others_database(connection: sqlite3.Connection, path: Path) -> None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables >= OWN_TABLES:
+        raise CacheUnusable(f"{path} is a database of another program.", fix="Name another file in [cache] path.")
+
+
 def _make_private(path: Path) -> None:
-    if not path.parent.exists():
-        path.parent.mkdir(mode=0o700, parents=True)
-    if not path.exists():
-        path.touch(mode=0o600)
-    elif path.stat().st_mode & 0o077:
+    if path.stat().st_mode & 0o077:
         path.chmod(0o600)
 
 
@@ -127,7 +161,8 @@ def saying_what_is_wrong(path: Path) -> Iterator[None]:
         raise _explained(error, path) from error
     except OSError as error:
         raise CacheUnusable(
-            f"The cache {path} cannot be used: {error.strerror or error}", fix="Check the folder's permissions and free space."
+            f"The cache {path} cannot be used: {reason(error)}.",
+            fix="Check the folder's owner, permissions and free space, or name another file in [cache] path.",
         ) from error
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kamsync.decide.criteria import needed_names
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.expressions import compile_expression
-from kamsync.decide.facts import known_columns, with_what_they_need
-from kamsync.decide.playbooks import DECIDED_NAMES
-from kamsync.decide.program import Held, Playbook, Program
+from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of
+from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
+from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import Standing, settle, tier_order
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
+from kamsync.store.history import recent_moves_by_account
 from kamsync.store.past import show_the_past
 from kamsync.store.read_only import open_reading
 from kamsync.store.scores import NOTHING_HELD, Scores
@@ -33,12 +33,13 @@ _SETTLED = Standing("", None, False, None, None, None, None, 0.0, 0.0, NOTHING_H
 class Evaluation:
     """The programme's decisions on one day over one cache. A context manager; single use, single thread."""
 
-    def __init__(self, path: Path, program: Program, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
+    def __init__(self, path: Path, compiled: CompiledProgram, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
         """`replayed`: what each account held, instead of what the CRM shows; the past day is seen as it was known then."""
-        self._path, self._program, self._as_of, self._replayed = path, program, as_of, replayed
+        self._path, self._compiled, self._as_of, self._replayed = path, compiled, as_of, replayed
+        self._program = compiled.program
         self._decisions: list[Decision] = []  # in the order of Scores.row
         self._held: dict[str, Held] = {}
-        self._drift_seen: dict[str, date] = {}
+        self._order = tier_order(compiled.program)
         self.problems: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -69,12 +70,9 @@ class Evaluation:
     def held(self, account_id: str) -> Held:
         return self._held.get(account_id, NOTHING_HELD)
 
-    def drift_seen(self, account_id: str) -> date:
-        return self._drift_seen.get(account_id, self._as_of)
-
     def settled(self) -> Iterator[tuple[Decision, str, Mapping[str, Value]]]:
         """Each decision with the account's name and the flags that the CRM shows, by account id."""
-        flags = [flag for flag in FLAGS if FLAG_PREFIX + flag in self._account_columns]
+        flags = [flag for flag in FLAGS if flag in self._program.mapped_flags]
         columns = ", ".join(f'"{FLAG_PREFIX}{flag}"' for flag in flags)
         with closing(self._db.execute(f"SELECT id, name, {columns} FROM accounts ORDER BY id")) as rows:
             for decision, (account_id, name, *values) in zip(self._decisions, rows, strict=True):
@@ -96,17 +94,32 @@ class Evaluation:
         for decision, (scaled, unknown, row) in zip(self._decisions, self._scores.raw(), strict=True):
             yield decision, scaled, unknown, row
 
-    def firing(self, playbook: Playbook) -> Iterator[tuple[str, Mapping[str, FactValue]]]:
-        """Accounts for which the playbook's `when` holds, with the facts and what was decided, by account id."""
+    def firing(self, playbook: Playbook) -> Iterator[tuple[str, Mapping[str, FactValue], date | None]]:
+        """Accounts for which the playbook's `when` holds: id, the facts with what was decided, and the day of an earlier move.
+
+        The day is None where this run sees what the playbook asks for. Where `when` asks for a move, the accounts that moved in
+        the last weeks follow, as they were when they moved: what no run has made for them by now is still wanted.
+        """
         self._store_decisions()
-        when = compile_expression(playbook.when, {**known_columns(self._program.account_columns), **DECIDED_NAMES})
-        sql = f"SELECT f.*, d.* FROM temp.facts f JOIN temp.decided d ON d.rowid = f.rowid WHERE ({when.sql}) ORDER BY f.rowid"
+        yield from self._fired(playbook, "decided")
+        if reads_the_move(playbook):
+            self._store_moves()
+            yield from self._fired(playbook, "moved")
+
+    def _fired(self, playbook: Playbook, table: str) -> Iterator[tuple[str, Mapping[str, FactValue], date | None]]:
+        when = self._compiled.firing[playbook.name]
+        columns = ", ".join(f'd."{name}"' for name in DECIDED_NAMES)
+        sql = (
+            f"SELECT f.*, {columns}, d.moved_on FROM temp.facts f JOIN temp.{table} d ON d.fact = f.rowid"
+            f" WHERE ({when.sql}) ORDER BY f.rowid, d.rowid"
+        )
         with closing(self._db.execute(sql)) as rows:
             names = [column[0] for column in rows.description]
             found = rows.fetchall()
         for values in found:
             facts = dict(zip(names, values, strict=True))
-            yield str(facts["id"]), facts
+            moved_on = facts.pop("moved_on")
+            yield str(facts["id"]), facts, date.fromisoformat(moved_on) if moved_on else None
 
     def won_amounts_12m(self) -> dict[str, float]:
         """Won amounts of the last 12 months by account id."""
@@ -134,45 +147,76 @@ class Evaluation:
             show_the_past(self._db, self._as_of, dates - {"created_date"})
         found = self._db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         self.generation: str = found[0] if found else ""
-        wanted = with_what_they_need(needed_names(self._program))
-        self.problems = make_facts(self._db, self._program, self._as_of, wanted)
-        self._scores = Scores(self._db, self._program, self._as_of, self._replayed)
+        self.problems = make_facts(self._db, self._compiled, self._as_of)
+        self._scores = Scores(self._db, self._compiled, self._as_of, self._replayed)
         standings = self._scores.take_standings()
         for row, decision in enumerate(settle(standings, self._program, self._as_of)):
             self._decisions.append(decision)
             standing, standings[row] = standings[row], _SETTLED  # half the memory goes back as the decisions come
             if standing.held is not NOTHING_HELD:
                 self._held[decision.account_id] = standing.held
-            if standing.drift_seen is not None:
-                self._drift_seen[decision.account_id] = standing.drift_seen
 
     def _store_decisions(self) -> None:
         """The decisions as a table beside the facts, for what playbooks ask."""
-        exists = self._db.execute("SELECT count(*) FROM temp.sqlite_master WHERE name = 'decided'").fetchone()[0]
-        if exists:
+        if not self._make_table("decided"):
             return
-        order = tier_order(self._program)
-        names = ", ".join(f'"{name}"' for name in DECIDED_NAMES)
-        self._db.execute(f"CREATE TEMP TABLE decided ({names})")
-        health = {}
-        if FLAG_PREFIX + "health" in self._account_columns:
-            health = dict(self._db.execute("SELECT id, flag_health FROM accounts WHERE flag_health IS NOT NULL"))
-        self._db.executemany(
-            f"INSERT INTO temp.decided VALUES ({', '.join('?' * len(DECIDED_NAMES))})",  # rows in the order of the facts
+        health = self._shown_health()
+        self._fill(
+            "decided",
             (
-                (
-                    d.tier,
-                    d.previous_tier,
-                    order[d.tier] < order[d.previous_tier],
-                    order[d.tier] > order[d.previous_tier],
-                    d.score,
-                    d.segment,
-                    d.health,
-                    health.get(d.account_id),
-                )
-                for d in self._decisions
+                (position, None, *self._decided(d, d.previous_tier, health.get(d.account_id)))
+                for position, d in enumerate(self._decisions, start=1)
             ),
         )
+
+    def _store_moves(self) -> None:
+        """Accounts that moved lately and that this run leaves where they are, as they were on the day of their move."""
+        if not self._make_table("moved"):
+            return
+        self._fill("moved", self._moves(recent_moves_by_account(self._db), self._shown_health()))
+
+    def _moves(self, known: Mapping[str, Remembered], health: Mapping[str, str]) -> Iterator[tuple[FactValue, ...]]:
+        earliest = self._as_of - UNFINISHED_ENTRY
+        for position, d in enumerate(self._decisions, start=1):
+            last = known.get(d.account_id)
+            move = move_of(d, self.held(d.account_id), last, self._order, earliest)
+            if move is not None:
+                fields = self._decided(d, move.previous_tier, health.get(d.account_id), move.entered)
+                yield (position, move.day.isoformat(), *fields)
+            if last is not None and last.health == d.health and last.health_moved_on and last.health_moved_on > earliest:
+                yield (position, last.health_moved_on.isoformat(), *self._decided(d, d.tier, last.previous_health))
+
+    def _decided(
+        self, decision: Decision, previous_tier: str | None, previous_health: str | None, entered: bool | None = None
+    ) -> tuple[FactValue, ...]:
+        """The values of DECIDED_NAMES. `entered`: how the account moved, where its previous tier is not known."""
+        order = self._order
+        if previous_tier is not None:
+            up, down = order[decision.tier] < order[previous_tier], order[decision.tier] > order[previous_tier]
+        else:
+            up, down = entered is True, entered is False
+        rank = None if decision.tier == NO_TIER else order[decision.tier] + 1
+        until = decision.until.isoformat() if decision.until else None
+        said = (decision.score, decision.segment, decision.health, previous_health, until)
+        return (decision.tier, rank, previous_tier, up, down, *said)
+
+    def _shown_health(self) -> dict[str, str]:
+        return dict(self._db.execute("SELECT id, flag_health FROM accounts WHERE flag_health IS NOT NULL"))
+
+    def _make_table(self, name: str) -> bool:
+        """False where it is there already."""
+        exists = self._db.execute("SELECT count(*) FROM temp.sqlite_master WHERE name = ?", (name,)).fetchone()[0]
+        if exists:
+            return False
+        names = ", ".join(f'"{column}"' for column in DECIDED_NAMES)
+        self._db.execute(f"CREATE TEMP TABLE {name} (fact INTEGER, moved_on, {names})")
+        if name == "decided":
+            self._db.execute("CREATE INDEX temp.decided_fact ON decided (fact)")
+        return True
+
+    def _fill(self, name: str, rows: Iterable[tuple[FactValue, ...]]) -> None:
+        marks = ", ".join("?" * (len(DECIDED_NAMES) + 2))
+        self._db.executemany(f"INSERT INTO temp.{name} VALUES ({marks})", rows)
 
 
 class _Names(Mapping[str, str]):

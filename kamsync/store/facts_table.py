@@ -6,45 +6,62 @@ What the SQL of a fact is stands in `decide.facts`; here it is run. Amounts are 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
-from kamsync.decide.facts import CORE_ACCOUNT_NAMES, Fact, facts_from, windows
+from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.facts import (
+    CORE_ACCOUNT_NAMES,
+    COUNT_FOR_NOBODY,
+    FACTS,
+    SEPARATOR,
+    SOURCES,
+    Fact,
+    Source,
+    facts_from,
+    windows,
+)
 from kamsync.decide.hierarchy import break_cycles, roll_up
 from kamsync.decide.money import Rates
 from kamsync.decide.months import whole_months
-from kamsync.decide.program import Program
 from kamsync.errors import ConfigError
+from kamsync.model import Stream
+from kamsync.store.schema import Meta
+
+_NULL = "NULL"
 
 
-def make_facts(db: sqlite3.Connection, program: Program, as_of: date, wanted: Collection[str]) -> tuple[str, ...]:
-    """Fills temp.facts, one row an account, with the `wanted` facts and every mapped field; sentences on bad data.
+def make_facts(db: sqlite3.Connection, compiled: CompiledProgram, as_of: date) -> tuple[str, ...]:
+    """Fills temp.facts, one row an account, with the facts that the programme reads and every field that was loaded.
 
-    Raises ConfigError on an amount in a currency without a rate, unless the programme ignores them.
+    Returns sentences on bad data. What the programme reads and nobody pulled is null, and said. Raises ConfigError on an amount
+    in a currency without a rate, unless the programme ignores them.
     """
-    return _Facts(db, program, as_of, wanted).make()
+    return _Facts(db, compiled, as_of).make()
 
 
 class _Facts:
     """One making of the table."""
 
-    def __init__(self, db: sqlite3.Connection, program: Program, as_of: date, wanted: Collection[str]) -> None:
-        self._db, self._program, self._wanted = db, program, wanted
-        self._params: dict[str, str | float | None] = dict(windows(as_of))
+    def __init__(self, db: sqlite3.Connection, compiled: CompiledProgram, as_of: date) -> None:
+        self._db, self._compiled, self._program, self._wanted = db, compiled, compiled.program, compiled.facts
+        renewals = "".join(f"{SEPARATOR}{kind}" for kind in self._program.renewal_types) + SEPARATOR
+        self._params: dict[str, str | float | None] = {**windows(as_of), "renewal_types": renewals}
         self._account_columns = {row[1] for row in db.execute("PRAGMA table_info(accounts)")}
+        self._meta = dict(db.execute("SELECT name, value FROM meta"))
+        self._pulled = {row[0] for row in db.execute("SELECT stream FROM cursors")}
 
     def make(self) -> tuple[str, ...]:
-        meta = dict(self._db.execute("SELECT name, value FROM meta"))
         self._rates = Rates(
             self._db.execute("SELECT currency, nullif(valid_from, ''), rate FROM rates").fetchall(),
-            meta.get("base_currency") or "",
+            self._meta.get(Meta.BASE_CURRENCY) or "",
             self._program.currency,
         )
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
         self._prepare_money()
-        problems = self._check_currencies()
+        problems = [*self._check_currencies(), *self._count_for_nobody(), *self._not_pulled()]
         self._join(problems)
         return tuple(problems)
 
@@ -81,73 +98,93 @@ class _Facts:
             )
         return [f"No exchange rate is known from {listed}: these amounts count as 0."]
 
+    def _count_for_nobody(self) -> list[str]:
+        """Opportunities that no account's facts see, each under its first reason, with their number and the least id."""
+        whens = " ".join(f"WHEN {condition} THEN {place}" for place, (condition, _) in enumerate(COUNT_FOR_NOBODY))
+        rows = self._db.execute(
+            f"SELECT reason, count(*), min(id) FROM (SELECT CASE {whens} END AS reason, id FROM opportunities)"
+            " WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason",
+            self._params,
+        ).fetchall()
+        said = [(count, COUNT_FOR_NOBODY[reason][1], first) for reason, count, first in rows]
+        return [f"{count:,} opportunities {what} (the first: {first}); they count for nobody." for count, what, first in said]
+
+    def _not_pulled(self) -> list[str]:
+        """What the programme reads and the last pull did not bring: it is unknown, and never zero."""
+        missing = sorted(self._compiled.account_fields & self._fields_not_loaded())
+        problems = [f"{', '.join(missing)}: not pulled yet, and so unknown. `kamsync pull` brings them."] if missing else []
+        for stream in sorted(self._compiled.streams):
+            if not self._is_pulled(stream):
+                facts = sorted(fact.name for fact in FACTS if SOURCES[fact.source].stream is stream and fact.name in self._wanted)
+                problems.append(f"{', '.join(facts)}: {stream} were not pulled yet, and so unknown. `kamsync pull` brings them.")
+        return problems
+
+    def _fields_not_loaded(self) -> set[str]:
+        """Account fields of which the cache has no values, because the last pull did not ask for them."""
+        loaded = self._meta.get(Meta.LOADED_ACCOUNT_FIELDS)
+        known = {*CORE_ACCOUNT_NAMES, *self._program.account_columns}
+        return known - (set(loaded.split(",")) if loaded else self._account_columns)
+
+    def _is_pulled(self, stream: Stream | None) -> bool:
+        """A cache that no pull has filled holds what it holds."""
+        return stream is None or not self._pulled or stream in self._pulled
+
     def _join(self, problems: list[str]) -> None:
-        joins = [self._opportunity_facts()]
-        if facts_from("activity", self._wanted):
-            joins.append(self._activity_facts())
-        if facts_from("line_item", self._wanted):
-            joins.append(self._line_item_facts())
-        if facts_from("hierarchy", self._wanted):
-            joins.append(self._hierarchy_facts(problems))
-        mapped = dict.fromkeys((*CORE_ACCOUNT_NAMES, *self._program.account_columns))
-        mapped.pop("next_renewal_date", None)
-        # A mapped field that the cache does not hold yet (nothing was pulled since it was mapped) is null.
-        own = [f'a."{name}"' if name in self._account_columns else f'NULL AS "{name}"' for name in mapped]
-        columns = ", ".join([*own, *(column for _, selected in joins for column in selected), self._renewal_column()])
-        tables = " ".join(f"LEFT JOIN temp.{table} ON {table}.account_id = a.id" for table, _ in joins)
-        derived = self._derived_columns()
+        columns, tables = [], []
+        for source in SOURCES.values():
+            facts = facts_from(source.name, self._wanted)
+            if source.name == "derived" or (not facts and source.name != "opportunity"):
+                continue
+            if not self._is_pulled(source.stream):
+                columns += [f"NULL AS {fact.name}" for fact in facts]
+                continue
+            self._fill(source, facts, problems)
+            columns += [self._shown(source, fact) for fact in facts]
+            tables.append(f"LEFT JOIN temp.{source.table} ON {source.table}.account_id = a.id")
+        selected = ", ".join([*self._own_fields(), *columns])
+        derived = "".join(f", {fact.sql} AS {fact.name}" for fact in facts_from("derived", self._wanted))
         self._db.execute(
-            f"CREATE TEMP TABLE facts AS SELECT *{derived} FROM (SELECT {columns} FROM accounts a {tables} ORDER BY a.id)",
+            f"CREATE TEMP TABLE facts AS SELECT *{derived} FROM"
+            f" (SELECT {selected} FROM accounts a {' '.join(tables)} ORDER BY a.id)",
             self._params,
         )
         self._db.execute("CREATE UNIQUE INDEX temp.facts_id ON facts (id)")
 
-    def _opportunity_facts(self) -> tuple[str, list[str]]:
-        facts = facts_from("opportunity", self._wanted)
-        renewals = ", ".join(f"'{kind.replace(chr(39), chr(39) * 2)}'" for kind in self._program.renewal_types) or "NULL"
-        extra = f", min(CASE WHEN NOT is_closed AND close_date >= :as_of AND type IN ({renewals}) THEN close_date END) AS renewal"
-        money = "coalesce(amount, 0)" if self._same_currency else f"coalesce(amount * {self._factor}, 0)"
-        self._db.execute(
-            f"CREATE TEMP TABLE by_opportunity AS SELECT account_id, {_aliased(facts)}{extra} FROM ("
-            f"SELECT account_id, close_date, is_won, is_closed, probability, type, {money} AS amount FROM opportunities"
-            " NOT INDEXED WHERE account_id IS NOT NULL) GROUP BY account_id",
-            self._params,
-        )
-        self._db.execute("CREATE UNIQUE INDEX temp.by_opportunity_id ON by_opportunity (account_id)")
-        return "by_opportunity", [_or_none("by_opportunity", fact) for fact in facts]
-
-    def _activity_facts(self) -> tuple[str, list[str]]:
-        facts = facts_from("activity", self._wanted)
-        self._db.execute(
-            f"CREATE TEMP TABLE by_activity AS SELECT account_id, {_aliased(facts)} FROM activities GROUP BY account_id",
-            self._params,
-        )
-        self._db.execute("CREATE UNIQUE INDEX temp.by_activity_id ON by_activity (account_id)")
-        return "by_activity", [_or_none("by_activity", fact) for fact in facts]
-
-    def _line_item_facts(self) -> tuple[str, list[str]]:
-        self._db.execute(
-            "CREATE TEMP TABLE bought AS SELECT o.account_id, l.product_family AS family,"
-            # In the table's own order, which is nearly that of the line items' index: half the time of going by account.
-            " max(o.close_date > :months_24) AS recent"
-            " FROM opportunities o NOT INDEXED CROSS JOIN line_items l ON o.id = l.opportunity_id"
-            " WHERE o.is_won AND o.close_date <= :as_of AND l.product_family IS NOT NULL"
-            " GROUP BY o.account_id, l.product_family",
-            self._params,
-        )
-        self._db.execute("CREATE TEMP TABLE sold AS SELECT DISTINCT family FROM bought WHERE recent")
-        self._db.execute(
-            "CREATE TEMP TABLE by_line_item AS SELECT account_id, count(*) AS families, count(sold.family) AS known"
-            " FROM bought LEFT JOIN sold USING (family) WHERE account_id IS NOT NULL GROUP BY account_id"
-        )
-        self._db.execute("CREATE UNIQUE INDEX temp.by_line_item_id ON by_line_item (account_id)")
-        all_sold = self._db.execute("SELECT count(*) FROM temp.sold").fetchone()[0]
-        return "by_line_item", [
-            "coalesce(by_line_item.families, 0) AS product_families",
-            f"{all_sold} - coalesce(by_line_item.known, 0) AS whitespace_count",
+    def _own_fields(self) -> list[str]:
+        """Every field of the account that was loaded; null for one that is read and was not. A computed fact's field is in it."""
+        computed = {fact.name for fact in FACTS if fact.mapped_first}
+        mapped = [name for name in dict.fromkeys((*CORE_ACCOUNT_NAMES, *self._program.account_columns)) if name not in computed]
+        missing, needed = self._fields_not_loaded(), self._compiled.account_fields
+        return [
+            f"{_NULL if name in missing else 'a.' + _quoted(name)} AS {_quoted(name)}"
+            for name in mapped
+            if name not in missing or name in needed
         ]
 
-    def _hierarchy_facts(self, problems: list[str]) -> tuple[str, list[str]]:
+    def _shown(self, source: Source, fact: Fact) -> str:
+        column = fact.sql if source.name == "hierarchy" else fact.name
+        value = f"{source.table}.{column}"
+        value = fact.final.format(value=f"coalesce({value}, {fact.none})" if fact.none != "null" else value)
+        if fact.mapped_first and fact.name in self._program.account_columns and fact.name in self._account_columns:
+            value = f"coalesce(a.{_quoted(fact.name)}, {value})"
+        return f"{value} AS {fact.name}"
+
+    def _fill(self, source: Source, facts: Sequence[Fact], problems: list[str]) -> None:
+        """The source's own table: one row for each account of which it has any."""
+        if source.name == "hierarchy":
+            self._fill_families(problems)
+            return
+        for statement in source.prepare:
+            self._db.execute(statement, self._params if ":" in statement else {})
+        amount = "coalesce(amount, 0)" if self._same_currency else f"coalesce(amount * {self._factor}, 0)"
+        columns = "".join(f", {fact.sql} AS {fact.name}" for fact in facts)
+        rows = source.rows.replace("{amount}", amount)
+        self._db.execute(
+            f"CREATE TEMP TABLE {source.table} AS SELECT account_id{columns} FROM {rows} GROUP BY account_id", self._params
+        )
+        self._db.execute(f"CREATE UNIQUE INDEX temp.{source.table}_id ON {source.table} (account_id)")
+
+    def _fill_families(self, problems: list[str]) -> None:
         parents = dict(self._db.execute("SELECT id, parent_id FROM accounts WHERE parent_id IS NOT NULL ORDER BY id").fetchall())
         links, broken = break_cycles(parents)
         problems += [f"Account {account} is its own ancestor; its parent link is ignored in family sums." for account in broken]
@@ -160,34 +197,15 @@ class _Facts:
         children: dict[str, int] = {}
         for parent in parents.values():
             children[parent] = children.get(parent, 0) + 1
-        self._db.execute("CREATE TEMP TABLE by_family (account_id PRIMARY KEY, children, won, pipeline)")
+        self._db.execute("CREATE TEMP TABLE by_hierarchy (account_id PRIMARY KEY, children, won, pipeline)")
         self._db.executemany(
-            "INSERT INTO temp.by_family VALUES (?, ?, ?, ?)",
+            "INSERT INTO temp.by_hierarchy VALUES (?, ?, ?, ?)",
             [(account, children.get(account, 0), won, amount) for account, (won, amount) in totals.items()],
         )
-        own_pipeline = "by_opportunity.open_pipeline" if pipeline != "0" else "0"
-        return "by_family", [
-            "coalesce(by_family.children, 0) AS children_count",
-            "coalesce(by_family.won, by_opportunity.won_amount_12m, 0) AS family_won_amount_12m",
-            f"coalesce(by_family.pipeline, {own_pipeline}, 0) AS family_open_pipeline",
-        ]
-
-    def _renewal_column(self) -> str:
-        mapped = "next_renewal_date" in self._account_columns and "next_renewal_date" in self._program.account_columns
-        return ('a."next_renewal_date"' if mapped else "by_opportunity.renewal") + " AS next_renewal_date"
-
-    def _derived_columns(self) -> str:
-        derived = [fact for fact in facts_from("derived", self._wanted) if fact.name != "next_renewal_date"]
-        return "".join(f", {fact.sql} AS {fact.name}" for fact in derived)
 
 
-def _aliased(facts: Sequence[Fact]) -> str:
-    return ", ".join(f"{fact.sql} AS {fact.name}" for fact in facts)
-
-
-def _or_none(table: str, fact: Fact) -> str:
-    value = f"{table}.{fact.name}"
-    return f"coalesce({value}, 0) AS {fact.name}" if fact.none == "0" else f"{value} AS {fact.name}"
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _whole_months(first: str | None, until: str) -> int | None:

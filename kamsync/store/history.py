@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
 from typing import Any
 
+from kamsync.decide import moves
 from kamsync.store.database import Cache
 
 
@@ -26,6 +30,7 @@ class Remembered:
     health: str | None
     criteria_hash: str
     receipt: str
+    previous_health: str | None = None
 
     @property
     def contributions(self) -> list[Mapping[str, Any]]:
@@ -33,37 +38,39 @@ class Remembered:
         return list(json.loads(self.receipt)["contributions"])
 
 
-_COLUMNS = "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt"
+_COLUMNS = (
+    "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt, previous_health"
+)
+_ROW = attrgetter(*_COLUMNS.split(", "))
 
 
-def remember(cache: Cache, decisions: Iterable[Remembered]) -> None:
-    """Adds decisions; call it inside a transaction."""
+def remember(cache: Cache, decisions: Iterable[Remembered], *, settled: bool) -> None:
+    """Adds decisions, `settled` where the CRM has taken them; call it inside a transaction."""
     cache.connection.executemany(
-        f"INSERT INTO history ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                d.account_id,
-                d.name,
-                d.as_of,
-                d.run_id,
-                d.tier,
-                d.previous_tier,
-                d.code,
-                d.score,
-                d.segment,
-                d.health,
-                d.criteria_hash,
-                d.receipt,
-            )
-            for d in decisions
-        ],
+        f"INSERT INTO history (settled, {_COLUMNS}) VALUES ({int(settled)}, {', '.join('?' * len(_COLUMNS.split(', ')))})",
+        [_ROW(decision) for decision in decisions],
     )
+
+
+def settle_history(cache: Cache, run_id: str, account_ids: Iterable[str], *, happened: bool) -> None:
+    """What became of the decisions that a run was about to write; call it inside a transaction."""
+    sql = "UPDATE history SET settled = 1" if happened else "DELETE FROM history"
+    cache.connection.executemany(
+        f"{sql} WHERE run_id = ? AND account_id = ? AND NOT settled", [(run_id, account_id) for account_id in account_ids]
+    )
+
+
+def follow_merges(cache: Cache, merged: Iterable[tuple[str, str]]) -> None:
+    """History and ledger of (old id, id that lives on) belong to the survivor; call it inside a transaction."""
+    some = [(new, old) for old, new in merged]
+    for table in ("history", "task_ledger"):
+        cache.connection.executemany(f"UPDATE {table} SET account_id = ? WHERE account_id = ?", some)
 
 
 def history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remembered]:
     """One account's decisions, newest first."""
     rows = cache.connection.execute(
-        f"SELECT {_COLUMNS} FROM history WHERE account_id = ? ORDER BY id DESC LIMIT ?", (account_id, limit)
+        f"SELECT {_COLUMNS} FROM history WHERE settled AND account_id = ? ORDER BY id DESC LIMIT ?", (account_id, limit)
     )
     return [_remembered(row) for row in rows]
 
@@ -71,7 +78,7 @@ def history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remember
 def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
     """The latest tier changes of the portfolio, newest first."""
     rows = cache.connection.execute(
-        f"SELECT {_COLUMNS} FROM history WHERE tier <> previous_tier ORDER BY id DESC LIMIT ?", (limit,)
+        f"SELECT {_COLUMNS} FROM history WHERE settled AND tier <> previous_tier ORDER BY id DESC LIMIT ?", (limit,)
     )
     return [_remembered(row) for row in rows]
 
@@ -84,6 +91,20 @@ def _remembered(row: tuple[Any, ...]) -> Remembered:
 def flaps(cache: Cache) -> list[tuple[str, str, int]]:
     """(account id, name, tier changes) of the accounts that changed tier more than once, most often first."""
     return cache.connection.execute(
-        "SELECT account_id, max(name), count(*) FROM history WHERE tier <> previous_tier"
+        "SELECT account_id, max(name), count(*) FROM history WHERE settled AND tier <> previous_tier"
         " GROUP BY account_id HAVING count(*) > 1 ORDER BY count(*) DESC, account_id LIMIT 100"
     ).fetchall()
+
+
+def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.Remembered]:
+    """The last move between tiers, and the last change of health, of every account that has a history."""
+    found: dict[str, dict[str, Any]] = {}
+    columns = "account_id, as_of, tier, previous_tier, health, previous_health"
+    rows = db.execute(f"SELECT {columns} FROM history WHERE settled ORDER BY id")
+    for account_id, as_of, tier, previous_tier, health, previous_health in rows:
+        last = found.setdefault(account_id, {})
+        if tier != previous_tier:
+            last |= {"tier": tier, "previous_tier": previous_tier}
+        if health != previous_health:
+            last |= {"health": health, "previous_health": previous_health, "health_moved_on": date.fromisoformat(as_of)}
+    return {account_id: moves.Remembered(**last) for account_id, last in found.items()}

@@ -15,55 +15,55 @@ from typing import Any
 import orjson
 
 from kamsync import __version__
+from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Capacity, Decision
-from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
 from kamsync.errors import CacheUnusable
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.schema import Meta
 from kamsync.store.scores import Readings
 
 CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
-_NAME = "kept"
 
 
-def keep(cache: Cache, evaluation: Evaluation, program: Program, as_of: date) -> None:
+def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
     """Keeps what explaining any account needs. Raises CacheUnusable; then nothing counts as kept."""
-    key = _key(evaluation.generation, program, as_of)
-    if cache.meta(_NAME) == key:
+    key = _key(evaluation.generation, compiled, as_of)
+    if cache.meta(Meta.LAST_EVALUATION) == key:
         return
-    with cache.bookkeeping() as connection:
-        cache.set_meta(_NAME, "")
+    with cache.transaction() as connection:
+        cache.set_meta(Meta.LAST_EVALUATION, "")
         connection.execute("DELETE FROM kept")
     bodies = _bodies(evaluation)
     while some := list(islice(bodies, CHUNK)):
-        with cache.bookkeeping() as connection:
+        with cache.transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", some)
-    with cache.bookkeeping():
-        cache.set_meta(_NAME, key)
+    with cache.transaction():
+        cache.set_meta(Meta.LAST_EVALUATION, key)
 
 
-def keep_if_free(cache: Cache, evaluation: Evaluation, program: Program, as_of: date) -> None:
+def keep_if_free(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
     """The same for a command that only reads: where a run is writing to the cache, or the disk is full, nothing is kept."""
     waits = cache.connection.execute("PRAGMA busy_timeout").fetchone()[0]
     cache.connection.execute("PRAGMA busy_timeout = 0")
     with suppress(CacheUnusable):
-        keep(cache, evaluation, program, as_of)
+        keep(cache, evaluation, compiled, as_of)
     cache.connection.execute(f"PRAGMA busy_timeout = {waits}")
 
 
-def kept_receipt(cache: Cache, program: Program, as_of: date, account_id: str) -> Receipt | None:
+def kept_receipt(cache: Cache, compiled: CompiledProgram, as_of: date, account_id: str) -> Receipt | None:
     """The receipt as deciding for all would give it now; None where that is not known."""
     connection = cache.connection
-    if cache.meta(_NAME) != _key(cache.generation, program, as_of):
+    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, compiled, as_of):
         return None
     row: tuple[bytes] | None = connection.execute("SELECT body FROM kept WHERE account_id = ?", (account_id,)).fetchone()
-    return None if row is None else _receipt(orjson.loads(row[0]), program)
+    return None if row is None else _receipt(orjson.loads(row[0]), compiled)
 
 
-def _key(generation: str, program: Program, as_of: date) -> str:
-    return hashlib.sha256(f"{__version__} {generation} {as_of} {program!r}".encode()).hexdigest()
+def _key(generation: str, compiled: CompiledProgram, as_of: date) -> str:
+    return hashlib.sha256(f"{__version__} {generation} {as_of} {compiled.program!r}".encode()).hexdigest()
 
 
 def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
@@ -71,7 +71,7 @@ def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         yield decision.account_id, orjson.dumps((tuple(decision), scaled, unknown, row))  # nan becomes null
 
 
-def _receipt(body: Sequence[Any], program: Program) -> Receipt:
+def _receipt(body: Sequence[Any], compiled: CompiledProgram) -> Receipt:
     decided, scaled, unknown, row = body
     named = dict(zip(Decision._fields, decided, strict=True))
     for name in ("since", "until"):
@@ -80,4 +80,4 @@ def _receipt(body: Sequence[Any], program: Program) -> Receipt:
         named[name] = tuple(named[name])
     named["capacity"] = named["capacity"] and Capacity(**named["capacity"])
     scored = [Scored(one, known=not missed) for one, missed in zip(scaled, unknown, strict=True)]
-    return Readings(program).receipt(Decision(**named), scored, row)
+    return Readings(compiled).receipt(Decision(**named), scored, row)

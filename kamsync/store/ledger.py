@@ -1,20 +1,114 @@
-"""NEW MODULE"""
+"""The ledger of tasks: which keys exist, and how this program made its own. What the CRM shows joins what it has forgotten.
+
+A key that stands here or in the CRM is never made again; only undo takes one out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
-from kamsync.decide.tasks import CreatedTask
+from kamsync.decide.plan import CreateTask
+from kamsync.decide.tasks import CreatedTask, ExistingTask, keys_by_account
+from kamsync.model import Outcome
+from kamsync.store.accounts import merged_into
 from kamsync.store.database import Cache
 
+# created: by this program, whole. loose: its account is missing. existed: somebody's key was there before ours. closed: by us.
+Status = Literal["created", "loose", "existed", "closed"]
 
-def ledger_keys(cache: Cache) -> set[str]:
-    """Every key that this cache has seen or made."""
-    keys = {row[0] for row in cache.connection.execute("SELECT key FROM task_ledger")}
-    return keys | {row[0] for row in cache.connection.execute("SELECT key FROM tasks")}
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A task as this program made it, or found it while making it."""
+
+    key: str
+    account_id: str
+    task_id: str
+    owner_id: str
+    subject: str
+    due: date
+    status: Status
+    run_id: str
+
+
+def made_from(task: CreateTask, outcome: Outcome, run_id: str) -> Made | None:
+    """What the ledger keeps of one creation; None where nothing is known to exist."""
+    if outcome.status in ("done", "existed"):
+        status: Status = "created" if outcome.status == "done" else "existed"
+    elif outcome.record_id:
+        status = "loose"  # it exists, but not whole
+    else:
+        return None
+    return Made(task.key, task.account_id, outcome.record_id, task.owner_id, task.subject, task.due, status, run_id)
+
+
+def keep_made(cache: Cache, tasks: Iterable[Made]) -> None:
+    """Adds tasks, which the cache shows at once as the CRM does; call it inside a transaction."""
+    rows = [(t.key, t.account_id, t.task_id, t.owner_id, t.subject, t.due.isoformat(), t.status, t.run_id) for t in tasks]
+    cache.connection.executemany(
+        "INSERT OR REPLACE INTO task_ledger (key, account_id, task_id, owner_id, subject, due, status, run_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def mark_closed(cache: Cache, keys: Iterable[str]) -> None:
+    """These tasks were closed by this program; call it inside a transaction."""
+    some = [(key,) for key in keys]
+    cache.connection.executemany("UPDATE task_ledger SET status = 'closed' WHERE key = ?", some)
+    cache.connection.executemany("UPDATE tasks SET is_open = 0 WHERE key = ?", some)
+
+
+def mark_attached(cache: Cache, accounts: Iterable[tuple[str, str]]) -> None:
+    """These tasks, as (key, account id), hang on their account now; call it inside a transaction."""
+    some = [(account_id, key) for key, account_id in accounts]
+    cache.connection.executemany("UPDATE task_ledger SET status = 'created' WHERE ? <> '' AND key = ? AND status = 'loose'", some)
+    cache.connection.executemany("UPDATE tasks SET account_id = ? WHERE key = ?", some)
+
+
+def free_keys(cache: Cache, keys: Iterable[str]) -> None:
+    """Undo removed these tasks: their keys may be made again; call it inside a transaction."""
+    some = [(key,) for key in keys]
+    cache.connection.executemany("DELETE FROM task_ledger WHERE key = ?", some)
+    cache.connection.executemany("DELETE FROM tasks WHERE key = ?", some)
+
+
+def known_keys(cache: Cache) -> set[str]:
+    """Every key that exists or existed, those of merged accounts also as keys of the account that lives on."""
+    lives_on = merged_into(cache)
+    rows = cache.connection.execute("SELECT key, account_id FROM tasks UNION ALL SELECT key, account_id FROM task_ledger")
+    return keys_by_account((key, lives_on.get(account_id or _named(key), account_id or "")) for key, account_id in rows if key)
+
+
+def _named(key: str) -> str:
+    return key.rpartition(":")[2]
 
 
 def created_tasks(cache: Cache) -> dict[str, CreatedTask]:
     """Open tasks as this program made them, by key."""
     rows = cache.connection.execute("SELECT key, owner_id, subject, due FROM task_ledger WHERE status = 'created'")
     return {key: CreatedTask(owner, subject, date.fromisoformat(due)) for key, owner, subject, due in rows}
+
+
+def open_tasks(cache: Cache) -> Iterator[ExistingTask]:
+    """This program's open tasks as the CRM showed them at the last pull."""
+    yield from _existing(cache, "t.account_id IS NOT NULL AND t.account_id <> ''")
+
+
+def loose_tasks(cache: Cache) -> Iterator[ExistingTask]:
+    """Open tasks that hang on no account, but for those of which it is known that they did: a person took them off."""
+    yield from _existing(cache, "coalesce(t.account_id, '') = '' AND coalesce(l.status, 'existed') IN ('loose', 'existed')")
+
+
+def _existing(cache: Cache, condition: str) -> Iterator[ExistingTask]:
+    rows = cache.connection.execute(
+        "SELECT t.key, t.id, t.account_id, t.owner_id, t.subject, t.due, t.is_open FROM tasks t"
+        " LEFT JOIN task_ledger l ON l.key = t.key"
+        f" WHERE t.is_open AND NOT coalesce(t.is_deleted, 0) AND t.key IS NOT NULL AND {condition} ORDER BY t.key"
+    )
+    for key, task_id, account_id, owner_id, subject, due, is_open in rows:
+        day = date.fromisoformat(due) if due else None
+        yield ExistingTask(key, task_id, account_id or "", owner_id or "", subject or "", day, bool(is_open))

@@ -85,7 +85,21 @@ CREATE TABLE journal (
   outcome TEXT, record_id TEXT, message TEXT, at TEXT, PRIMARY KEY (run_id, seq));
 """
 
+# written and drift were this program's own memory of tiers, waiting_tasks of tasks: the CRM shows both now.
+# history.settled: 0 while nobody knows whether the write happened. merges: which account an id lives on as, with the override
+# that the lost account had.
 _TRUTH_IN_THE_CRM = """
+DROP TABLE written;
+DROP TABLE drift;
+DROP TABLE waiting_tasks;
 ALTER TABLE accounts ADD COLUMN "flag_decided_tier" TEXT;
 ALTER TABLE accounts ADD COLUMN "flag_receipt" TEXT;
+ALTER TABLE history ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE history ADD COLUMN previous_health TEXT;
+CREATE INDEX history_run ON history (run_id);
+ALTER TABLE runs ADD COLUMN criteria_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN undoes TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN fix TEXT NOT NULL DEFAULT '';
+CREATE TABLE merges (
+  old_id TEXT PRIMARY KEY, new_id TEXT NOT NULL, override TEXT, override_until TEXT, seen TEXT NOT NULL);
 """

@@ -15,13 +15,14 @@ _TEMP_WRITES = {
 }  # fmt: skip
 _FUNCTIONS = {
     "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr", "substring", "like",
+    "instr", "replace", "lag", "row_number", "avg",
     "total", "count", "sum", "julianday", "whole_months", "money_factor",
 }  # fmt: skip
 
 
 def open_reading(path: Path) -> sqlite3.Connection:
     """A connection that sees one state of the cache for as long as it is open."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("BEGIN")

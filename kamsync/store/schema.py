@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from kamsync.model import Kind, Stream
 
 SCHEMA_VERSION = 4
+
+
+class Meta(StrEnum):
+    """What is remembered of the cache as a whole. `GENERATION` names the state of everything that decisions read."""
+
+    ORG_ID = "org_id"
+    ORG_NAME = "org_name"
+    BASE_CURRENCY = "base_currency"
+    PULLED_AT = "pulled_at"
+    CRM_URL = "crm_url"
+    GENERATION = "generation"
+    LAST_EVALUATION = "kept"
+    LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
+
+
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
 PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
     Stream.ACTIVITIES: ("id", "account_id"),

@@ -14,11 +14,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from kamsync.decide.columns import column_scorer, coverages, means, percent_ranks
+from kamsync.decide.columns import column_scorer, coverages, means
+from kamsync.decide.compiled import CompiledCriterion, CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.expressions import compile_expression
-from kamsync.decide.facts import known_columns
-from kamsync.decide.program import NO_TIER, Criterion, Held, Percentile, Program
+from kamsync.decide.program import Held
 from kamsync.decide.receipts import Receipt, make_receipt
 from kamsync.decide.scoring import Scored
 from kamsync.decide.tiers import Standing
@@ -27,16 +26,16 @@ from kamsync.flags import FLAG_PREFIX
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
 NOTHING_HELD = Held()
-_NOTHING_SHOWN = (None,) * 8
+_HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
+_NOTHING_SHOWN = (None,) * (len(_HELD_FLAGS) + 2)
 
 
 class Readings:
     """What a receipt reads of an account's facts: the criteria's values, then every fact that they are made of."""
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        known = known_columns(program.account_columns)
-        self.compiled = [compile_expression(criterion.value, known) for criterion in program.criteria]
+    def __init__(self, compiled: CompiledProgram) -> None:
+        self._program = compiled.program
+        self.compiled = [criterion.value for criterion in compiled.criteria]
         self._names = sorted({name for compiled in self.compiled for name in compiled.columns})
 
     @property
@@ -45,7 +44,7 @@ class Readings:
 
     def receipt(self, decision: Decision, scored: Sequence[Scored], row: Sequence[Any]) -> Receipt:
         """The receipt from one row of `sql` without its id."""
-        count = len(self.compiled)
+        count, row = len(self.compiled), [_finite(value) for value in row]
         facts = dict(zip(self._names, row[count:], strict=True))
         brought = [{name: facts[name] for name in compiled.columns} for compiled in self.compiled]
         return make_receipt(decision, self._program.criteria, scored, row[:count], brought)
@@ -54,12 +53,13 @@ class Readings:
 class Scores:
     """Standings by account id, and what each criterion brought. `replayed`: see Evaluation."""
 
-    def __init__(self, db: sqlite3.Connection, program: Program, as_of: date, replayed: Mapping[str, Held] | None) -> None:
-        self._db, self._program, self._replayed = db, program, replayed
-        self._known = known_columns(program.account_columns)
-        self._readings = Readings(program)
-        self._compiled = self._readings.compiled
-        self._scorers = [column_scorer(criterion, as_of) for criterion in program.criteria]
+    def __init__(
+        self, db: sqlite3.Connection, compiled: CompiledProgram, as_of: date, replayed: Mapping[str, Held] | None
+    ) -> None:
+        self._db, self._compiled, self._program, self._replayed = db, compiled, compiled.program, replayed
+        program = compiled.program
+        self._readings = Readings(compiled)
+        self._scorers = [column_scorer(one.criterion, as_of) for one in compiled.criteria]
         self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in _MEANS]
         self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
         self._scaled = [array("d") for _ in program.criteria]
@@ -94,35 +94,38 @@ class Scores:
     # -- scoring -------------------------------------------------------------------------------------------------------------
 
     def _score(self) -> None:
-        program = self._program
-        # IS TRUE is 0 or 1 whatever the expression gives: null and text are not true, as in a playbook's `when`.
-        eligible = f"(({compile_expression(program.eligible, self._known).sql}) IS TRUE)"
-        fired = [f"(({compile_expression(rule.when, self._known).sql}) IS TRUE)" for rule in program.rules]
-        since = [self._since_sql(criterion) for criterion in program.criteria]
-        computed = ", ".join([eligible, *fired, *(f"({compiled.sql})" for compiled in self._compiled), *since])
+        # IS TRUE is 0 or 1 whatever the expression gives: null is not true, as in a playbook's `when`.
+        eligible = f"(({self._compiled.eligible.sql}) IS TRUE)"
+        fired = [f"(({rule.sql}) IS TRUE)" for rule in self._compiled.rules]
+        since = [f"({one.since.sql})" if one.since else "NULL" for one in self._compiled.criteria]
+        computed = ", ".join([eligible, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
-        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' for flag in ("tier", "since", "override", "override_until"))
+        # The cache may still hold what a flag showed while it was mapped.
+        mapped = self._compiled.program.mapped_flags
+        shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' if flag in mapped else "NULL" for flag in _HELD_FLAGS)
         held = (
-            f"SELECT {shown}, w.tier, w.since, d.tier, d.seen FROM accounts a"
-            " LEFT JOIN written w ON w.account_id = a.id LEFT JOIN drift d ON d.account_id = a.id ORDER BY a.id"
+            f"SELECT {shown}, m.override, m.until FROM accounts a LEFT JOIN ("
+            "SELECT new_id, max(override) AS override, max(override_until) AS until FROM merges WHERE override IS NOT NULL"
+            " GROUP BY new_id) m ON m.new_id = a.id ORDER BY a.id"
         )
-        ranks = self._ranks(eligible)
+        among = self._among(eligible)
         with closing(self._db.execute(facts)) as rows, closing(self._db.execute(held)) as holding:
             while some := rows.fetchmany(CHUNK):
-                self._standings += self._stand(some, holding.fetchmany(CHUNK), len(fired), ranks)
+                self._standings += self._stand(some, holding.fetchmany(CHUNK), len(fired), among)
 
     def _stand(
         self,
         rows: list[tuple[Any, ...]],
         holding: list[tuple[str | None, ...]],
         rules: int,
-        ranks: Mapping[int, array[float]],
+        among: Mapping[int, array[float]],
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
+        mapped = "decided_tier" in self._program.mapped_flags
         ids, owners, won, eligible, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
-        for i, rank in ranks.items():
-            values[i] = tuple(None if one != one else one for one in rank[first : first + count])
+        for i, seen in among.items():
+            values[i] = tuple(None if one != one else one for one in seen[first : first + count])
         scored = [score(values[i], since[i]) for i, score in enumerate(self._scorers)]
         for position in (position for position, takes_part in enumerate(eligible) if not takes_part):
             for column in scored:
@@ -148,43 +151,47 @@ class Scores:
                 health[i],
                 coverage[i] if eligible[i] else 0.0,
                 won[i] or 0.0,
-                _held(holding[i]) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
+                _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
             )
 
-    def _ranks(self, eligible: str) -> Mapping[int, array[float]]:
-        """The percentile criteria, by place: each account's rank among the eligible ones of its group (nan: it has none)."""
-        ranks = {}
-        for i, criterion in enumerate(self._program.criteria):
-            if isinstance(criterion.scale, Percentile):
-                value = f"CASE WHEN {eligible} THEN ({self._compiled[i].sql}) END"
-                values, groups = self._column(value), None
-                if criterion.scale.within is not None:
-                    groups = self._column(compile_expression(criterion.scale.within, self._known).sql)
-                ranks[i] = array("d", [math.nan if rank is None else rank for rank in percent_ranks(values, groups)])
-        return ranks
+    def _among(self, eligible: str) -> Mapping[int, array[float]]:
+        """The criteria that compare accounts, by place: each account's value among the eligible ones (nan: it has none)."""
+        found = {}
+        for i, criterion in enumerate(self._compiled.criteria):
+            if criterion.criterion.scale.compares:
+                seen = self._one_among(criterion, eligible)
+                found[i] = array("d", [math.nan if one is None else one for one in seen])
+        return found
+
+    def _one_among(self, criterion: CompiledCriterion, eligible: str) -> Sequence[float | None]:
+        values = self._column(f"CASE WHEN {eligible} THEN ({criterion.value.sql}) END")
+        groups = self._column(criterion.beside[0].sql) if criterion.beside else None
+        return criterion.criterion.scale.among(values, groups) or [None] * len(values)
 
     def _column(self, sql: str) -> list[FactValue]:
         return [value for (value,) in self._db.execute(f"SELECT ({sql}) FROM temp.facts ORDER BY rowid")]
 
-    def _since_sql(self, criterion: Criterion) -> str:
-        return "NULL" if criterion.decay is None else f"({compile_expression(criterion.decay.since, self._known).sql})"
+
+def _finite(value: FactValue) -> FactValue:
+    """A number without end is no value: neither a score nor JSON could be made of it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _held(shown: Sequence[str | None]) -> Held:
-    """What the CRM shows, what this program last wrote, and since when a drift is known, where the CRM still shows it."""
-    if shown == _NOTHING_SHOWN:
+def _held(shown: Sequence[str | None], is_mapped: bool) -> Held:
+    """What the CRM shows, with the override of an account that was merged into this one where it has none of its own."""
+    if shown == _NOTHING_SHOWN and is_mapped:
         return NOTHING_HELD
-    tier, since, override, until, wrote, wrote_since, drifted, seen = shown
-    same_drift = (drifted or NO_TIER) == (tier or NO_TIER)
+    tier, since, override, until, decided, inherited, inherited_until = shown
+    inherits = bool(inherited) and not override
     return Held(
         tier or None,
         _date(since),
-        override or None,
-        _date(until),
-        wrote,
-        _date(wrote_since),
-        _date(seen) if seen and same_drift else None,
+        (inherited if inherits else override) or None,
+        _date(inherited_until if inherits else until),
+        decided or None,
+        is_mapped,
+        inherits,
     )
 
 

@@ -1,7 +1,7 @@
 """Pages from a connector → the cache's tables, one transaction a stream, its cursor inside it.
 
-The hot path is one `executemany` with ON CONFLICT; SQL coerces text as the contract allows it, so rows are touched by no Python
-code. A full pull marks rows with its number and deletes those that do not carry it.
+The hot path is one `executemany` with ON CONFLICT; SQL coerces text as the contract allows it (`store.coercion`), so rows are
+touched by no Python code. A full pull marks rows with its number and deletes those that do not carry it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,25 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
-from kamsync.model import Column, Stream
+from kamsync.model import Stream
+from kamsync.store.accounts import note_merges
+from kamsync.store.coercion import (
+    Oddities,
+    coerced,
+    insert_rows,
+    leave_out_without_key,
+    null_what_is_not_of_its_kind,
+    register_functions,
+)
 from kamsync.store.database import Cache
-from kamsync.store.schema import INDEXES, index_sql, primary_key
+from kamsync.store.history import follow_merges
+from kamsync.store.schema import INDEXES, Meta, index_sql, primary_key
 
 REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
 VanishCheck = Callable[[int, int], None]
@@ -55,7 +64,7 @@ class Snapshot:
         self._cache = cache
         self._now = now
         self._check_vanished = check_vanished
-        _register_dates(cache, timezone)
+        register_functions(cache.connection, timezone)
 
     def save(
         self,
@@ -67,7 +76,7 @@ class Snapshot:
         """Keeps the pages of one stream (up to and with its last) and the cursor `mark` covers, or nothing of them."""
         stream = request.stream
         result = StreamResult()
-        with self._cache.bookkeeping() as connection:
+        with self._cache.transaction() as connection:
             known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
             pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
             if not known:
@@ -75,9 +84,9 @@ class Snapshot:
             insert = _insert_sql(request, pull)
             last: Page | None = None
             merged = False
+            oddities = Oddities()
             for page in pages:
-                counted = connection.executemany(insert, page.rows)
-                result.rows += max(counted.rowcount, 0)
+                result.rows += insert_rows(connection, insert, page.rows, request, oddities)
                 result.deleted += self._remove(page)
                 result.problems += page.problems
                 merged = merged or bool(page.merged)
@@ -88,10 +97,16 @@ class Snapshot:
                 result.deleted += max(gone, 0)
             if stream is Stream.ACCOUNTS:
                 self._check_vanished(result.deleted, known)
+            result.problems += chain(
+                oddities.sentences(request),
+                leave_out_without_key(connection, request),
+                null_what_is_not_of_its_kind(connection, request, pull),
+            )
             _make_index(self._cache, stream)
-            result.problems += _null_what_is_no_number(self._cache, request, pull)
             if result.rows or result.deleted or merged:
                 self._cache.outdate()
+            if stream is Stream.ACCOUNTS:
+                self._cache.set_meta(Meta.LOADED_ACCOUNT_FIELDS, ",".join(column.name for column in request.columns))
             if last is not None:
                 connection.execute(
                     "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
@@ -101,6 +116,9 @@ class Snapshot:
 
     def _remove(self, page: Page) -> int:
         connection = self._cache.connection
+        if page.merged and page.stream is Stream.ACCOUNTS:
+            note_merges(self._cache, page.merged, self._now.date())
+            follow_merges(self._cache, page.merged)
         for old, new in page.merged:
             for stream, column in REPOINTED:
                 connection.execute(f'UPDATE "{stream}" SET "{column}" = ? WHERE "{column}" = ?', (new, old))
@@ -126,70 +144,13 @@ def _until_last(first: Page, rest: Iterator[Page]) -> Iterator[Page]:
 
 def _insert_sql(request: PullRequest, pull: int) -> str:
     names = [f'"{column.name}"' for column in request.columns]
-    values = [_coerced(column, position) for position, column in enumerate(request.columns, start=1)]
+    values = [coerced(column, position) for position, column in enumerate(request.columns, start=1)]
     key = primary_key(request.stream)
     updates = ", ".join(f"{name} = excluded.{name}" for name in [*names, '"_pull"'] if name.strip('"') not in key)
     return (
         f'INSERT INTO "{request.stream}" ({", ".join(names)}, "_pull") VALUES ({", ".join(values)}, {pull}) '
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
     )
-
-
-def _coerced(column: Column, position: int) -> str:
-    """The SQL that turns the contract's text forms into the stored value; columns' affinity does the numbers."""
-    value = f"?{position}"
-    match column.kind:
-        case "boolean":
-            return f"CASE {value} WHEN 'true' THEN 1 WHEN 'false' THEN 0 WHEN '' THEN NULL ELSE {value} END"
-        case "date":
-            return f"CASE WHEN length({value}) > 10 THEN local_date({value}) ELSE nullif({value}, '') END"
-        case "instant":
-            return f"utc_instant({value})"
-    if column.name == "valid_from":
-        return f"coalesce({value}, '')"
-    translated = "".join(f" WHEN {_quoted(old)} THEN {_quoted(new)}" for old, new in column.values.items())
-    return f"CASE {value}{translated} WHEN '' THEN NULL ELSE {value} END" if translated else f"nullif({value}, '')"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _register_dates(cache: Cache, timezone: ZoneInfo) -> None:
-    @lru_cache(maxsize=65536)
-    def local_date(text: str) -> str | None:
-        moment = _moment(text)
-        return None if moment is None else moment.astimezone(timezone).date().isoformat()
-
-    def utc_instant(text: str | None) -> str | None:
-        moment = _moment(text) if text else None
-        return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    cache.connection.create_function("local_date", 1, local_date, deterministic=True)
-    cache.connection.create_function("utc_instant", 1, utc_instant, deterministic=True)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _null_what_is_no_number(cache: Cache, request: PullRequest, pull: int) -> list[str]:
-    """A text in a number's place says nothing; it must not sort above every number either."""
-    problems = []
-    for column in request.columns:
-        if column.kind != "number":
-            continue
-        bad = cache.connection.execute(
-            f'UPDATE "{request.stream}" SET "{column.name}" = NULL WHERE "_pull" = ? AND typeof("{column.name}") = \'text\'',
-            (pull,),
-        ).rowcount
-        if bad > 0:
-            problems.append(f"{bad} {request.stream} have no number in {column.field or column.name}; it counts as unknown.")
-    return problems
 
 
 def _drop_index(cache: Cache, stream: Stream) -> None:

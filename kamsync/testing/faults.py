@@ -1,4 +1,4 @@
-"""What a connector promises on a bad line: one fault on any call changes nothing about the result, and makes no task twice."""
+"""What a connector over HTTP promises on a bad line: one fault on any call changes nothing, and makes no task twice."""
 
 from __future__ import annotations
 
@@ -40,6 +40,39 @@ class FaultPromises(Promises):
             assert first.status in ("done", "existed", "unknown")
             assert second.status in (("done", "existed") if first.status == "unknown" else ("existed",))
             assert crm.tasks_named(task) == 1
+
+    def test_what_a_call_with_a_lost_answer_made_is_ours(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        list(connection.create_tasks([crm.new_task(account, "lost-first")]))
+        calm = crm.new_task(account, "lost-calm")
+        calls = crm.calls_of(lambda: list(connection.create_tasks([calm])))
+
+        for position in range(calls):
+            task = crm.new_task(account, f"lost-{position}")
+            fault = crm.server.faults.add("reset_after", skip=position, headers=AT_ONCE)
+            (outcome,) = connection.create_tasks([task])
+            crm.server.faults.clear()
+
+            assert fault.fired == 1
+            assert outcome.status != "existed"  # nobody else has made it
+            seen = connection.fetch_tasks([TaskRef(task.key, outcome.record_id)])[task.key]
+            assert (seen.key, seen.account_id) == (task.key, account)
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_a_tier_is_never_written_without_what_the_program_decided(
+        self, crm: RunningCrm, connection: Connection, kind: Kind
+    ) -> None:
+        accounts = crm.take_accounts(2)
+        calls = crm.calls_of(lambda: _decide(connection, accounts, "A"))
+
+        for position in range(calls):
+            crm.server.faults.add(kind, skip=position, headers=AT_ONCE, status=400, body={"message": "no"})
+            with suppress(KamsyncError):
+                _decide(connection, accounts, "B" if position % 2 else "C")
+            crm.server.faults.clear()
+
+            for flags in connection.fetch_accounts(accounts, ["tier", "decided_tier"]).values():
+                assert flags["tier"] == flags["decided_tier"]
 
     def test_a_refusal_of_any_call_is_mended_by_the_next_run(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
@@ -114,3 +147,7 @@ class FaultPromises(Promises):
 
 def _push(connection: Connection, accounts: list[str], score: float) -> list[Outcome]:
     return list(connection.push_accounts([AccountUpdate(one, one, {"score": score}) for one in accounts]))
+
+
+def _decide(connection: Connection, accounts: list[str], tier: str) -> None:
+    list(connection.push_accounts([AccountUpdate(one, one, {"tier": tier, "decided_tier": tier}) for one in accounts]))

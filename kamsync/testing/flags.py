@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from kamsync.contract import Connection
-from kamsync.flags import FLAGS
+from kamsync.flags import FLAG_PREFIX
 from kamsync.model import AccountUpdate, Stream, Value
 from kamsync.testing.harness import Promises, RunningCrm
 
-EVERY_WRITTEN_FLAG: dict[str, Value] = {
+EVERY_FLAG: dict[str, Value] = {
     "tier": "A",
     "score": 71.5,
     "segment": "key",
@@ -17,6 +17,9 @@ EVERY_WRITTEN_FLAG: dict[str, Value] = {
     "reasons": "Grows <fast>;\nÜber 40 % more than “last” year, says Ana",
     "since": date(2026, 2, 28),
     "evaluated_at": datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC),
+    "override": "A",
+    "override_until": date(2026, 5, 31),
+    "decided_tier": "none",
 }
 
 
@@ -24,15 +27,27 @@ class FlagPromises(Promises):
     def test_every_flag_is_read_back_as_it_was_written_and_none_clears_it(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
 
-        (written,) = connection.push_accounts([AccountUpdate(account, "One", EVERY_WRITTEN_FLAG)])
-        there = connection.fetch_accounts([account], list(EVERY_WRITTEN_FLAG))
-        (cleared,) = connection.push_accounts([AccountUpdate(account, "One", dict.fromkeys(EVERY_WRITTEN_FLAG))])
-        gone = connection.fetch_accounts([account], list(EVERY_WRITTEN_FLAG))
+        (written,) = connection.push_accounts([AccountUpdate(account, "One", EVERY_FLAG)])
+        there = connection.fetch_accounts([account], list(EVERY_FLAG))
+        (cleared,) = connection.push_accounts([AccountUpdate(account, "One", dict.fromkeys(EVERY_FLAG))])
+        gone = connection.fetch_accounts([account], list(EVERY_FLAG))
 
         assert (written.ref, written.status) == (account, "done"), written.message
         assert cleared.status == "done"
-        assert there == {account: EVERY_WRITTEN_FLAG}
-        assert gone == {account: dict.fromkeys(EVERY_WRITTEN_FLAG)}
+        assert there == {account: EVERY_FLAG}
+        assert gone == {account: dict.fromkeys(EVERY_FLAG)}
+
+    def test_the_tier_and_what_the_program_decided_come_in_one_update(self, crm: RunningCrm, connection: Connection) -> None:
+        one, other = crm.take_accounts(2)
+        list(connection.push_accounts([AccountUpdate(one, "One", {"score": 1.0})]))
+        alone = crm.calls_of(lambda: list(connection.push_accounts([AccountUpdate(one, "One", {"tier": "B"})])))
+
+        both = [AccountUpdate(other, "Other", {"tier": "B", "decided_tier": "B"})]
+        assert crm.calls_of(lambda: list(connection.push_accounts(both))) == alone
+
+        assert connection.fetch_accounts([other], ["tier", "decided_tier"]) == {other: {"tier": "B", "decided_tier": "B"}}
+        row = crm.pull(crm.connect(), Stream.ACCOUNTS).by_id()[other]
+        assert (row[FLAG_PREFIX + "tier"], row[FLAG_PREFIX + "decided_tier"]) == ("B", "B")
 
     def test_reasons_of_the_promised_length_are_kept_whole(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
@@ -55,7 +70,7 @@ class FlagPromises(Promises):
         after = crm.view.account(account)
         assert after is not None
         assert (after.name, after.owner, after.country) == (before.name, before.owner, before.country)
-        assert {flag for flag in FLAGS if after.flags[flag] != before.flags[flag]} == {"tier"}
+        assert {flag for flag in crm.harness.mapping.flags if after.flags[flag] != before.flags[flag]} == {"tier"}
 
     def test_more_updates_than_a_call_takes_have_one_outcome_each(self, crm: RunningCrm, connection: Connection) -> None:
         accounts = list(crm.pull(connection, Stream.ACCOUNTS).by_id())
@@ -90,5 +105,6 @@ class FlagPromises(Promises):
             assert not list(connection.close_tasks([]))
             assert not list(connection.delete_tasks([]))
             assert not connection.fetch_accounts([], ["tier"])
+            assert not connection.fetch_tasks([])
 
         assert crm.calls_of(nothing) == 0

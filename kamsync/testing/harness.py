@@ -1,6 +1,7 @@
-"""What the promises are tested on: a connector's own sandbox on a real port, people who use that CRM, open connections.
+"""What the promises are tested on: a connector's own sandbox, people who use that CRM, open connections.
 
-All of it is made from the connector's `settings` and `sandbox`; a `Harness` adds what no connector can tell by itself.
+All of it is made from the connector's `settings` and `sandbox`; a `Harness` adds what no connector can tell by itself. A sandbox
+with an `app` is served on a real port; one without is reached as the connector alone knows.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ class People(Protocol):
         """Merges the loser into the winner; returns the id that lives on, which is the winner's or a new one."""
         ...
 
+    def delete_task(self, task_id: str) -> None:
+        """To the recycle bin, as a person does: nothing but the task itself is touched."""
+        ...
+
+    def detach_task(self, task_id: str) -> None:
+        """Takes the task off its account."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Harness:
@@ -77,7 +86,7 @@ class Pulled:
 
 
 class RunningCrm:
-    """A served sandbox over the sample company, and whoever connects to it."""
+    """A sandbox over the sample company, served where it has an app, and whoever connects to it."""
 
     def __init__(self, harness: Harness, company: Company, *, daily_limit: int | None = None) -> None:
         self.harness = harness
@@ -85,12 +94,18 @@ class RunningCrm:
         self._stack = ExitStack()
         options = SandboxOptions(SAMPLE_DAY, daily_limit=daily_limit, enforce_rate_limits=False, vendor=harness.vendor)
         self.sandbox = cast(SandboxCrm, harness.connector.sandbox(company, options))
-        self.server = self._stack.enter_context(SandboxServer(self.sandbox))
+        self._server = None if self.sandbox.app is None else self._stack.enter_context(SandboxServer(self.sandbox))
         self.people = harness.people(self.sandbox)
         self.logged: list[str] = []
 
     def stop(self) -> None:
         self._stack.close()
+
+    @property
+    def server(self) -> SandboxServer:
+        """Where the sandbox is served; for promises about HTTP alone."""
+        assert self._server is not None, "this sandbox has no app, so it is no subject of a promise about HTTP"
+        return self._server
 
     @property
     def view(self) -> SandboxView:
@@ -100,7 +115,7 @@ class RunningCrm:
 
     def given(self, base_url: str = "") -> Mapping[str, Any]:
         """The settings as an admin has them, secrets in plain text."""
-        return self.sandbox.settings(base_url or self.server.base_url)
+        return self.sandbox.settings(base_url or (self._server.base_url if self._server else ""))
 
     def secrets(self) -> dict[str, str]:
         """Secret settings that the sandbox asks for, by name."""
@@ -136,10 +151,19 @@ class RunningCrm:
 
     def calls_of(self, act: Callable[[], object]) -> int:
         """How many calls reach the CRM while `act` runs."""
+        if self._server is None:
+            before = self.sandbox.calls()
+            act()
+            return self.sandbox.calls() - before
         counter = self.server.faults.add("slow", skip=sys.maxsize)
         act()
         self.server.faults.clear()
         return counter.seen
+
+    def clear_faults(self) -> None:
+        """The line is whole again."""
+        if self._server is not None:
+            self._server.faults.clear()
 
     # --- pulling -------------------------------------------------------------------------------------------------------------
 
@@ -255,4 +279,4 @@ class Promises:
     @pytest.fixture
     def connection(self, crm: RunningCrm) -> Iterator[Connection]:
         yield crm.connect()
-        crm.server.faults.clear()
+        crm.clear_faults()

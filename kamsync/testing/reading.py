@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -12,7 +13,7 @@ import pytest
 
 from kamsync.contract import CONTRACT_VERSION, Connection, Connector, PullRequest
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Kind, Stream, TaskRef
+from kamsync.model import Kind, NewTask, Stream, TaskRef
 from kamsync.testing.harness import Promises, RunningCrm, as_date, is_true
 
 ACTIVITY_KINDS = {"task", "meeting", "call", "email", "note"}
@@ -167,6 +168,40 @@ class ReadingPromises(Promises):
         assert loser not in second.by_id()
         assert second.merged.get(winner, winner) == living
 
+    def test_a_merge_is_told_by_a_full_pull_too(self, crm: RunningCrm, connection: Connection) -> None:
+        winner, loser = crm.take_accounts(2)
+        living = crm.people.merge_accounts(winner, loser)
+
+        pulled = crm.pull(connection, Stream.ACCOUNTS)
+
+        assert pulled.merged.get(loser) == living
+        assert loser not in pulled.by_id()
+
+    def test_a_merge_of_a_merge_leads_every_old_id_to_the_last_survivor(self, crm: RunningCrm, connection: Connection) -> None:
+        last, middle, first = crm.take_accounts(3)
+        cursor = crm.pull(connection, Stream.ACCOUNTS).last.cursor
+        between = crm.people.merge_accounts(middle, first)
+        living = crm.people.merge_accounts(last, between)
+
+        merged = crm.pull(crm.connect(), Stream.ACCOUNTS, cursor).merged
+
+        assert (_end_of(merged, first), _end_of(merged, middle), _end_of(merged, last)) == (living, living, living)
+
+    def test_the_tasks_of_a_merged_account_hang_on_the_one_that_lives_on(self, crm: RunningCrm, connection: Connection) -> None:
+        winner, loser = crm.take_accounts(2)
+        made = {one: _made(connection, crm.new_task(one, f"merged-{one}")) for one in (winner, loser)}
+        cursor = crm.pull(connection, Stream.TASKS).last.cursor
+        living = crm.people.merge_accounts(winner, loser)
+
+        seen = crm.connect().fetch_tasks(list(made.values()))
+        whole = crm.pull(crm.connect(), Stream.TASKS).by_id()
+        since = crm.pull(crm.connect(), Stream.TASKS, cursor).by_id()
+
+        assert {task.account_id for task in seen.values()} == {living}
+        assert {ref.key for ref in made.values()} == {task.key for task in seen.values()}
+        assert {whole[ref.task_id]["account_id"] for ref in made.values()} == {living}
+        assert all(since[ref.task_id]["account_id"] == living for ref in made.values() if ref.task_id in since)
+
     @pytest.mark.parametrize("cursor", UNREADABLE_CURSORS)
     def test_an_unreadable_cursor_means_the_whole_stream(self, crm: RunningCrm, connection: Connection, cursor: str) -> None:
         assert crm.pull(connection, Stream.OWNERS, cursor).is_full
@@ -195,6 +230,19 @@ class ReadingPromises(Promises):
         assert all(middle <= as_date(row["activity_date"]) for row in rows)
         assert {row["kind"] for row in rows} <= ACTIVITY_KINDS
         assert made.record_id not in {row["id"] for row in rows}
+
+
+def _end_of(merged: Mapping[str, str], account_id: str) -> str:
+    """Where the chain of merges ends."""
+    while account_id in merged:
+        account_id = merged[account_id]
+    return account_id
+
+
+def _made(connection: Connection, task: NewTask) -> TaskRef:
+    (outcome,) = connection.create_tasks([task])
+    assert outcome.status == "done"
+    return TaskRef(task.key, outcome.record_id)
 
 
 def _fault_in(value: Any, kind: Kind, name: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kamsync.contract import Connection
-from kamsync.model import NewTask, Stream, TaskRef
+from kamsync.model import NewTask, Stream, TaskRef, TaskSeen
 from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
 
 
@@ -47,7 +49,7 @@ class TaskPromises(Promises):
         finished, deleted = crm.new_task(account, "finished"), crm.new_task(account, "deleted")
         made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([finished, deleted])}
         crm.view.complete_task(made["finished"])
-        list(connection.delete_tasks([TaskRef("deleted", made["deleted"])]))
+        crm.people.delete_task(made["deleted"])
 
         again = {outcome.ref: outcome.status for outcome in connection.create_tasks([finished, deleted])}
 
@@ -95,13 +97,52 @@ class TaskPromises(Promises):
         assert (deleted.ref, deleted.status, again.status, closed.status) == (task.key, "done", "done", "done")
         assert crm.tasks_named(task) == 0
 
+    def test_a_deleted_tasks_key_is_free_for_a_later_run(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "freed")
+        (made,) = connection.create_tasks([task])
+        list(connection.delete_tasks([TaskRef(task.key, made.record_id)]))
+
+        (remade,) = crm.connect().create_tasks([task])
+
+        assert (remade.status, remade.record_id != made.record_id) == ("done", True)
+        assert crm.tasks_named(task) == 1
+
+    def test_tasks_are_shown_as_they_are_now_by_id_or_by_key(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        seen, finished = crm.new_task(account, "seen"), crm.new_task(account, "seen-finished")
+        made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([seen, finished])}
+        crm.view.complete_task(made[finished.key])
+
+        shown = connection.fetch_tasks([TaskRef(seen.key, ""), TaskRef(finished.key, made[finished.key])])
+
+        assert shown == {
+            seen.key: TaskSeen(made[seen.key], seen.key, account, seen.owner_id, seen.subject, DUE, is_open=True),
+            finished.key: TaskSeen(
+                made[finished.key], finished.key, account, finished.owner_id, finished.subject, DUE, is_open=False
+            ),
+        }
+
+    def test_a_key_that_nobody_has_shows_no_task(self, crm: RunningCrm, connection: Connection) -> None:
+        assert connection.fetch_tasks([TaskRef("nobody:has:this:key", "")]) == {}
+
+    def test_a_task_that_people_deleted_is_shown_as_deleted_or_not_at_all(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "seen-deleted")
+        (made,) = connection.create_tasks([task])
+        crm.people.delete_task(made.record_id)
+
+        shown = connection.fetch_tasks([TaskRef(task.key, made.record_id)])
+
+        assert all(one.is_deleted for one in shown.values())
+
     def test_new_finished_and_deleted_tasks_arrive_with_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
         finished, deleted, fresh = (crm.new_task(account, f"next-{name}") for name in ("finished", "deleted", "fresh"))
         made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([finished, deleted])}
         cursor = crm.pull(connection, Stream.TASKS).last.cursor
         crm.view.complete_task(made[finished.key])
-        list(connection.delete_tasks([TaskRef(deleted.key, made[deleted.key])]))
+        crm.people.delete_task(made[deleted.key])
         (new,) = connection.create_tasks([fresh])
 
         second = crm.pull(crm.connect(), Stream.TASKS, cursor)
@@ -111,6 +152,69 @@ class TaskPromises(Promises):
         assert is_true(rows[new.record_id]["is_open"])
         gone = rows.get(made[deleted.key])
         assert made[deleted.key] in second.deleted or (gone is not None and is_true(gone["is_deleted"]))
+
+    def test_a_look_at_tasks_sees_what_was_just_written_by_id_and_by_key(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "looked-at")
+        (made,) = connection.create_tasks([task])
+        refs = [TaskRef(task.key, made.record_id), TaskRef(task.key, "")]
+        fresh = TaskSeen(made.record_id, task.key, account, task.owner_id, task.subject, DUE, is_open=True)
+
+        assert [connection.fetch_tasks([ref]) for ref in refs] == [{task.key: fresh}, {task.key: fresh}]
+        list(connection.close_tasks(refs[:1]))
+        closed = replace(fresh, is_open=False)
+        assert [connection.fetch_tasks([ref]) for ref in refs] == [{task.key: closed}, {task.key: closed}]
+
+    def test_a_look_at_many_tasks_leaves_out_the_keys_that_nobody_has(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        tasks = [crm.new_task(account, f"among-many-{number}") for number in range(3)]
+        list(connection.create_tasks(tasks[:2]))
+
+        seen = connection.fetch_tasks([TaskRef(task.key, "") for task in tasks])
+
+        assert {key: task.subject for key, task in seen.items()} == {task.key: task.subject for task in tasks[:2]}
+
+    def test_a_look_at_a_task_that_people_deleted_says_so(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "looked-at-deleted")
+        (made,) = connection.create_tasks([task])
+        crm.people.delete_task(made.record_id)
+
+        for ref in (TaskRef(task.key, made.record_id), TaskRef(task.key, "")):
+            seen = connection.fetch_tasks([ref]).get(task.key)
+            assert seen is None or seen.is_deleted
+
+    def test_a_key_that_undo_has_freed_may_be_used_again(self, crm: RunningCrm, connection: Connection) -> None:
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "freed")
+        (made,) = connection.create_tasks([task])
+
+        (deleted,) = connection.delete_tasks([TaskRef(task.key, made.record_id)])
+        assert not connection.fetch_tasks([TaskRef(task.key, "")])
+        (again,) = crm.connect().create_tasks([task])
+
+        assert (deleted.status, again.status) == ("done", "done")
+        assert again.record_id != made.record_id
+        assert crm.tasks_named(task) == 1
+
+    def test_a_task_without_its_account_is_told_without_and_completed_by_the_next_creation(
+        self, crm: RunningCrm, connection: Connection
+    ) -> None:
+        if not connection.capabilities.attaches_later:
+            return  # it is made whole by one call: a task without its account is a person's doing, and stays so
+        (account,) = crm.take_accounts(1)
+        task = crm.new_task(account, "loose")
+        (made,) = connection.create_tasks([task])
+        ref = TaskRef(task.key, made.record_id)
+        crm.people.detach_task(made.record_id)
+
+        assert connection.fetch_tasks([ref])[task.key].account_id == ""
+        assert not crm.pull(crm.connect(), Stream.TASKS).by_id()[made.record_id]["account_id"]
+        (again,) = crm.connect().create_tasks([task])
+
+        assert (again.status, again.record_id) == ("existed", made.record_id)
+        assert connection.fetch_tasks([ref])[task.key].account_id == account
+        assert crm.tasks_named(task) == 1
 
 
 def _is_open(crm: RunningCrm, task: NewTask) -> bool:

@@ -13,6 +13,8 @@ import kamsync_salesforce
 from kamsync.config.mapping import load_mapping
 from kamsync.testing import ConnectorContract, Harness
 from kamsync_hubspot.sandbox import HubSpotSandbox
+from kamsync_hubspot.sandbox.kinds import object_kind
+from kamsync_hubspot.sandbox.linking import unlink
 from tests.connectors.people import SalesforcePeople
 
 
@@ -26,9 +28,17 @@ class HubSpotPeople:
     def delete_account(self, account_id: str) -> None:
         self._portal.archive(self._companies, account_id)
 
+    def delete_task(self, task_id: str) -> None:
+        self._portal.archive(self._portal.tables["tasks"], task_id)
+
     def merge_accounts(self, winner_id: str, loser_id: str) -> str:
         winner, loser = self._companies.find(winner_id), self._companies.find(loser_id)
         return str(self._portal.merge(self._companies, winner, loser).id)
+
+    def detach_task(self, task_id: str) -> None:
+        tasks, companies = object_kind("tasks"), object_kind("companies")
+        for company_id in list(self._portal.associations.of("tasks", task_id, "companies")):
+            unlink(self._portal, tasks, task_id, companies, company_id)
 
 
 class TestSalesforce(ConnectorContract):

@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 
+import kamsync.testing.memory
 import kamsync_salesforce
 from kamsync.config.mapping import load_mapping
-from kamsync.contract import Connection, Context, Page, PullRequest, SandboxCrm, Setting
+from kamsync.contract import Connection, Connector, Context, Page, PullRequest, SandboxCrm, Setting
 from kamsync.errors import AccessDenied, TryLater
-from kamsync.model import AccountUpdate, NewTask, Outcome, Stream, Usage, Value
+from kamsync.model import AccountUpdate, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
 from kamsync.sandbox.company import Company
 from kamsync.testing import ConnectorContract, Harness, RunningCrm
 from kamsync.testing.harness import SAMPLE_DAY
+from kamsync.testing.memory import memory_mapping
 from kamsync_salesforce.sandbox.org import CLIENT_SECRET as SECRET
-from tests.connectors.people import SalesforcePeople
+from tests.connectors.people import MemoryPeople, SalesforcePeople
 
 GOOD = kamsync_salesforce.CONNECTOR
+MEMORY: Connector = kamsync.testing.memory.CONNECTOR
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
 
 
@@ -36,22 +39,22 @@ class Sloppy:
 
 
 class SloppyConnector:
-    """The good connector, handing out spoilt connections."""
+    """A good connector, handing out spoilt connections."""
 
-    kind = GOOD.kind
-    label = GOOD.label
-    contract_version = GOOD.contract_version
-    settings: tuple[Setting, ...] = GOOD.settings
+    def __init__(self, spoilt: Callable[[Connection], Any], good: Connector = GOOD) -> None:
+        self._spoilt, self._good = spoilt, good
+        self.kind, self.label, self.contract_version = good.kind, good.label, good.contract_version
 
-    def __init__(self, spoilt: Callable[[Connection], Any]) -> None:
-        self._spoilt = spoilt
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        return self._good.settings
 
     def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
-        connection: Connection = self._spoilt(GOOD.connect(settings, context))
+        connection: Connection = self._spoilt(self._good.connect(settings, context))
         return connection
 
     def sandbox(self, company: Any, options: Any) -> SandboxCrm:
-        return GOOD.sandbox(company, options)
+        return self._good.sandbox(company, options)
 
 
 class EndsWithoutALastPage(Sloppy):
@@ -194,20 +197,81 @@ class TellsSecrets(Sloppy):
 def test_a_broken_promise_is_caught(
     spoilt: type[Sloppy], promise: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    hold(promise, lambda good: good, caplog=caplog, capfd=capfd)
+    hold(promise, SloppyConnector(lambda good: good), caplog=caplog, capfd=capfd)
     with pytest.raises((AssertionError, AccessDenied, ValueError, RuntimeError, ConnectionError)):
-        hold(promise, spoilt, caplog=caplog, capfd=capfd)
+        hold(promise, SloppyConnector(spoilt), caplog=caplog, capfd=capfd)
 
 
-def hold(promise: str, spoilt: Callable[[Connection], Any], **offered: Any) -> None:
+class OnMemory(Sloppy):
+    """Spoils the in-memory connection, which keeps every promise about tasks."""
+
+
+class LooksAtAnOldCopy(OnMemory):
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        return {key: replace(seen, is_open=True) for key, seen in self._good.fetch_tasks(tasks).items()}
+
+
+class LooksByIdOnly(OnMemory):
+    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        return self._good.fetch_tasks([task for task in tasks if task.task_id])
+
+
+class KeepsKeys(OnMemory):
+    def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
+        for task in tasks:
+            self._good._crm.delete_task(task.task_id)  # type: ignore[attr-defined]  # the in-memory CRM itself, past its contract
+            yield Outcome(task.key, "done", task.task_id)
+
+
+class LeavesTasksLoose(OnMemory):
+    def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+        there = self._good.fetch_tasks([TaskRef(task.key, "") for task in tasks])
+        yield from (Outcome(seen.key, "existed", seen.task_id) for seen in there.values())
+        yield from self._good.create_tasks([task for task in tasks if task.key not in there])
+
+
+class WritesTheDecidedTierLater(OnMemory):
+    def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
+        for update in updates:
+            for name, value in update.fields.items():
+                outcomes = list(self._good.push_accounts([replace(update, fields={name: value})]))
+            yield from outcomes
+
+
+class ForgetsTheFirstMerge(OnMemory):
+    def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
+        return (replace(page, merged=page.merged[1:]) for page in self._good.pull(requests))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "promise"),
+    [
+        (LooksAtAnOldCopy, "a_look_at_tasks_sees_what_was_just_written_by_id_and_by_key"),
+        (LooksByIdOnly, "a_look_at_many_tasks_leaves_out_the_keys_that_nobody_has"),
+        (KeepsKeys, "a_key_that_undo_has_freed_may_be_used_again"),
+        (LeavesTasksLoose, "a_task_without_its_account_is_told_without_and_completed_by_the_next_creation"),
+        (WritesTheDecidedTierLater, "the_tier_and_what_the_program_decided_come_in_one_update"),
+        (ForgetsTheFirstMerge, "a_merge_of_a_merge_leads_every_old_id_to_the_last_survivor"),
+    ],
+)
+def test_a_broken_promise_about_tasks_and_merges_is_caught(spoilt: type[OnMemory], promise: str) -> None:
+    def held(connector: Any) -> None:
+        hold(promise, connector, harness=Harness(connector, memory_mapping(), MemoryPeople))
+
+    held(SloppyConnector(lambda good: good, MEMORY))
+    with pytest.raises((AssertionError, ValueError)):
+        held(SloppyConnector(spoilt, MEMORY))
+
+
+def hold(promise: str, connector: Connector, *, harness: Harness | None = None, **offered: Any) -> None:
     """Runs the test of one promise on a connector whose connections are spoilt."""
     company = Company(30, 230, today=SAMPLE_DAY, activities=5)
-    crm = RunningCrm(Harness(SloppyConnector(spoilt), MAPPING, SalesforcePeople), company)
+    crm = RunningCrm(harness or Harness(connector, MAPPING, SalesforcePeople), company)
     test = getattr(ConnectorContract(), f"test_{promise}")
     wanted = inspect.signature(test).parameters
     try:
         if "bare_crm" not in wanted:
-            list(GOOD.connect(crm.settings(), crm.context()).setup(dry_run=False))
+            crm.provide()
         offered |= {"crm": crm, "quiet_crm": crm, "bare_crm": crm, "connection": crm.connect()}
         offered |= {"stream": Stream.OPPORTUNITIES, "cursor": "?"}
         test(**{name: offered[name] for name in wanted})

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.columns import column_scorer, coverages, means, percent_ranks
-from kamsync.decide.program import Bands, Criterion, Decay, Expression, Flag, Linear, Log, Scale, Values
-from kamsync.decide.scoring import FactInput, Scored, coverage, score_criterion, weighted_mean
+from kamsync.decide.columns import column_scorer, coverages, means
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Criterion, Decay
+from kamsync.decide.scales import Bands, FactInput, Flag, Linear, Log, Scale, Values, percent_ranks
+from kamsync.decide.scoring import Scored, coverage, score_criterion, weighted_mean
 
 T = TypeVar("T")
 AS_OF = date(2025, 6, 30)

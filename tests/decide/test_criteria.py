@@ -7,26 +7,12 @@ from typing import Any
 
 import pytest
 
-from kamsync.decide.criteria import check_program, criteria_hash, needed_names, needed_streams, unknown_names
+from kamsync.decide.compiled import compile_program
+from kamsync.decide.criteria import criteria_hash, unknown_names
 from kamsync.decide.facts import known_columns
-from kamsync.decide.program import (
-    Bands,
-    Criterion,
-    Decay,
-    Expression,
-    Flag,
-    Guards,
-    Linear,
-    Log,
-    Percentile,
-    Place,
-    Playbook,
-    Program,
-    Rule,
-    TaskTemplate,
-    Tier,
-    Values,
-)
+from kamsync.decide.place import Expression, Place
+from kamsync.decide.program import Criterion, Decay, Guards, Playbook, Program, Rule, TaskTemplate, Tier
+from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Values
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
 
@@ -152,12 +138,12 @@ def test_the_hash_is_twelve_hex_digits_and_the_same_in_every_version() -> None:
 )
 def test_an_unknown_name_is_refused_wherever_it_stands(program: Program, word: str) -> None:
     with pytest.raises(ConfigError, match=rf"kamsync.toml:7 \(here\): .*'{word}'"):
-        check_program(program)
+        compile_program(program)
 
 
 def test_a_sound_programme_passes() -> None:
-    check_program(PROGRAM)
-    check_program(with_criterion(scale=Percentile(Expression("industry")), decay=Decay(Expression("created_date"), 30)))
+    compile_program(PROGRAM)
+    compile_program(with_criterion(scale=Percentile(Expression("industry")), decay=Decay(Expression("created_date"), 30)))
 
 
 def test_names_that_nobody_provides_are_listed_once_in_their_order() -> None:
@@ -185,16 +171,16 @@ def test_a_programme_needs_what_its_expressions_and_texts_read_and_what_those_ar
         playbooks=(replace(PLAYBOOK, when=Expression("type = 'x' and entered"), tasks=(task,)),),
     )
 
-    assert needed_names(program) == {
-        *("country", "growth_12m", "industry", "nps", "created_date", "days_since_last_activity", "type", "entered"),
+    assert compile_program(program).names == {
+        *("country", "growth_12m", "industry", "nps", "created_date", "days_since_last_activity", "type"),
         *("employees", "sponsor_id", "owner_id", "next_renewal_date"),
         *("won_amount_12m", "won_amount_prev_12m", "last_activity_date"),
     }
 
 
 def test_days_to_renewal_need_the_date() -> None:
-    assert "next_renewal_date" in needed_names(with_criterion(value=Expression("days_to_renewal")))
-    assert "next_renewal_date" not in needed_names(PROGRAM)
+    assert "next_renewal_date" in compile_program(with_criterion(value=Expression("days_to_renewal"))).names
+    assert "next_renewal_date" not in compile_program(PROGRAM).names
 
 
 @pytest.mark.parametrize(
@@ -209,4 +195,4 @@ def test_days_to_renewal_need_the_date() -> None:
     ],
 )
 def test_streams_that_nobody_needs_are_not_pulled(expression: str, streams: set[Stream]) -> None:
-    assert needed_streams(with_criterion(value=Expression(expression))) == streams
+    assert compile_program(with_criterion(value=Expression(expression))).streams == streams

@@ -10,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.expressions import FUNCTIONS, compile_expression, names_in
-from kamsync.decide.program import Expression, Place
+from kamsync.decide.place import Expression, Place
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 ROW: dict[str, object] = {
     "industry": "Energy", "employees": 7, "nps": None, "left": 1, "values": "x", "type": "Customer", "group": "g",
     "won_amount_12m": 100.0, "order": 3, "index": 2,
 }  # fmt: skip
+COLUMNS: dict[str, Kind] = {
+    **dict.fromkeys(("industry", "values", "type", "group"), "text"),
+    **dict.fromkeys(("employees", "nps", "won_amount_12m", "order", "index"), "number"),
+    "left": "boolean",
+}
 
 
 def value_of(text: str) -> object:
@@ -25,12 +31,12 @@ def value_of(text: str) -> object:
         db.execute("PRAGMA case_sensitive_like = ON")
         db.execute(f"CREATE TABLE facts ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in ROW)})")
         db.execute(f"INSERT INTO facts VALUES ({', '.join('?' * len(ROW))})", list(ROW.values()))
-        return db.execute(f"SELECT {compile_expression(Expression(text), ROW).sql} FROM facts").fetchone()[0]
+        return db.execute(f"SELECT {compile_expression(Expression(text), COLUMNS).sql} FROM facts").fetchone()[0]
 
 
 def refusal(text: str, place: Place = Place()) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        compile_expression(Expression(text, place), ROW)
+        compile_expression(Expression(text, place), COLUMNS)
     return caught.value
 
 
@@ -75,7 +81,7 @@ def refusal(text: str, place: Place = Place()) -> ConfigError:
         ("group = 'g' and index = 2", 1),
         ("'it''s; -- /* fine */'", "it's; -- /* fine */"),
         ("true", 1),
-        ("employees = 7 or nps = 1 and 1 = 0", 1),
+        ("employees = 7 or nps = 1 and left", 1),
         ("1e3 + .5", 1000.5),
     ],
 )
@@ -218,8 +224,8 @@ def test_of_several_lines_the_one_with_the_mistake_is_shown(text: str, line: str
         ("left.nps", "`kamsync facts` lists the names as they are written."),
         ("zork", "`kamsync facts` lists them; a field of your own must be mapped first."),
         ("industr", "Did you mean 'industry'? `kamsync facts` lists them; a field of your own must be mapped first."),
-        ("1 % 2", "Functions: coalesce, nullif, iif, abs, round, min, max, lower, upper, trim, length, substr."),
-        ("glob(1, 2)", "Functions: coalesce, nullif, iif, abs, round, min, max, lower, upper, trim, length, substr."),
+        ("1 % 2", "Functions: coalesce, nullif, iif, abs, round, min, max, lower, upper, trim, length, substr, has."),
+        ("glob(1, 2)", "Functions: coalesce, nullif, iif, abs, round, min, max, lower, upper, trim, length, substr, has."),
     ],
 )
 def test_a_refusal_says_what_to_do(text: str, fix: str) -> None:
@@ -237,7 +243,7 @@ def test_an_expression_may_be_4000_characters_long_and_100_levels_deep() -> None
 @pytest.mark.parametrize("count", range(6))
 def test_a_call_that_passes_is_one_that_sqlite_can_run(name: str, count: int) -> None:
     try:
-        compile_expression(Expression(f"{name}({', '.join('12345'[:count])})"), ROW)
+        compile_expression(Expression(f"{name}({', '.join('12345'[:count])})"), COLUMNS)
     except ConfigError:
         return
     value_of(f"{name}({', '.join('12345'[:count])})")
@@ -260,7 +266,7 @@ def test_a_comment_sign_inside_text_is_text_and_does_not_draw_the_caret() -> Non
 
 
 def test_the_columns_come_in_the_order_of_their_appearance() -> None:
-    assert compile_expression(Expression("employees / nps + left + nps"), ROW).columns == ("employees", "nps", "left")
+    assert compile_expression(Expression("employees / nps + left + nps"), COLUMNS).columns == ("employees", "nps", "left")
     assert names_in("coalesce(employees, 'nps') + left") == ("employees", "left")
     assert names_in('"left" + LOWER (type) + left and 1e3') == ("left", "type")
 
@@ -268,7 +274,7 @@ def test_the_columns_come_in_the_order_of_their_appearance() -> None:
 @given(st.text(alphabet="abs()industry nps'\"[]`;-/*+.,:?@$0123456789=<>|&~%\n", max_size=60))
 def test_no_text_passes_that_sqlite_would_not_read_as_a_scalar_over_the_facts(text: str) -> None:
     try:
-        compiled = compile_expression(Expression(text), ROW)
+        compiled = compile_expression(Expression(text), COLUMNS)
     except ConfigError:
         return
     assert set(compiled.columns) <= set(ROW)

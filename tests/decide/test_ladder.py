@@ -144,12 +144,15 @@ def test_a_tier_without_a_date_in_the_crm_counts_from_today() -> None:
     assert decide(an_account("a1", 85.0, "A", since=None))[0].since == AS_OF
 
 
-@pytest.mark.parametrize("seen", [AS_OF - timedelta(days=10), None])
-def test_an_adopted_tier_counts_from_the_day_on_which_it_was_seen(seen: date | None) -> None:
-    (decision,) = decide(an_account("a1", 5.0, "A", written_tier="B", drift_seen=seen))
-    assert (decision.tier, decision.code, decision.override) == ("A", "drift", None)
-    assert decision.since == (seen or AS_OF)
-    assert decision.until == (seen or AS_OF) + timedelta(days=90)
+def test_an_adopted_tier_counts_from_the_day_of_its_adoption() -> None:
+    (decision,) = decide(an_account("a1", 5.0, "A", decided_tier="B"), adopt_days=30)
+    assert (decision.tier, decision.code, decision.override) == ("A", "override", "A")
+    assert (decision.since, decision.until) == (AS_OF, AS_OF + timedelta(days=30))
+
+
+def test_an_existing_tier_that_becomes_an_override_keeps_its_date() -> None:
+    (decision,) = decide(an_account("a1", 5.0, "A"), existing_tiers="override")
+    assert (decision.tier, decision.since, decision.until) == ("A", SINCE, AS_OF + timedelta(days=90))
 
 
 # --- what the CRM shows ------
@@ -179,15 +182,10 @@ def test_an_override_of_none_takes_the_tier_away() -> None:
     assert placed(an_account("a1", 95.0, "A", override="None")) == {"a1": ("none", "override")}
 
 
-@pytest.mark.parametrize(
-    ("drift", "previous"), [("adopt", "A"), ("reclaim", "B")], ids=["the CRM's own tier", "what was written last"]
-)
-def test_the_current_tier_is_the_crms_but_for_reclaim(drift: str, previous: str) -> None:
-    account = an_account("a1", 45.0, "A", written_tier="B", written_since=date(2024, 5, 5))
-    (decision,) = decide(account, drift=drift, adopt_days=0)
-    assert decision.previous_tier == previous
-    if drift == "reclaim":
-        assert (decision.tier, decision.code, decision.since) == ("B", "hysteresis", date(2024, 5, 5))
+def test_the_current_tier_is_the_crms_but_for_reclaim() -> None:
+    reclaimed, kept = (decide(an_account("a1", 45.0, "A", decided_tier=decided), drift="reclaim")[0] for decided in ("B", None))
+    assert (reclaimed.tier, reclaimed.previous_tier, reclaimed.code, reclaimed.since) == ("B", "B", "hysteresis", SINCE)
+    assert (kept.tier, kept.previous_tier, kept.since) == ("B", "A", AS_OF)
 
 
 def test_reclaim_reads_the_crm_where_nothing_was_written_yet() -> None:
@@ -195,21 +193,34 @@ def test_reclaim_reads_the_crm_where_nothing_was_written_yet() -> None:
     assert (decision.tier, decision.previous_tier, decision.since) == ("A", "A", SINCE)
 
 
-def test_no_drift_where_the_crm_shows_what_was_written_or_nothing_was() -> None:
+def test_no_drift_where_the_crm_shows_what_was_decided_or_nothing_was() -> None:
     assert placed(
-        an_account("a1", 55.0, "A", written_tier="A"),
-        an_account("a2", 55.0, "A", written_tier="none"),
-        an_account("a3", 55.0, "A", written_tier=None),
-        an_account("a4", 95.0, None, written_tier="none"),
+        an_account("a1", 55.0, "A", decided_tier="A"),
+        an_account("a2", 55.0, "A", decided_tier=None),
+        an_account("a3", 55.0, "A", decided_tier=None, is_mapped=False),
+        an_account("a4", 95.0, None, decided_tier="none"),
     ) == {"a1": ("B", "score"), "a2": ("B", "score"), "a3": ("B", "score"), "a4": ("A", "score")}
 
 
-def test_a_tier_that_a_person_emptied_stays_empty() -> None:
-    assert placed(an_account("a1", 95.0, None, written_tier="A")) == {"a1": ("none", "drift")}
+@pytest.mark.parametrize(("shown", "decided"), [("A", "none"), ("A", "B"), (None, "A"), ("none", "A"), ("", "B")])
+def test_a_tier_that_a_person_gave_or_emptied_stays_so(shown: str | None, decided: str) -> None:
+    wanted = shown or "none"
+    for score in (5.0, 45.0, 95.0):
+        assert placed(an_account("a1", score, shown, decided_tier=decided)) == {"a1": (wanted, "override")}
+
+
+def test_a_persons_choice_stays_where_a_rule_excludes_the_account_or_it_is_not_eligible() -> None:
+    assert placed(
+        an_account("a1", 5.0, "A", decided_tier="B", fired=(5,)),
+        an_account("a2", None, "A", decided_tier="B", eligible=False),
+        an_account("a3", 5.0, "A", decided_tier="B", coverage=0.0),
+        rules=RULES,
+        min_coverage=0.5,
+    ) == dict.fromkeys(("a1", "a2", "a3"), ("A", "override"))
 
 
 def test_a_word_that_is_no_tier_is_not_adopted() -> None:
-    assert placed(an_account("a1", 55.0, "Gold", written_tier="A")) == {"a1": ("B", "score")}
+    assert placed(an_account("a1", 55.0, "Gold", decided_tier="A")) == {"a1": ("B", "score")}
 
 
 # --- score, rules and holds ------
@@ -426,7 +437,7 @@ def test_places_that_people_gave_count_for_the_tier_and_its_owner() -> None:
     tiers = (Tier("A", 80, 70, max_accounts=3, max_per_owner=1), B)
     found = capacities(
         an_account("chosen", 5.0, override="A", owner_id="p"),
-        an_account("kept", 5.0, "A", written_tier="B", owner_id="q"),
+        an_account("kept", 5.0, "A", decided_tier="B", owner_id="q"),
         an_account("a1", 99.0, owner_id="p"),
         an_account("a2", 98.0, owner_id="q"),
         an_account("a3", 97.0, owner_id="r"),
@@ -461,27 +472,98 @@ def test_who_does_not_fit_falls_to_the_next_tier_that_is_reached(
     assert placed(an_account("a1", score, current, fired=fired), tiers=tiers, rules=RULES) == {"a1": ("B", "capacity")}
 
 
-def test_a_held_account_that_does_not_fit_falls_to_where_its_score_reaches() -> None:
-    tiers = (Tier("A", 80, 70, max_accounts=0, min_days=30), B, C)
-    held: dict[str, Any] = {"tier": "A", "since": AS_OF - timedelta(days=1)}
+def test_an_account_of_thin_data_that_does_not_fit_falls_to_where_its_score_reaches() -> None:
+    tiers = (Tier("A", 80, 70, max_accounts=0), B, C)
+    points = {"a1": 50.0, "a2": 49.99, "a3": 39.99, "a4": 20.0, "a5": 10.0, "a6": 9.99, "a7": None}
+    found = placed(*(an_account(i, score, "A", coverage=0.1) for i, score in points.items()), tiers=tiers, min_coverage=0.5)
+    fell = {"a1": "B", "a2": "B", "a3": "C", "a4": "C", "a5": "C", "a6": "none", "a7": "none"}
+    assert found == {i: (tier, "capacity") for i, tier in fell.items()}
+
+
+# --- promises and ceilings where there is no room ------
+
+YOUNG: dict[str, Any] = {"since": AS_OF - timedelta(days=29)}
+PROMISING = (Tier("A", 80, 70, min_days=30, max_accounts=1, max_per_owner=1), B, C)
+
+
+def test_nobody_leaves_a_tier_before_its_minimum_days_for_lack_of_room() -> None:
+    tiers = (Tier("A", 80, 70, min_days=30, max_accounts=0, top_percent=0, max_per_owner=0), B, C)
     assert placed(
-        an_account("a1", 50.0, **held),
-        an_account("a2", 49.99, **held),
-        an_account("a3", 39.99, **held),
-        an_account("a4", 20.0, **held),
-        an_account("a5", 10.0, **held),
-        an_account("a6", 9.99, **held),
-        an_account("a7", None, **held),
+        an_account("a1", 95.0, "A", **YOUNG),
+        an_account("a2", 75.0, "A", **YOUNG),
+        an_account("a3", 5.0, "A", **YOUNG),
+        an_account("a4", None, "A", **YOUNG),
+        an_account("a5", 95.0, "A", since=AS_OF - timedelta(days=30)),
+        an_account("a6", 95.0, "A", since=None),
+        an_account("a7", 95.0, "B", **YOUNG),
         tiers=tiers,
     ) == {
-        "a1": ("B", "capacity"),
-        "a2": ("B", "capacity"),
-        "a3": ("C", "capacity"),
-        "a4": ("C", "capacity"),
-        "a5": ("C", "capacity"),
-        "a6": ("none", "capacity"),
-        "a7": ("none", "capacity"),
+        "a1": ("A", "score"),
+        "a2": ("A", "hysteresis"),
+        "a3": ("A", "min_days"),
+        "a4": ("A", "min_days"),
+        "a5": ("B", "capacity"),
+        "a6": ("B", "capacity"),
+        "a7": ("B", "capacity"),
     }
+
+
+def test_places_are_taken_by_overrides_then_by_promises_then_by_rank() -> None:
+    tiers = (Tier("A", 80, 70, min_days=30, max_accounts=3), B, C)
+    found = decide(
+        an_account("best", 99.0),
+        an_account("next", 98.0),
+        an_account("held", 5.0, "A", **YOUNG),
+        an_account("chosen", 5.0, override="A"),
+        tiers=tiers,
+    )
+    assert [(d.tier, d.code) for d in found] == [("A", "score"), ("B", "capacity"), ("A", "min_days"), ("A", "override")]
+    assert found[1].capacity == Capacity("A", 4, 3, "max_accounts")
+
+
+def test_a_promise_counts_for_its_owner_too() -> None:
+    held, mine, other = decide(
+        an_account("held", 5.0, "A", owner_id="p", **YOUNG),
+        an_account("mine", 95.0, owner_id="p"),
+        an_account("other", 95.0, owner_id="q"),
+        tiers=(Tier("A", 80, 70, min_days=30, max_accounts=3, max_per_owner=1), B, C),
+    )
+    assert [d.tier for d in (held, mine, other)] == ["A", "B", "A"]
+    assert mine.capacity == Capacity("A", 2, 1, "max_per_owner")
+
+
+def test_who_finds_a_better_tier_full_keeps_the_tier_that_is_promised_even_if_that_is_full_too() -> None:
+    tiers = (Tier("A", 80, 70, max_accounts=0), Tier("B", 50, 40, min_days=30, max_accounts=1), C)
+    found = placed(an_account("a1", 85.0, "B", **YOUNG), an_account("a2", 99.0), tiers=tiers)
+    assert found == {"a1": ("B", "capacity"), "a2": ("C", "capacity")}
+
+
+def test_a_promised_tier_is_kept_where_its_own_thresholds_are_not_reached() -> None:
+    tiers = (Tier("A", 50, 40, max_accounts=0), Tier("B", 80, 70, min_days=30), Tier("C", 20, 10))
+    assert placed(an_account("a1", 55.0, "B", **YOUNG), an_account("a2", 55.0, "B"), tiers=tiers) == {
+        "a1": ("B", "capacity"),
+        "a2": ("C", "capacity"),
+    }
+
+
+def test_a_promise_does_not_keep_whom_a_rule_excluded_or_who_is_not_eligible() -> None:
+    assert placed(
+        an_account("a1", 95.0, "A", fired=(5,), **YOUNG),
+        an_account("a2", None, "A", eligible=False, **YOUNG),
+        an_account("a3", 95.0),
+        tiers=PROMISING,
+        rules=RULES,
+    ) == {"a1": ("none", "excluded"), "a2": ("none", "not_eligible"), "a3": ("A", "score")}
+
+
+@pytest.mark.parametrize(
+    ("fired", "tier"), [((), "B"), ((2,), "B"), ((3,), "C"), ((2, 3), "C"), ((4,), "none"), ((0, 3), "C"), ((0, 4), "none")]
+)
+def test_nobody_falls_to_a_tier_above_its_ceiling(fired: tuple[int, ...], tier: str) -> None:
+    # Thin data holds the account in A, above its ceiling; A has no room.
+    tiers = (Tier("A", 80, 70, max_accounts=0), B, C)
+    account = an_account("a1", 95.0, "A", coverage=0.1, fired=fired)
+    assert placed(account, tiers=tiers, rules=RULES, min_coverage=0.5) == {"a1": (tier, "capacity")}
 
 
 def test_a_newcomer_raised_by_a_rule_falls_no_lower_than_room_allows() -> None:

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.decision import Code, Contribution, Decision
-from kamsync.decide.plan import CloseTask, CreateTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reasons import reasons_text
 from kamsync.decide.updates import Writing, assemble_plan, plan_account, summarise
-from kamsync.flags import WRITTEN_FLAGS
+from kamsync.flags import FLAGS
 from kamsync.model import Value
 
 NOW = datetime(2026, 11, 23, 6, 0, 30, 123456, tzinfo=UTC)
@@ -73,11 +73,14 @@ def as_shown(decision: Decision, **given: Value) -> dict[str, Value]:
         "reasons": reasons_text(decision, CONTRIBUTIONS, PROGRAM, 255),
         "since": decision.since.isoformat() if decision.since else None,
         "evaluated_at": "2026-11-01T06:00:00Z",
+        "override": decision.override,
+        "override_until": decision.until,
+        "decided_tier": decision.tier,
     }
     return {**shown, **given}
 
 
-EMPTY: Mapping[str, Value] = dict.fromkeys(WRITTEN_FLAGS)
+EMPTY: Mapping[str, Value] = {name: None for name, flag in FLAGS.items() if not flag.optional}
 
 
 def plan(decision: Decision, shown: Mapping[str, Value], program: Program = PROGRAM) -> UpdateAccount | None:
@@ -100,6 +103,7 @@ def test_a_new_key_account_gets_every_flag() -> None:
         "reasons": "By score: Revenue 40.0, Growth 31.0, Support 15.0",
         "since": date(2026, 11, 23),
         "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
+        "decided_tier": "A",
     }
     assert update.reasons == ("score 86 ≥ 75: Revenue 40, Growth 31, Support 15",)
 
@@ -223,7 +227,7 @@ def test_a_flag_that_is_not_mapped_is_never_written() -> None:
 
 
 def test_empty_text_in_the_crm_is_no_value() -> None:
-    blank: dict[str, Value] = dict.fromkeys(WRITTEN_FLAGS, "")
+    blank: dict[str, Value] = dict.fromkeys(FLAGS, "")
 
     assert plan(a_decision(tier="none", score=20.0, since=None), blank) is None
 
@@ -289,7 +293,10 @@ decisions = st.builds(
     health=st.none() | st.sampled_from(["green", "red"]),
     since=st.none() | st.dates(date(2020, 1, 1), date(2026, 11, 23)),
     fired=st.lists(st.text(max_size=30), max_size=2).map(tuple),
+    override=st.sampled_from([None, "A", "none"]),
     until=st.none() | st.just(date(2027, 1, 1)),
+    drifted=st.booleans(),
+    writes_override=st.booleans(),
 )
 
 
@@ -329,7 +336,7 @@ def test_every_change_is_a_difference_and_has_its_reason(wanted: Decision, befor
     assert update is None or update.reasons[0]
 
 
-def test_a_plan_makes_tasks_before_it_writes_flags_so_that_a_killed_run_loses_none() -> None:
+def test_a_plan_writes_flags_before_it_makes_the_tasks_that_follow_from_them() -> None:
     update = plan(a_decision(previous_tier="none"), EMPTY)
     assert update is not None
     create = CreateTask("onboarding:kickoff:A-2026-11-23:001A", "001A", "Acme", "005", "Kick-off", "", date(2026, 12, 1), "p")
@@ -341,12 +348,10 @@ def test_a_plan_makes_tasks_before_it_writes_flags_so_that_a_killed_run_loses_no
         crm="salesforce",
         criteria_hash="h",
         base="b",
-        updates=[update],
-        creates=[create],
-        closes=[close],
+        changes=[close, create, update],
     )
 
-    assert whole.changes == (create, close, update)
+    assert whole.changes == (update, create, close)
     assert whole.summary == {"update_account": 1, "create_task": 1, "close_task": 1, "held_back": 0, "none → A": 1}
 
 
@@ -366,6 +371,8 @@ def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_p
         CloseTask("p:a:once:2", "T2", "2", "B", "x"),
     ]
     updates = [an_update("2", None, "A"), an_update("1", "A", None)]
+    attach = AttachTask("p:d:once:1", "T4", "1", "A", "x", "005", date(2026, 12, 1))
+    delete = DeleteTask("p:a:once:1", "T5", "1", "A", "x", creates[1])
 
     whole = assemble_plan(
         run_id="r1",
@@ -373,9 +380,7 @@ def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_p
         crm="hubspot",
         criteria_hash="h",
         base="b",
-        updates=iter(updates),
-        creates=iter(creates),
-        closes=iter(closes),
+        changes=iter([delete, *closes, attach, *creates, *updates]),
         held_back=iter([HeldBack("1", "A", "task p/x", "no owner")]),
         problems=iter(["odd"]),
     )
@@ -386,10 +391,19 @@ def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_p
         crm="hubspot",
         criteria_hash="h",
         base="b",
-        changes=(creates[1], creates[2], creates[0], closes[1], closes[2], closes[0], updates[1], updates[0]),
+        changes=(*reversed(updates), creates[1], creates[2], creates[0], attach, closes[1], closes[2], closes[0], delete),
         held_back=(HeldBack("1", "A", "task p/x", "no owner"),),
         problems=("odd",),
-        summary={"update_account": 2, "create_task": 3, "close_task": 3, "held_back": 1, "A → none": 1, "none → A": 1},
+        summary={
+            "update_account": 2,
+            "create_task": 3,
+            "close_task": 3,
+            "attach_task": 1,
+            "delete_task": 1,
+            "held_back": 1,
+            "A → none": 1,
+            "none → A": 1,
+        },
     )
 
 
@@ -410,10 +424,10 @@ def test_a_summary_counts_operations_first_and_then_each_move() -> None:
     ]
 
 
-@pytest.mark.parametrize("flag", ["tier", "since", "score"])
+@pytest.mark.parametrize("flag", ["tier", "since", "score", "decided_tier"])
 def test_an_account_with_a_trace_of_a_tier_is_brought_up_to_date(flag: str) -> None:
     left = a_decision(tier="none", previous_tier="none", score=20.0, since=date(2026, 1, 5))
-    traces: dict[str, Value] = {"tier": "B", "since": "2025-01-01", "score": 50.0}
+    traces: dict[str, Value] = {"tier": "B", "since": "2025-01-01", "score": 50.0, "decided_tier": "B"}
 
     assert plan(left, {**EMPTY, flag: traces[flag]}) is not None
     assert plan(left, {**EMPTY, "segment": "key", "reasons": "old"}) is None
@@ -463,3 +477,115 @@ def test_the_moment_is_written_in_utc_wherever_the_clock_stands() -> None:
     moment = update.fields["evaluated_at"].after
     assert isinstance(moment, datetime)
     assert moment.isoformat() == "2026-11-23T06:00:30+00:00"
+
+
+# --- what was decided, and what people chose by hand ------
+
+
+def a_choice(**given: Any) -> Decision:
+    """A person moved the account from B to A in the tier field."""
+    chosen: dict[str, Any] = {
+        "tier": "A",
+        "previous_tier": "B",
+        "since": date(2026, 11, 23),
+        "code": "override",
+        "override": "A",
+        "until": date(2027, 2, 21),
+        "drifted": True,
+        "writes_override": True,
+    }
+    return a_decision(**{**chosen, **given})
+
+
+BEFORE = as_shown(a_decision(tier="B"), tier="A")
+
+
+def test_a_tier_changed_by_hand_is_written_as_the_override_that_it_is() -> None:
+    update = plan(a_choice(), BEFORE)
+
+    assert update is not None
+    assert after(update) == {
+        "since": date(2026, 11, 23),
+        "override": "A",
+        "override_until": date(2027, 2, 21),
+        "decided_tier": "A",
+        "reasons": "Set by a person until 2027-02-21: Revenue 40.0, Growth 31.0, Support 15.0",
+        "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
+    }
+    assert update.reasons[0].startswith("changed by hand, so kept as an override until 2027-02-21: Revenue 40")
+
+
+def test_a_tier_that_a_person_emptied_becomes_an_override_of_none_also_where_nothing_else_is_left() -> None:
+    emptied = a_choice(tier="none", override="none", score=20.0)
+
+    update = plan(emptied, {**EMPTY, "decided_tier": "A"})
+
+    assert update is not None
+    written = after(update)
+    assert "tier" not in written
+    assert (written["override"], written["override_until"], written["decided_tier"]) == ("none", date(2027, 2, 21), "none")
+
+
+def test_the_override_of_a_merged_account_is_written_also_where_it_keeps_an_account_out() -> None:
+    update = plan(a_choice(tier="none", override="none", previous_tier="none", drifted=False, until=None), EMPTY)
+
+    assert update is not None
+    assert after(update)["override"] == "none"
+    assert "the override is kept where people see it" in update.reasons
+
+
+def test_an_override_that_people_wrote_is_not_written_again() -> None:
+    update = plan(a_choice(drifted=False, writes_override=False), BEFORE)
+
+    assert update is not None
+    assert not {"override", "override_until"} & set(update.fields)
+    assert update.fields["decided_tier"].after == "A"
+
+
+def test_what_was_decided_is_noted_beside_a_tier_that_is_right_already() -> None:
+    update = plan(a_decision(), as_shown(a_decision(), decided_tier=None))
+
+    assert update is not None
+    assert after(update).keys() == {"decided_tier", "evaluated_at"}
+    assert update.fields["decided_tier"].after == "A"
+    assert update.reasons[-1] == "what was decided is noted beside the tier"
+
+
+def test_no_tier_is_noted_by_its_word_so_that_it_is_told_from_never_written() -> None:
+    update = plan(a_decision(tier="none", previous_tier="A", since=date(2026, 11, 23)), as_shown(a_decision()))
+
+    assert update is not None
+    assert update.fields["tier"].after is None
+    assert update.fields["decided_tier"].after == "none"
+
+
+@given(wanted=decisions, before=decisions)
+def test_a_new_tier_is_never_written_without_what_was_decided(wanted: Decision, before: Decision) -> None:
+    update = plan(wanted, as_shown(before))
+
+    if update is not None and before.tier != wanted.tier:
+        assert (update.fields["tier"].after or "none") == update.fields["decided_tier"].after == wanted.tier
+
+
+def test_where_what_was_decided_is_not_mapped_the_tier_is_written_alone() -> None:
+    shown = {flag: value for flag, value in as_shown(a_decision(tier="B")).items() if flag != "decided_tier"}
+
+    update = plan(a_decision(), shown)
+
+    assert update is not None
+    assert "tier" in update.fields
+    assert "decided_tier" not in update.fields
+
+
+def test_a_receipt_is_made_only_with_another_change_and_only_where_it_is_mapped() -> None:
+    def never() -> str:
+        raise AssertionError("a receipt was made that nobody keeps")
+
+    def told(shown: Mapping[str, Value], receipt: Any = lambda: "{}") -> UpdateAccount | None:
+        return plan_account(a_decision(), "Acme", shown, lambda: CONTRIBUTIONS, PROGRAM, WRITING, receipt)
+
+    mapped = told(as_shown(a_decision(), score=1.0, receipt="old"))
+    assert mapped is not None
+    assert mapped.fields["receipt"] == FieldChange("old", "{}")
+    assert told(as_shown(a_decision(), receipt="old"), never) is None
+    assert told(as_shown(a_decision(), score=1.0), never) is not None

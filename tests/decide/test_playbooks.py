@@ -15,10 +15,19 @@ from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.occurrences import parse_key, task_key
-from kamsync.decide.plan import CloseTask, CreateTask, HeldBack
-from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks
+from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
+from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks, reads_the_move
 from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
-from kamsync.decide.tasks import CreatedTask, ExistingTask, Firing, TaskPlan, plan_closes, plan_tasks, waiting_tasks
+from kamsync.decide.tasks import (
+    CreatedTask,
+    ExistingTask,
+    Firing,
+    TaskPlan,
+    keys_by_account,
+    plan_attachments,
+    plan_closes,
+    plan_tasks,
+)
 from kamsync.errors import ConfigError
 
 TODAY = date(2026, 11, 23)  # a Monday
@@ -573,28 +582,130 @@ def test_a_condition_that_lasts_with_entry_fires_once_for_each_stay_in_the_tier(
     assert settled == TaskPlan()
 
 
-def test_a_task_of_an_entry_that_had_to_wait_comes_with_the_next_run() -> None:
-    books = playbooks(ENTERED, max_new_tasks_per_owner_per_run=0)
-    held = plan(books, entering(TODAY, None)).held_back[0]
-    ((playbook, account, occurrence),) = waiting_tasks(books, [held.key])
-    again = replace(a_firing(account, since=TODAY), playbook=playbook, occurrence=occurrence)
+def moved(day: date, tier: str = "A", **facts: FactValue) -> Firing:
+    """The account is where it was; that it moved there on `day` is replayed."""
+    return a_firing(tier=tier, previous_tier=tier, since=day, moved_on=day, facts={"entered": 1, **facts})
 
-    later = plan(playbooks(ENTERED), again, as_of=TODAY + timedelta(days=1))
+
+def test_a_task_of_an_entry_that_had_to_wait_comes_with_the_next_run_under_the_same_key() -> None:
+    held = plan(playbooks(ENTERED, max_new_tasks_per_owner_per_run=0), entering(TODAY, None)).held_back[0]
+
+    later = plan(playbooks(ENTERED), moved(TODAY), as_of=TODAY + timedelta(days=1))
 
     assert held.waits
     assert the_task(later).key == held.key
 
 
-def test_a_waiting_task_is_dropped_where_the_account_has_left_the_tier() -> None:
-    firing = a_firing(tier="B", occurrence="A-2026-11-22")
+def test_a_replayed_move_makes_nothing_that_exists() -> None:
+    first = the_task(plan(playbooks(ENTERED), entering(TODAY, None)))
 
-    assert plan(playbooks(ENTERED), firing) == TaskPlan()
+    assert plan(playbooks(ENTERED), moved(TODAY), existing={first.key}, as_of=TODAY + timedelta(days=9)) == TaskPlan()
 
 
-def test_only_tasks_that_fire_for_one_run_need_to_be_remembered() -> None:
-    books = playbooks(ENTERED, a_playbook(name="lasting"))
+@pytest.mark.parametrize(("every", "word"), [("once", "once"), ("month", "2026-10"), ("quarter", "2026-Q4"), ("year", "2026")])
+def test_the_period_of_a_replayed_move_is_that_of_its_day(every: str, word: str) -> None:
+    books = playbooks(a_playbook(when=Expression("entered"), every=every))
 
-    assert list(waiting_tasks(books, ["lasting:call:once:001A", "gone:call:once:1", "nonsense"])) == []
+    create = the_task(plan(books, moved(date(2026, 10, 30))))
+
+    assert create.key == f"care:call:{word}:001A"
+    assert create.due == date(2026, 11, 28)  # late, but not before today
+
+
+def test_a_move_that_is_replayed_while_the_run_sees_the_next_one_makes_both_their_own_tasks() -> None:
+    left = a_playbook(when=Expression("left"), every="month", name="goodbye")
+    result = plan(
+        playbooks(left),
+        replace(a_firing(tier="B", previous_tier="A"), playbook="goodbye"),
+        replace(moved(date(2026, 10, 30), "B"), playbook="goodbye"),
+    )
+
+    assert [create.key for create in result.creates] == ["goodbye:call:2026-10:001A", "goodbye:call:2026-11:001A"]
+
+
+def test_a_text_that_names_the_tier_before_is_held_back_where_nobody_remembers_it() -> None:
+    books = playbooks(a_playbook(a_task("told", subject={"en": "From {{ previous_tier }}"}), a_task("plain"), every="entry"))
+
+    forgotten = plan(books, moved(TODAY, previous_tier=None))
+    known = plan(books, moved(TODAY, previous_tier="B"))
+
+    assert [create.key for create in forgotten.creates] == [f"care:plain:A-{TODAY}:001A"]
+    (held,) = forgotten.held_back
+    assert (held.what, held.key, held.waits) == ("task care/told", f"care:told:A-{TODAY}:001A", False)
+    assert "nobody knows since the cache was rebuilt" in held.reason
+    assert [create.subject for create in known.creates] == ["Call Acme", "From B"]
+
+
+@pytest.mark.parametrize(
+    ("when", "asks"),
+    [
+        ("entered", True),
+        ("LEFT and tier_rank is null", True),
+        ("previous_tier = 'A'", True),
+        ("previous_health = 'green' and health = 'red'", True),
+        ("tier = 'A' and health = 'red'", False),
+        ("tier = 'entered'", False),
+    ],
+)
+def test_a_playbook_that_asks_for_the_move_is_told_from_one_that_lasts(when: str, asks: bool) -> None:
+    assert reads_the_move(a_playbook(when=Expression(when))) is asks
+
+
+# --- keys that follow merges ------
+
+
+def test_a_key_counts_also_for_the_account_that_its_task_belongs_to_now() -> None:
+    found = keys_by_account([("care:call:once:lost", "001A"), ("care:mail:once:001A", "001A"), ("care:fax:a:b:lost", "001A")])
+
+    assert found == {
+        "care:call:once:lost",
+        "care:call:once:001A",
+        "care:mail:once:001A",
+        "care:fax:a:b:lost",
+        "care:fax:a:b:001A",
+    }
+
+
+def test_a_task_without_an_account_counts_for_the_one_in_its_key() -> None:
+    assert keys_by_account([("care:call:once:001A", "")]) == {"care:call:once:001A"}
+
+
+def test_the_whole_plan_of_a_merged_account_is_not_made_again() -> None:
+    existing = keys_by_account([("care:call:once:lost", "001A")])
+
+    assert plan(playbooks(), existing=existing) == TaskPlan()
+
+
+# --- tasks that lost their account ------
+
+LOOSE = ExistingTask("care:call:once:001A", "00T1", "", "u1", "Call Acme", date(2026, 11, 28), True)
+
+
+def attachments(*tasks: ExistingTask, merged: Mapping[str, str] | None = None) -> TaskPlan:
+    return plan_attachments(tasks, lambda account: (merged or {}).get(account, account), {"001A": "Acme"}, TODAY)
+
+
+def test_a_task_that_hangs_on_no_account_is_attached_to_the_one_in_its_key() -> None:
+    why = "the CRM lost the task's account when it was made"
+    assert attachments(LOOSE) == TaskPlan(
+        (AttachTask(LOOSE.key, "00T1", "001A", "Acme", "Call Acme", "u1", date(2026, 11, 28), (why,)),)
+    )
+
+
+def test_a_loose_task_of_a_merged_account_is_attached_to_the_one_that_lives_on() -> None:
+    (attach,) = attachments(replace(LOOSE, key="care:call:once:lost"), merged={"lost": "001A"}).changes
+    assert (attach.key, attach.account_id) == ("care:call:once:lost", "001A")
+
+
+@pytest.mark.parametrize("key", ["care:call:once:gone", "call back", ""])
+def test_a_loose_task_of_an_account_that_is_gone_or_of_no_key_stays(key: str) -> None:
+    assert attachments(replace(LOOSE, key=key)) == TaskPlan()
+
+
+def test_a_loose_task_without_a_date_is_asked_for_with_todays() -> None:
+    (attach,) = attachments(replace(LOOSE, due=None)).changes
+    assert isinstance(attach, AttachTask)
+    assert attach.due == TODAY
 
 
 # --- limit ------
@@ -687,7 +798,7 @@ def test_what_is_closed_and_what_is_held_back_says_which_task_of_whom() -> None:
     unknown = plan_closes(playbooks(CLOSING), [OPEN], (), {}, {"001A": "Acme"})
 
     why = "playbook care no longer fires, and nobody touched the task"
-    assert known.closes == (CloseTask(OPEN.key, "00T1", "001A", "001A", OPEN.subject, (why,)),)
+    assert known.closes == (CloseTask(OPEN.key, "00T1", "001A", "001A", OPEN.subject, (why,), OPEN.owner_id, OPEN.due),)
     doubt = "this cache did not create it, so an edit by a person cannot be ruled out"
     assert unknown.held_back == (HeldBack("001A", "Acme", f'closing the task "{OPEN.subject}"', doubt, OPEN.key),)
 

@@ -10,9 +10,11 @@ import pytest
 
 from kamsync.decide.expressions import compile_expression
 from kamsync.decide.facts import known_columns
+from kamsync.decide.place import Expression, Place
 from kamsync.decide.playbooks import DECIDED_NAMES, compile_playbooks
-from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
+from kamsync.decide.program import Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.texts import LANGUAGES
+from kamsync.model import Kind
 
 MAPPINGS = Path(__file__).parent.parent.parent / "mappings"
 PRESETS = sorted((MAPPINGS / "criteria").glob("*.toml"))
@@ -23,7 +25,7 @@ SCALES = {"linear", "log", "bands", "percentile", "values", "flag"}
 CRITERION_KEYS = {"name", "label", "axis", "goal", "weight", "value", "scale", "missing", "decay", "optional"}
 TIER_KEYS = {"name", "label", "enter", "leave", "max_accounts", "top_percent", "max_per_owner", "min_days"}
 # Account fields that no default mapping has (DESIGN.md, canonical fields): an admin maps them.
-MAPPED_BY_ADMINS = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
+MAPPED_BY_ADMINS: dict[str, Kind] = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
 FACTS = known_columns(MAPPED_BY_ADMINS)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bench.shape_cache import programme
 from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.decide.compiled import compile_program
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.expressions import names_in
 from kamsync.decide.program import Program
@@ -58,11 +59,11 @@ class Org:
         return programme(self.folder, preset)
 
     def decide(self, program: Program) -> dict[str, Decision]:
-        with Evaluation(self.path, program, AS_OF) as evaluation:
+        with Evaluation(self.path, compile_program(program), AS_OF) as evaluation:
             return {decision.account_id: decision for decision in evaluation.decisions()}
 
     def criterion(self, preset: str, name: str, account: str) -> Contribution:
-        with Evaluation(self.path, self.programme(preset), AS_OF) as evaluation:
+        with Evaluation(self.path, compile_program(self.programme(preset)), AS_OF) as evaluation:
             return next(c for c in evaluation.receipt(account).contributions if c.criterion == name)
 
     def _closed(self, account: str, days: int, amount: float, *, is_won: int) -> str:

@@ -8,12 +8,13 @@ from kamsync.config.building import Problems, build_criteria, build_playbook, bu
 from kamsync.config.models import CriteriaFile, PlaybookTable
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml
-from kamsync.decide.criteria import check_program
+from kamsync.decide.compiled import compile_program
 from kamsync.decide.facts import known_columns
 from kamsync.decide.playbooks import compile_playbooks
 from kamsync.decide.program import Program
+from kamsync.model import Kind
 
-MAPPED = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
+MAPPED: dict[str, Kind] = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
 
 
 def shipped(name: str, folder: str) -> TomlSource:
@@ -25,7 +26,7 @@ def shipped(name: str, folder: str) -> TomlSource:
 @pytest.mark.parametrize("language", ["en", "pt_BR", "es"])
 @pytest.mark.parametrize("mapped", [{}, MAPPED], ids=["day one", "all fields mapped"])
 @pytest.mark.parametrize("name", shipped_names("criteria"))
-def test_a_preset_loads_with_and_without_the_admins_fields(name: str, mapped: dict[str, str], language: str) -> None:
+def test_a_preset_loads_with_and_without_the_admins_fields(name: str, mapped: dict[str, Kind], language: str) -> None:
     source, problems = shipped(name, "criteria"), Problems()
     file = CriteriaFile.model_validate(source.document)
 
@@ -36,7 +37,7 @@ def test_a_preset_loads_with_and_without_the_admins_fields(name: str, mapped: di
     rules = build_rules(file.rules, tiers, source, language, problems)
 
     assert problems.found == []
-    check_program(Program(tiers=tiers, criteria=kept, rules=rules, account_columns=mapped))
+    compile_program(Program(tiers=tiers, criteria=kept, rules=rules, account_columns=mapped))
     assert all(tier.label for tier in tiers)
 
 

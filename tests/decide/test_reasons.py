@@ -71,7 +71,10 @@ def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
     ("decision", "head"),
     [
         (a_decision("override", until=date(2026, 12, 31)), "Set by a person until 2026-12-31"),
-        (a_decision("drift", until=date(2026, 12, 31)), "Changed by hand, kept until 2026-12-31"),
+        (
+            a_decision("override", until=date(2026, 12, 31), drifted=True, writes_override=True),
+            "Set by a person until 2026-12-31",
+        ),
         (a_decision("floor", fired=("Strategic market", "")), "Raised by a rule (Strategic market)"),
         (
             a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts")),
@@ -204,11 +207,25 @@ def test_the_cause_is_told_where_tiers_are_unknown_or_none() -> None:
     assert because(a_decision("score", tier="none", score=None), [], empty) == "no score"
 
 
-@pytest.mark.parametrize("code", ["override", "drift"])
-def test_a_persons_choice_without_an_end_names_none(code: Code) -> None:
-    text = reasons_text(a_decision(code), [], a_program(), 255)
-    assert text in ("Set by a person", "Changed by hand, kept")
-    assert not says_the_same_cause(text, a_decision(code, until=date(2026, 12, 31)), a_program())
+def test_a_persons_choice_without_an_end_names_none() -> None:
+    text = reasons_text(a_decision("override"), [], a_program(), 255)
+    assert text == "Set by a person"
+    assert not says_the_same_cause(text, a_decision("override", until=date(2026, 12, 31)), a_program())
+
+
+def test_the_plan_names_a_tier_that_was_changed_by_hand_and_until_when_it_stays() -> None:
+    changed = a_decision("override", until=date(2026, 12, 31), drifted=True, writes_override=True)
+    reclaimed = a_decision("score", drifted=True)
+
+    assert because(changed, [], a_program()) == "changed by hand, so kept as an override until 2026-12-31"
+    assert because(changed, FOUR, a_program()).endswith("until 2026-12-31: Revenue 40, Growth 31.3, NPS 15")
+    assert because(reclaimed, [], a_program()) == "score 86.4 ≥ 80"
+
+
+def test_the_text_in_the_crm_stays_when_the_override_of_a_changed_tier_is_there() -> None:
+    changed = a_decision("override", until=date(2026, 12, 31), drifted=True, writes_override=True)
+    text = reasons_text(changed, FOUR, a_program(), 255)
+    assert says_the_same_cause(text, a_decision("override", until=date(2026, 12, 31)), a_program())
 
 
 @pytest.mark.parametrize(

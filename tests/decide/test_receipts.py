@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.decision import Contribution, Decision
-from kamsync.decide.program import Axis, Criterion, Expression, Linear
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Axis, Criterion
 from kamsync.decide.receipts import Moved, make_receipt, what_moved
+from kamsync.decide.scales import Linear
 from kamsync.decide.scoring import Scored, weighted_mean
 
 

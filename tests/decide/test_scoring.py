@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.program import Bands, Criterion, Decay, Expression, Flag, Linear, Log, Percentile, Scale, Values
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Criterion, Decay
+from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Values
 from kamsync.decide.scoring import (
     Scored,
     coverage,
     fade,
     points,
     round_half_away,
-    scale_value,
     score_criterion,
     weighted_mean,
 )
@@ -64,13 +65,13 @@ def a_criterion(scale: Scale = Linear(0, 100), missing: object = "zero", decay: 
     ],
 )
 def test_a_value_is_scaled_like_this(scale: Scale, value: float | str | None, score: float | None) -> None:
-    assert scale_value(scale, value) == (None if score is None else pytest.approx(score))
+    assert scale.scaler()(value) == (None if score is None else pytest.approx(score))
 
 
 @given(NUMBERS, NUMBERS)
 @pytest.mark.parametrize("scale", [Linear(-5, 1000), Log(0.5, 1e6), BANDS], ids=repr)
 def test_more_never_scores_less_and_always_0_to_100(scale: Scale, a: float, b: float) -> None:
-    low, high = scale_value(scale, min(a, b)), scale_value(scale, max(a, b))
+    low, high = scale.scaler()(min(a, b)), scale.scaler()(max(a, b))
     assert low is not None
     assert high is not None
     assert 0 <= low <= high <= 100
@@ -78,7 +79,7 @@ def test_more_never_scores_less_and_always_0_to_100(scale: Scale, a: float, b: f
 
 @given(NUMBERS, NUMBERS)
 def test_an_inverted_line_falls(a: float, b: float) -> None:
-    low, high = scale_value(Linear(100, -3), min(a, b)), scale_value(Linear(100, -3), max(a, b))
+    low, high = Linear(100, -3).scaler()(min(a, b)), Linear(100, -3).scaler()(max(a, b))
     assert low is not None
     assert high is not None
     assert low >= high
@@ -155,11 +156,11 @@ def test_the_order_of_criteria_does_not_change_the_score(parts: list[tuple[float
 
 @pytest.mark.parametrize(("value", "score"), [("yes", 100), ("no", 100), ("", None), ("0", 0), ("1", 100), (None, None)])
 def test_a_text_is_a_flag_where_it_says_something(value: str | None, score: float | None) -> None:
-    assert scale_value(Flag(), value) == score
+    assert Flag().scaler()(value) == score
 
 
 def test_a_text_is_no_number_for_any_other_scale() -> None:
-    assert [scale_value(scale, "yes") for scale in (Linear(0, 1), Log(1, 2), BANDS, Percentile())] == [None] * 4
+    assert [scale.scaler()("yes") for scale in (Linear(0, 1), Log(1, 2), BANDS, Percentile())] == [None] * 4
 
 
 @pytest.mark.parametrize(("days", "left"), [(-5, 1.0), (0, 1.0), (1, 0.5 ** (1 / 30)), (30, 0.5), (60, 0.25)])

@@ -102,14 +102,108 @@ def test_an_override_that_names_no_tier_is_said_and_ignored() -> None:
     assert "'Gold'" in decision.notes[0]
 
 
-@pytest.mark.parametrize(("seen", "code"), [(None, "drift"), (90, "drift"), (91, "score")])
-def test_a_tier_changed_by_hand_is_adopted_for_its_days(seen: int | None, code: str) -> None:
-    day = None if seen is None else AS_OF - timedelta(days=seen)
-    (decision,) = decide(an_account(5, "A", written_tier="B", drift_seen=day))
-    assert decision.code == code
-    assert decision.tier == ("A" if code == "drift" else "none")
+def test_a_tier_changed_by_hand_becomes_an_override_for_its_days() -> None:
+    (decision,) = decide(an_account(5, "A", decided_tier="B"))
+    assert (decision.tier, decision.code, decision.previous_tier) == ("A", "override", "B")
+    assert (decision.override, decision.until) == ("A", AS_OF + timedelta(days=90))
+    assert decision.drifted
+    assert decision.writes_override
 
 
 def test_a_tier_changed_by_hand_is_reclaimed_where_the_programme_says_so() -> None:
-    (decision,) = decide(an_account(45, "A", written_tier="B"), drift="reclaim")
+    (decision,) = decide(an_account(45, "A", decided_tier="B"), drift="reclaim")
     assert (decision.tier, decision.previous_tier, decision.code) == ("B", "B", "hysteresis")
+    assert decision.drifted
+    assert not decision.writes_override
+
+
+@pytest.mark.parametrize("decided", [None, "A", " a ", "a"])
+def test_there_is_no_drift_where_nothing_was_decided_yet_or_the_tier_is_the_decided_one(decided: str | None) -> None:
+    (decision,) = decide(an_account(75, "A", decided_tier=decided))
+    assert (decision.code, decision.drifted, decision.writes_override) == ("hysteresis", False, False)
+
+
+@given(
+    score=st.integers(0, 100).map(float),
+    shown=st.sampled_from(["A", "B", None]),
+    decided=st.sampled_from(["A", "B", "none"]),
+    days=st.integers(0, 90),
+)
+def test_what_a_person_chose_holds_on_every_day_until_its_date(score: float, shown: str | None, decided: str, days: int) -> None:
+    program = Program(LADDER, ())
+    (first,) = settle([an_account(score, shown, decided_tier=decided)], program, AS_OF)
+    if not first.drifted:
+        return
+    written: dict[str, Any] = {"decided_tier": first.tier, "override": first.override, "override_until": first.until}
+    later = AS_OF + timedelta(days=days)
+    (second,) = settle([an_account(score, shown, since=first.since, **written)], program, later)
+    assert (second.tier, second.since, second.until) == (shown or "none", AS_OF, AS_OF + timedelta(days=90))
+    assert (second.code, second.drifted, second.writes_override) == ("override", False, False)
+
+
+@pytest.mark.parametrize(
+    ("existing", "score", "tier", "code"),
+    [("current", 75, "A", "hysteresis"), ("current", 5, "none", "score"), ("override", 5, "A", "override")],
+)
+def test_a_tier_from_before_the_first_write_is_current_or_an_override(existing: str, score: int, tier: str, code: str) -> None:
+    (decision,) = decide(an_account(score, "A", since=AS_OF - timedelta(days=400)), existing_tiers=existing)
+    assert (decision.tier, decision.code, decision.previous_tier, decision.drifted) == (tier, code, "A", False)
+    assert decision.until == (AS_OF + timedelta(days=90) if existing == "override" else None)
+    assert decision.writes_override == (existing == "override")
+
+
+@pytest.mark.parametrize("held", [{"decided_tier": "none"}, {"decided_tier": "A"}, {"is_mapped": False}])
+def test_only_what_people_kept_before_the_first_write_is_an_existing_tier(held: dict[str, Any]) -> None:
+    (decision,) = decide(an_account(5, "A", **held), existing_tiers="override", drift="reclaim")
+    assert (decision.tier, decision.code, decision.writes_override) == ("none", "score", False)
+
+
+@pytest.mark.parametrize("shown", [None, "", " ", "none"])
+def test_no_tier_at_all_is_no_existing_tier(shown: str | None) -> None:
+    (decision,) = decide(an_account(90, shown), existing_tiers="override")
+    assert (decision.tier, decision.code) == ("A", "score")
+
+
+def test_an_override_holds_against_a_changed_tier_and_the_plan_is_told() -> None:
+    (decision,) = decide(an_account(5, None, decided_tier="A", override="B"))
+    assert (decision.tier, decision.code, decision.previous_tier) == ("B", "override", "A")
+    assert (decision.drifted, decision.writes_override) == (False, False)
+    assert decision.notes == ("the tier was changed to 'none' by hand; the override holds",)
+
+
+def test_an_override_that_says_the_same_as_the_changed_tier_needs_no_words() -> None:
+    (decision,) = decide(an_account(5, "A", decided_tier="B", override="A"))
+    assert (decision.tier, decision.previous_tier, decision.since, decision.notes) == ("A", "B", AS_OF, ())
+    assert not decision.drifted
+
+
+@pytest.mark.parametrize("held", [{"override": "Gold"}, {"override": "B", "override_until": AS_OF - timedelta(days=1)}])
+def test_an_override_that_does_not_hold_leaves_a_changed_tier_to_be_adopted(held: dict[str, Any]) -> None:
+    (decision,) = decide(an_account(5, "A", decided_tier="none", **held))
+    assert (decision.tier, decision.code, decision.override, decision.drifted) == ("A", "override", "A", True)
+
+
+def test_the_override_of_a_merged_account_is_written_to_the_one_that_lives_on() -> None:
+    until = AS_OF + timedelta(days=7)
+    (decision,) = decide(an_account(5, None, decided_tier="A", override="B", override_until=until, inherited=True))
+    assert (decision.tier, decision.override, decision.until) == ("B", "B", until)
+    assert (decision.writes_override, decision.drifted) == (True, False)
+
+
+@pytest.mark.parametrize("drift", ["adopt", "reclaim"])
+@pytest.mark.parametrize(
+    ("decided", "counts_as", "previous"), [("A", "A", "A"), ("none", "no tier", "none"), (None, "no tier", "none")]
+)
+def test_a_tier_that_the_programme_does_not_know_is_said_and_reclaimed(
+    drift: str, decided: str | None, counts_as: str, previous: str
+) -> None:
+    (decision,) = decide(an_account(75, "Gold", decided_tier=decided), drift=drift, existing_tiers="override")
+    assert (decision.previous_tier, decision.drifted, decision.writes_override) == (previous, False, False)
+    assert decision.tier == ("A" if previous == "A" else "B")
+    assert decision.notes == (f"the CRM's tier 'Gold' is none of this programme; it counts as {counts_as}",)
+
+
+def test_a_tier_chosen_after_the_decided_one_left_the_programme_is_a_persons_choice() -> None:
+    adopted, reclaimed = (decide(an_account(5, "A", decided_tier="Gold"), drift=drift)[0] for drift in ("adopt", "reclaim"))
+    assert (adopted.tier, adopted.previous_tier, adopted.drifted) == ("A", "none", True)
+    assert (reclaimed.tier, reclaimed.previous_tier, reclaimed.drifted) == ("none", "none", True)

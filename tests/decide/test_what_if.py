@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from kamsync.decide.backtest import Share, Snapshot, TierReport, report
 from kamsync.decide.decision import Decision
 from kamsync.decide.influence import Influence, Scores, influences
-from kamsync.decide.program import Axis, Criterion, Expression, Linear, Program, Rule, Tier
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Axis, Criterion, Program, Rule, Tier
 from kamsync.decide.replay import LeftOut, replayable
+from kamsync.decide.scales import Linear
 from kamsync.decide.simulate import Move, compare
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 DAYS = [date(2025, month, 1) for month in range(1, 7)]
 
@@ -175,7 +178,7 @@ FIRST = date(2025, 6, 1)
 
 def reading(*values: str, **more: Any) -> Program:
     criteria = tuple(Criterion(v, "attractiveness", "retention", 1, Expression(v), Linear(0, 100)) for v in values)
-    columns = {"employees": "number", "nps": "number", "evidence": "date", "type": "text"}
+    columns: dict[str, Kind] = {"employees": "number", "nps": "number", "evidence": "date", "type": "text"}
     return Program((Tier("A", 70, 60),), criteria, account_columns=columns, **more)
 
 

@@ -85,7 +85,7 @@ def desks(folder: Path) -> Iterator[Opener]:
         place = folder / f"{crm}-{len(servers)}"
         place.mkdir()
         desk = Desk(place, server, crm, environment_of(crm, settings))
-        desk.config.write_text(config_text(crm, settings, cache=Path("kamsync.db")))
+        desk.config.write_text(config_text(crm, settings, cache=Path("kamsync.db"), first_run="go"))
         return desk
 
     try:

@@ -7,8 +7,10 @@ An expression's meaning is given beside its text, as a function over the facts.
 from __future__ import annotations
 
 import calendar
+import itertools
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,24 +19,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from kamsync.decide.facts import FACTS
-from kamsync.decide.program import (
-    Axis,
-    Bands,
-    Criterion,
-    Decay,
-    Expression,
-    Flag,
-    Linear,
-    Log,
-    Percentile,
-    Program,
-    Rule,
-    Scale,
-    Tier,
-    Values,
-)
-from kamsync.flags import FLAG_PREFIX
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Tier
+from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Share, Values
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import Kind
 from kamsync.store.database import Cache
+from kamsync.store.schema import Meta
 
 AS_OF = date(2025, 6, 30)
 Row = dict[str, Any]
@@ -43,25 +34,24 @@ Meaning = Callable[[Row], Any]
 
 @dataclass
 class World:
-    """Rows of the cache by table. `mapped` are the admin's own fields."""
+    """Rows of the cache by table. `mapped` are the admin's own fields, `merges` the accounts that were merged away."""
 
     accounts: list[Row] = field(default_factory=list)
     opportunities: list[Row] = field(default_factory=list)
     line_items: list[Row] = field(default_factory=list)
     activities: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
-    written: list[Row] = field(default_factory=list)
-    drift: list[Row] = field(default_factory=list)
+    merges: list[Row] = field(default_factory=list)
     base_currency: str = ""
-    mapped: dict[str, str] = field(default_factory=dict)
+    mapped: dict[str, Kind] = field(default_factory=dict)
 
     def save(self, cache: Cache) -> None:
         """Plain rows into the cache, as a pull would leave them."""
-        cache.add_account_columns(self.mapped)  # type: ignore[arg-type]  # kinds are literals in the tests
-        cache.set_meta("base_currency", self.base_currency)
+        cache.add_account_columns(self.mapped)
+        cache.set_meta(Meta.BASE_CURRENCY, self.base_currency)
         pulled = ("accounts", "opportunities", "line_items", "activities", "rates")
         with cache.transaction() as connection:
-            for table in (*pulled, "written", "drift"):
+            for table in (*pulled, "merges"):
                 for row in getattr(self, table):
                     full = {**row, "_pull": 1} if table in pulled else row
                     names, marks = ", ".join(f'"{name}"' for name in full), ", ".join("?" * len(full))
@@ -83,12 +73,13 @@ class Verdict:
     coverage: float = 0.0
     fired: list[Rule] = field(default_factory=list)
     current: str = "none"
-    current_since: date | None = None
     tier: str = "none"
     code: str = "score"
     since: date | None = None
+    override: str | None = None
     until: date | None = None
-    seen: date | None = None
+    drifted: bool = False
+    writes_override: bool = False
 
 
 # -- §1 ----------------------------------------------------------------------------------------------------------------------
@@ -138,7 +129,9 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
     }
     for account in world.accounts:
         mine = [
-            {**o, "value": converted(world, o, program.currency)} for o in world.opportunities if o["account_id"] == account["id"]
+            {**o, "value": converted(world, o, program.currency)}
+            for o in world.opportunities
+            if o["account_id"] == account["id"] and _meant(o["close_date"], as_of)
         ]
         won = [o for o in mine if o["is_won"] and o["close_date"] <= as_of]
         lost = [o for o in mine if o["is_closed"] and not o["is_won"]]
@@ -160,22 +153,34 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f["customer_months"] = max(n for n in range(400) if months_back(days[0], -n) <= as_of) if days else None
         f["days_since_last_won"] = (as_of - days[-1]).days if days else None
         coming = [o["close_date"] for o in opened if o["type"] in program.renewal_types and o["close_date"] >= as_of]
-        if "next_renewal_date" not in world.mapped:
-            f["next_renewal_date"] = min(coming, default=None)
+        f["next_renewal_date"] = account.get("next_renewal_date") or min(coming, default=None)
         f["days_to_renewal"] = (f["next_renewal_date"] - as_of).days if f["next_renewal_date"] else None
         bought = {
             i["product_family"] for i in world.line_items for o in won if i["opportunity_id"] == o["id"] and i["product_family"]
         }
-        f["product_families"], f["whitespace_count"] = len(bought), len(sold - bought)
+        sells = any(i["product_family"] for i in world.line_items)
+        f["product_families"], f["whitespace_count"] = (len(bought), len(sold - bought)) if sells else (None, None)
         acts = [a for a in world.activities if a["account_id"] == account["id"] and y2 < a["activity_date"] <= as_of]
         f["last_activity_date"] = max((a["activity_date"] for a in acts), default=None)
         f["days_since_last_activity"] = (as_of - f["last_activity_date"]).days if acts else None
+        two_way = [a["activity_date"] for a in acts if a["kind"] in ("meeting", "call")]
+        f["last_contact_date"] = max(two_way, default=None)
+        f["days_since_last_contact"] = (as_of - f["last_contact_date"]).days if two_way else None
+        seen = sorted({a["activity_date"] for a in acts})
+        gaps = [(later - earlier).days for earlier, later in itertools.pairwise(seen)]
+        f["usual_gap_days"] = statistics.median(gaps) if len(seen) >= 5 else None
+        f["silence_ratio"] = f["days_since_last_activity"] / f["usual_gap_days"] if f["usual_gap_days"] else None
         recent = [a for a in acts if a["activity_date"] > d90]
         f["activities_90d"], f["meetings_90d"] = len(recent), len([a for a in recent if a["kind"] == "meeting"])
         f["children_count"] = len([a for a in world.accounts if a["parent_id"] == account["id"]])
         everyone[account["id"]] = f
     _families(everyone)
     return everyone
+
+
+def _meant(day: date | None, as_of: date) -> bool:
+    """A close date within fifty years."""
+    return day is None or months_back(as_of, 600) <= day <= months_back(as_of, -600)
 
 
 def _families(everyone: dict[str, Row]) -> None:
@@ -220,6 +225,11 @@ def scaled(criterion: Criterion, facts: Row, rivals: Sequence[Row], meanings: Ma
             result = scores.get(str(value), otherwise)
         case Flag():
             result = 100 if value else 0
+        case Share(low, high):
+            values = [v for r in rivals if (v := meanings[criterion.value.text](r)) is not None]
+            whole = math.fsum(v for v in values if v > 0)
+            share = 100 * value / whole if whole else 0
+            result = min(max(100 * (share - low) / (high - low), 0), 100)
         case Percentile(within):
             group = [r for r in rivals if within is None or meanings[within.text](r) == meanings[within.text](facts)]
             others = [v for r in group if (v := meanings[criterion.value.text](r)) is not None]
@@ -269,31 +279,27 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
             _score(verdict, program, rivals, meanings, as_of)
         verdict.fired = [r for r in program.rules if meanings[r.when.text](verdict.facts)]
         _candidate(verdict, world, program, as_of)
-    _capacity(list(found.values()), program)
+    _capacity(list(found.values()), program, as_of)
     for v in found.values():
-        v.since = as_of if v.tier != v.current else v.current_since or as_of
-        if v.code == "drift":
-            v.since = v.seen
+        v.since = as_of if v.tier != v.current else v.account.get("flag_since") or as_of
     return found
 
 
+def named(word: str | None, program: Program) -> str | None:
+    """The tier that people mean by a word: case and blanks do not matter, nothing is no tier; None where it is none of these."""
+    meant = (word or "none").strip().lower() or "none"
+    return next((name for name in (*(t.name for t in program.tiers), "none") if name.lower() == meant), None)
+
+
 def _candidate(v: Verdict, world: World, program: Program, as_of: date) -> None:
-    names = [t.name for t in program.tiers]
-    order = {name: i for i, name in enumerate([*names, "none"])}
-    crm = v.account.get("flag_tier") or "none"
-    v.current, v.current_since = crm, v.account.get("flag_since")
-    wrote = next((w for w in world.written if w["account_id"] == v.account["id"]), None)
-    if program.drift == "reclaim" and wrote:
-        v.current, v.current_since = wrote["tier"], wrote["since"]
-    choice, until = v.account.get("flag_override"), v.account.get("flag_override_until")
-    if choice in order and (until is None or as_of <= until):
-        v.tier, v.code, v.until = choice, "override", until
+    order = {name: i for i, name in enumerate([*(t.name for t in program.tiers), "none"])}
+    word = v.account.get("flag_decided_tier") if "decided_tier" in program.mapped_flags else None
+    decided, shown = named(word, program), named(v.account.get("flag_tier"), program)
+    by_hand = bool(word) and shown is not None and shown != decided
+    v.current = decided or "none" if shown is None or (program.drift == "reclaim" and word) else shown
+    if _by_a_person(v, world, program, as_of, shown, by_hand=by_hand, before_us=not word):
+        v.current = decided or "none" if by_hand else v.current
         return
-    if program.drift == "adopt" and wrote and wrote["tier"] != "none" and wrote["tier"] != crm:
-        seen = next((d["seen"] for d in world.drift if d["account_id"] == v.account["id"] and d["tier"] == crm), as_of)
-        if as_of <= seen + timedelta(days=program.adopt_days):
-            v.tier, v.code, v.until, v.seen = crm, "drift", seen + timedelta(days=program.adopt_days), seen
-            return
     if not v.eligible:
         v.tier, v.code = "none", "not_eligible"
         return
@@ -314,19 +320,45 @@ def _candidate(v: Verdict, world: World, program: Program, as_of: date) -> None:
         v.tier, v.code = worst, "ceiling"
     if v.coverage < program.min_coverage - 1e-9:
         v.tier, v.code = v.current, "low_coverage"
-    elif order[v.tier] > order[v.current] and as_of < _free_to_leave(v, program.tiers[order[v.current]]):
+    elif order[v.tier] > order[v.current] and may_not_leave(v, program, as_of):
         v.tier, v.code = v.current, "min_days"
 
 
-def _free_to_leave(v: Verdict, tier: Tier) -> date:
-    return date.min if v.current_since is None else v.current_since + timedelta(days=tier.min_days)
+def _by_a_person(
+    v: Verdict, world: World, program: Program, as_of: date, shown: str | None, *, by_hand: bool, before_us: bool
+) -> bool:
+    """§6.6 and §6.7: an override that holds, else a tier that somebody chose in the tier field."""
+    word, until = v.account.get("flag_override"), v.account.get("flag_override_until")
+    inherited = [m for m in world.merges if m["new_id"] == v.account["id"] and m["override"]]
+    if not word and inherited:
+        word, until = inherited[0]["override"], inherited[0]["override_until"]
+    choice = named(word, program) if word else None
+    if choice is not None and (until is None or as_of <= until):
+        v.tier, v.code, v.override, v.until = choice, "override", choice, until
+        v.writes_override = not v.account.get("flag_override")
+        return True
+    v.drifted = by_hand
+    kept_before = before_us and shown != "none" and "decided_tier" in program.mapped_flags
+    if shown is None or not ((by_hand and program.drift == "adopt") or (kept_before and program.existing_tiers == "override")):
+        return False
+    v.tier, v.code, v.override, v.writes_override = shown, "override", shown, True
+    v.until = as_of + timedelta(days=program.adopt_days)
+    return True
 
 
-def _capacity(everyone: Sequence[Verdict], program: Program) -> None:
-    names = [t.name for t in program.tiers]
-    order = {name: i for i, name in enumerate([*names, "none"])}
+def may_not_leave(v: Verdict, program: Program, as_of: date) -> bool:
+    """It is in its current tier for less than that tier's `min_days`."""
+    since = v.account.get("flag_since")
+    days = {t.name: t.min_days for t in program.tiers}.get(v.current, 0)
+    return since is not None and as_of < since + timedelta(days=days)
+
+
+def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date) -> None:
+    order = {name: i for i, name in enumerate([*(t.name for t in program.tiers), "none"])}
     for index, tier in enumerate(program.tiers):
-        placed = [v for v in everyone if v.tier == tier.name and v.code in ("override", "drift")]
+        inside = [v for v in everyone if v.tier == tier.name]
+        promised = [v for v in inside if v.current == tier.name and may_not_leave(v, program, as_of)]
+        placed = [v for v in inside if v.code == "override" or v in promised]
         owners = Counter(v.account["owner_id"] for v in placed)
         room = [tier.max_accounts] if tier.max_accounts is not None else []
         if tier.top_percent is not None:
@@ -338,7 +370,7 @@ def _capacity(everyone: Sequence[Verdict], program: Program) -> None:
             score = -1000.0 if v.score is None else v.score + (margin if v.current == tier.name else 0)
             return -round(score, 6), -round(v.facts["won_amount_12m"], 6), v.account["id"]
 
-        for v in sorted((v for v in everyone if v.tier == tier.name and v not in placed), key=rank):
+        for v in sorted((v for v in inside if v not in placed), key=rank):
             owner = v.account["owner_id"]
             owner_full = tier.max_per_owner is not None and owner and owners[owner] >= tier.max_per_owner
             if not owner_full and all(size < limit for limit in room):
@@ -346,11 +378,14 @@ def _capacity(everyone: Sequence[Verdict], program: Program) -> None:
                 owners[owner] += 1
                 continue
             floors = [order[r.floor] for r in v.fired if r.floor]
+            ceilings = [order[r.ceiling] for r in v.fired if r.ceiling]
             v.tier, v.code = "none", "capacity"
             for lower in program.tiers[index + 1 :]:
                 at = order[lower.name]
                 reached = v.score is not None and (v.score >= lower.enter or (at >= order[v.current] and v.score >= lower.leave))
-                if reached or (floors and at >= min(floors)):
+                stays = lower.name == v.current and may_not_leave(v, program, as_of)
+                allowed = at >= max(ceilings, default=0)
+                if allowed and (reached or stays or (floors and at >= min(floors))):
                     v.tier = lower.name
                     break
 
@@ -421,7 +456,8 @@ def random_world(rng: random.Random) -> World:
             "employees": perhaps(rng.choice([0, 5, 10, 50, 500, 5000])),
             "nps": perhaps(rng.choice([-5, 0, 3.5, 9])),
             "reference_date": perhaps(day(900, 20)),
-            "flag_tier": perhaps(rng.choice("ABC"), 0.4),
+            "flag_tier": (shown := perhaps(rng.choice([*"AABBCC", "Z", "b", "none"]), 0.4)),
+            "flag_decided_tier": rng.choice([shown or "none"] * 6 + [None, None, "A", "B", "C", "none", "Z"]),
             "flag_since": perhaps(day(200)),
             "flag_override": perhaps(rng.choice(["A", "C", "none", "Z"]), 0.75),
             "flag_override_until": perhaps(day(10, 10), 0.5),
@@ -429,11 +465,16 @@ def random_world(rng: random.Random) -> World:
         world.accounts.append(
             {**row, **({"next_renewal_date": perhaps(day(100, 100))} if "next_renewal_date" in world.mapped else {})}
         )
-        if rng.random() < 0.5:
-            wrote = row["flag_tier"] if rng.random() < 0.5 and row["flag_tier"] else rng.choice(["A", "B", "C", "none"])
-            world.written.append({"account_id": i, "tier": wrote, "since": day(200)})
-            if rng.random() < 0.5:
-                world.drift.append({"account_id": i, "tier": rng.choice(["A", "B", "C", "none"]), "seen": day(120)})
+        if rng.random() < 0.1:
+            world.merges.append(
+                {
+                    "old_id": f"old-{i}",
+                    "new_id": i,
+                    "override": perhaps(rng.choice(["A", "C", "none", "Z"])),
+                    "override_until": perhaps(day(10, 10), 0.5),
+                    "seen": AS_OF,
+                }
+            )
     for k in range(rng.randint(0, n * 6)):
         closed = rng.random() < 0.75
         opportunity = {
@@ -470,6 +511,7 @@ def random_program(rng: random.Random) -> Program:
             Bands(((0, 10), (1, 40), (100, 90))),
             Percentile(),
             Percentile(Expression("coalesce(industry, 'other')")),
+            Share(0, rng.choice([5, 50])),
             Flag(),
         ]
         scale = rng.choice(scales)
@@ -502,6 +544,7 @@ def random_program(rng: random.Random) -> Program:
     )
     if rng.random() < 0.2:
         rules += (Rule(Expression("children_count > 1"), exclude=True),)
+    mapped = {name for name, flag in FLAGS.items() if not flag.optional}
     return Program(
         tiers=tiers,
         criteria=tuple(criterion(i) for i in range(rng.randint(1, 7))),
@@ -512,4 +555,6 @@ def random_program(rng: random.Random) -> Program:
         min_coverage=rng.choice([0, 0, 0.5, 0.8]),
         drift=rng.choice(["adopt", "reclaim"]),
         adopt_days=rng.choice([0, 30, 90]),
+        existing_tiers=rng.choice(["current", "override"]),
+        mapped_flags=frozenset(mapped - {"decided_tier"} if rng.random() < 0.2 else mapped),
     )

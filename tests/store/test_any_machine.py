@@ -16,6 +16,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from kamsync.decide.compiled import compile_program
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.store.evaluate import Evaluation
 from tests.store.oracle import AS_OF, random_program, random_world
@@ -23,7 +24,7 @@ path, seed = Path(sys.argv[1]), int(sys.argv[2])
 rng = Random(seed)
 world = random_world(rng)
 program = replace(random_program(rng), account_columns=world.mapped)
-with Evaluation(path, program, AS_OF) as evaluation:
+with Evaluation(path, compile_program(program), AS_OF) as evaluation:
     for decision in evaluation.decisions():
         print(receipt_to_json(evaluation.receipt(decision.account_id), program, name="", criteria_hash=""))
 """

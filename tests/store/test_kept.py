@@ -5,25 +5,25 @@ from __future__ import annotations
 import dataclasses
 import random
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlite_utils
 
-from kamsync.decide.program import Program
+from kamsync.decide.compiled import CompiledProgram, compile_program
+from kamsync.store.accounts import keep_flags
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.journal import finish_run, start_run
 from kamsync.store.last_evaluation import keep, keep_if_free, kept_receipt
-from kamsync.store.migrations import migrations
 from tests.store.oracle import AS_OF, random_program, random_world
 
 
-def a_decided_cache(path: Path, seed: int = 1) -> Program:
+def a_decided_cache(path: Path, seed: int = 1) -> CompiledProgram:
     """A random world, its programme, and its evaluation kept."""
     rng = random.Random(seed)
     world = random_world(rng)
-    program = dataclasses.replace(random_program(rng), account_columns=world.mapped)
+    program = compile_program(dataclasses.replace(random_program(rng), account_columns=world.mapped))
     with open_cache(path) as cache:
         world.save(cache)
         with Evaluation(path, program, AS_OF) as evaluation:
@@ -51,19 +51,22 @@ def test_another_day_another_programme_and_an_unknown_account_find_nothing(tmp_p
         account = some_account(cache)
         assert kept_receipt(cache, program, AS_OF, account) is not None
         assert kept_receipt(cache, program, AS_OF + timedelta(days=1), account) is None
-        assert kept_receipt(cache, dataclasses.replace(program, min_coverage=0.123), AS_OF, account) is None
+        assert (
+            kept_receipt(cache, compile_program(dataclasses.replace(program.program, min_coverage=0.123)), AS_OF, account) is None
+        )
         assert kept_receipt(cache, program, AS_OF, "nobody") is None
 
 
-def test_a_change_of_the_cache_outdates_it_and_bookkeeping_does_not(tmp_path: Path) -> None:
+def test_a_change_of_the_cache_outdates_it_and_the_journal_of_a_run_does_not(tmp_path: Path) -> None:
     program = a_decided_cache(tmp_path / "cache.db")
+    now = datetime(2025, 6, 30, 6, tzinfo=UTC)
     with open_cache(tmp_path / "cache.db") as cache:
         account = some_account(cache)
-        with cache.bookkeeping() as connection:
-            connection.execute("INSERT INTO runs (run_id, kind, started_at, status) VALUES ('r', 'sync', '2025-06-30', 'done')")
+        start_run(cache, "r1", "sync", now)
+        finish_run(cache, "r1", "done", now)
         assert kept_receipt(cache, program, AS_OF, account) is not None
-        with cache.transaction() as connection:
-            connection.execute("UPDATE accounts SET flag_override = 'none' WHERE id = ?", (account,))
+        with cache.transaction():
+            keep_flags(cache, account, {"override": "none"})
         assert kept_receipt(cache, program, AS_OF, account) is None
 
 
@@ -72,8 +75,8 @@ def test_an_evaluation_from_before_a_change_does_not_count_as_one_from_after(tmp
     program = a_decided_cache(path)
     with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
         account = some_account(cache)
-        with cache.transaction() as connection:
-            connection.execute("UPDATE accounts SET flag_override = 'none' WHERE id = ?", (account,))
+        with cache.transaction():
+            keep_flags(cache, account, {"override": "none"})
         keep(cache, evaluation, program, AS_OF)
         assert kept_receipt(cache, program, AS_OF, account) is None
 
@@ -89,17 +92,3 @@ def test_nothing_is_kept_and_nothing_fails_while_a_run_writes(tmp_path: Path) ->
         run.close()
         assert kept_receipt(cache, program, AS_OF + timedelta(days=1), some_account(cache)) is None
         assert kept_receipt(cache, program, AS_OF, some_account(cache)) is not None
-
-
-def test_a_cache_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
-    path = tmp_path / "cache.db"
-    old = sqlite3.connect(path)
-    migrations.apply(sqlite_utils.Database(old), stop_before="kept_evaluation")
-    old.execute("INSERT INTO accounts (id, name, _pull) VALUES ('1', 'Acme', 1)")
-    old.execute("PRAGMA user_version = 1")
-    old.commit()
-    old.close()
-    program = Program(tiers=(), criteria=())
-    with open_cache(path) as cache, Evaluation(path, program, AS_OF) as evaluation:
-        keep(cache, evaluation, program, AS_OF)
-        assert kept_receipt(cache, program, AS_OF, "1") == evaluation.receipt("1")

@@ -8,12 +8,12 @@ are off: urllib3's would send a create again after a cut connection and know no 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,11 +27,20 @@ from hubspot.crm import pipelines as pipelines_package
 from hubspot.crm import properties as properties_package
 from hubspot.crm.associations import v4 as associations_package
 
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
+from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
-from kamsync_hubspot.api.errors import CutAnswer, fault_of, is_api_exception, passes, surely_not_applied, translate
+from kamsync_hubspot.api.certificates import Authorities, authorities
+from kamsync_hubspot.api.errors import (
+    CutAnswer,
+    fault_of,
+    is_api_exception,
+    is_unanswered,
+    passes,
+    surely_not_applied,
+    translate,
+)
 from kamsync_hubspot.api.limiter import limiter_for
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
 
@@ -80,6 +89,13 @@ class Answer:
         return str(following.get("after") or "") if isinstance(following, dict) else ""
 
 
+@dataclass
+class Silences:
+    """How many attempts of some calls got no answer: what they asked for may have been done."""
+
+    count: int = 0
+
+
 class Client:
     """One signed-in connection. Calls may come from several threads; `repeatable=False` marks one not to be sent twice."""
 
@@ -95,8 +111,11 @@ class Client:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.base_url = check_address(base_url, "crm.hubspot.base_url")
-        if ca_bundle and not Path(ca_bundle).is_file():
-            raise ConfigError(f"crm.hubspot.ca_bundle: there is no file {ca_bundle}.", fix="Correct the path in `ca_bundle`.")
+        if urlsplit(self.base_url).path:
+            raise ConfigError(
+                f"crm.hubspot.base_url: {self.base_url} has a path.",
+                fix=f"Write `base_url` as {DEFAULT_BASE_URL}, or leave it out.",
+            )
         if burst_limit is not None and burst_limit < 1:
             raise ConfigError("crm.hubspot.burst_limit must be at least 1.", fix="Leave it out: HubSpot tells its limit.")
         self.log = log
@@ -106,7 +125,7 @@ class Client:
         self._limiter = limiter_for(self.base_url, credentials.fingerprint, burst_limit)
         self._token_lock = threading.RLock()
         self._server_date = ""
-        self._api = _api_client(self.base_url, ca_bundle)
+        self._api = _api_client(self.base_url, authorities(ca_bundle, os.environ))
         self.token = Token(credentials, self._refresh)
         self.records = objects_package.BasicApi(self._api)
         self.batches = objects_package.BatchApi(self._api)
@@ -153,9 +172,17 @@ class Client:
         """A GET of what hubspot-api-client has no class for (account information, currencies)."""
         return self.call(self._plain("GET", path, parameters=parameters), doing=doing)
 
-    def post(self, path: str, body: Mapping[str, Any], *, doing: str, repeatable: bool = True) -> Answer:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        doing: str,
+        repeatable: bool = True,
+        silences: Silences | None = None,
+    ) -> Answer:
         """A POST of what hubspot-api-client has no class for."""
-        return self.call(self._plain("POST", path, body=body), doing=doing, repeatable=repeatable)
+        return self.call(self._plain("POST", path, body=body), doing=doing, repeatable=repeatable, silences=silences)
 
     def call(
         self,
@@ -164,12 +191,21 @@ class Client:
         doing: str,
         repeatable: bool = True,
         is_search: bool = False,
+        silences: Silences | None = None,
         **options: Any,
     ) -> Answer:
-        """One call by a method of an API class. A write is `repeatable` where the same values again do no harm."""
+        """One call by a method of an API class. A write is `repeatable` where the same values again do no harm.
+
+        `silences` counts the attempts that got no answer, whatever came of the call in the end.
+        """
 
         def attempt() -> Answer:
-            return self._with_token(lambda: self._send(send, arguments, options, doing=doing, is_search=is_search))
+            try:
+                return self._with_token(lambda: self._send(send, arguments, options, doing=doing, is_search=is_search))
+            except KamsyncError as error:
+                if silences is not None and is_unanswered(error):
+                    silences.count += 1
+                raise
 
         def may_try_again(error: BaseException) -> bool:
             return passes(error) and (repeatable or surely_not_applied(error))
@@ -271,15 +307,17 @@ class Client:
         return self._retry.run(attempt, passes=passes)
 
 
-def _api_client(base_url: str, ca_bundle: str) -> Any:
+def _api_client(base_url: str, trusted: Authorities) -> Any:
     configuration = objects_package.Configuration()
     configuration.host = base_url
     configuration.retries = False  # and with it redirects: a token never follows one
     configuration.connection_pool_maxsize = 8
-    configuration.ssl_ca_cert = ca_bundle or None
+    configuration.ssl_ca_cert = trusted.file or None
     # urllib3 does not look at HTTPS_PROXY and NO_PROXY by itself.
     configuration.proxy = requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url))
     api = _ApiClient(configuration=configuration)
+    if trusted.folder:
+        api.rest_client.pool_manager.connection_pool_kw["ca_cert_dir"] = trusted.folder
     api.user_agent = USER_AGENT
     api.set_default_header("Accept-Encoding", "gzip")
     return api

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kamsync.errors import AccessDenied
+from kamsync.errors import AccessDenied, KamsyncError
 from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.errors import is_refused
 
 
 class Definitions:
@@ -26,8 +27,10 @@ class Definitions:
         """HubSpot leaves unknown properties out without an error: a slip in the mapping would read as "no values"."""
         try:
             known = self.of(object_type)
-        except AccessDenied:
-            return  # reading definitions is a right of its own; records may be read without it
+        except KamsyncError as error:
+            if is_refused(error):
+                return  # reading definitions is a right of its own; records may be read without it
+            raise
         missing = [name for name in names if name and name not in known]
         if missing:
             raise AccessDenied(

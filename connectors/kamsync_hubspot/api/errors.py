@@ -23,6 +23,7 @@ PASSING_STATUSES = frozenset({423, 429, 477, 500, 502, 503, 504, 521, 522, 523, 
 NOT_APPLIED_STATUSES = frozenset({423, 429, 477})
 POLICY_WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}  # until the window has moved
 LOCKED_WAIT_SECONDS = 2.0
+_FOR_EVERYBODY = frozenset({401, 408, *PASSING_STATUSES})
 SCOPE_KEYS = ("requiredGranularScopes", "requiredScopes")
 MISSING_PROPERTY = "PROPERTY_DOESNT_EXIST"
 
@@ -197,14 +198,9 @@ def _from_fault(fault: Fault, *, doing: str, host: str) -> KamsyncError:
             fix="Check `base_url`; a proxy may be answering in between.",
         )
     if fault.status == 401:
-        return AccessDenied(
-            f"HubSpot does not accept our token: {said}.",
-            fix="Give a valid `access_token` (Settings → Integrations → the app → Auth), then run `kamsync doctor`.",
-        )
-    if fault.status == 403:
-        scopes = " or ".join(fault.scopes)
-        fix = f"Grant the app the scope {scopes}" if scopes else "Grant the app the scope it lacks"
-        return AccessDenied(f"HubSpot refuses {doing}: {said}.", fix=f"{fix}, then run `kamsync doctor`.")
+        return AccessDenied(f"HubSpot does not accept our token: {said}.", fix=_TOKEN_MENDS.get(fault.category, _NEW_TOKEN))
+    if fault.status in (402, 403):
+        return AccessDenied(f"HubSpot refuses {doing}: {said}.", fix=f"{_permission_mend(fault)}, then run `kamsync doctor`.")
     if fault.missing_properties:
         names = ", ".join(fault.missing_properties)
         return ConfigError(
@@ -216,6 +212,32 @@ def _from_fault(fault: Fault, *, doing: str, host: str) -> KamsyncError:
     return BadAnswer(
         f"HubSpot refused {doing}: {said} (HTTP {fault.status}).", fix="Run `kamsync doctor`; report this if it stays."
     )
+
+
+_NEW_TOKEN = (
+    "It was mistyped or replaced, or its app was switched off or deleted: copy the token of an active app into `access_token` "
+    "(Settings → Integrations → the app → Auth), then run `kamsync doctor`."
+)
+_TOKEN_MENDS = {
+    "EXPIRED_AUTHENTICATION": (
+        "Only OAuth access tokens expire, after 30 minutes: set client_id, client_secret and refresh_token instead, or give "
+        "`access_token` a private app's token, which does not expire."
+    ),
+}
+
+
+def _permission_mend(fault: Fault) -> str:
+    """A scope, the rights of the person behind the app, or what the portal has not got."""
+    words = f"{fault.category} {fault.message}".lower()
+    if fault.scopes:
+        return f"Grant the app the scope {' or '.join(fault.scopes)}"
+    if "scope" in words:
+        return "Grant the app the scope it lacks (Settings → Integrations → the app → Scopes)"
+    if "access to this feature" in words or "public use" in words or fault.status == 402:
+        return "The portal's plan, or the portal itself, does not have this: leave out what needs it, or ask HubSpot's support"
+    if "permission" in words:
+        return "Whoever made the app has lost the rights for it: let a super admin make the app anew and give its token here"
+    return "See that the app is active in this portal (Settings → Integrations → the app) and may do this"
 
 
 def _limited(fault: Fault, said: str) -> TryLater:
@@ -258,3 +280,12 @@ def surely_not_applied(error: BaseException) -> bool:
 def is_unanswered(error: BaseException) -> bool:
     """Whether a write's fate is unknown: the line broke or HubSpot failed after the request may have arrived."""
     return passes(error) and not surely_not_applied(error)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether HubSpot itself says that this is not there or not for us: a scope, the plan, a missing feature.
+
+    Not so where nobody gets anything: a token that is not accepted, a limit, a portal that is being moved.
+    """
+    fault = fault_of(error)
+    return fault is not None and fault.is_json and 400 <= fault.status < 500 and fault.status not in _FOR_EVERYBODY

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from kamsync.errors import AccessDenied, ConfigError, RecordRejected
+from kamsync.errors import ConfigError, KamsyncError
 from kamsync.model import CrmMapping, Identity
 from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.translate import Stage, read_stages
 
 OWNERS_PAGE = 100
@@ -25,6 +26,7 @@ class Portal:
         self._details = details
         self._mapping = mapping
         self._stages: dict[str, Stage] | None = None
+        self.stages_refused = ""
 
     @property
     def id(self) -> str:
@@ -71,12 +73,27 @@ class Portal:
             after = answer.after
 
     def stages(self) -> Mapping[str, Stage]:
-        """Deal stages of all pipelines."""
+        """Deal stages of all pipelines; raises what HubSpot says where they may not be read."""
         if self._stages is None:
             answer = self._client.call(self._client.pipelines.get_all, "deals", doing="the deal pipelines")
             self._stages = read_stages(answer.results)
             self._wanted = self._named_pipelines(answer.results)
         return self._stages
+
+    def stages_if_told(self) -> Mapping[str, Stage]:
+        """The stages; none where HubSpot refuses them, which `stages_refused` tells.
+
+        Where the mapping names pipelines nothing can stand in for them, so it raises.
+        """
+        if self._stages is not None or self.stages_refused:
+            return self._stages or {}
+        try:
+            return self.stages()
+        except KamsyncError as error:
+            if pipelines_option(self._mapping) or not is_refused(error):
+                raise
+            self.stages_refused = f"{error.message} {error.fix}"
+            return {}
 
     def wanted_pipelines(self) -> frozenset[str] | None:
         """Ids of the pipelines that the mapping names; None for all."""
@@ -98,14 +115,10 @@ class Portal:
         return frozenset(by_name[name] for name in named)
 
     def current_rates(self) -> list[tuple[str, str]]:
-        """(currency, units of it for one unit of the portal's currency), today's; empty where the app may not see them."""
+        """(currency, units of it for one unit of the portal's currency), today's. Raises where the app may not see them."""
         if not self.has_many_currencies:
             return []
-        try:
-            answer = self._client.get(CURRENT_RATES, doing="the exchange rates")
-        except (AccessDenied, RecordRejected) as error:
-            self._client.log("rates_hidden", error=str(error))
-            return []
+        answer = self._client.get(CURRENT_RATES, doing="the exchange rates")
         found = []
         for entry in answer.results:
             rate = _decimal(entry.get("conversionRate"))  # the portal's currency for one unit of the other

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kamsync.errors import BadAnswer, RecordRejected, TryLater
 from kamsync.model import Outcome
-from kamsync_hubspot.api.client import Answer, Client
+from kamsync_hubspot.api.client import Answer, Client, Silences
 from kamsync_hubspot.api.errors import Fault, fault_of, is_unanswered
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.translate import Record
@@ -39,12 +39,13 @@ def write(
     doing: str,
     key_of: Callable[[Record], str] = lambda record: str(record["id"]),
     repeatable: bool = True,
+    silences: Silences | None = None,
 ) -> Iterator[tuple[str, Result]]:
     """Posts `inputs` by the hundred; one result for each input's `id`. `key_of` finds that id in a record of the answer.
 
-    `repeatable=False` is for a create, which a second call would make again.
+    `repeatable=False` is for a create, which a second call would make again. `silences` counts attempts without an answer.
     """
-    batches = _Batches(client, path, doing, key_of, repeatable)
+    batches = _Batches(client, path, doing, key_of, repeatable, silences)
     for start in range(0, len(inputs), BATCH):
         yield from batches.write(list(inputs[start : start + BATCH]))
 
@@ -58,6 +59,7 @@ class _Batches:
     doing: str
     key_of: Callable[[Record], str]
     repeatable: bool
+    silences: Silences | None
 
     def write(self, inputs: list[Record]) -> Iterator[tuple[str, Result]]:
         if not inputs:
@@ -85,7 +87,7 @@ class _Batches:
         sent = (
             [{key: value for key, value in given.items() if key != "id"} for given in inputs] if not self.repeatable else inputs
         )
-        return self.client.post(self.path, {"inputs": sent}, doing=self.doing, repeatable=self.repeatable)
+        return self.client.post(self.path, {"inputs": sent}, doing=self.doing, repeatable=self.repeatable, silences=self.silences)
 
     def _without(self, name: str, value: str, inputs: list[Record]) -> Iterator[tuple[str, Result]]:
         """One that carries the value, by itself; what became of it holds for all that carry it where it is a refusal."""

@@ -1,56 +1,41 @@
-"""Pull what is attached to companies: engagements, and the tasks of this program.
+"""Pull the activities of companies: completed tasks that are not ours, meetings, calls, e-mails and notes.
 
-Both come by search, 200 a call, and a call of associations for a thousand: lists would bring the portal's whole past. Where most
-of that past is wanted anyway, a list is quicker and tells the companies too. Tasks go by the scopes of contacts, whatever they
-are attached to; e-mails may want one of their own ("Tasks", "Emails" guides). Deleted ones are found by `archived_since`, of each
-kind as far as 2,000 archived records (or one in ten of the living): beyond that with the next full pull.
+Tasks go by the scopes of contacts, whatever they are attached to; e-mails may want one of their own ("Tasks", "Emails" guides).
+Deleted ones are found by `archived_since`, of each kind as far as 2,000 archived records (or one in ten of the living): beyond
+that with the next full pull.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from kamsync.contract import Context, Page, PullRequest
-from kamsync.errors import AccessDenied, ConfigError, KamsyncError, RecordRejected
+from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
-from kamsync_hubspot.api.reads import (
-    ARCHIVED_TASK_PAGES,
-    ASSOCIATIONS_BATCH,
-    fetch_links,
-    is_list_quicker,
-    list_pages,
-    read_archived,
-    search_pages,
-)
-from kamsync_hubspot.pull.changes import archived_since, changes_since, latest_page
+from kamsync_hubspot.pull.changes import archived_since
 from kamsync_hubspot.pull.cursor import STAMP, Cursor, Mark, Watch, load
-from kamsync_hubspot.translate import (
-    ACTIVITY_KINDS,
-    COMPLETED,
-    Link,
-    Record,
-    activity_date,
-    day_start_ms,
-    inline_ids,
-    parse_moment,
-    task_values,
-)
+from kamsync_hubspot.pull.engagements import companies_of, read_engagements
+from kamsync_hubspot.translate import ACTIVITY_KINDS, COMPLETED, Record, activity_date, day_start_ms, parse_moment
 
-TASK_PROPERTIES = ("hs_timestamp", "hs_task_subject", "hs_task_status", "hubspot_owner_id", STAMP)
 ACTIVITY_PROPERTIES = {
     "meetings": ("hs_timestamp", "hs_meeting_start_time", STAMP),
     "tasks": ("hs_timestamp", "hs_task_status", "hs_task_completion_date", STAMP),
 }
 
 
+def activity_properties(object_type: str, key_property: str) -> list[str]:
+    """What is read of an engagement; of tasks also the key, since ours are no engagement."""
+    found = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
+    return [*found, key_property] if object_type == "tasks" else found
+
+
 class ActivityReader:
-    """Reads activities and tasks for one connection."""
+    """Reads activities for one connection."""
 
     def __init__(self, client: Client, portal: Portal, context: Context) -> None:
         self._client = client
@@ -71,74 +56,20 @@ class ActivityReader:
             before = cursor.marks.get(object_type) if cursor else None
             try:
                 marks[object_type] = yield from self._kind(object_type, before, request, is_full=cursor is None)
-            except AccessDenied as error:
-                if not _is_missing_scope(error):
+            except KamsyncError as error:
+                if not is_refused(error):
                     raise
                 problems.append(f"Our app may not read {object_type}, so they count for nobody. {error.fix}")
         end = Cursor(marks, scope, now, request.since)
         yield Page(Stream.ACTIVITIES, last=True, full=cursor is None, cursor=end.dump(), problems=tuple(problems))
 
-    def tasks(self, request: PullRequest) -> Iterator[Page]:
-        """This program's own tasks, the archived ones too: what is done with must not be made again."""
-        now = self._portal.now()
-        cursor = load(request.cursor)
-        scope = f"tasks {self._key} {' '.join(column.name for column in request.columns)}"
-        before = cursor.marks.get("tasks") if cursor and cursor.serves(scope, now, None) else None
-        ours = [{"propertyName": self._key, "operator": "HAS_PROPERTY"}]
-        watch, rows = Watch(before, now), 0
-        try:
-            pages, living = self._read("tasks", before, watch, (*TASK_PROPERTIES, self._key), [], within=ours)
-            for records in pages:
-                own = [record for record in records if record["properties"].get(self._key)]
-                rows += len(own)
-                self._context.progress(str(Stream.TASKS), rows, None)
-                yield Page(Stream.TASKS, rows=self._task_rows(own, request, watch))
-        except (RecordRejected, ConfigError) as error:
-            if not self._is_key_missing(error):
-                raise
-            problem = f"The portal has no task property {self._key} yet: run `kamsync setup`."
-            yield Page(Stream.TASKS, last=True, full=True, problems=(problem,))
-            return
-        archived_pages = before.archived_pages if before else 0
-        if before is None or watch.may_have_lost(living):
-            archived = read_archived(self._client, "tasks", (*TASK_PROPERTIES, self._key), ARCHIVED_TASK_PAGES)
-            archived_pages = archived.pages
-            yield Page(Stream.TASKS, rows=self._archived_rows(archived.records, request))
-        end = Cursor({"tasks": watch.mark(living, archived_pages)}, scope, now)
-        yield Page(Stream.TASKS, last=True, full=before is None, cursor=end.dump())
-
-    def _read(
-        self,
-        object_type: str,
-        before: Mark | None,
-        watch: Watch,
-        properties: Sequence[str],
-        filters: Sequence[dict[str, Any]],
-        within: Sequence[dict[str, Any]] = (),
-    ) -> tuple[Iterator[list[Record]], int]:
-        """What changed since the mark, or all that passes the filters (and more); and how many records there are."""
-        if before is not None:
-            changes = changes_since(self._client, object_type, before, self._portal.now(), properties, within)
-            return _portions(changes.pages, watch), changes.living
-        latest, living = latest_page(self._client, object_type, (), within)
-        watch.unseen(latest)  # among them some that do not count, and are no news to the next pull
-        searched = search_pages(self._client, object_type, [*within, *filters], properties)
-        first, wanted = next(searched)
-        if is_list_quicker(wanted, living) and not within:
-            self._client.log("listed_instead", object=object_type)
-            listed = list_pages(self._client, object_type, properties, associations=("companies",))
-            return (watch.unseen(_with_companies(records)) for records in listed), living
-        return _portions(itertools.chain([first], (records for records, _ in searched)), watch), living
-
-    # --- activities ----------------------------------------------------------------------------------------------------------
-
     def _kind(self, object_type: str, before: Mark | None, request: PullRequest, *, is_full: bool) -> Generator[Page, None, Mark]:
         """Pages of one kind: since the mark, in any state; without one, those that count from `since` on."""
         watch = Watch(before, self._portal.now())
-        properties = [*ACTIVITY_PROPERTIES.get(object_type, ("hs_timestamp", STAMP))]
-        if object_type == "tasks":
-            properties.append(self._key)
-        pages, living = self._read(object_type, before, watch, properties, self._that_count(object_type, request))
+        properties = activity_properties(object_type, self._key)
+        pages, living = read_engagements(
+            self._client, self._portal, object_type, before, watch, properties, self._that_count(object_type, request)
+        )
         for records in pages:
             rows = self._activity_rows(object_type, records, request, watch)
             if not is_full:  # rows of companies that it no longer belongs to must go first
@@ -166,7 +97,7 @@ class ActivityReader:
         counted = [record for record in records if self._counts(object_type, record, request)]
         if not counted:
             return []
-        links = self._companies_of(object_type, counted, watch)
+        links = companies_of(self._client, object_type, counted, watch)
         rows = []
         for record in counted:
             values: dict[str, Any] = {
@@ -191,56 +122,3 @@ class ActivityReader:
 
     def _day(self, moment: datetime) -> Any:
         return moment.astimezone(self._context.timezone).date()
-
-    # --- tasks -----------------------------------------------------------------------------------------------------------------
-
-    def _task_rows(self, records: Sequence[Record], request: PullRequest, watch: Watch) -> list[list[Any]]:
-        links = self._companies_of("tasks", records, watch)
-        found = (task_values(record, self._key, links.get(str(record["id"]), ())) for record in records)
-        return [[values.get(column.name) for column in request.columns] for values in found]
-
-    def _archived_rows(self, records: Sequence[Record], request: PullRequest) -> list[list[Any]]:
-        own = (record for record in records if record["properties"].get(self._key))
-        found = (task_values(record, self._key, (), is_deleted=True) for record in own)
-        return [[values.get(column.name) for column in request.columns] for values in found]
-
-    def _companies_of(self, object_type: str, records: Sequence[Record], watch: Watch) -> dict[str, list[Link]]:
-        """Companies by id of record: as a list tells them with it, and by a call for what it leaves open."""
-        links: dict[str, list[Link]] = {}
-        for record in records:
-            ids, is_complete = inline_ids(record, "companies") if "associations" in record else ((), False)
-            if is_complete:
-                links[str(record["id"])] = [Link(one) for one in ids]
-        rest = [record_id for record in records if (record_id := str(record["id"])) not in links]
-        links |= fetch_links(self._client, object_type, "companies", rest)
-        watch.loose(record_id for record in records if not links.get(record_id := str(record["id"])))
-        return links
-
-    def _is_key_missing(self, error: KamsyncError) -> bool:
-        """Whether a refused search was refused because the key property is not there yet."""
-        fault = fault_of(error)
-        return fault is not None and fault.status == 400 and (self._key in fault.message or self._key in fault.properties)
-
-
-def _with_companies(records: list[Record]) -> list[Record]:
-    """Listed records: where no association is told, there is none."""
-    for record in records:
-        record.setdefault("associations", {})
-    return records
-
-
-def _portions(pages: Iterable[list[Record]], watch: Watch) -> Iterator[list[Record]]:
-    """The pages of a search, without what is known already, put together to what one call of associations takes."""
-    waiting: list[Record] = []
-    for records in map(watch.unseen, pages):
-        if len(waiting) + len(records) > ASSOCIATIONS_BATCH:
-            yield waiting
-            waiting = []
-        waiting = waiting + records
-    if waiting:
-        yield waiting
-
-
-def _is_missing_scope(error: AccessDenied) -> bool:
-    fault = fault_of(error)
-    return fault is not None and fault.status == 403

@@ -18,7 +18,7 @@ from typing import Any
 
 from kamsync_hubspot.translate import _DAWN, milliseconds, moment_of, parse_moment
 
-VERSION = 4
+VERSION = 5
 STAMP = "hs_lastmodifieddate"  # of every object that is pulled; contacts have another
 OVERLAP = timedelta(minutes=3)  # three times what vendors tell their users to wait after an update
 SETTLED_AFTER = timedelta(minutes=10)
@@ -26,6 +26,7 @@ LONGEST_ABSENCE = timedelta(days=60)  # archived records are listed for 90 days
 REMEMBERED = 2_000  # records of one object; where more were touched a moment ago, they are read again
 # Programs make a record and attach it by a second call, which moves no stamp: what is young and loose is read again.
 LOOSE_FOR = timedelta(minutes=1)
+LOOSE_MARK = "?"
 _LATELY = timedelta(hours=1)  # longer than an overlap, the settling and any reading together
 
 
@@ -34,7 +35,8 @@ class Mark:
     """How far one object was read, whether nothing older can still appear, and how many records there were.
 
     `recent`: stamps by id of the records that looking back will find again. `archived_pages`: of the list of archived records
-    when it was last read. `newest`: the newest stamp seen, which `stamp` may be set back from.
+    when it was last read. `newest`: the newest stamp seen, which `stamp` may be set back from. `loose`: tasks of ours that hang
+    on no company, to be looked at again, since an association moves no stamp.
     """
 
     stamp: datetime = _DAWN
@@ -43,6 +45,7 @@ class Mark:
     recent: Mapping[str, str] = field(default_factory=dict)
     archived_pages: int = 0
     newest: str = ""
+    loose: Sequence[str] = ()
 
     @property
     def from_ms(self) -> int:
@@ -85,10 +88,7 @@ class Cursor:
             "v": VERSION,
             "scope": self.scope,
             "read_at": self.read_at.isoformat(),
-            "marks": {
-                name: [milliseconds(one.stamp), one.settled, one.count, dict(one.recent), one.archived_pages, one.newest]
-                for name, one in self.marks.items()
-            },
+            "marks": {name: _mark_parts(one) for name, one in self.marks.items()},
             "since": self.since.isoformat() if self.since else None,
         }
         return json.dumps(body, separators=(",", ":"))
@@ -109,13 +109,19 @@ def load(text: str | None) -> Cursor | None:
         if body["v"] != VERSION:
             return None
         marks = {
-            name: Mark(moment_of(ms), bool(settled), int(count), dict(recent), int(archived_pages), str(newest))
-            for name, (ms, settled, count, recent, archived_pages, newest) in body["marks"].items()
+            name: Mark(moment_of(ms), bool(settled), int(count), dict(recent), int(archived_pages), str(newest), tuple(loose))
+            for name, (ms, settled, count, recent, archived_pages, newest, loose) in body["marks"].items()
         }
         since = date.fromisoformat(body["since"]) if body["since"] else None
         return Cursor(marks, body["scope"], datetime.fromisoformat(body["read_at"]), since)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+
+
+def _mark_parts(mark: Mark) -> list[Any]:
+    """In the order in which `load` reads them."""
+    stamp = milliseconds(mark.stamp)
+    return [stamp, mark.settled, mark.count, dict(mark.recent), mark.archived_pages, mark.newest, list(mark.loose)]
 
 
 class Watch:
@@ -130,6 +136,7 @@ class Watch:
         self.count = 0
         self.created = 0  # since the mark
         self.edited = 0  # or restored
+        self.ids: set[str] = set()  # of an incremental read, those that the overlap finds again included
 
     def unseen(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Notes the records; those of them that are not as they were when they were last read."""
@@ -145,6 +152,7 @@ class Watch:
                 found.append(record)
         self.count += len(records)
         if self._before is not None:
+            self.ids.update(str(record["id"]) for record in records)
             created = sum(self._is_new(record) for record in found)
             self.created += created
             self.edited += len(found) - created
@@ -153,8 +161,17 @@ class Watch:
     def loose(self, record_ids: Iterable[str]) -> None:
         """These belong to no other record: while they are young, the next pull reads them again."""
         for record_id in record_ids:
-            if self._recent.get(record_id, "") >= self._young:
-                self._recent.pop(record_id, None)
+            stamp = self._recent.get(record_id, "")
+            if stamp >= self._young:
+                self._recent[record_id] = stamp + LOOSE_MARK  # known, but not as it will be
+
+    def lost(self, living: int) -> int:
+        """How many records fewer there are than the mark and what was made since let expect; negative where there are more."""
+        return (self._before or Mark()).count + self.created - living
+
+    def hidden(self) -> list[str]:
+        """Records seen a moment before the mark that search should have shown again, and did not."""
+        return [one for one in (self._before.recent if self._before else {}) if one not in self.ids]
 
     def may_have_lost(self, living: int) -> bool:
         """Whether records may have been archived since the mark, where `living` are left.
@@ -163,7 +180,7 @@ class Watch:
         costs one call.
         """
         before = self._before or Mark()
-        return living != before.count + self.created or (self.edited > 0 and before.archived_pages <= 1)
+        return self.lost(living) != 0 or (self.edited > 0 and before.archived_pages <= 1)
 
     def _is_new(self, record: Mapping[str, Any]) -> bool:
         before, moment = self._before, parse_moment(str(record.get("createdAt") or ""))

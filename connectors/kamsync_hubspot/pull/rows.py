@@ -1,6 +1,7 @@
 """HubSpot's companies, deals and line items as rows of the canonical model: which property fills which column. Pure.
 
-Text stays text, as in `translate`. Won, lost and open are told by the stage's metadata. A deal's probability is what the mapped
+Text stays text, as in `translate`. Won, lost and open are told by the stage's metadata, and for a stage that no pipeline has by
+HubSpot's own marks on the deal. A deal's probability is what the mapped
 property says, as its amount and every other column; its stage's where that says nothing.
 """
 
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kamsync.model import Column
+from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, own_mark
 from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, Link, Record, Stage, least
 
 Row = tuple[Any, ...]
 Getter = Callable[[Record, Mapping[str, Any]], Any]
 
-MERGED_IDS = "hs_merged_object_ids"
 DEAL_CURRENCY = "deal_currency_code"
 HOME_AMOUNT = "amount_in_home_currency"
 PARENT = "_belongs_to"  # beside a record: the id that its associations name
@@ -70,12 +71,15 @@ def deal_getters(columns: Sequence[Column], stages: Mapping[str, Stage], home_cu
 
         return get
 
+    def mark(of_stage: Callable[[Stage], bool], own: str) -> Getter:
+        return lambda record, properties: of_stage(stage) if (stage := stage_of(properties)) else own_mark(properties, own)
+
     amount_field = next((column.field for column in columns if column.name == "amount"), "")
     computed: dict[str, Getter] = {
         "id": _record_id,
         "stage": lambda record, properties: stage.label if (stage := stage_of(properties)) else properties.get("dealstage"),
-        "is_closed": lambda record, properties: stage.is_closed if (stage := stage_of(properties)) else None,
-        "is_won": lambda record, properties: stage.is_won if (stage := stage_of(properties)) else None,
+        "is_closed": mark(lambda stage: stage.is_closed, CLOSED_MARK),
+        "is_won": mark(lambda stage: stage.is_won, WON_MARK),
     }
 
     def getter(column: Column) -> Getter:
@@ -134,13 +138,3 @@ def primary_link(links: Sequence[Link]) -> str | None:
     """Of several companies the primary one, else the one of least id (DECISIONS.md §2)."""
     primary = [link.id for link in links if link.is_primary]
     return least(primary or [link.id for link in links])
-
-
-def merged_pairs(records: Iterable[Record]) -> list[tuple[str, str]]:
-    """(old id, id that lives on) of every record that others were merged into."""
-    return [
-        (old.strip(), str(record["id"]))
-        for record in records
-        for old in str(record["properties"].get(MERGED_IDS) or "").replace(",", ";").split(";")
-        if old.strip() not in ("", str(record["id"]))
-    ]

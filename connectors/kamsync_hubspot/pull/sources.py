@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kamsync.contract import Context, PullRequest
 from kamsync.model import Stream
 from kamsync_hubspot.api.portal import Portal, pipelines_option
+from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, Oddity, stage_oddity
 from kamsync_hubspot.pull.rows import (
     DEAL_CURRENCY,
     HOME_AMOUNT,
+    PARENT,
     Getter,
     account_getters,
     deal_getters,
@@ -33,6 +35,8 @@ class Source:
     choose: Callable[[Sequence[Link]], str | None] = primary_link
     has_merges: bool = False
     in_scope: Callable[[Record], bool] = lambda record: True
+    oddities: Callable[[Record], Iterable[Oddity]] = lambda record: ()
+    notice: Callable[[], str] = lambda: ""  # for the admin, once the stream has been read
 
 
 def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
@@ -42,15 +46,17 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
             properties = tuple(properties_of(columns, ACCOUNT_PROPERTIES))
             return Source("companies", properties, lambda: account_getters(columns, home), has_merges=True)
         case Stream.OPPORTUNITIES:
-            needed = [*properties_of(columns, DEAL_PROPERTIES), "dealstage", "pipeline", DEAL_CURRENCY]
+            needed = [*properties_of(columns, DEAL_PROPERTIES), "dealstage", "pipeline", CLOSED_MARK, WON_MARK, DEAL_CURRENCY]
             needed += [HOME_AMOUNT] if "amount" in needed else []
             return Source(
                 "deals",
                 tuple(dict.fromkeys(needed)),
-                lambda: with_parent(columns, "account_id", deal_getters(columns, portal.stages(), home)),
+                lambda: with_parent(columns, "account_id", deal_getters(columns, portal.stages_if_told(), home)),
                 parent="companies",
                 has_merges=True,
                 in_scope=_named_pipelines_only(portal, context),
+                oddities=lambda record: _deal_oddities(record, portal),
+                notice=lambda: _stages_notice(portal),
             )
         case _:
             return Source(
@@ -60,6 +66,20 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
                 parent="deals",
                 choose=lambda links: least(link.id for link in links),
             )
+
+
+def _deal_oddities(record: Record, portal: Portal) -> Iterator[Oddity]:
+    if record.get(PARENT) is None:
+        yield "orphan"
+    oddity = stage_oddity(record["properties"], portal.stages_if_told())
+    if oddity is not None:
+        yield oddity
+
+
+def _stages_notice(portal: Portal) -> str:
+    if not portal.stages_refused:
+        return ""
+    return f"Deals count by HubSpot's own marks alone, for the pipelines could not be read. {portal.stages_refused}"
 
 
 def _named_pipelines_only(portal: Portal, context: Context) -> Callable[[Record], bool]:

@@ -1,7 +1,8 @@
 """Pull streams: decide for each whether to list it whole or to search what changed, and make pages of it.
 
-A cursor from which so much changed that a list is quicker is not followed. Association changes do not move a deal's stamp
-(airbytehq/airbyte#44554): they are seen with the deal's next change and with every full pull.
+A cursor from which so much changed that a list is quicker is not followed, nor one whose count of records does not add up any
+more. Association changes do not move a deal's stamp (airbytehq/airbyte#44554): they are seen with the deal's next change and with
+every full pull.
 """
 
 from __future__ import annotations
@@ -11,24 +12,38 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kamsync.contract import Context, Page, PullRequest
-from kamsync.errors import AccessDenied
+from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
-from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal, pipelines_option
 from kamsync_hubspot.api.reads import is_list_quicker, list_pages
 from kamsync_hubspot.pull.activities import ActivityReader
 from kamsync_hubspot.pull.belonging import attach
 from kamsync_hubspot.pull.changes import Changes, archived_since, changes_since
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
+from kamsync_hubspot.pull.oddities import Oddities
 from kamsync_hubspot.pull.owners_and_rates import pull_owners, pull_rates
-from kamsync_hubspot.pull.rows import MERGED_IDS, PARENT, Getter, merged_pairs, rows_of
+from kamsync_hubspot.pull.reckoning import reckon
+from kamsync_hubspot.pull.rows import PARENT, Getter, rows_of
 from kamsync_hubspot.pull.sources import Source, source_of
-from kamsync_hubspot.translate import Record
+from kamsync_hubspot.pull.tasks import TaskReader
+from kamsync_hubspot.translate import MERGED_IDS, Record, merged_pairs
 
 MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
+DISPENSABLE = {
+    Stream.OWNERS: "Owners could not be read, so nobody can be given a task.",
+    Stream.LINE_ITEMS: "Line items are left out.",
+    Stream.TASKS: "The tasks of this program could not be read, so none can be made, moved or closed.",
+}
 MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
+
+
+NO_COMPANY = (
+    "HubSpot shows no company to our app in portal {portal}. See that the token is of the right portal, and that the app has the "
+    "scope crm.objects.companies.read without a limit to its user's own records."
+)
 
 
 @dataclass
@@ -40,9 +55,7 @@ class Reading:
     scope: str
     began_at: datetime
     watch: Watch
-    orphans: int = 0
-    first_orphan: str = ""
-    problems: list[str] = field(default_factory=list)
+    oddities: Oddities = field(default_factory=Oddities)
 
     def cursor(self, mark: Mark) -> Cursor:
         return Cursor({self.source.object_type: mark}, self.scope, self.began_at)
@@ -56,36 +69,45 @@ class Puller:
         self._portal = portal
         self._context = context
         self._activities = ActivityReader(client, portal, context)
+        self._tasks = TaskReader(client, portal, context)
 
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
         """Pages of all streams, in the order asked."""
         for request in requests:
-            match request.stream:
-                case Stream.OWNERS:
-                    yield pull_owners(self._portal, self._context, request)
-                case Stream.RATES:
-                    yield pull_rates(self._portal, request)
-                case Stream.ACTIVITIES:
-                    yield from self._activities.activities(request)
-                case Stream.TASKS:
-                    yield from self._activities.tasks(request)
-                case _:
-                    yield from self._if_allowed(request)
+            pages = self._pages_of(request)
+            yield from self._if_allowed(request, pages) if request.stream in DISPENSABLE else pages
+
+    def _pages_of(self, request: PullRequest) -> Iterator[Page]:
+        match request.stream:
+            case Stream.OWNERS:
+                yield pull_owners(self._portal, self._context, request)
+            case Stream.RATES:
+                yield pull_rates(self._portal, request)
+            case Stream.ACTIVITIES:
+                yield from self._activities.activities(request)
+            case Stream.TASKS:
+                yield from self._tasks.pages(request)
+            case _:
+                self._require_mapped(request)
+                yield from self._objects(request)
+
+    def _if_allowed(self, request: PullRequest, pages: Iterator[Page]) -> Iterator[Page]:
+        """What HubSpot refuses is left out, and the admin is told: without companies and deals alone nothing can be decided."""
+        try:
+            yield from pages
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
+            problem = f"{DISPENSABLE[request.stream]} {error.message} {error.fix}"
+            # No tier may depend on line items of an older cache; owners and tasks decide none, and old ones are better than none.
+            yield Page(request.stream, last=True, full=request.stream is Stream.LINE_ITEMS, problems=(problem,))
 
     # --- companies, deals, line items --------------------------------------------------------------------------------------
 
-    def _if_allowed(self, request: PullRequest) -> Iterator[Page]:
-        """Line items are a right of their own; an app without it gets none, and the admin is told."""
+    def _require_mapped(self, request: PullRequest) -> None:
         if request.cursor is None and request.stream in MAPPED_OBJECTS:  # with a cursor the same properties came before
             names = [column.field for column in request.columns if column.name not in MAY_BE_MISSING]
             Definitions(self._client).require(MAPPED_OBJECTS[request.stream], names)
-        try:
-            yield from self._objects(request)
-        except AccessDenied as error:
-            fault = fault_of(error)
-            if request.stream is not Stream.LINE_ITEMS or fault is None or fault.status != 403:
-                raise
-            yield Page(request.stream, last=True, full=True, problems=(f"Line items are left out. {error.message} {error.fix}",))
 
     def _objects(self, request: PullRequest) -> Iterator[Page]:
         source = source_of(request, self._portal, self._context)
@@ -94,46 +116,57 @@ class Puller:
         now = self._portal.now()
         cursor = load(request.cursor)
         mark = cursor.marks.get(source.object_type) if cursor and cursor.serves(scope, now, None) else None
-        if mark is not None:
+        if cursor is not None and mark is not None:
             properties = (*source.properties, MERGED_IDS) if source.has_merges else source.properties
             changes = changes_since(self._client, source.object_type, mark, now, properties)
             if not is_list_quicker(changes.changed, mark.count):
-                yield from self._changes(Reading(request, source, scope, now, Watch(mark, now)), mark, changes)
+                reading = Reading(request, source, scope, now, Watch(mark, now))
+                yield from self._changes(reading, mark, changes, cursor.read_at)
                 return
             self._client.log("listed_instead", object=source.object_type)
             now = self._portal.now()
         yield from self._whole(Reading(request, source, scope, now, Watch(None, now)), mark)
 
-    def _whole(self, reading: Reading, before: Mark | None) -> Iterator[Page]:
-        source, watch = reading.source, reading.watch
-        associations = (source.parent,) if source.parent else ()
-        pages = list_pages(self._client, source.object_type, source.properties, associations=associations)
-        noted = (records for records in map(watch.unseen, pages) if records)
-        yield from self._pages(reading, noted, before.count if before else None, inline=True)
-        yield self._last(reading, watch.mark(watch.count), full=True)
-
-    def _changes(self, reading: Reading, before: Mark, changes: Changes) -> Iterator[Page]:
+    def _whole(self, reading: Reading, before: Mark | None, shown: int | None = None) -> Iterator[Page]:
+        """`shown`: how many records search shows, where that differs from the list and has been looked into."""
         source, watch = reading.source, reading.watch
         merged: list[tuple[str, str]] = []
-        alive: set[str] = set()
+        properties = (*source.properties, MERGED_IDS) if source.has_merges else source.properties
+        associations = (source.parent,) if source.parent else ()
+
+        def noted() -> Iterator[list[Record]]:
+            for records in map(watch.unseen, list_pages(self._client, source.object_type, properties, associations=associations)):
+                merged.extend(merged_pairs(records) if source.has_merges else ())
+                if records:
+                    yield records
+
+        yield from self._pages(reading, noted(), before.count if before else None, inline=True)
+        yield from _told_merges(reading.request.stream, merged)
+        yield self._last(reading, watch.mark(watch.count if shown is None else shown), full=True)
+
+    def _changes(self, reading: Reading, before: Mark, changes: Changes, read_at: datetime) -> Iterator[Page]:
+        source, watch = reading.source, reading.watch
+        merged: list[tuple[str, str]] = []
 
         def unseen() -> Iterator[list[Record]]:
-            for records in changes.pages:
-                alive.update(str(record["id"]) for record in records)
-                found = watch.unseen(records)
-                if found:
-                    merged.extend(merged_pairs(found) if source.has_merges else ())
-                    yield found
+            for records in map(watch.unseen, changes.pages):
+                if records:
+                    merged.extend(merged_pairs(records) if source.has_merges else ())
+                    yield records
 
         yield from self._pages(reading, unseen(), None, inline=False)
         archived = archived_since(self._client, source.object_type, before, watch, changes.living)
-        if not archived.is_complete:
-            many = f"More than {len(archived.records)} {source.object_type} are archived"
-            reading.problems.append(f"{many}: deletions are complete after a full pull only.")
-        gone = [record_id for record in archived.records if (record_id := str(record["id"])) not in alive]
-        if merged or gone:
-            yield Page(reading.request.stream, merged=tuple(merged), deleted_ids=tuple(gone))
-        yield self._last(reading, watch.mark(changes.living, archived.pages), full=False)
+        found = reckon(self._client, source.object_type, watch, changes.living, archived, since=read_at, merged=len(merged))
+        gone = {str(record["id"]) for record in archived.records} - watch.ids | set(found.vanished)
+        yield from _told_merges(reading.request.stream, merged)
+        if gone:
+            yield Page(reading.request.stream, deleted_ids=tuple(gone))
+        if found.is_explained:
+            yield self._last(reading, watch.mark(changes.living + found.late, archived.pages), full=False)
+            return
+        now = self._portal.now()
+        whole = Reading(reading.request, source, reading.scope, now, Watch(None, now))
+        yield from self._whole(whole, before, shown=changes.living)
 
     # --- pages ---------------------------------------------------------------------------------------------------------------
 
@@ -147,23 +180,27 @@ class Puller:
             # Outside the named pipelines a deal counts for nobody; one that was moved there has to go.
             left = () if inline else tuple(str(record["id"]) for record in records if not source.in_scope(record))
             if source.parent:
-                self._note_orphans(records, kept, reading)
+                reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
+            for record in kept:
+                for oddity in source.oddities(record):
+                    reading.oddities.note(oddity, str(record["id"]))
             self._context.progress(str(stream), reading.watch.count, total)
             yield Page(stream, rows=rows_of(kept, getters), deleted_ids=left)
 
-    def _note_orphans(self, records: Iterable[Record], kept: Iterable[Record], reading: Reading) -> None:
-        reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
-        if reading.request.stream is not Stream.OPPORTUNITIES:
-            return
-        for record in kept:
-            if record.get(PARENT) is None:
-                reading.orphans += 1
-                reading.first_orphan = reading.first_orphan or str(record["id"])
-
     def _last(self, reading: Reading, mark: Mark, *, full: bool) -> Page:
-        if reading.orphans:
-            reading.problems.append(
-                f"{reading.orphans} deals name no company and count for nobody (the first: {reading.first_orphan})."
-            )
+        request, notice = reading.request, reading.source.notice()
+        problems = [*reading.oddities.sentences(), *([notice] if notice else [])]
+        if request.stream is Stream.ACCOUNTS and mark.count == 0:
+            problems.append(NO_COMPANY.format(portal=self._portal.id))
         cursor = reading.cursor(mark).dump()
-        return Page(reading.request.stream, last=True, full=full, cursor=cursor, problems=tuple(reading.problems))
+        return Page(request.stream, last=True, full=full, cursor=cursor, problems=tuple(problems))
+
+
+def _told_merges(stream: Stream, merged: Sequence[tuple[str, str]]) -> Iterator[Page]:
+    """Only accounts have keys and history that follow the survivor; a deal that was merged away is gone."""
+    if not merged:
+        return
+    if stream is Stream.ACCOUNTS:
+        yield Page(stream, merged=tuple(merged))
+    else:
+        yield Page(stream, deleted_ids=tuple(old for old, _ in merged))

@@ -3,43 +3,43 @@
 Every key is looked up before anything is written, archived tasks included (HubSpot frees the unique value of an archived
 record): an upsert of a key that exists would overwrite what a person did with the task. Missing ones are upserted by the key, a
 unique property, so that a repeated call meets the task that the first one made. An upsert takes no associations: the company
-is attached afterwards, and again on the next run if that was lost ("Tasks" guide; type 192 is task → company).
+is attached afterwards, once more at the end of the call, and by whoever asks for the key again ("Tasks" guide).
 
-A portal whose key property is not unique has no upsert: there keys are searched, and the tasks of the accounts in question read
-besides, since a search lags behind; a create carries its association and is never sent twice.
+A portal whose key property is not unique has no upsert: there a create carries its association and is never sent twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 from kamsync.contract import Context
-from kamsync.errors import AccessDenied, BadAnswer, KamsyncError, RecordRejected, TryLater
-from kamsync.model import NewTask, Outcome, TaskRef
-from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.definitions import Definitions
+from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
+from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
+from kamsync_hubspot.api.client import Client, Silences
 from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
-from kamsync_hubspot.api.reads import (
-    ARCHIVED_TASK_PAGES,
-    BATCH,
-    PARTIAL_ATTEMPTS,
-    fetch_links,
-    read_archived,
-    read_batch,
-    search_pages,
-)
-from kamsync_hubspot.api.writes import Result, error_ids, outcome, write
-from kamsync_hubspot.translate import Record, task_properties
+from kamsync_hubspot.api.reads import BATCH
+from kamsync_hubspot.api.writes import Result, outcome, write
+from kamsync_hubspot.push.attaching import TYPE, Attacher
+from kamsync_hubspot.push.finding import TaskFinder
+from kamsync_hubspot.translate import Record, key_of, named_account, task_properties
 
 T = TypeVar("T")
 
 TASK_BATCH = "/crm/v3/objects/tasks/batch"
-TASK_TO_COMPANY = 192
-ATTACH_BATCH = 1_000
-KEYS_A_SEARCH = 30  # a search's body has room for 3,000 characters
-_TYPE = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_COMPANY}
+ALREADY_GONE = "The task was already gone."
+ALREADY_DELETED = "The task was deleted in HubSpot."
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """A task that exists now: made by this call, or found."""
+
+    task: NewTask
+    status: Literal["done", "existed"]
+    task_id: str
 
 
 class Tasks:
@@ -47,130 +47,146 @@ class Tasks:
 
     def __init__(self, client: Client, portal: Portal, context: Context) -> None:
         self._client = client
-        self._definitions = Definitions(client)
+        self._finder = TaskFinder(client, context)
+        self._attacher = Attacher(client)
         self._key = context.mapping.task_key
         self._zone = context.timezone
         self._url_of = portal.record_url
-        self._is_unique = True
-        self._archived: Mapping[str, str] | None = None
+
+    def fetch(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        """What HubSpot shows now, by key as asked."""
+        return self._finder.fetch(tasks)
+
+    # --- creating ------------------------------------------------------------------------------------------------------------
 
     def create(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
-        """One outcome a task."""
+        """One outcome a task. Raises AccessDenied where the portal has no key property."""
         if not tasks:
             return
-        self._check_key()
-        self._archived = None
+        self._finder.forget()
         wanted: dict[str, NewTask] = {}
         for task in tasks:
             if task.key in wanted:
                 yield Outcome(task.key, "existed")
             else:
                 wanted[task.key] = task
+        loose: list[_Present] = []
         for some in _chunks(list(wanted.values()), BATCH):
-            yield from self._create_some(some)
+            yield from self._create_some(some, loose)
+        # What could not be attached a moment ago may be attachable now.
+        yield from self._attached(loose, repair=True)
 
-    def _create_some(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
-        present = self._living(tasks)
-        trouble = self._attach([(present[task.key], task.account_id) for task in tasks if task.key in present], repair=True)
-        for task in tasks:
-            if task.key in present:
-                yield self._attached(task, "existed", present[task.key], trouble)
-        absent = [task for task in tasks if task.key not in present]
-        removed = self._removed() if absent else {}
-        missing: list[NewTask] = []
+    def _create_some(self, tasks: Sequence[NewTask], loose: list[_Present]) -> Iterator[Outcome]:
+        living = self._finder.living({task.key: task.account_id for task in tasks})
+        found = [_Present(task, "existed", str(living[task.key]["id"])) for task in tasks if task.key in living]
+        yield from self._attached(found, repair=True, loose=loose)
+        absent = [task for task in tasks if task.key not in living]
+        removed = self._finder.removed() if absent else {}
         for task in absent:
             if task.key in removed:
-                yield Outcome(task.key, "existed", removed[task.key], "The task was deleted in HubSpot.")
-            else:
-                missing.append(task)
+                yield Outcome(task.key, "existed", str(removed[task.key]["id"]), ALREADY_DELETED)
+        missing = [task for task in absent if task.key not in removed]
         if missing:
-            yield from self._make(missing)
+            yield from self._make(missing, loose)
 
-    def _make(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
+    def _make(self, tasks: Sequence[NewTask], loose: list[_Present]) -> Iterator[Outcome]:
         by_key = {task.key: task for task in tasks}
-        results = dict(self._write(tasks))
-        unsettled = [key for key, result in results.items() if result.status == "unanswered"]
-        ids = {key: str(result.record["id"]) for key, result in results.items() if result.record is not None}
-        if unsettled:
-            ids |= self._find_after_silence([by_key[key] for key in unsettled])
-        trouble = self._attach([(ids[key], by_key[key].account_id) for key in results if key in ids], repair=not self._is_unique)
+        silences = Silences()
+        results = dict(self._write(tasks, silences))
+        made = {key: str(result.record["id"]) for key, result in results.items() if result.record is not None}
+        if silences.count:
+            # Also what was refused: the attempt before, whose answer was lost, may have made it.
+            made |= self._find_after_silence([by_key[key] for key in results if key not in made])
+        present = []
         for key, result in results.items():
-            if key not in ids:
+            if key not in made:
                 yield outcome(key, "", result, self._url_of(by_key[key].account_id))
                 continue
-            # `new: false`: another run made it between our look and our write.
-            existed = result.record is not None and result.record.get("new") is False
-            yield self._attached(by_key[key], "existed" if existed else "done", ids[key], trouble)
+            # None of these keys existed a moment ago. `new: false` after a silence: our own first attempt made it; without
+            # one, another run did between our look and our write.
+            others = result.record is not None and result.record.get("new") is False and not silences.count
+            present.append(_Present(by_key[key], "existed" if others else "done", made[key]))
+        yield from self._attached(present, repair=not self._finder.is_unique, loose=loose)
 
-    def _attached(self, task: NewTask, status: Literal["done", "existed"], task_id: str, trouble: Mapping[str, str]) -> Outcome:
-        """A task that belongs to nobody is not done with: whoever asks again finds it, and attaches it."""
-        if task_id in trouble:
-            return Outcome(task.key, "unknown", task_id, trouble[task_id], self._url_of(task.account_id))
-        return Outcome(task.key, status, task_id)
+    def _attached(self, present: Sequence[_Present], *, repair: bool, loose: list[_Present] | None = None) -> Iterator[Outcome]:
+        """Outcomes of tasks with their company. One without is not done with: it is put to `loose`, or else `unknown`."""
+        if not present:
+            return
+        trouble = self._attacher.attach([(one.task_id, one.task.account_id) for one in present], repair=repair)
+        for one in present:
+            text = trouble.get(one.task_id)
+            if text is None:
+                yield Outcome(one.task.key, one.status, one.task_id)
+            elif loose is not None:
+                loose.append(one)
+            else:
+                yield Outcome(one.task.key, "unknown", one.task_id, text, self._url_of(one.task.account_id))
 
-    def _write(self, tasks: Sequence[NewTask]) -> Iterator[tuple[str, Result]]:
-        def key_of(record: Record) -> str:
-            return _key_of(record, self._key)
+    def _write(self, tasks: Sequence[NewTask], silences: Silences) -> Iterator[tuple[str, Result]]:
+        is_unique = self._finder.is_unique
+        return write(
+            self._client,
+            f"{TASK_BATCH}/{'upsert' if is_unique else 'create'}",
+            [self._input(task, is_unique=is_unique) for task in tasks],
+            doing="creating tasks",
+            key_of=lambda record: key_of(record, self._key),
+            repeatable=is_unique,
+            silences=silences,
+        )
 
-        doing = "creating tasks"
-        inputs = [self._input(task) for task in tasks]
-        if self._is_unique:
-            return write(self._client, f"{TASK_BATCH}/upsert", inputs, doing=doing, key_of=key_of)
-        return write(self._client, f"{TASK_BATCH}/create", inputs, doing=doing, key_of=key_of, repeatable=False)
+    def _input(self, task: NewTask, *, is_unique: bool) -> Record:
+        properties = task_properties(task, self._key, self._zone)
+        if is_unique:
+            return {"idProperty": self._key, "id": task.key, "properties": properties}
+        company = {"to": {"id": task.account_id}, "types": [TYPE]}
+        return {"id": task.key, "properties": properties, "associations": [company]}
 
-    def _living(self, tasks: Sequence[NewTask]) -> dict[str, str]:
-        """Ids by key of the living tasks with the keys of these."""
-        if self._is_unique:
-            return self.find([task.key for task in tasks])
-        found = self._searched([task.key for task in tasks])
-        rest = {task.key: task.account_id for task in tasks if task.key not in found}
-        return found | self._among_the_tasks_of(rest)
+    def _find_after_silence(self, tasks: Sequence[NewTask]) -> dict[str, str]:
+        """Ids by key of what was made after all; nothing where HubSpot does not answer this question either."""
+        try:
+            found = self._finder.after_silence({task.key: task.account_id for task in tasks})
+        except KamsyncError as error:
+            self._client.log("task_lookup_failed", error=error.message)
+            return {}
+        return {key: str(record["id"]) for key, record in found.items()}
 
-    def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Ids of the living tasks with these keys, as they are now: a search would lag behind."""
-        found: dict[str, str] = {}
-        for record in read_batch(self._client, "tasks", list(keys), [self._key], id_property=self._key):
-            found[_key_of(record, self._key)] = str(record["id"])
-        return found
-
-    def _searched(self, keys: Sequence[str]) -> dict[str, str]:
-        """By search, where the property is not unique. IN wants the values of text in lower case ("Search the CRM")."""
-        wanted = set(keys)
-        found: dict[str, str] = {}
-        for some in _chunks(list(keys), KEYS_A_SEARCH):
-            filters = [{"propertyName": self._key, "operator": "IN", "values": [key.lower() for key in some]}]
-            for records, _ in search_pages(self._client, "tasks", filters, [self._key]):
-                found |= {
-                    _key_of(record, self._key): str(record["id"]) for record in records if _key_of(record, self._key) in wanted
-                }
-        return found
-
-    def _among_the_tasks_of(self, accounts: Mapping[str, str]) -> dict[str, str]:
-        """Ids by key, for account ids by key: what a create without an answer has made, which no search shows yet."""
-        links = fetch_links(self._client, "companies", "tasks", dict.fromkeys(accounts.values()))
-        ids = list(dict.fromkeys(link.id for found in links.values() for link in found))
-        records = read_batch(self._client, "tasks", ids, [self._key])
-        return {key: str(record["id"]) for record in records if (key := _key_of(record, self._key)) in accounts}
+    # --- closing and deleting ------------------------------------------------------------------------------------------------
 
     def close(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """A task that is gone needs no closing."""
-        by_id = {task.task_id: task for task in tasks}
-        inputs = [{"id": task_id, "properties": {"hs_task_status": "COMPLETED"}} for task_id in by_id]
-        for task_id, result in write(self._client, f"{TASK_BATCH}/update", inputs, doing="closing tasks"):
-            if result.status == "missing":
-                yield Outcome(by_id[task_id].key, "done", task_id, "The task was already gone.")
-            else:
-                yield outcome(by_id[task_id].key, task_id, result, "")
+        yield from self._updated(tasks, {"hs_task_status": "COMPLETED"}, doing="closing tasks")
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
-        """To the archive. HubSpot answers 204 for tasks that are gone already, which also makes the call repeatable."""
-        by_id = {task.task_id: task for task in tasks}
-        for ids in _chunks(list(by_id), BATCH):
+        """Frees the keys, then archives: after a kill in between the same call goes on, by the task's id.
+
+        One that was archived with its key keeps it, for a person deleted it (HubSpot lets nobody change archived records).
+        """
+        freed: dict[str, str] = {}
+        for done in self._updated(tasks, {self._key: ""}, doing="freeing the keys of tasks"):
+            if done.status == "done" and not done.message:
+                freed[done.record_id] = done.ref
+            else:
+                yield done
+        for ids in _chunks(list(freed), BATCH):
             for task_id, result in self._archive(ids):
-                yield outcome(by_id[task_id].key, task_id, result, "")
+                yield outcome(freed[task_id], task_id, result, "")
+
+    def _updated(self, tasks: Sequence[TaskRef], properties: Mapping[str, str], *, doing: str) -> Iterator[Outcome]:
+        """One outcome a task; one that is gone is `done`, with a message."""
+        keys = {task.task_id: task.key for task in tasks if task.task_id}
+        unnamed = {task.key: named_account(task.key) for task in tasks if not task.task_id}
+        found = self._finder.living(unnamed)
+        keys |= {str(record["id"]): key for key, record in found.items()}
+        yield from (Outcome(key, "done", "", ALREADY_GONE) for key in unnamed if key not in found)
+        inputs = [{"id": task_id, "properties": dict(properties)} for task_id in keys]
+        for task_id, result in write(self._client, f"{TASK_BATCH}/update", inputs, doing=doing):
+            if result.status == "missing":
+                yield Outcome(keys[task_id], "done", task_id, ALREADY_GONE)
+            else:
+                yield outcome(keys[task_id], task_id, result, "")
 
     def _archive(self, ids: Sequence[str]) -> Iterator[tuple[str, Result]]:
-        """The answer is empty: what is refused is tried by halves, until the bad one stands alone."""
+        """HubSpot answers 204, also for tasks that are gone already; what is refused is tried by halves."""
         body = {"inputs": [{"id": task_id} for task_id in ids]}
         try:
             self._client.post(f"{TASK_BATCH}/archive", body, doing="deleting tasks")
@@ -187,85 +203,6 @@ class Tasks:
                 raise
             result = Result("unanswered", message=error.message)
         yield from ((task_id, result) for task_id in ids)
-
-    # --- creating ------------------------------------------------------------------------------------------------------------
-
-    def _input(self, task: NewTask) -> Record:
-        properties = task_properties(task, self._key, self._zone)
-        if self._is_unique:
-            return {"idProperty": self._key, "id": task.key, "properties": properties}
-        company = {"to": {"id": task.account_id}, "types": [_TYPE]}
-        return {"id": task.key, "properties": properties, "associations": [company]}
-
-    def _check_key(self) -> None:
-        """Whether the portal can refuse a second task of one key by itself."""
-        try:
-            definition = self._definitions.of("tasks").get(self._key)
-        except AccessDenied:
-            return  # definitions cannot be read; HubSpot itself refuses an upsert by what is not unique
-        if definition is None:
-            raise AccessDenied(f"This portal has no property {self._key} on tasks.", fix="Run `kamsync setup`.")
-        self._is_unique = bool(definition.get("hasUniqueValue"))
-
-    def _removed(self) -> Mapping[str, str]:
-        """Ids by key of archived tasks, as far as a bounded read of their list goes; once for all tasks of a run."""
-        if self._archived is None:
-            archived = read_archived(self._client, "tasks", [self._key], ARCHIVED_TASK_PAGES)
-            self._archived = {key: str(one["id"]) for one in archived.records if (key := _key_of(one, self._key))}
-        return self._archived
-
-    def _find_after_silence(self, tasks: Sequence[NewTask]) -> dict[str, str]:
-        """What a call without an answer made after all; nothing where HubSpot does not answer this question either."""
-        try:
-            if self._is_unique:
-                return self.find([task.key for task in tasks])
-            return self._among_the_tasks_of({task.key: task.account_id for task in tasks})
-        except KamsyncError as error:
-            self._client.log("task_lookup_failed", error=error.message)
-            return {}
-
-    def _attach_once(self, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-        """Errors that stay: attaching twice does no harm, so a partial failure is asked again."""
-        errors: list[dict[str, Any]] = []
-        for _ in range(PARTIAL_ATTEMPTS):
-            answer = self._client.post(
-                "/crm/v4/associations/tasks/companies/batch/create",
-                {"inputs": [_link(task_id, company_id) for task_id, company_id in pairs]},
-                doing="attaching tasks to companies",
-            )
-            errors = answer.errors
-            if not errors:
-                break
-        return errors
-
-    def _attach(self, pairs: Sequence[tuple[str, str]], *, repair: bool) -> dict[str, str]:
-        """Attaches tasks to companies; by task id what went wrong. With `repair`, only where the association is missing."""
-        if not pairs:
-            return {}
-        trouble: dict[str, str] = {}
-        try:
-            if repair:
-                links = fetch_links(self._client, "tasks", "companies", [task_id for task_id, _ in pairs])
-                present = {(task_id, link.id) for task_id, found in links.items() for link in found}
-                pairs = [pair for pair in pairs if pair not in present]
-            for chunk in _chunks(pairs, ATTACH_BATCH):
-                for error in self._attach_once(chunk):
-                    text = f"The task could not be attached to its company: {error.get('message')}"
-                    trouble |= dict.fromkeys(error_ids(error) or [task_id for task_id, _ in chunk], text)
-        except KamsyncError as error:
-            # The tasks exist; the next run finds their keys and attaches them.
-            self._client.log("attach_failed", error=error.message)
-            text = f"The task is not attached to its company yet: {error.message}"
-            trouble |= {task_id: text for task_id, _ in pairs}
-        return trouble
-
-
-def _link(task_id: str, company_id: str) -> Record:
-    return {"from": {"id": task_id}, "to": {"id": company_id}, "types": [_TYPE]}
-
-
-def _key_of(record: Record, key_property: str) -> str:
-    return str(record["properties"].get(key_property) or "")
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

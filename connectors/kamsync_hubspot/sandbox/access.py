@@ -91,6 +91,21 @@ def _oauth_refusal(status: str, message: str) -> Refusal:
     return Refusal(400, message, extra={"status": status})
 
 
+def refuse_what_is_unavailable(options: PortalOptions, path: str, query: str) -> None:
+    """What this portal's plan, or the user whose app it is, does not have. Words as in recorded refusals of other areas."""
+    target = f"{path}?{query}"
+    for beginning, status in options.unavailable.items():
+        if not target.startswith(beginning):
+            continue
+        if status == 404:
+            raise Refusal(404, "resource not found", category="OBJECT_NOT_FOUND")
+        raise Refusal(
+            status,
+            f"{options.portal_id} does not have access to this feature. Contact HubSpot support for assistance.",
+            category="USER_DOES_NOT_HAVE_PERMISSIONS" if status == 403 else "",
+        )
+
+
 def check_scopes(token: Token, needs: str, parameters: list[str]) -> None:
     """Refuses a call for which the token has none of the scopes, naming them as HubSpot does."""
     for wanted in required_scopes(needs, parameters):

@@ -25,7 +25,7 @@ from . import (
     properties_api,
     search_api,
 )
-from .access import Tokens, check_scopes
+from .access import Tokens, check_scopes, refuse_what_is_unavailable
 from .limits import Limits
 from .portal import Portal
 from .routing import Route, Router
@@ -112,6 +112,7 @@ class HubSpotApp:
         is_search = segments[-1:] == ["search"] and segments[:3] == ["crm", "v3", "objects"]
         self.limits.admit(request.now_ms, is_search=is_search)
         with_limits[0] = not is_search  # search answers carry none of these headers
+        refuse_what_is_unavailable(self.portal.options, "/" + "/".join(segments), request.query_string)
         own = self._about_this_app(request, segments)
         if own is not None:
             return own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,9 @@ DAILY_BY_TIER = {"free": 250_000, "starter": 250_000, "professional": 625_000, "
 class PortalOptions:
     """`tier`: free | starter | professional | enterprise | increased. `search_lag_seconds`: how long a write stays unseen by
     search. `token_lifetime_seconds`: of OAuth access tokens. `unique_task_key`: whether activities take unique properties.
-    `one_stamp`: every seeded record carries the same change stamp, as after an import. `clock`: seconds since 1970."""
+    `one_stamp`: every seeded record carries the same change stamp, as after an import. `clock`: seconds since 1970.
+    `merges_keep_id`: the primary record of a merge lives on, as before new ids came. `unavailable`: status (403: not in this plan
+    or not for this user, 404: no such feature here, 410: gone) by the beginning of a path."""
 
     tier: str = "professional"
     scopes: frozenset[str] = ALL_SCOPES
@@ -37,6 +39,8 @@ class PortalOptions:
     search_lag_seconds: float = 0.2
     unique_task_key: bool = True
     one_stamp: bool = False
+    merges_keep_id: bool = False
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     portal_id: int = 244_100_321
     portal_name: str = "kamsync sandbox"
     time_zone: str = "America/Sao_Paulo"

@@ -14,7 +14,7 @@ from typing import Any
 from .catalog import default_definitions
 from .kinds import KINDS, ObjectKind
 from .options import PortalOptions
-from .pipelines import NEW_BUSINESS, PIPELINES, STAGES
+from .pipelines import NEW_BUSINESS, PIPELINES, STAGES, Pipeline
 from .store import Associations, Export, Record, Segment, Table
 from .values import Invalid, clean, refusal
 from .wire import Refusal, bad_request, iso
@@ -69,6 +69,7 @@ class Portal:
         self.associations = Associations()
         self.segments: dict[str, Segment] = {}
         self.exports: dict[str, Export] = {}
+        self.pipelines: dict[str, Pipeline] = dict(PIPELINES)
 
     def now_ms(self) -> int:
         return int(self.options.clock() * 1000)
@@ -102,23 +103,25 @@ class Portal:
 
         if record is None:
             values.setdefault("pipeline", NEW_BUSINESS.id)
-            pipeline = PIPELINES.get(values["pipeline"] or "")
+            pipeline = self.pipelines.get(values["pipeline"] or "")
             if pipeline:
                 values.setdefault("dealstage", pipeline.stages[0].id)
         if "pipeline" not in values and "dealstage" not in values:
             return []
-        pipeline = PIPELINES.get(held("pipeline") or "")
+        pipeline = self.pipelines.get(held("pipeline") or "")
         if pipeline is None:
             return [
                 Invalid(
                     "pipeline",
                     "INVALID_OPTION",
-                    f"{held('pipeline')} is not a valid pipeline ID. Valid options are: {[*PIPELINES]}",
+                    f"{held('pipeline')} is not a valid pipeline ID. Valid options are: {[*self.pipelines]}",
                 )
             ]
         stage = held("dealstage") or ""
         if stage not in {one.id for one in pipeline.stages}:
-            options = ", ".join(f"pipelineId={one.id} : [{', '.join(s.id for s in one.stages)}]" for one in PIPELINES.values())
+            options = ", ".join(
+                f"pipelineId={one.id} : [{', '.join(s.id for s in one.stages)}]" for one in self.pipelines.values()
+            )
             return [
                 Invalid("dealstage", "INVALID_OPTION", f"{stage} is not a valid pipeline stage ID. Valid options are: {options}")
             ]
@@ -192,12 +195,14 @@ class Portal:
         return record if fresh else None
 
     def merge(self, table: Table, primary: Record, other: Record) -> Record:
-        """A new record with a new id; both old ids lead to it (changelog "Updated merge functionality …")."""
+        """A new record with a new id, to which both old ids lead (changelog "Updated merge functionality …"); with the option
+        `merges_keep_id` the primary one lives on, as it did before."""
         values = {
             name: table.get(primary, name) or table.get(other, name)
             for name, definition in table.definitions.items()
             if not definition.read_only and not definition.calculated
         }
+        losers = (other,) if self.options.merges_keep_id else (primary, other)
         inherited = [
             (kind_name, target_id, type_ids)
             for record in (other, primary)  # the primary's unique labels are added last and win
@@ -206,11 +211,15 @@ class Portal:
             for target_id, type_ids in links.get(record.id, {}).items()
         ]
         old_ids = [old for one in (primary, other) for old in (table.get(one, "hs_merged_object_ids") or "").split(";") if old]
-        old_ids += [primary.id, other.id]
-        for record in (primary, other):
+        old_ids += [one.id for one in losers]
+        for record in losers:
             self.archive(table, record.id)
             table.archived.pop(record.id, None)
-        winner = self.create(table, values)
+        if self.options.merges_keep_id:
+            winner = primary
+            self.update(table, winner, values)
+        else:
+            winner = self.create(table, values)
         table.put(winner, "hs_merged_object_ids", ";".join(old_ids))
         for old_id in old_ids:
             table.aliases[old_id] = winner.id

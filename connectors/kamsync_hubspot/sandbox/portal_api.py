@@ -5,10 +5,10 @@ Shapes from HubSpot's OpenAPI documents; `userIdIncludingInactive` for archived 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .catalog import LONG_AGO_MS
-from .pipelines import PIPELINES
 from .portal import ExchangeRate, Portal, PortalOwner
 from .routing import Route
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, iso, not_found
@@ -62,18 +62,42 @@ def _deal_pipelines(name: str) -> None:
 
 def list_pipelines(portal: Portal, request: Request, name: str) -> Answer:
     _deal_pipelines(name)
-    return Answer(200, {"results": [pipeline.shown(order) for order, pipeline in enumerate(PIPELINES.values())]})
+    return Answer(200, {"results": [pipeline.shown(order) for order, pipeline in enumerate(portal.pipelines.values())]})
 
 
 def read_pipeline(portal: Portal, request: Request, name: str, pipeline_id: str) -> Answer:
     _deal_pipelines(name)
-    if pipeline_id not in PIPELINES:
+    if pipeline_id not in portal.pipelines:
         raise not_found()
-    return Answer(200, PIPELINES[pipeline_id].shown([*PIPELINES].index(pipeline_id)))
+    return Answer(200, portal.pipelines[pipeline_id].shown([*portal.pipelines].index(pipeline_id)))
 
 
 def list_stages(portal: Portal, request: Request, name: str, pipeline_id: str) -> Answer:
     return Answer(200, {"results": read_pipeline(portal, request, name, pipeline_id).payload["stages"]})
+
+
+def delete_pipeline(portal: Portal, request: Request, name: str, pipeline_id: str) -> Answer:
+    """Deals keep the stage that they had; `validateReferencesBeforeDelete` (off by default) refuses instead ("Pipelines")."""
+    read_pipeline(portal, request, name, pipeline_id)
+    _refuse_what_is_in_use(portal, request, "pipeline", pipeline_id)
+    del portal.pipelines[pipeline_id]
+    return Answer(204)
+
+
+def delete_stage(portal: Portal, request: Request, name: str, pipeline_id: str, stage_id: str) -> Answer:
+    read_pipeline(portal, request, name, pipeline_id)
+    pipeline = portal.pipelines[pipeline_id]
+    if stage_id not in {stage.id for stage in pipeline.stages}:
+        raise not_found()
+    _refuse_what_is_in_use(portal, request, "dealstage", stage_id)
+    portal.pipelines[pipeline_id] = replace(pipeline, stages=tuple(one for one in pipeline.stages if one.id != stage_id))
+    return Answer(204)
+
+
+def _refuse_what_is_in_use(portal: Portal, request: Request, name: str, value: str) -> None:
+    deals = portal.tables["deals"]
+    if request.flag("validateReferencesBeforeDelete") and any(deals.get(one, name) == value for one in deals.records.values()):
+        raise bad_request(f"There are deals that still use the {name} {value}")
 
 
 def details(portal: Portal, request: Request) -> Answer:
@@ -141,6 +165,8 @@ ROUTES = (
     Route("GET", "/crm/v3/pipelines/*", list_pipelines, "schemas.read"),
     Route("GET", "/crm/v3/pipelines/*/*", read_pipeline, "schemas.read"),
     Route("GET", "/crm/v3/pipelines/*/*/stages", list_stages, "schemas.read"),
+    Route("DELETE", "/crm/v3/pipelines/*/*", delete_pipeline, "schemas.write"),
+    Route("DELETE", "/crm/v3/pipelines/*/*/stages/*", delete_stage, "schemas.write"),
     Route("GET", "/account-info/v3/details", details, ""),
     Route("GET", "/settings/v3/currencies/exchange-rates", exchange_rates, "settings.currencies.read"),
     Route("GET", "/settings/v3/currencies/exchange-rates/current", current_rates, "settings.currencies.read"),

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kamsync.contract import Context, SetupStep
-from kamsync.errors import AccessDenied, KamsyncError, RecordRejected
+from kamsync.errors import KamsyncError
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.errors import Fault, fault_of
+from kamsync_hubspot.api.errors import Fault, fault_of, is_refused
 from kamsync_hubspot.api.portal import COMPANY_TYPE_ID
 from kamsync_hubspot.setup.metadata import GROUP, PropertySpec, SegmentSpec, options, wanted_properties, wanted_segments
 from kamsync_hubspot.setup.words import texts
@@ -36,14 +36,24 @@ class Setup:
         if metadata_folder is not None:
             yield self._write_definitions(metadata_folder)
         for object_type in ("companies", "tasks"):
-            specs = [one for one in self._properties if one.object_type == object_type]
+            yield from self._provide_properties(object_type)
+        for segment in self._segments:
+            yield self._provide_segment(segment)
+
+    def _provide_properties(self, object_type: str) -> Iterator[SetupStep]:
+        """One object that HubSpot does not let us look at keeps us from no other."""
+        specs = [one for one in self._properties if one.object_type == object_type]
+        try:
             existing = self._existing(object_type)
             if any(one.name not in existing for one in specs):
                 yield self._provide_group(object_type)
-            for spec in specs:
-                yield self._provide(spec, existing.get(spec.name))
-        for segment in self._segments:
-            yield self._provide_segment(segment)
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
+            yield SetupStep("group", f"{object_type}.{GROUP}", "failed", _said(error))
+            return
+        for spec in specs:
+            yield self._provide(spec, existing.get(spec.name))
 
     def _write_definitions(self, folder: Path) -> SetupStep:
         """The requests that setup would make, for an admin to review."""
@@ -104,7 +114,9 @@ class Setup:
             self._client.call(
                 self._client.properties.update, spec.object_type, spec.name, body, doing=f"changing {spec.full_name}"
             )
-        except (RecordRejected, AccessDenied) as error:
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
             return SetupStep("field", spec.full_name, "failed", _said(error))
         return SetupStep("field", spec.full_name, "updated", detail)
 
@@ -112,8 +124,10 @@ class Setup:
         try:
             # What exists already is refused with 409, so a lost answer does no harm.
             self._client.call(send, *arguments, doing=f"creating {name}")
-        except (RecordRejected, AccessDenied) as error:
+        except KamsyncError as error:
             fault = fault_of(error)
+            if not is_refused(error):
+                raise
             if fault is not None and fault.status == 409:
                 return SetupStep(kind, name, "exists")
             return SetupStep(kind, name, "failed", _said(error))
@@ -127,7 +141,9 @@ class Setup:
                 self._client.lists.get_by_name, segment.name, COMPANY_TYPE_ID, doing=f"looking for the segment {segment.name}"
             )
             return SetupStep("view", segment.name, "exists")
-        except (RecordRejected, AccessDenied) as error:
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
             if not _is_absent(fault_of(error)):
                 return SetupStep("view", segment.name, "failed", _said(error))
         if self._dry_run:

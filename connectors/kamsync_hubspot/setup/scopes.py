@@ -10,10 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from kamsync.errors import AccessDenied, KamsyncError
+from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.errors import fault_of
+from kamsync_hubspot.api.errors import is_refused
 
 PRIVATE_APP_TOKEN = "/oauth/v2/private-apps/get/access-token-info"
 OAUTH_TOKEN = "/oauth/v1/access-tokens/"
@@ -72,9 +72,8 @@ def _is_refused(client: Client, probe: str) -> bool:
     arguments = () if probe == "owners" else (probe,)
     try:
         client.call(send, *arguments, limit=1, doing=f"looking at {probe}")
-    except AccessDenied as error:
-        fault = fault_of(error)
-        if fault is None or fault.status != 403:
+    except KamsyncError as error:
+        if not is_refused(error):
             raise
         return True
     return False

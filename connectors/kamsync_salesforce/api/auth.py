@@ -23,6 +23,7 @@ from simple_salesforce.exceptions import SalesforceGeneralError
 from kamsync.contract import Secret
 from kamsync.errors import BadAnswer, ConfigError
 from kamsync.http import check_address, is_loopback, redact
+from kamsync.pem import rsa_private_key
 from kamsync_salesforce.api.errors import login_refused
 
 SOAP_LOGIN_VERSION = "64.0"  # the last one that has login(): SOAP API Developer Guide, "login()"
@@ -90,9 +91,7 @@ def read_credentials(settings: Mapping[str, Any]) -> Credentials:
             f"crm.salesforce: auth = “{auth}” needs {', '.join(missing)}.",
             fix="Add it to [crm.salesforce]; `config.example.toml` explains every key.",
         )
-    addresses = {
-        name: check_address(text(name), f"crm.salesforce.{name}") if text(name) else "" for name in ("login_url", "instance_url")
-    }
+    addresses = {name: _host_address(text(name), name) if text(name) else "" for name in ("login_url", "instance_url")}
     host = urlsplit(addresses["login_url"]).hostname or ""
     if auth == "client_credentials" and host in ("login.salesforce.com", "test.salesforce.com"):
         raise ConfigError(
@@ -109,7 +108,28 @@ def read_credentials(settings: Mapping[str, Any]) -> Credentials:
         "jwt_audience",
         "access_token",
     )
-    return Credentials(auth=auth, **addresses, **{name: text(name) for name in names})
+    found = {name: text(name) for name in names}
+    if auth == "jwt_bearer":
+        found["private_key"] = rsa_private_key(found["private_key"], "crm.salesforce.private_key")
+    return Credentials(auth=auth, **addresses, **found)
+
+
+def _host_address(url: str, name: str) -> str:
+    """A checked address of nothing but a host: every path below it is Salesforce's own."""
+    address = check_address(url, f"crm.salesforce.{name}")
+    parts = urlsplit(address)
+    if parts.path or parts.query or parts.fragment:
+        raise ConfigError(
+            f"crm.salesforce.{name}: “{url}” has a path behind the host, where the sign-in would not be found.",
+            fix=f'Write `{name} = "{parts.scheme}://{parts.netloc}"`.',
+        )
+    if str(parts.hostname).endswith(".lightning.force.com"):
+        domain = str(parts.hostname).removesuffix(".lightning.force.com")
+        raise ConfigError(
+            f"crm.salesforce.{name}: {parts.hostname} is where people work, not where programs sign in.",
+            fix=f'Write `{name} = "https://{domain}.my.salesforce.com"`.',
+        )
+    return address
 
 
 def sign_in(credentials: Credentials, session: requests.Session) -> Token:

@@ -15,6 +15,7 @@ from simple_salesforce import exceptions as vendor
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
 from kamsync.http import network_error, passes_by_itself, redact, was_never_sent
+from kamsync_salesforce.api.mends import DENIED, LOGIN_CODES, LOGIN_PHRASES
 
 # REST API Developer Guide, "Status Codes and Error Responses"; SOAP API Developer Guide, "ExceptionCode".
 _PLATFORM_CODES = frozenset(
@@ -22,25 +23,25 @@ _PLATFORM_CODES = frozenset(
 )
 # Refused before anything was written, so that even a create may be repeated.
 _NOT_APPLIED_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "INVALID_SESSION_ID"})
-_DENIED_CODES = frozenset(
-    {
-        "API_DISABLED_FOR_ORG",
-        "API_CURRENTLY_DISABLED",
-        "INSUFFICIENT_ACCESS",
-        "INSUFFICIENT_ACCESS_OR_READONLY",
-        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
-        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-        "FUNCTIONALITY_NOT_ENABLED",
-        "INVALID_FIELD_FOR_INSERT_UPDATE",
-        "PASSWORD_LOCKOUT",
-        "LOGIN_MUST_USE_SECURITY_TOKEN",
-        "INVALID_LOGIN",
-    }
-)
 _VERSION_CODES = frozenset({"UNSUPPORTED_API_VERSION", "INVALIDVERSION"})
 _FIELD = re.compile(r"No such column '([^']+)' on (?:entity|sobject of type) '?([A-Za-z0-9_]+)'?", re.IGNORECASE)
 _BULK_FIELD = re.compile(r"Field name not found\s*:\s*(\S+)", re.IGNORECASE)
 _RELATIONSHIP = re.compile(r"Didn't understand relationship '([^']+)'", re.IGNORECASE)
+
+# Limits that all records of a call share: Apex Developer Guide, "Execution Governors and Limits" (a LimitException comes as
+# CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY, from a flow as CANNOT_EXECUTE_FLOW_TRIGGER) and "Bulk DML Exception Handling".
+_SIZE_WORDS = re.compile(
+    r"System\.LimitException|Apex (?:CPU time|heap size)|Too many (?:SOQL queries|query rows|SOSL|DML|callouts|future calls"
+    r"|queueable jobs|batch retries|email invocations|records)|time spent in callouts|maximum number of iterations",
+    re.IGNORECASE,
+)
+_SIZE_CODES = frozenset({"REQUEST_RUNNING_TOO_LONG", "EXCEEDED_ID_LIMIT", "TOO_MANY_ENTERED"})
+REQUEST_TOO_LARGE_STATUS = 413
+
+
+def depends_on_size(code: str, message: str) -> bool:
+    """Whether a call with fewer records might not be refused so."""
+    return code in _SIZE_CODES or bool(_SIZE_WORDS.search(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,23 @@ class Fault:
         return ""
 
     @property
+    def is_too_large_operation(self) -> bool:
+        """A query on activities met more records than a user without View All Data may be checked against."""
+        return self.code == "OPERATION_TOO_LARGE" or "OPERATION_TOO_LARGE" in self.message or "distinct who/what" in self.message
+
+    @property
+    def depends_on_size(self) -> bool:
+        """Whether a smaller request might not be refused so."""
+        return self.status == REQUEST_TOO_LARGE_STATUS or depends_on_size(self.code, self.message)
+
+    @property
     def means_no_such_object(self) -> bool:
         """The object is absent, switched off or not permitted: Salesforce does not tell these apart."""
         return self.code in ("INVALID_TYPE", "INVALIDENTITY") or "is not supported" in self.message
+
+
+# What says that this one thing is refused or wrong, as opposed to a line that is down (TryLater) or a budget that is spent.
+REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 
 
 class JobFailed(vendor.SalesforceOperationError):
@@ -104,6 +119,9 @@ def translate(error: BaseException, *, doing: str, host: str, retry_after: float
     if isinstance(error, vendor.SalesforceError):
         return _from_fault(parse_fault(error.status, error.content), doing=doing, host=host, retry_after=retry_after)
     if isinstance(error, vendor.SalesforceOperationError):
+        job = fault_of(error)
+        if job is not None and job.is_too_large_operation:
+            return _from_fault(job, doing=doing, host=host, retry_after=retry_after)
         return BadAnswer(
             f"Salesforce could not carry out the bulk job for {doing}: {redact(str(error))}",
             fix="Setup → Bulk Data Load Jobs shows the job; run again, or run `kamsync doctor`.",
@@ -122,6 +140,12 @@ def translate(error: BaseException, *, doing: str, host: str, retry_after: float
 
 def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | None) -> KamsyncError:
     said = f"{fault.message} ({fault.code})" if fault.code else fault.message or f"HTTP {fault.status}"
+    if fault.code == "QUERY_TIMEOUT":
+        return TryLater(
+            f"Salesforce took too long over {doing}: {said}.",
+            fix="Run again at a quiet hour; if it stays, ask Salesforce for an index on the mapped field that is filtered.",
+            retry_after_seconds=retry_after,
+        )
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         if "concurrent" in fault.message.lower():
             return TryLater(
@@ -160,42 +184,30 @@ def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | Non
             f"Salesforce does not show the field {fault.missing_field} for {doing}: {said}.",
             fix="Correct the mapping file, or grant the field to our user; `kamsync setup` creates and grants the KAM fields.",
         )
-    if fault.status == 403 or fault.code in _DENIED_CODES:
-        return AccessDenied(
-            f"Salesforce refuses {doing}: {said}.",
-            fix="Give our user the object and field permissions, then run `kamsync doctor`.",
+    if fault.status == 403 or fault.code in DENIED or fault.is_too_large_operation:
+        code = "OPERATION_TOO_LARGE" if fault.is_too_large_operation else fault.code
+        mend = DENIED.get(code, "Give our user the object and field permissions, then run `kamsync doctor`.")
+        return AccessDenied(f"Salesforce refuses {doing}: {said}.", fix=mend)
+    if fault.code == "STORAGE_LIMIT_EXCEEDED":
+        return RecordRejected(
+            f"Salesforce refuses {doing}: {said}.", fix="Make room in the org (Setup → Storage Usage), or buy storage."
         )
-    if fault.code in ("STORAGE_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_ID_LIMIT"):
-        return RecordRejected(f"Salesforce refuses {doing}: {said}.", fix="Make room in the org, or ask for less at once.")
+    if fault.code in ("LIMIT_EXCEEDED", "EXCEEDED_ID_LIMIT"):
+        return RecordRejected(
+            f"Salesforce refuses {doing}: {said}.", fix="Run again later; Setup → System Overview shows the org's limits."
+        )
     if fault.status == 300:
         return RecordRejected(f"More than one record matches {doing}.", fix="Remove the duplicates in Salesforce.")
     return BadAnswer(f"Salesforce refused {doing}: {said}.", fix="Run `kamsync doctor`; report this if it stays.")
-
-
-_LOGIN_FIXES: tuple[tuple[str, str], ...] = (
-    ("hasn't approved", "Pre-authorise the user: App Manager → the app → Policies → “Admin approved users are pre-authorized”."),
-    ("audience", "Set `jwt_audience` to the login host of the org (https://login.salesforce.com, https://test.salesforce.com)."),
-    ("assertion", "Check that `private_key` belongs to the certificate that was uploaded to the app, and this machine's clock."),
-    ("ip restricted", "Allow this machine's address in the user's profile or the app's IP policy."),
-    ("no client credentials user", "Choose a “Run As” user in the app's client credentials flow."),
-    ("request not supported on this domain", "Set `login_url` to the org's My Domain (https://….my.salesforce.com)."),
-    ("security_token", "Append the user's security token as `security_token`, or allow this machine's address in the profile."),
-)
 
 
 def login_refused(code: str, description: str | None) -> KamsyncError:
     """A refused sign-in. OAuth 2.0 errors: Salesforce Help, "OAuth Authorization Flows → Errors"."""
     said = redact(description or "").strip()
     text = f"{code} {said}".lower()
-    fix = next((fix for words, fix in _LOGIN_FIXES if words in text), "")
-    if not fix:
-        fix = {
-            "invalid_client_id": "Check `client_id` (the consumer key of the External Client App).",
-            "invalid_client": "Check `client_secret` (the consumer secret of the External Client App).",
-            "unsupported_grant_type": "Enable this OAuth flow for the app, or choose another `auth`.",
-            "inactive_user": "Activate the user, or choose another one.",
-            "inactive_org": "The org is locked or closed: ask Salesforce.",
-        }.get(code, "Check the credentials in [crm.salesforce], then run `kamsync doctor`.")
+    fix = next((fix for words, fix in LOGIN_PHRASES if words in text), "") or LOGIN_CODES.get(
+        code, "Check the credentials in [crm.salesforce], then run `kamsync doctor`."
+    )
     return AccessDenied(f"Salesforce refused the sign-in: {said or 'no reason given'} ({code or 'no code'}).", fix=fix)
 
 
@@ -217,6 +229,16 @@ def passes(error: BaseException) -> bool:
 def _is_cut_json(error: requests.exceptions.JSONDecodeError) -> bool:
     """JSON that breaks off, as opposed to a proxy's page in its place."""
     return str(error.doc).lstrip()[:1] in ("{", "[")
+
+
+def means_unavailable(error: KamsyncError) -> bool:
+    """What was asked for is absent, not in this edition or not for our user; not: the org is down, or our budget is spent."""
+    fault = fault_of(error)
+    if fault is None or isinstance(error, TryLater) or fault.status == 401:
+        return False
+    if fault.means_no_such_object or fault.missing_field or fault.code == "INVALID_FIELD":
+        return True
+    return fault.is_json and (fault.status in (403, 404) or fault.code in DENIED)
 
 
 def surely_not_applied(error: BaseException) -> bool:

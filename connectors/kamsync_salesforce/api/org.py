@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
-from kamsync.errors import KamsyncError
+from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.model import Identity
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import fault_of
+from kamsync_salesforce.api.errors import fault_of, means_unavailable, parse_fault
+from kamsync_salesforce.api.fields import Fields
+
+OK, NOT_FOUND = 200, 404
+CURRENCIES, DATED_RATES = "the currencies", "the dated exchange rates"
 
 
-def means_absent(error: KamsyncError) -> bool:
-    """The object or field that was asked for is not in this org."""
-    fault = fault_of(error)
-    return fault is not None and (fault.means_no_such_object or bool(fault.missing_field) or fault.code == "INVALID_FIELD")
+@dataclass(frozen=True, slots=True)
+class DatedRates:
+    """`hold`: advanced currency management is on. `rates`: IsoCode, StartDate, ConversionRate, oldest first."""
+
+    hold: bool
+    rates: tuple[Mapping[str, Any], ...] = ()
 
 
 class Org:
-    """Facts of the org, remembered for the life of a connection."""
+    """Facts of the org, remembered for the life of a connection. What our user may not read is unknown, with a `problem`."""
 
-    def __init__(self, client: Client, username: str) -> None:
+    def __init__(self, client: Client, fields: Fields, username: str) -> None:
         self._client = client
+        self._fields = fields
         self._username = username
         self._currencies: list[dict[str, Any]] | None = None
         self._organization: Mapping[str, Any] | None = None
         self._userinfo: Mapping[str, Any] | None = None
+        self._dated: DatedRates | None = None
+        self.refused: dict[str, str] = {}  # what could not be read, in Salesforce's words
 
     @property
     def currency_types(self) -> Sequence[Mapping[str, Any]]:
         """IsoCode, ConversionRate, IsCorporate of every currency; empty in an org with one currency (the object is not there)."""
         if self._currencies is None:
             soql = "SELECT IsoCode, ConversionRate, IsCorporate FROM CurrencyType"
-            try:
-                self._currencies = self._client.records(soql, doing="the currencies")
-            except KamsyncError as error:
-                if not means_absent(error):
-                    raise
-                self._currencies = []
+            self._currencies = self._optional(soql, CURRENCIES)
         return self._currencies
 
     @property
     def has_many_currencies(self) -> bool:
+        """Whether records carry their own currency; where the currencies may not be read, the account's fields tell."""
+        if CURRENCIES in self.refused:
+            return self._fields.find("Account", "CurrencyIsoCode") is not None
         return bool(self.currency_types)
 
     @property
@@ -56,28 +65,67 @@ class Org:
         if self._organization is None:
             fields = "Id, Name, IsSandbox, OrganizationType"
             # Only orgs with one currency need it, and not every API version shows it.
-            wish = "" if self.has_many_currencies else ", DefaultCurrencyIsoCode"
+            wish = "" if self.currency_types else ", DefaultCurrencyIsoCode"
             try:
                 found = self._client.records(f"SELECT {fields}{wish} FROM Organization", doing="the organization")
             except KamsyncError as error:
-                if not wish or not means_absent(error):
+                if not wish or not means_unavailable(error):
                     raise
-                found = self._client.records(f"SELECT {fields} FROM Organization", doing="the organization")
+                found = self._optional(f"SELECT {fields} FROM Organization", "the organization")
             self._organization = found[0] if found else {}
         return self._organization
 
-    def dated_rates(self) -> Sequence[Mapping[str, Any]]:
-        """Rates by date; empty unless advanced currency management is on."""
-        if not self.has_many_currencies:
-            return ()
+    @property
+    def dated_rates(self) -> DatedRates:
+        """Rates by date, which hold only where advanced currency management is on.
+
+        It is on exactly where DatedConversionRate can be described (Object Reference, under that name): its rows may be left from
+        before it was switched off. Both are asked for in one call.
+        """
+        if self._dated is None:
+            self._dated = self._read_dated_rates() if self.currency_types else DatedRates(False)
+        return self._dated
+
+    def _read_dated_rates(self) -> DatedRates:
+        doing = DATED_RATES
+        soql = "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate ORDER BY StartDate"
+        base = self._client.base_path
+        parts = [
+            {"method": "GET", "url": f"{base}sobjects/DatedConversionRate/describe", "referenceId": "object"},
+            {"method": "GET", "url": f"{base}query?q={quote_plus(soql)}", "referenceId": "rates"},
+        ]
         try:
-            return self._client.records(
-                "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate", doing="the dated rates"
-            )
+            answer = self._client.rest("POST", "composite", json={"compositeRequest": parts}, doing=doing, repeatable=True)
         except KamsyncError as error:
-            if not means_absent(error):
+            if not means_unavailable(error):
                 raise
-            return ()
+            self.refused[doing] = error.message
+            return DatedRates(False)
+        found = {str(part.get("referenceId")): part for part in _parts_of(answer)}
+        described, rates = found.get("object", {}), found.get("rates", {})
+        if described.get("httpStatusCode") != OK:
+            return DatedRates(False)
+        page = rates.get("body")
+        if rates.get("httpStatusCode") != OK or not isinstance(page, Mapping) or not isinstance(page.get("records"), list):
+            self.refused[doing] = parse_fault(int(rates.get("httpStatusCode") or 0), page).message
+            return DatedRates(True)
+        rows = list(page["records"])
+        while not page.get("done", True):
+            page = self._client.query_more(str(page["nextRecordsUrl"]), doing=doing)
+            rows += page["records"]
+        return DatedRates(True, tuple(rows))
+
+    def _optional(self, soql: str, doing: str) -> list[dict[str, Any]]:
+        """Records of a read without which the rest still works; a refusal is kept in `refused`, absence is no refusal."""
+        try:
+            return self._client.records(soql, doing=doing)
+        except KamsyncError as error:
+            if not means_unavailable(error):
+                raise
+            fault = fault_of(error)
+            if fault is not None and not fault.means_no_such_object and fault.status != NOT_FOUND:
+                self.refused[doing] = error.message
+            return []
 
     @property
     def user_id(self) -> str:
@@ -105,3 +153,11 @@ class Org:
             url=self._client.token.instance_url,
             is_sandbox=bool(organization.get("IsSandbox")),
         )
+
+
+def _parts_of(answer: Any) -> Sequence[Mapping[str, Any]]:
+    """The answers of a composite call's parts."""
+    parts = answer.get("compositeResponse") if isinstance(answer, Mapping) else None
+    if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+        raise BadAnswer("Salesforce's answer to a composite call cannot be read.", fix="Run again; report this if it stays.")
+    return parts

@@ -19,21 +19,21 @@ VERSION = 1
 OVERLAP = timedelta(minutes=10)  # longer than any transaction: Apex stops after 10 minutes (Execution Governors and Limits)
 SETTLED_AFTER = timedelta(hours=1)
 LONGEST_ABSENCE = timedelta(days=14)  # queryAll shows deletions of 15 days (REST API, "sObject Get Deleted")
-_DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far one object was read: the greatest stamp, and whether nothing older can still appear."""
 
-    stamp: datetime = _DAWN
+    stamp: datetime = DAWN
     settled: bool = False
 
     def condition(self) -> str:
         """The SOQL condition of what may have changed since."""
         if self.settled:
             return f"SystemModstamp > {literal(self.stamp)}"
-        return f"SystemModstamp >= {literal(max(_DAWN, self.stamp - OVERLAP))}"
+        return f"SystemModstamp >= {literal(max(DAWN, self.stamp - OVERLAP))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def load(text: str | None) -> Cursor | None:
 
 def advance(before: Mark | None, greatest_seen: datetime | None, server_now: datetime) -> Mark:
     """The mark after a read that began at `server_now`."""
-    stamp = max(before.stamp if before else _DAWN, greatest_seen or _DAWN)
-    return Mark(stamp, settled=stamp > _DAWN and server_now - stamp >= SETTLED_AFTER)
+    stamp = max(before.stamp if before else DAWN, greatest_seen or DAWN)
+    return Mark(stamp, settled=stamp > DAWN and server_now - stamp >= SETTLED_AFTER)
 
 
 def fingerprint(parts: Iterable[str]) -> str:

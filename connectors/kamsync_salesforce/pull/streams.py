@@ -6,63 +6,30 @@ All bulk jobs are started before the first is read, so that Salesforce works on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, time
 
 from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import KamsyncError
-from kamsync.model import Column, Stream
-from kamsync_salesforce.api.bulk import NotForBulk, QueryJob, start_query
+from kamsync.model import Stream
+from kamsync_salesforce.api.bulk import NotForBulk, start_query
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import fault_of
+from kamsync_salesforce.api.errors import fault_of, means_unavailable
 from kamsync_salesforce.api.fields import Fields, missing_field_error
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.api.reads import TooManyForRest, Values, read_by_bulk, read_by_rest
-from kamsync_salesforce.pull.cursor import Cursor, Mark, advance, fingerprint, load
-from kamsync_salesforce.pull.sources import Source, sources_for, take_out_the_gone
+from kamsync_salesforce.pull.cursor import DAWN, OVERLAP, Cursor, advance, fingerprint, load
+from kamsync_salesforce.pull.rates import rates_page
+from kamsync_salesforce.pull.reading import Reading, StreamReading
+from kamsync_salesforce.pull.slices import DAY, MINUTE, Slice, by_stamp
+from kamsync_salesforce.pull.sources import MASTER, Source, only_currency, sources_for, survivors, take_out_the_gone
 from kamsync_salesforce.translate import STAMP, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first
-
-
-@dataclass
-class Reading:
-    """One source on its way: how it is read and what was seen so far. Lives for one pull."""
-
-    source: Source
-    since: Mark | None  # None: whole
-    job: QueryJob | None = None
-    started: datetime | None = None
-    greatest: str = ""  # of this reading's own format, so that text order is time order
-    orphans: int = 0
-    first_orphan: str = ""
-
-    @property
-    def changes_only(self) -> bool:
-        return self.since is not None
-
-    def select(self) -> tuple[str, ...]:
-        names = self.source.change_select() if self.changes_only else self.source.fields
-        return (*names, STAMP)
-
-    def where(self) -> tuple[str, ...]:
-        return (*self.source.change_where, self.since.condition()) if self.since else self.source.full_where
-
-    @property
-    def include_deleted(self) -> bool:
-        return self.source.full_reads_deleted or (self.changes_only and self.source.can_be_deleted)
-
-
-@dataclass
-class StreamReading:
-    """One requested stream on its way."""
-
-    request: PullRequest
-    parts: list[Reading]
-    fingerprint: str
-    problems: list[str] = field(default_factory=list)
-    rows: int = 0
+NO_ACCOUNTS = (
+    "Salesforce shows our user not a single account: give it 'Read' and 'View All' on Account in a permission set, or a sharing "
+    "rule that covers them."
+)
 
 
 class Puller:
@@ -80,14 +47,15 @@ class Puller:
         self._start_bulk_jobs(readings)
         for reading in readings:
             if reading.request.stream is Stream.RATES:
-                yield self._rates(reading.request)
+                yield rates_page(self._org, reading.request)
             else:
                 yield from self._stream(reading)
 
     # --- deciding ------------------------------------------------------------------------------------------------------------
 
     def _plan(self, request: PullRequest) -> StreamReading:
-        sources = sources_for(request, self._context.mapping, self._only_currency(request))
+        user_id = self._org.user_id if request.stream is Stream.TASKS else ""
+        sources = sources_for(request, self._context.mapping, only_currency(request, self._org), user_id)
         mark = fingerprint(
             [
                 *(column.name for column in request.columns),
@@ -102,13 +70,6 @@ class Puller:
             cursor = None
         parts = [Reading(source, cursor.marks[source.sobject] if cursor else None) for source in sources]
         return StreamReading(request, parts, mark)
-
-    def _only_currency(self, request: PullRequest) -> str | None:
-        """The org's only currency, if the request asks for one and records do not carry their own."""
-        asks = any(column.name == "currency" or column.field.lower() == "currencyisocode" for column in request.columns)
-        if request.stream is Stream.RATES or not asks or self._org.has_many_currencies:
-            return None
-        return self._org.base_currency
 
     def _start_bulk_jobs(self, readings: Iterable[StreamReading]) -> None:
         whole = [part for reading in readings for part in reading.parts if not part.changes_only and part.source.for_bulk]
@@ -136,7 +97,7 @@ class Puller:
     def _start(self, part: Reading) -> None:
         """Starts the part's bulk job; where the Bulk API does not take it, the part stays with REST pages."""
         part.started = self._client.server_time
-        soql = select(part.source.sobject, self._asked(part), part.where())
+        soql = select(part.source.sobject, part.asked(), part.where())
         try:
             part.job = start_query(self._client, soql, part.source.sobject, include_deleted=part.include_deleted)
         except NotForBulk as error:
@@ -144,8 +105,8 @@ class Puller:
             part.source = _rest_only(part.source)
         except KamsyncError as error:
             fault = fault_of(error)
-            if fault is not None and fault.means_no_such_object and part.source.absent_problem:
-                return  # the REST query will say the same, and there it is reported
+            if fault is not None and (fault.is_too_large_operation or _may_be_absent(part, error)):
+                return  # the REST query will say the same, and there it is dealt with
             if fault is None or not self._adapts(part, error):
                 raise
             self._start(part)
@@ -168,7 +129,7 @@ class Puller:
             try:
                 for values in self._open(part):
                     handed_out = True
-                    yield _with_absent(values, part) if part.source.absent else values
+                    yield part.with_absent(values) if part.source.absent else values
                 return
             except TooManyForRest:
                 self._start(part)
@@ -181,23 +142,41 @@ class Puller:
                 fault = fault_of(error)
                 if handed_out or fault is None:
                     raise
-                if fault.means_no_such_object and part.source.absent_problem:
+                if fault.is_too_large_operation:
+                    yield from self._in_halves(part, reading, error)
+                    return
+                if _may_be_absent(part, error):
                     reading.problems.append(part.source.absent_problem)
                     return
                 if not self._adapts(part, error):
                     raise
 
+    def _in_halves(self, part: Reading, reading: StreamReading, error: KamsyncError) -> Iterator[Values]:
+        """What is too much for one query, as two; raises `error`, which names the permission, where it cannot be cut again."""
+        now = self._client.server_time
+        if part.slice is not None:
+            whole = part.slice
+        elif part.since is not None:
+            whole = Slice(by_stamp, now, MINUTE, start=max(part.since.stamp - OVERLAP, DAWN))
+        else:
+            day = reading.request.since
+            start = datetime.combine(day, time.min, UTC) if day else None
+            whole = Slice(part.source.bounds, now, DAY, start=start)
+        halves = whole.halves()
+        if halves is None:
+            raise error
+        self._client.log("query_halved", sobject=part.source.sobject, at=str(halves[1].start))
+        for half in halves:
+            yield from self._read(replace(part, slice=half, job=None), reading)
+
     def _open(self, part: Reading) -> Iterator[Values]:
         if part.job is not None:
-            return read_by_bulk(self._client, part.job, self._asked(part))
+            return read_by_bulk(self._client, part.job, part.asked())
         part.started = part.started or self._client.server_time
         most = 2 * BULK_ABOVE_RECORDS if part.source.for_bulk else None
         return read_by_rest(
-            self._client, part.source.sobject, self._asked(part), part.where(), include_deleted=part.include_deleted, most=most
+            self._client, part.source.sobject, part.asked(), part.where(), include_deleted=part.include_deleted, most=most
         )
-
-    def _asked(self, part: Reading) -> list[str]:
-        return [name for name in part.select() if name not in part.source.absent]
 
     def _adapts(self, part: Reading, error: KamsyncError) -> bool:
         """Whether the query can be asked again without a field that the org lacks; raises what the admin has to know instead."""
@@ -211,7 +190,7 @@ class Puller:
             self._client.log("field_absent", sobject=source.sobject, field=dropped)
             part.source, part.job = source.dropping(dropped), None
             return True
-        asked = [name for name in self._asked(part) if name != STAMP]
+        asked = [name for name in part.asked() if name != STAMP]
         raise missing_field_error(self._fields, source.sobject, [*asked, *source.own_fields], source.own_fields, error) from error
 
     # --- pages ---------------------------------------------------------------------------------------------------------------
@@ -220,19 +199,22 @@ class Puller:
         if values:
             part.greatest = max(part.greatest, max(row.pop() for row in values))
         deleted: list[str] = []
-        merged: list[tuple[str, str]] = []
         if part.changes_only:
-            values = take_out_the_gone(part.source, values, deleted, merged)
+            values = take_out_the_gone(part.source, values, deleted, part.merged)
         rows = part.source.to_rows(values)
         if reading.request.stream is Stream.OPPORTUNITIES:
-            _note_orphans(part, reading.request.columns, rows)
-        return Page(reading.request.stream, rows=rows, deleted_ids=tuple(deleted), merged=tuple(merged))
+            part.note_orphans(reading.request.columns, rows)
+        return Page(reading.request.stream, rows=rows, deleted_ids=tuple(deleted))
 
     def _last_page(self, reading: StreamReading) -> Page:
         stream = reading.request.stream
         now = self._client.server_time
         marks = {}
+        merged: dict[str, str] = {}
         for part in reading.parts:
+            merged |= part.merged if part.changes_only else self._merged_before(part.source)
+            texts = part.source.absent_field_problems
+            reading.problems += [texts[name] for name in sorted(part.source.absent) if name in texts]
             greatest = parse_moment(part.greatest) if part.greatest else None
             marks[part.source.sobject] = advance(part.since, greatest, part.started or now)
             if part.orphans:
@@ -242,44 +224,31 @@ class Puller:
         read_at = min((part.started for part in reading.parts if part.started), default=now)
         cursor = Cursor(marks, reading.fingerprint, read_at, reading.request.since)
         full = not any(part.changes_only for part in reading.parts)
-        return Page(stream, last=True, full=full, cursor=cursor.dump(), problems=tuple(reading.problems))
+        if full and stream is Stream.ACCOUNTS and not reading.rows:
+            reading.problems.append(NO_ACCOUNTS)
+        problems = tuple(reading.problems)
+        return Page(stream, merged=survivors(merged), last=True, full=full, cursor=cursor.dump(), problems=problems)
 
-    def _rates(self, request: PullRequest) -> Page:
-        """Rates are few and always read whole. One currency needs none: its rate to itself is 1."""
-        found: list[tuple[Any, Any, Any]] = [
-            (entry["IsoCode"], None, entry["ConversionRate"]) for entry in self._org.currency_types
-        ]
-        found += [(entry["IsoCode"], entry["StartDate"], entry["ConversionRate"]) for entry in self._org.dated_rates()]
-        problems: tuple[str, ...] = ()
-        if not found and self._org.base_currency:
-            found = [(self._org.base_currency, None, 1)]
-        elif not found:
-            problems = (
-                "This org has one currency and does not tell which: amounts are taken to be in the programme's currency.",
-            )
-        named = [dict(zip(("currency", "valid_from", "rate"), entry, strict=True)) for entry in found]
-        rows = [[entry.get(column.name) for column in request.columns] for entry in named]
-        return Page(Stream.RATES, rows=rows, last=True, full=True, problems=problems)
+    def _merged_before(self, source: Source) -> dict[str, str]:
+        """Losers of merges that the recycle bin still shows: a whole read brings only the living, and tells no disappearance."""
+        if not source.has_merges or MASTER in source.absent:
+            return {}
+        soql = select(source.sobject, ("Id", MASTER), ("IsDeleted = true", f"{MASTER} != null"))
+        try:
+            records = self._client.records(soql, include_deleted=True, doing="the merged accounts")
+        except KamsyncError as error:
+            if not means_unavailable(error):
+                raise
+            return {}
+        return {record["Id"]: record[MASTER] for record in records if record.get(MASTER)}
+
+
+def _may_be_absent(part: Reading, error: KamsyncError) -> bool:
+    """The part's object is one that an org may lack or keep from us, and that is what the error says."""
+    fault = fault_of(error)
+    about_a_field = fault is not None and (bool(fault.missing_field) or fault.code == "INVALID_FIELD")
+    return bool(part.source.absent_problem) and means_unavailable(error) and not about_a_field
 
 
 def _rest_only(source: Source) -> Source:
     return replace(source, for_bulk=False)
-
-
-def _with_absent(values: Values, part: Reading) -> Values:
-    places = [index for index, name in enumerate(part.select()) if name in part.source.absent]
-    for row in values:
-        for place in places:
-            row.insert(place, None)
-    return values
-
-
-def _note_orphans(part: Reading, columns: Sequence[Column], rows: Values) -> None:
-    names = [column.name for column in columns]
-    if "account_id" not in names:
-        return
-    place = names.index("account_id")
-    orphans = [row for row in rows if not row[place]]
-    if orphans:
-        part.orphans += len(orphans)
-        part.first_orphan = part.first_orphan or str(orphans[0][names.index("id")] if "id" in names else "")

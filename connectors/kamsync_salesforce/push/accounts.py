@@ -15,13 +15,14 @@ from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
 from kamsync.model import AccountUpdate, Outcome
 from kamsync_salesforce.api.bulk import wait_for_job
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import fault_of
+from kamsync_salesforce.api.errors import depends_on_size, fault_of
 from kamsync_salesforce.api.writes import Result, outcome, updater, write
 from kamsync_salesforce.translate import flag_to_csv, flag_to_json
 
 BULK_ABOVE_RECORDS = 2_000  # ten collections calls; a job costs about as many, polls included
 RECORDS_PER_JOB = 100_000  # at 600 bytes a record well below the 100 MB of CSV that one upload takes
 DOING = "updating accounts"
+_FOR_COLLECTIONS = frozenset({"UNABLE_TO_LOCK_ROW", "DUPLICATES_DETECTED"})
 
 
 def push_accounts(
@@ -60,7 +61,8 @@ def _by_collections(
 def _by_bulk(
     client: Client, updates: Sequence[AccountUpdate], flags: Mapping[str, str], url_of: Callable[[str], str]
 ) -> Generator[Outcome, None, Sequence[AccountUpdate]]:
-    """One ingest job. Returns the updates that it did not settle (locked rows, a job that broke), for collections to finish.
+    """One ingest job. Returns the updates that it did not settle, for collections to finish: a job that broke, locked rows,
+    batches too large for the org's Apex, and duplicate rules that only alert, whose header the Bulk API does not take.
 
     JobComplete does not mean that all succeeded, and Failed may leave a part applied; every update can be repeated, so whatever
     is not known to be done or refused is simply written again.
@@ -75,10 +77,10 @@ def _by_bulk(
     again: list[AccountUpdate] = []
     for update in updates:
         code, _, rest = failed.get(update.account_id, "").partition(":")
-        if code == "UNABLE_TO_LOCK_ROW":
+        message, _, field = rest.rpartition(":")
+        if code in _FOR_COLLECTIONS or depends_on_size(code, message or rest):
             again.append(update)
         elif code:
-            message, _, field = rest.rpartition(":")
             refused = Result("refused", code=code, message=(message or rest) + _field_note(field))
             yield outcome(update.account_id, update.account_id, refused, url_of)
         else:

@@ -4,40 +4,30 @@ Every key is looked up before anything is created, deleted and archived tasks in
 upsert of a key that exists would overwrite what a person did with the task. Where the org's key field is unique, the write is
 an upsert by it, so that Salesforce itself refuses a second one. Where it is not (whether Activity fields can be unique differs
 by org), the write is an insert, and after a lost answer the keys are looked up again before anything is sent again.
+
+A task is one record, so it is whole or not there: account, owner, due date and type come with it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote as url_quote
 
 from kamsync.errors import AccessDenied
-from kamsync.model import NewTask, Outcome, TaskRef
+from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.fields import Fields
-from kamsync_salesforce.api.writes import HEADERS, Result, collection, outcome, updater, write
-from kamsync_salesforce.translate import quote
+from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, updater, write
+from kamsync_salesforce.push.seen import TaskLookup
+from kamsync_salesforce.push.task_record import Target, record_of, target_of
+from kamsync_salesforce.translate import full_id
 
-LOOKUP_CHARACTERS = 9_000  # of escaped keys in one query: an address of 16,384 bytes is refused (REST API, "Limits")
-SUBJECT_LENGTH = 255
-BODY_LENGTH = 32_000
-IDS_PER_DELETE = 200
 UNANSWERED_ROUNDS = 4
 FIRST_WAIT_SECONDS = 2.0
 _GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What this org's Task accepts."""
-
-    key_field: str
-    is_unique_key: bool
-    priorities: Mapping[str, str]  # ours → the org's value
-    has_reminder: bool
+_NOT_HERE = "The task is not in Salesforce."
 
 
 class Tasks:
@@ -54,14 +44,19 @@ class Tasks:
         self._client = client
         self._fields = fields
         self._key_field = key_field
+        self._lookup = TaskLookup(client, key_field)
         self._url_of = url_of
         self._sleep = sleep
 
+    def fetch(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+        """What the org shows now, by key as asked."""
+        return self._lookup.fetch(tasks)
+
     def create(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
-        """One outcome a task."""
+        """One outcome a task. What a call of ours made although its answer was lost is `done`, however late it comes to light."""
         if not tasks:
             return
-        target = self._target()
+        target = target_of(self._fields, self._key_field)
         # By account, since a task locks its account: neighbours share the lock instead of fighting for it.
         missing: dict[str, NewTask] = {}
         for task in sorted(tasks, key=lambda item: (item.account_id, item.key)):
@@ -70,47 +65,36 @@ class Tasks:
             else:
                 missing[task.key] = task
         unsettled = ""
+        sent: set[str] = set()  # keys of calls without an answer
         for round_number in range(UNANSWERED_ROUNDS):
             if round_number:
                 # The lost call may still be at work: an early look would miss what it commits.
                 self._sleep(FIRST_WAIT_SECONDS * 2 ** (round_number - 1))
-            found = self.find(missing)
+            found = self._lookup.find(missing)
             for key in [key for key in missing if key in found]:
-                # In a later round the task is most likely the one whose creation was not answered.
-                yield Outcome(key, "done" if round_number else "existed", found[key])
+                yield Outcome(key, "done" if key in sent else "existed", found[key])
                 del missing[key]
             lost: dict[str, NewTask] = {}
+            doubtful: list[tuple[NewTask, Result]] = []
             for task, result in self._write_missing(list(missing.values()), target):
                 if result.status == "unanswered":
                     lost[task.key] = task
                     unsettled = result.message
+                elif result.status == "refused" and task.key in sent:
+                    doubtful.append((task, result))
                 else:
-                    yield self._created(task, result)
+                    yield self._created(task, result, is_ours=task.key in sent)
+            yield from self._refused_again(doubtful)
             missing = lost
+            sent |= lost.keys()
             if not missing:
                 return
-        found = self.find(missing)
+        found = self._lookup.find(missing)
         for key, task in missing.items():
             if key in found:
                 yield Outcome(key, "done", found[key])
             else:
                 yield Outcome(key, "unknown", message=unsettled, url=self._url_of(task.account_id))
-
-    def find(self, keys: Iterable[str]) -> dict[str, str]:
-        """Task ids of the keys that exist in the org in any state. SOQL compares without case, keys are compared exactly."""
-        wanted = set(keys)
-        found: dict[str, str] = {}
-        for batch in _batches_by_length(sorted(wanted)):
-            soql = (
-                f"SELECT Id, {self._key_field}, IsDeleted FROM Task "
-                f"WHERE {self._key_field} IN ({', '.join(quote(key) for key in batch)})"
-            )
-            for record in self._client.records(soql, include_deleted=True, doing="looking for existing tasks"):
-                key = record[self._key_field]
-                # Of a living and a deleted task with the same key the living one is the task.
-                if key in wanted and (key not in found or not record.get("IsDeleted")):
-                    found[key] = record["Id"]
-        return found
 
     def close(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """Sets the org's closed status; a task that is gone needs no closing."""
@@ -121,51 +105,69 @@ class Tasks:
             raise AccessDenied(
                 "This org has no closed task status.", fix="Setup → Object Manager → Task → Status: mark one as closed."
             )
-        records = [{"Id": task.task_id, "Status": statuses[0]["ApiName"]} for task in tasks]
+        status = statuses[0]["ApiName"]
+        named, nameless = self._with_ids(tasks)
+        yield from (Outcome(task.key, "done", "", _NOT_HERE) for task in nameless)
+        records = [{"Id": task.task_id, "Status": status} for task in named]
         for position, result in write(updater(self._client, "Task", "closing tasks"), records, sleep=self._sleep):
-            task = tasks[position]
+            task = named[position]
             if result.code in _GONE:
                 yield Outcome(task.key, "done", task.task_id, "The task was already gone.")
             else:
                 yield outcome(task.key, task.task_id, result, self._url_of)
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
-        """Removes tasks; one already gone is done, which also makes the call repeatable."""
+        """Empties the key of each task, then deletes it; both may be repeated, so a killed call is finished by the next one.
 
-        def send(records: Sequence[Mapping[str, Any]]) -> Any:
-            params = {"ids": ",".join(record["Id"] for record in records), "allOrNone": "false"}
-            return self._client.rest("DELETE", "composite/sobjects", params=params, doing="deleting tasks")
+        A task whose key cannot be emptied is not deleted: in the recycle bin it would hold its key for good, as Salesforce
+        changes no deleted record (ENTITY_IS_DELETED) and offers no undelete by REST. A task that is in the bin already, because
+        a person deleted it, is `done` and keeps its key: no later run makes it again (DECISIONS.md §8).
+        After the first step the key no longer finds the task: name it by id to finish what was killed in between.
+        """
+        named, nameless = self._with_ids(tasks)
+        yield from (Outcome(task.key, "done", "", _NOT_HERE) for task in nameless)
+        for start in range(0, len(named), RECORDS_PER_CALL):
+            batch = named[start : start + RECORDS_PER_CALL]
+            freed: list[TaskRef] = []
+            for task, result in self._each(self._freeing, batch):
+                if result.status == "done":
+                    freed.append(task)
+                else:
+                    yield self._gone_or(task, result)
+            for task, result in self._each(self._deleting, freed):
+                yield self._gone_or(task, result)
 
+    # --- closing and deleting ------------------------------------------------------------------------------------------------
+
+    def _with_ids(self, tasks: Sequence[TaskRef]) -> tuple[list[TaskRef], list[TaskRef]]:
+        """Tasks with an id, looked up by key where none was given, and those that the org does not know."""
+        unnamed = [task for task in tasks if not task.task_id]
+        found = self._lookup.find(task.key for task in unnamed) if unnamed else {}
+        complete = [replace(task, task_id=full_id(task.task_id) or task.task_id or found.get(task.key, "")) for task in tasks]
+        return [task for task in complete if task.task_id], [task for task in complete if not task.task_id]
+
+    def _each(
+        self, send: Callable[[Sequence[Mapping[str, Any]]], Any], tasks: Sequence[TaskRef]
+    ) -> Iterator[tuple[TaskRef, Result]]:
         for position, result in write(send, [{"Id": task.task_id} for task in tasks], sleep=self._sleep):
-            task = tasks[position]
-            if result.code in _GONE:
-                yield Outcome(task.key, "done", task.task_id)
-            else:
-                yield outcome(task.key, task.task_id, result, self._url_of)
+            yield tasks[position], result
+
+    def _freeing(self, records: Sequence[Mapping[str, Any]]) -> Any:
+        send = updater(self._client, "Task", "freeing the keys of tasks")
+        return send([{**record, self._key_field: None} for record in records])
+
+    def _deleting(self, records: Sequence[Mapping[str, Any]]) -> Any:
+        params = {"ids": ",".join(record["Id"] for record in records), "allOrNone": "false"}
+        return self._client.rest("DELETE", "composite/sobjects", params=params, doing="deleting tasks")
+
+    def _gone_or(self, task: TaskRef, result: Result) -> Outcome:
+        if result.code in _GONE:
+            return Outcome(task.key, "done", task.task_id)
+        return outcome(task.key, task.task_id, result, self._url_of)
 
     # --- creating ------------------------------------------------------------------------------------------------------------
 
-    def _target(self) -> _Target:
-        fields = self._fields.of("Task")
-        key = fields.get(self._key_field.lower())
-        if key is None or not key.get("createable", True):
-            raise AccessDenied(
-                f"Salesforce does not let our user write {self._key_field} on Task, without which a task could be made twice.",
-                fix="Run `kamsync setup`: it creates the field on Activity and grants it to our user.",
-            )
-        choices = {
-            str(entry.get("value", "")).lower(): str(entry.get("value", ""))
-            for entry in (fields.get("priority") or {}).get("picklistValues") or ()
-            if entry.get("active", True)
-        }
-        return _Target(
-            key_field=str(key.get("name") or self._key_field),
-            is_unique_key=bool(key.get("externalId")) and bool(key.get("unique")),
-            priorities={name: choices[name] for name in ("low", "normal", "high") if name in choices},
-            has_reminder="isreminderset" in fields,
-        )
-
-    def _write_missing(self, tasks: Sequence[NewTask], target: _Target) -> Iterator[tuple[NewTask, Result]]:
+    def _write_missing(self, tasks: Sequence[NewTask], target: Target) -> Iterator[tuple[NewTask, Result]]:
         def send(records: Sequence[Mapping[str, Any]]) -> Any:
             # Not repeatable by itself in either form: the round above looks first, so that nothing is overwritten.
             if target.is_unique_key:
@@ -175,54 +177,27 @@ class Tasks:
             body = collection("Task", records)
             return self._client.rest(method, path, json=body, doing="creating tasks", headers=HEADERS, repeatable=False)
 
-        records = [_record(task, target) for task in tasks]
+        records = [record_of(task, target) for task in tasks]
         for position, result in write(send, records, sleep=self._sleep):
             yield tasks[position], result
 
-    def _created(self, task: NewTask, result: Result) -> Outcome:
+    def _refused_again(self, refused: Sequence[tuple[NewTask, Result]]) -> Iterator[Outcome]:
+        """What is refused after a lost answer may be refused because the lost call made it: the key tells."""
+        found = self._lookup.find(task.key for task, _ in refused)
+        for task, result in refused:
+            if task.key in found:
+                yield Outcome(task.key, "done", found[task.key])
+            else:
+                yield self._created(task, result, is_ours=True)
+
+    def _created(self, task: NewTask, result: Result, *, is_ours: bool) -> Outcome:
+        """`is_ours`: a call of ours went out before without an answer, so what is there now is its work."""
+        there: Any = "done" if is_ours else "existed"
         if result.status == "done":
-            return Outcome(task.key, "done" if result.created else "existed", result.id)
+            return Outcome(task.key, "done" if result.created else there, result.id)
         if result.code == "DUPLICATE_VALUE" and self._key_field.lower() in result.message.lower():
             _, _, record_id = result.message.partition("record with id: ")
-            return Outcome(task.key, "existed", record_id.split()[0].strip(".") if record_id else "")
+            shown = record_id.split()[0].strip(".") if record_id else ""
+            return Outcome(task.key, there, full_id(shown) or shown)
         text = f"{result.message} ({result.code})" if result.code else result.message
         return Outcome(task.key, "rejected", "", text, self._url_of(task.account_id))
-
-
-def _record(task: NewTask, target: _Target) -> dict[str, Any]:
-    """The task as REST takes it. Status is left to the org's default; no reminder, and REST sends no mail by itself."""
-    record: dict[str, Any] = {
-        target.key_field: task.key,
-        "WhatId": task.account_id,
-        "OwnerId": task.owner_id,
-        "Subject": _shortened(task.subject, SUBJECT_LENGTH),
-        "Description": _shortened(task.body, BODY_LENGTH),
-        "ActivityDate": task.due.isoformat(),
-    }
-    if task.priority in target.priorities:
-        record["Priority"] = target.priorities[task.priority]
-    if target.has_reminder:
-        record["IsReminderSet"] = False
-    return record
-
-
-def _shortened(text: str, length: int) -> str:
-    """Cut at a word's end, with an ellipsis."""
-    if len(text) <= length:
-        return text
-    cut = text[: length - 1]
-    return (cut.rpartition(" ")[0] or cut).rstrip() + "…"
-
-
-def _batches_by_length(keys: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for key in keys:
-        cost = len(url_quote(quote(key))) + 6
-        if batch and size + cost > LOOKUP_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-        batch.append(key)
-        size += cost
-    if batch:
-        yield batch

@@ -38,7 +38,8 @@ class Queries:
 
     def first_page(self, soql: str, version: str, *, include_deleted: bool, size: int) -> dict[str, Any]:
         query = parse(soql)
-        compiled = self._org.compiler().compile(query, include_deleted=include_deleted)
+        compiled = self._org.compile(query, include_deleted=include_deleted)
+        self._org.check_activities(compiled)
         rows = self._org.db.execute(compiled.sql, compiled.parameters)
         if compiled.count_only:
             return {"totalSize": rows.fetchone()[0], "done": True, "records": []}

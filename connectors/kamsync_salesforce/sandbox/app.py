@@ -113,6 +113,8 @@ class SalesforceApp:
         token = call.headers.get("authorization", "").partition(" ")[2]
         if not self.org.session_is_open(token):
             raise ApiProblem("INVALID_SESSION_ID", "Session expired or invalid", 401)
+        if not self.org.options.api_enabled:
+            raise ApiProblem("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.", 403)
         if self.org.calls >= self.org.daily_limit:
             raise ApiProblem("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
         self.org.calls += 1
@@ -198,7 +200,7 @@ class SalesforceApp:
         raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
 
     def _sobjects(self, call: Call, path: list[str]) -> Any:
-        records = Records(self.org, call.version)
+        records = Records(self.org, call.version, call.headers)
         match path:
             case []:
                 return describe_global(self.org)
@@ -210,7 +212,9 @@ class SalesforceApp:
                         if rest == ["describe"]
                         else ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
                     )
+                self.org.admit(sobject)
                 if rest == ["describe"]:
+                    self.org.admit_to_describe(sobject)
                     return describe(self.org, sobject, call.version)
                 if not rest and call.method == "POST":
                     created = records.writer.create(sobject, call.json())
@@ -250,7 +254,7 @@ class SalesforceApp:
         return retrieved(self.org, record, sobject.name, call.version, fields)
 
     def _composite(self, call: Call, path: list[str]) -> Any:
-        records = Records(self.org, call.version)
+        records = Records(self.org, call.version, call.headers)
         match path:
             case ["sobjects"]:
                 return records.collection(call.method, call.json() if call.body else {}, call.query)

@@ -20,6 +20,7 @@ from .writing import Writer
 
 RESULT_PAGE = 50_000
 PARALLEL_PAGES = 5
+TRANSACTION = 200  # records that triggers see at a time, also in a bulk job (Apex Developer Guide, "Triggers and Bulk Requests")
 DELIMITERS = {"COMMA": ",", "SEMICOLON": ";", "TAB": "\t", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 
@@ -63,7 +64,7 @@ class Bulk:
         for item in query.items:
             if isinstance(item, Item) and item.path.lower() in ("billingaddress", "shippingaddress", "mailingaddress"):
                 raise ApiProblem("FEATURENOTENABLED", "Selecting compound data not supported in Bulk Query")
-        compiled = self._org.compiler().compile(query, include_deleted=body.get("operation") == "queryAll")
+        compiled = self._org.compile(query, include_deleted=body.get("operation") == "queryAll")
         details = {"operation": body.get("operation", "query"), "object": compiled.sobject.name, "contentType": "CSV",
                    "lineEnding": "LF", "columnDelimiter": "COMMA"}  # fmt: skip
         job = Job(self._org.next_id("750"), "query", details, "UploadComplete", self._org.stamp(), compiled)
@@ -73,6 +74,11 @@ class Bulk:
     def finish_query(self, job: Job) -> None:
         """Runs it: pages of CSV are made once, from one reading of the records."""
         if job.state != "UploadComplete" or job.compiled is None:
+            return
+        try:
+            self._org.check_activities(job.compiled)
+        except ApiProblem as problem:
+            job.state, job.error = "Failed", f"{problem.code}: {problem.message}"
             return
         rows = self._org.db.execute(job.compiled.sql, job.compiled.parameters)
         for number, page in enumerate(csv_pages(job.compiled, rows, RESULT_PAGE)):
@@ -161,16 +167,17 @@ class Bulk:
                 return
         self._org.db.execute("BEGIN")
         for row in rows[1:]:
-            self._one(job, sobject, row)
+            self._one(job, sobject, row, min(TRANSACTION, len(rows) - 1))
         self._org.db.execute("COMMIT")
         job.count = len(rows) - 1
         job.state = "JobComplete"
 
-    def _one(self, job: Job, sobject: SObject, row: list[str]) -> None:
+    def _one(self, job: Job, sobject: SObject, row: list[str], transaction: int) -> None:
         given = {name: value for name, value in zip(job.header, row, strict=False) if value != ""}  # empty means: leave
         values = {name: None if value == "#N/A" else value for name, value in given.items()}
         record_id = str(next((v for n, v in values.items() if n.lower() == "id"), "") or "")
         writer = Writer(self._org)
+        writer.transaction = transaction
         created = False
         try:
             match job.details["operation"]:
@@ -220,8 +227,8 @@ class Bulk:
                    "retries": 0, "totalProcessingTime": 10}  # fmt: skip
         if job.kind == "ingest":
             answer |= {"numberRecordsFailed": len(job.failures), "apexProcessingTime": 0, "apiActiveProcessingTime": 10}
-            if job.error:
-                answer["errorMessage"] = job.error
+        if job.error:
+            answer["errorMessage"] = job.error
         return answer
 
 

@@ -5,7 +5,7 @@ A field that the running user has no field-level security on does not exist here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import UTC, date, datetime, timedelta
@@ -46,11 +46,20 @@ class Compiled:
 class Compiler:
     """Compiles against one org's objects, for one user, on one day."""
 
-    def __init__(self, objects: Mapping[str, SObject], visible: Visible, today: date, rates: Mapping[str, float]) -> None:
-        self._objects, self._visible, self._today, self._rates = objects, visible, today, rates
+    def __init__(
+        self,
+        objects: Mapping[str, SObject],
+        visible: Visible,
+        today: date,
+        rates: Mapping[str, float],
+        unseen: Sequence[str] = (),
+    ) -> None:
+        self._objects, self._visible, self._today, self._rates, self._unseen = objects, visible, today, rates, unseen
 
     def compile(self, query: Query, *, include_deleted: bool = False) -> Compiled:
-        return _One(self._objects, self._visible, self._today, self._rates).run(query, include_deleted or query.all_rows)
+        return _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(
+            query, include_deleted or query.all_rows
+        )
 
 
 class _One(Compiler):
@@ -194,6 +203,8 @@ class _One(Compiler):
         conditions = [] if include_deleted else ["t.IsDeleted = 0"]
         if not include_deleted and self._sobject.field("IsArchived"):
             conditions.append("coalesce(t.IsArchived, 0) = 0")
+        if self._sobject.name in self._unseen:
+            conditions.append("0")
         if query.where is not None:
             conditions.append(self._condition(query.where))
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
@@ -230,7 +241,7 @@ class _One(Compiler):
 
     def _membership(self, one: Comparison, column: str, field: Field | None, nocase: str) -> str:
         if isinstance(one.value, Query):
-            inner = _One(self._objects, self._visible, self._today, self._rates).run(one.value, False)
+            inner = _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(one.value, False)
             listed = inner.sql.replace(", t.Id FROM", " FROM", 1)
             self._parameters += inner.parameters
         else:

@@ -68,7 +68,7 @@ def _field(org: Org, sobject: SObject, field: Field) -> dict[str, Any]:
         "scale": 2 if numeric else 0,
         "digits": 9 if field.type == "int" else 0,
         "createable": writable,
-        "updateable": writable,
+        "updateable": writable and field.updateable,
         "nillable": not field.required and field.type not in ("boolean", "id"),
         "defaultedOnCreate": field.type == "boolean",
         "filterable": not long_text,

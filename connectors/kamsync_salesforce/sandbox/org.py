@@ -13,25 +13,53 @@ from typing import Any
 from kamsync.errors import ConfigError
 from kamsync.sandbox.crm import SandboxOptions
 
-from .compiling import Compiler
+from .compiling import Compiled, Compiler
 from .ids import make_id
+from .problems import ApiProblem
 from .schema import SAMPLE_FIELDS, Field, SObject, objects, renamed
+from .soql import Query
 
 DAILY_LIMIT = 100_000  # Enterprise Edition without counting licences (Limits Quick Reference)
 CLIENT_ID, CLIENT_SECRET = "sandbox-consumer-key", "sandbox-consumer-secret"
+# What an object that is not there, or not for our user, answers: [words, HTTP status].
+REFUSALS = {
+    "INVALID_TYPE": ("sObject type '{}' is not supported.", 400),
+    "NOT_FOUND": ("The requested resource does not exist", 404),
+    "FUNCTIONALITY_NOT_ENABLED": ("{} is not enabled for this organization", 403),
+    "INSUFFICIENT_ACCESS": ("You do not have the level of access necessary to perform the operation you requested.", 403),
+}
 USERNAME, PASSWORD, SECURITY_TOKEN = "agent@kamsync.example", "sandbox-password", "sandboxtoken"
 
 
 @dataclass
 class OrgOptions:
     """Real differences between real orgs (`SandboxOptions.vendor`). `validation_rules`: (object, predicate over the values that are
-    written, message). `locked`: how many times a record answers UNABLE_TO_LOCK_ROW, by id. `hidden_fields`: "Account.Industry"."""
+    written, message). `locked`: how many times a record answers UNABLE_TO_LOCK_ROW, by id. `hidden_fields`: "Account.Industry".
+
+    `refused_objects`: objects that our user or this edition has no access to, with the code of the refusal. `unseen_objects`:
+    objects of which sharing shows our user no record, without an error. `advanced_currency`: whether dated rates hold; rows of
+    them stay where it was switched off. `retired_stages`: stages that records still carry. `apex_limits`: how many records a
+    transaction may hold before the triggers of an object run out of CPU time. `duplicate_alerts`: ids of accounts for which a
+    duplicate rule alerts. `views_all_data`: without it a query on Task or Event may not meet more than `activity_limit` records
+    that activities are about. `invalid_emails`: users of a sandbox whose addresses were made invalid.
+    """
 
     multi_currency: bool = True
     person_accounts: bool = False
     products: bool = True
     activity_external_id: bool = True
     hidden_fields: tuple[str, ...] = ()
+    refused_objects: Mapping[str, str] = dataclass_field(default_factory=dict)
+    unseen_objects: tuple[str, ...] = ()
+    advanced_currency: bool = True
+    retired_stages: tuple[str, ...] = ()
+    apex_limits: Mapping[str, int] = dataclass_field(default_factory=dict)
+    duplicate_alerts: tuple[str, ...] = ()
+    views_all_data: bool = True
+    activity_limit: int = 100_000
+    api_enabled: bool = True
+    soap_login: bool = True
+    invalid_emails: bool = False
     validation_rules: tuple[tuple[str, Any, str], ...] = ()
     locked: dict[str, int] = dataclass_field(default_factory=dict)
     session_seconds: float = 7_200.0
@@ -121,7 +149,34 @@ class Org:
         return row is not None
 
     def compiler(self) -> Compiler:
-        return Compiler(self.objects, self.visible, self.now().date(), self.rates)
+        return Compiler(self.objects, self.visible, self.now().date(), self.rates, self.options.unseen_objects)
+
+    def compile(self, query: Query, *, include_deleted: bool = False) -> Compiled:
+        sobject = self.objects.get(query.sobject.lower())
+        if sobject is not None:
+            self.admit(sobject)
+        return self.compiler().compile(query, include_deleted=include_deleted)
+
+    def admit(self, sobject: SObject) -> None:
+        """Refuses an object that our user has no access to, or that this edition does not have."""
+        code = self.options.refused_objects.get(sobject.name)
+        if code is not None:
+            message, status = REFUSALS.get(code, ("insufficient access rights on entity", 403))
+            raise ApiProblem(code, message.format(sobject.name), status)
+
+    def admit_to_describe(self, sobject: SObject) -> None:
+        """Dated rates are an object of orgs with advanced currency management (Object Reference, "DatedConversionRate")."""
+        if sobject.name == "DatedConversionRate" and not self.options.advanced_currency:
+            raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
+
+    def check_activities(self, compiled: Compiled) -> None:
+        """Who may not view all data is checked against each record that an activity is about, and that only up to a limit."""
+        if self.options.views_all_data or compiled.sobject.name not in ("Task", "Event"):
+            return
+        inner = compiled.sql.partition(" FROM ")[2]
+        sql = f"SELECT count(DISTINCT t.WhatId) + count(DISTINCT t.WhoId) FROM {inner.partition(' ORDER BY ')[0]}"
+        if self.db.execute(sql, compiled.parameters).fetchone()[0] > self.options.activity_limit:
+            raise ApiProblem("OPERATION_TOO_LARGE", f"exceeded {self.options.activity_limit} distinct who/what's")
 
     # -- sessions and counting ---------------------------------------------------------------------------------------------------
 

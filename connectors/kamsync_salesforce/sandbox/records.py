@@ -18,9 +18,10 @@ ROLLED_BACK = ApiProblem("ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled bac
 
 
 class Records:
-    def __init__(self, org: Org, version: str) -> None:
+    def __init__(self, org: Org, version: str, headers: Mapping[str, str]) -> None:
         self._org, self._version = org, version
         self.writer = Writer(org)
+        self.writer.saves_duplicates = "allowsave=true" in headers.get("sforce-duplicate-rule-header", "").lower()
 
     def collection(self, method: str, body: Mapping[str, Any], query: Mapping[str, str]) -> list[dict[str, Any]]:
         if method == "DELETE":
@@ -90,6 +91,7 @@ class Records:
     def _each(self, calls: Sequence[Callable[[], dict[str, Any]]], *, all_or_none: bool) -> list[dict[str, Any]]:
         if len(calls) > MOST:
             raise ApiProblem("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 200 records into this call")
+        self.writer.transaction = len(calls)
         results, failed = [], False
         self._org.db.execute("BEGIN")
         for call in calls:

@@ -32,6 +32,7 @@ class Field:
     unique: bool = False
     custom: bool = False
     label: str = ""
+    updateable: bool = True  # False: set when the record is created and never again
     choice_labels: tuple[str, ...] = ()
 
     @property
@@ -200,7 +201,8 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
             Field("IsClosed", "boolean", writable=False),
             Field("IsHighPriority", "boolean", writable=False),
             Field("CompletedDateTime", "datetime", writable=False),
-            Field("TaskSubtype", "picklist", choices=("Task", "Email", "Call")),
+            Field("TaskSubtype", "picklist", choices=("Task", "Email", "Call"), restricted=True, updateable=False),
+            Field("Type", "picklist", choices=("Call", "Email", "Meeting", "Other")),
             Field("IsReminderSet", "boolean"),
         ),
         _object("Event", "00U", *_ACTIVITY,
@@ -214,7 +216,7 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
         _object("TaskStatus", "01Z", Field("MasterLabel"), Field("ApiName"), Field("IsClosed", "boolean"), Field("IsDefault", "boolean"),
                 Field("SortOrder", "int"), writable=False, bulk=False),
         _object("PermissionSet", "0PS", Field("Name", required=True, unique=True), Field("Label", required=True), Field("Description"),
-                Field("IsOwnedByProfile", "boolean", writable=False)),
+                Field("IsOwnedByProfile", "boolean", writable=False), Field("PermissionsViewAllData", "boolean")),
         _object("FieldPermissions", "01k", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
                 Field("SobjectType", required=True), Field("Field", required=True), Field("PermissionsRead", "boolean"),
                 Field("PermissionsEdit", "boolean")),

@@ -64,7 +64,8 @@ class _Loader:
             row.append(self._company.home_currency)
         org.insert_rows("Organization", [*columns, *_SYSTEM], [(*row, *tail)])
         stages = [(make_id("01J", i), name, name, 1, int(closed), int(won), share, i, *tail)
-                  for i, (name, (won, closed, share)) in enumerate(STAGES.items(), start=1)]  # fmt: skip
+                  for i, (name, (won, closed, share)) in enumerate(STAGES.items(), start=1)
+                  if name not in org.options.retired_stages]  # fmt: skip
         org.insert_rows("OpportunityStage", ["Id", "MasterLabel", "ApiName", "IsActive", "IsClosed", "IsWon", "DefaultProbability", "SortOrder", *_SYSTEM], stages)  # fmt: skip
         statuses = [(make_id("01Z", i), name, name, int(name == "Completed"), int(i == 1), i, *tail)
                     for i, name in enumerate(org.objects["task"].fields["status"].choices, start=1)]  # fmt: skip
@@ -97,7 +98,8 @@ class _Loader:
             *_SYSTEM,
         ]
         people = [
-            (make_id("005", o.key), o.email, o.first_name, o.last_name, f"{o.first_name} {o.last_name}", o.email, int(o.is_active),
+            (make_id("005", o.key), o.email, o.first_name, o.last_name, f"{o.first_name} {o.last_name}",
+             o.email + (".invalid" if org.options.invalid_emails else ""), int(o.is_active),
              None if o.manager is None else make_id("005", o.manager), "Standard", f"user{o.key}", 0, stamp, stamp, stamp)
             for o in self._company.owners()
         ]  # fmt: skip

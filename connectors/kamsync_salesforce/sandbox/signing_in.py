@@ -90,6 +90,9 @@ def soap_login(org: Org, envelope: str, version: str, base: str) -> tuple[int, s
         return 500, _fault("UNSUPPORTED_API_VERSION", f"UNSUPPORTED_API_VERSION: API version {version} is retired")
     if number > LAST_SOAP_LOGIN:
         return 500, _fault("INVALID_OPERATION", "INVALID_OPERATION: login() is not available in this API version")
+    if not org.options.soap_login:
+        words = "INVALID_OPERATION: SOAP API login() is disabled by default in this org."
+        return 500, _fault("INVALID_OPERATION", f"{words} Contact the org administrator to enable SOAP API login().")
     if not _knows(_element(envelope, "username"), _element(envelope, "password")):
         words = "INVALID_LOGIN: Invalid username, password, security token; or user locked out."
         return 500, _fault("INVALID_LOGIN", words)

@@ -26,6 +26,8 @@ class Writer:
         self._org = org
         self._user_id = user_id or org.agent_id
         self._person = bool(user_id)
+        self.transaction = 1  # records that share the limits of one transaction
+        self.saves_duplicates = False  # Sforce-Duplicate-Rule-Header: allowSave=true
 
     def object(self, name: str) -> SObject:
         sobject = self._org.objects.get(name.lower())
@@ -37,6 +39,7 @@ class Writer:
         if not sobject.writable:
             raise ApiProblem("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {sobject.name} cannot be inserted through the API")
         row = self._checked(sobject, values, creating=True)
+        self._triggers(sobject, "")
         self._required(sobject, row)
         self._uniqueness(sobject, row, None)
         stamp, record_id = self._org.stamp(), self._org.next_id(sobject.prefix)
@@ -54,6 +57,7 @@ class Writer:
         before = self.existing(sobject, record_id)
         self._lock(before)
         row = self._checked(sobject, values, creating=False)
+        self._triggers(sobject, before["Id"])
         self._uniqueness(sobject, row, before["Id"])
         stamp = self._org.stamp()
         row |= {"LastModifiedDate": stamp, "LastModifiedById": self._user_id, "SystemModstamp": stamp}
@@ -83,6 +87,7 @@ class Writer:
 
     def delete(self, sobject: SObject, record_id: str) -> None:
         before = self.existing(sobject, record_id)
+        self._triggers(sobject, "")
         self._delete_with_children(sobject, before["Id"])
 
     def _delete_with_children(self, sobject: SObject, record_id: str) -> None:
@@ -139,7 +144,7 @@ class Writer:
             field = sobject.field(name)
             if field is None or not (self._person or self._org.visible(sobject, field)):
                 raise no_such_column(name, sobject.name)
-            if not self._person and not self._org.editable(sobject, field):
+            if not (creating or field.updateable) or (not self._person and not self._org.editable(sobject, field)):
                 raise ApiProblem(
                     "INVALID_FIELD_FOR_INSERT_UPDATE",
                     f"Unable to create/update fields: {field.name}. Please check the security settings of this field and verify that "
@@ -248,6 +253,17 @@ class Writer:
         ).fetchone()
         if found:
             raise ApiProblem("DUPLICATE_VALUE", f"Duplicate {sobject.name}. {' + '.join(names)} must be unique.", 400)
+
+    def _triggers(self, sobject: SObject, record_id: str) -> None:
+        """What the org's own automation says to one record of the transaction."""
+        options = self._org.options
+        if not self._person and self.transaction > options.apex_limits.get(sobject.name, self.transaction):
+            raise ApiProblem(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                f"{sobject.name}Trigger: System.LimitException: Apex CPU time limit exceeded",
+            )
+        if record_id in options.duplicate_alerts and not (self._person or self.saves_duplicates):
+            raise ApiProblem("DUPLICATES_DETECTED", "Use one of these records?")
 
     def _lock(self, record: Mapping[str, Any]) -> None:
         left = self._org.options.locked.get(record["Id"], 0)

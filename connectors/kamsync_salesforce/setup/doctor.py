@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
-from kamsync.errors import KamsyncError
-from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import Stream
-from kamsync_salesforce import translate
+from kamsync.errors import AccessDenied, PlanRefused, TryLater
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
-from kamsync_salesforce.setup.metadata import is_custom
+from kamsync_salesforce.setup.field_checks import FieldChecks
+from kamsync_salesforce.setup.money_checks import currency_findings
+from kamsync_salesforce.setup.people_checks import PeopleChecks
+from kamsync_salesforce.setup.stage_checks import stage_findings
 
 CLOCK_TOLERANCE_SECONDS = 60  # a JWT is valid for minutes; cursors do not use our clock
 LOW_SHARE_OF_CALLS = 0.1
-_OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
-    Stream.ACCOUNTS: ("Account", translate.ACCOUNT_FIELDS),
-    Stream.OPPORTUNITIES: ("Opportunity", translate.OPPORTUNITY_FIELDS),
-    Stream.LINE_ITEMS: ("OpportunityLineItem", translate.LINE_ITEM_FIELDS),
-}
 _VERBS = {"createable": "create", "updateable": "edit"}
-# What number-like canonical fields may be in Salesforce: Object Reference, "Field Types".
-_FIELD_TYPES: Mapping[str, frozenset[str]] = {
-    "number": frozenset({"int", "double", "currency", "percent", "long"}),
-    "boolean": frozenset({"boolean"}),
-    "date": frozenset({"date", "datetime"}),
-    "instant": frozenset({"datetime"}),
-}
+
+Probe = Callable[[PullRequest], Iterator[Finding]]
 
 
 class Doctor:
-    """The checks of one connection."""
+    """The checks of one connection. `probe` asks a stream's own query for one record."""
 
-    def __init__(self, client: Client, org: Org, fields: Fields, context: Context) -> None:
+    def __init__(self, client: Client, org: Org, fields: Fields, context: Context, probe: Probe) -> None:
         self._client = client
         self._org = org
         self._fields = fields
         self._context = context
+        self._probe = probe
 
     def examine(self, request: DoctorRequest) -> Iterator[Finding]:
         """Signing in has worked, otherwise there would be no connection."""
+        try:
+            yield from self._checks(request)
+        except PlanRefused as error:
+            yield Finding("API calls", "failed", f"{error.message} The remaining checks were left out.", error.fix)
+        except TryLater as error:
+            yield Finding("availability", "failed", f"{error.message} The remaining checks were left out.", error.fix)
+
+    def _checks(self, request: DoctorRequest) -> Iterator[Finding]:
         identity = self._org.identity()
         where = f"{identity.org_name or identity.org_id}{' (sandbox)' if identity.is_sandbox else ''}"
         yield Finding("sign-in", "ok", f"Signed in to {where} as {identity.user_name or identity.user_id}.")
@@ -51,12 +51,19 @@ class Doctor:
         yield self._clock()
         yield self._quota(request.calls_needed)
         yield from self._objects()
-        yield from self._mapped_fields(request)
-        yield from self._flags()
-        yield self._task_key()
-        yield from self._tier_choices()
-        yield from self._owners()
-        yield self._currencies()
+        fields = FieldChecks(self._org, self._fields, self._context)
+        for pull in request.requests:
+            yield from fields.mapped(pull)
+        yield from fields.flags()
+        yield fields.task_key()
+        yield from fields.tier_choices()
+        for pull in request.requests:
+            yield from self._probe(pull)
+        people = PeopleChecks(self._client)
+        yield from people.owners()
+        yield from people.named(request.people)
+        yield from stage_findings(self._client)
+        yield from currency_findings(self._org)
 
     def _version(self) -> Iterator[Finding]:
         offered = self._client.versions()
@@ -114,8 +121,9 @@ class Doctor:
         ):
             try:
                 description = self._fields.object(sobject)
-            except KamsyncError as error:
-                yield Finding(sobject, "failed", error.message, f"Grant our user access to {sobject} in a permission set.")
+            except REFUSALS as error:
+                permission = f"Grant our user access to {sobject} in a permission set."
+                yield Finding(sobject, "failed", error.message, error.fix if isinstance(error, AccessDenied) else permission)
                 continue
             lacking = [_VERBS[need] for need in needs if not description.get(need, True)]
             if not description.get("queryable", True):
@@ -129,151 +137,3 @@ class Doctor:
                 )
             else:
                 yield Finding(sobject, "ok", f"{sobject} records can be read{' and written' if needs else ''}.")
-
-    # --- fields --------------------------------------------------------------------------------------------------------------
-
-    def _mapped_fields(self, request: DoctorRequest) -> Iterator[Finding]:
-        for pull in request.requests:
-            if pull.stream not in _OBJECTS:
-                continue
-            sobject, defaults = _OBJECTS[pull.stream]
-            try:
-                bad = list(self._bad_columns(sobject, pull, defaults))
-            except KamsyncError as error:
-                optional = pull.stream is Stream.LINE_ITEMS
-                message = f"{sobject} cannot be read: {error.message}"
-                yield Finding(f"{sobject} fields", "warning" if optional else "failed", message, "" if optional else error.fix)
-                continue
-            yield from bad or [Finding(f"{sobject} fields", "ok", f"Every mapped field of {sobject} is readable.")]
-
-    def _bad_columns(self, sobject: str, pull: PullRequest, defaults: Mapping[str, str]) -> Iterator[Finding]:
-        missing: list[tuple[str, str]] = []
-        for column in pull.columns:
-            path = column.field or defaults.get(column.name, "")
-            if not path or column.name.startswith(FLAG_PREFIX):
-                continue
-            if path.lower() == "currencyisocode" and not self._org.has_many_currencies:
-                continue
-            field = self._fields.find(sobject, path)
-            if field is None:
-                missing.append((column.name, path))
-            elif column.kind in _FIELD_TYPES and column.field and not _fits(str(field.get("type", "")), column.kind):
-                yield Finding(
-                    f"{sobject}.{path}",
-                    "warning",
-                    f"{column.name} is mapped as {column.kind}, but {sobject}.{path} is of type {field.get('type')}.",
-                    "Correct the type in the mapping file, or map another field.",
-                )
-        hidden = self._fields.exists_but_hidden(sobject, [path for _, path in missing]) if missing else set()
-        for name, path in missing:
-            if hidden and path in hidden:
-                message = (
-                    f"The field {sobject}.{path} (mapped as {name}) exists, but is hidden from our user by field-level security."
-                )
-                yield Finding(f"{sobject}.{path}", "failed", message, f"Grant 'Read' on {path} in a permission set of our user.")
-            else:
-                reason = "does not exist" if hidden is not None else "does not exist, or our user may not see it"
-                message = f"The field {sobject}.{path} (mapped as {name}) {reason}."
-                yield Finding(f"{sobject}.{path}", "failed", message, "Correct the mapping file, or create the field.")
-
-    def _flags(self) -> Iterator[Finding]:
-        flags = self._context.mapping.flags
-        missing = {name: field for name, field in flags.items() if self._fields.find("Account", field) is None}
-        if missing:
-            hidden = self._fields.exists_but_hidden("Account", missing.values()) or set()
-            for field in missing.values():
-                if field in hidden:
-                    message = f"Account.{field} exists, but is hidden from our user by field-level security."
-                else:
-                    message = f"Account.{field} does not exist yet."
-                mend = "Run `kamsync setup`." if is_custom(field) else "Correct [flags] in the mapping file."
-                yield Finding(f"Account.{field}", "failed", message, mend)
-        locked = [
-            flags[name]
-            for name in FLAGS
-            if name in flags
-            and name not in missing
-            and not (self._fields.find("Account", flags[name]) or {}).get("updateable", True)
-        ]
-        if locked:
-            yield Finding(
-                "flag fields",
-                "failed",
-                f"Our user may read but not edit {', '.join(locked)} on Account.",
-                "Run `kamsync setup`, or grant 'Edit' on them in a permission set of our user.",
-            )
-        if not missing and not locked:
-            yield Finding("flag fields", "ok", "All flag fields exist and can be written.")
-
-    def _task_key(self) -> Finding:
-        name = self._context.mapping.task_key
-        try:
-            field = self._fields.find("Task", name)
-        except KamsyncError as error:
-            return Finding("task key", "failed", error.message, error.fix)
-        if field is None:
-            hidden = self._fields.exists_but_hidden("Task", [name])
-            state = "is hidden from our user by field-level security" if hidden else "does not exist yet"
-            return Finding("task key", "failed", f"Activity.{name} {state}.", "Run `kamsync setup`.")
-        if not field.get("createable", True):
-            return Finding("task key", "failed", f"Our user may not write Task.{name}.", "Run `kamsync setup`.")
-        if not (field.get("unique") and field.get("externalId")):
-            return Finding(
-                "task key",
-                "ok",
-                f"Activity.{name} is not a unique external id in this org: keys are looked up before a task is created.",
-            )
-        return Finding("task key", "ok", f"Activity.{name} is a unique external id.")
-
-    def _tier_choices(self) -> Iterator[Finding]:
-        field = self._fields.find("Account", self._context.mapping.flags.get("tier", ""))
-        if field is None or field.get("type") != "picklist":
-            return
-        active = {str(entry.get("value")) for entry in field.get("picklistValues") or () if entry.get("active", True)}
-        missing = [tier.name for tier in self._context.tiers if tier.name not in active]
-        if missing:
-            restricted = bool(field.get("restrictedPicklist"))
-            yield Finding(
-                "tier values",
-                "failed" if restricted else "warning",
-                f"The picklist {field.get('name')} has no value {', '.join(missing)}.",
-                "Run `kamsync setup`: it adds the missing values.",
-            )
-
-    # --- people and money ----------------------------------------------------------------------------------------------------
-
-    def _owners(self) -> Iterator[Finding]:
-        try:
-            soql = "SELECT COUNT() FROM Account WHERE Owner.IsActive = false"
-            count = int(self._client.query(soql, doing="accounts of inactive owners").get("totalSize", 0))
-        except KamsyncError as error:
-            yield Finding("owners", "warning", f"Owners could not be checked: {error.message}", error.fix)
-            return
-        if count:
-            yield Finding(
-                "owners",
-                "warning",
-                f"{count} accounts belong to inactive users, who cannot be given tasks.",
-                "Transfer them (Setup → Mass Transfer Records), or set `fallback_owner` under [program].",
-            )
-        else:
-            yield Finding("owners", "ok", "Every account belongs to an active user.")
-
-    def _currencies(self) -> Finding:
-        rates = self._org.currency_types
-        if rates:
-            names = ", ".join(sorted(str(entry["IsoCode"]) for entry in rates))
-            return Finding("currencies", "ok", f"{names}; rates refer to {self._org.base_currency}.")
-        if self._org.base_currency:
-            return Finding("currencies", "ok", f"One currency: {self._org.base_currency}.")
-        return Finding(
-            "currencies",
-            "warning",
-            "The org has one currency and does not tell which.",
-            "Make sure that [program] currency is the org's currency (Setup → Company Information).",
-        )
-
-
-def _fits(field_type: str, kind: str) -> bool:
-    """A text or formula may hold anything; only types that can never fit are worth a warning."""
-    return field_type in _FIELD_TYPES[kind] or field_type in ("string", "picklist", "textarea", "")

@@ -12,6 +12,7 @@ from typing import Any
 from kamsync.contract import SetupStep
 from kamsync.errors import KamsyncError
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import means_unavailable
 from kamsync_salesforce.setup.metadata import ListViewSpec
 from kamsync_salesforce.setup.sfdx import list_view_metadata, xml_of
 
@@ -23,7 +24,13 @@ def provide_list_views(client: Client, views: Sequence[ListViewSpec], *, dry_run
     if not views:
         return
     soql = "SELECT DeveloperName FROM ListView WHERE SobjectType = 'Account'"
-    present = {str(record["DeveloperName"]).lower() for record in client.records(soql, doing="the list views")}
+    try:
+        present = {str(record["DeveloperName"]).lower() for record in client.records(soql, doing="the list views")}
+    except KamsyncError as error:
+        if not means_unavailable(error):
+            raise
+        yield from (SetupStep("view", view.label, "failed", f"{error.message} {error.fix}") for view in views)
+        return
     missing = [view for view in views if view.name.lower() not in present]
     failures: dict[str, str] = {}
     if not dry_run:

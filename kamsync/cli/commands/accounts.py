@@ -9,12 +9,12 @@ import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
-from kamsync.cli.found import evaluated
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import NO_TIER
 from kamsync.decide.tiers import tier_order
+from kamsync.printable import one_line
 from kamsync.store.evaluate import Evaluation
 
 
@@ -28,7 +28,7 @@ def accounts(
 ) -> None:
     """List the accounts with tier, score, segment and health, best first. Reads the cache only."""
     session = open_session(config)
-    with evaluated(session, parse_day(as_of)) as evaluation:
+    with session.evaluated(parse_day(as_of)) as evaluation:
         order = tier_order(session.config.program)
         found = [d for d in evaluation.decisions() if tier is None or d.tier.casefold() == tier.casefold()]
         found.sort(key=lambda d: (order[d.tier], -(d.score or 0.0), d.account_id))
@@ -61,7 +61,7 @@ def account_json(evaluation: Evaluation, decision: Decision) -> dict[str, Any]:
 
 def first_account(config: Path) -> str:
     """The id of the best account, for the demo."""
-    with evaluated(open_session(config)) as evaluation:
+    with open_session(config).evaluated() as evaluation:
         scored = [d for d in evaluation.decisions() if d.score is not None]
         return max(scored, key=lambda d: (d.score or 0.0, d.account_id)).account_id if scored else ""
 
@@ -74,6 +74,12 @@ def _table(evaluation: Evaluation, decisions: list[Decision]) -> Table:
         score = "—" if d.score is None else f"{d.score:.2f}"
         since = d.since.isoformat() if d.since else "—"
         table.add_row(
-            d.tier, score, d.segment or "—", d.health or "—", since, evaluation.names()[d.account_id], d.code.replace("_", " ")
+            one_line(d.tier),
+            score,
+            d.segment or "—",
+            d.health or "—",
+            since,
+            one_line(evaluation.names()[d.account_id]),
+            d.code.replace("_", " "),
         )
     return table

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from kamsync.cli.asking import confirmed
 from kamsync.cli.console import at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import show_applied, show_plan
 from kamsync.cli.session import open_session
-from kamsync.decide.guards import check_fresh
+from kamsync.decide.guards import check_saved
 from kamsync.errors import ConfigError
 from kamsync.run.plan_file import load_plan
 from kamsync.run.sync import carry_out, pull_and_plan
@@ -24,22 +25,23 @@ def apply(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a plan to the CRM. A saved plan is refused where the CRM or the criteria moved on since."""
+    """Write a plan to the CRM. A saved plan is refused where it was altered, or the CRM or the criteria moved on since."""
     session, started = open_session(config), time.monotonic()
     saved = load_plan(plan) if plan is not None else None
     if not yes and not at_terminal():
         raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or use `kamsync sync` on a schedule.")
-    with session.shell() as shell:
+    with session.shell("apply") as shell:
         # A person who says --yes has looked: the share guards are for runs that nobody watches.
         _, planned = pull_and_plan(shell, guarded=not yes, to_apply=yes)
         if saved is not None:
-            check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
+            check_saved(saved, planned.plan)
+        written = planned.plan if saved is None else saved
         if not yes:
-            show_plan(planned.plan, read=planned.accounts, seconds=time.monotonic() - started)
-            if planned.plan.changes and not typer.confirm(f"Write these {len(planned.plan.changes)} changes?", err=True):
+            show_plan(written, read=planned.accounts, seconds=time.monotonic() - started)
+            if written.changes and not confirmed(f"Write these {len(written.changes)} changes?"):
                 show("Nothing has been written.")
                 return
-        applied = carry_out(shell, planned, guarded=False)
+        applied = carry_out(shell, planned, plan=written)
     if json:
         show_json({"run_id": planned.plan.run_id, **applied.summary()})
     else:

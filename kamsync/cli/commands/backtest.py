@@ -9,18 +9,19 @@ from typing import Annotated
 import typer
 
 from kamsync.cli.console import say, show, show_json
-from kamsync.cli.found import name_of
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import Session, open_session
 from kamsync.config import load_criteria
 from kamsync.decide.backtest import LATER_MONTHS, Snapshot, report
+from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.months import add_months
-from kamsync.decide.program import NO_TIER, Held, Program
+from kamsync.decide.program import NO_TIER, Held
 from kamsync.decide.replay import replayable
 from kamsync.errors import ConfigError
 from kamsync.report.backtest_json import backtest_to_json
 from kamsync.report.backtest_text import backtest_lines
 from kamsync.run.moments import today
+from kamsync.store.accounts import name_of
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 
@@ -44,9 +45,9 @@ def backtest(
     days = _days(first, last, every)
     now = today(session.config, datetime.now(UTC))
     with session.cache(must_exist=True) as cache:
-        what = replayable(load_criteria(criteria, session.config), days[0], _activities_from(cache), fixed or ())
+        what = replayable(load_criteria(criteria, session.config).program, days[0], _activities_from(cache), fixed or ())
         notes = [*what.notes, *_entered_late(cache)]
-    found = report(_snapshots(session, what.program, days, now), what.program.tiers)
+    found = report(_snapshots(session, compile_program(what.program), days, now), what.program.tiers)
     with session.cache() as cache:
         names = {account_id: name_of(cache, account_id) for account_id in found.lost}
     if json:
@@ -88,13 +89,13 @@ def _entered_late(cache: Cache) -> list[str]:
     )
 
 
-def _snapshots(session: Session, program: Program, days: list[date], now: date) -> list[Snapshot]:
+def _snapshots(session: Session, compiled: CompiledProgram, days: list[date], now: date) -> list[Snapshot]:
     """Each day decided from what the day before left, as a nightly run would have; overrides of today are not replayed."""
     snapshots: list[Snapshot] = []
     held: dict[str, Held] = {}
     won: dict[date, dict[str, float]] = {}
     for day in days:
-        with Evaluation(session.config.cache_path, program, day, replayed=held) as evaluation:
+        with Evaluation(session.config.cache_path, compiled, day, replayed=held) as evaluation:
             decisions = list(evaluation.decisions())
             won[day] = evaluation.won_amounts_12m()
         snapshots.append(
@@ -113,12 +114,13 @@ def _snapshots(session: Session, program: Program, days: list[date], now: date) 
         end = add_months(snapshot.day, LATER_MONTHS)
         if end <= now:
             if end not in won:
-                won[end] = _won_on(session, program, end)
+                won[end] = _won_on(session, compiled, end)
             snapshots[place] = replace(snapshot, later_won=won[end])
     return snapshots
 
 
-def _won_on(session: Session, program: Program, day: date) -> dict[str, float]:
+def _won_on(session: Session, compiled: CompiledProgram, day: date) -> dict[str, float]:
     """What each account won in the 12 months up to the day."""
-    with Evaluation(session.config.cache_path, replace(program, criteria=(), rules=()), day, replayed={}) as evaluation:
+    bare = compile_program(replace(compiled.program, criteria=(), rules=()))
+    with Evaluation(session.config.cache_path, bare, day, replayed={}) as evaluation:
         return evaluation.won_amounts_12m()

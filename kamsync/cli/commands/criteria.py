@@ -37,11 +37,12 @@ def check(
 ) -> None:
     """Load and check a criteria file, and show what each criterion does on the cached accounts."""
     session = open_session(config)
-    program = load_criteria(file, session.config)
+    compiled = load_criteria(file, session.config)
+    program = compiled.program
     with session.cache(must_exist=True):
         pass
     day = parse_day(as_of) or today(session.config, datetime.now(UTC))
-    with Evaluation(session.config.cache_path, program, day) as evaluation:
+    with Evaluation(session.config.cache_path, compiled, day) as evaluation:
         found = influences(program, evaluation.scaled_scores(), evaluation.known_values())
     if json:
         show_json([asdict(one) for one in found])

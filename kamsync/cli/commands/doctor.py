@@ -11,6 +11,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.contract import Finding
 from kamsync.errors import KamsyncError
+from kamsync.printable import one_line
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
 
@@ -22,9 +23,9 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
         show_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            show(f"{MARKS[finding.status]} {finding.check}: {finding.message}")
+            show(one_line(f"{MARKS[finding.status]} {finding.check}: {finding.message}"))
             if finding.fix and finding.status != "ok":
-                show(f"    {finding.fix}")
+                show(one_line(f"    {finding.fix}"))
         failed = sum(finding.status == "failed" for finding in findings)
         show(f"{failed} of {len(findings)} checks failed." if failed else f"All {len(findings)} checks passed.")
     if any(finding.status == "failed" for finding in findings):

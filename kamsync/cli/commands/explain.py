@@ -8,14 +8,15 @@ import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
-from kamsync.cli.found import find_account, receipt_of
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
-from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt, what_moved
+from kamsync.printable import one_line
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.report.receipt_text import contribution_rows, nearest_way_up, settled_by, show_value
+from kamsync.run.explaining import receipt_of
+from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, history_of
 
 
@@ -30,10 +31,10 @@ def explain(
     with session.cache(must_exist=True) as cache:
         account_id, name = find_account(cache, account)
         before = history_of(cache, account_id, limit=1)
-        receipt = receipt_of(session, cache, account_id, parse_day(as_of))
+        receipt = receipt_of(cache, session.config, account_id, parse_day(as_of))
     program = session.config.program
     if json:
-        document = receipt_to_json(receipt, program, name=name, criteria_hash=criteria_hash(program))
+        document = receipt_to_json(receipt, program, name=name, criteria_hash=session.config.compiled.hash)
         if before:
             moved = what_moved(receipt.contributions, before[0].contributions)
             document["changed_since"] = {
@@ -52,8 +53,8 @@ def _show(receipt: Receipt, name: str, program: Program, before: Remembered | No
         "no tier" if decision.tier == NO_TIER else f"tier {decision.tier}" + (f" ({tier.label})" if tier and tier.label else "")
     )
     since = f" since {decision.since.isoformat()}" if decision.since else ""
-    show(f"{name} ({decision.account_id}): {named}{since}")
-    show(f"Settled by {decision.code.replace('_', ' ')}: {settled_by(decision, tier.enter if tier else None)}")
+    show(f"{one_line(name)} ({decision.account_id}): {named}{since}")
+    show(f"Settled by {decision.code.replace('_', ' ')}: {one_line(settled_by(decision, tier.enter if tier else None))}")
     if decision.score is not None:
         table = Table(box=None, header_style="dim", pad_edge=False)
         for column in ("Criterion", "Value", "0…100", "Weight", "Points", ""):
@@ -67,14 +68,13 @@ def _show(receipt: Receipt, name: str, program: Program, before: Remembered | No
         show(f"Known: {decision.coverage:.0%} of the weights.")
     way = nearest_way_up(decision, receipt.contributions)
     if way:
-        show(way)
+        show(one_line(way))
     for note in decision.notes:
-        show(f"! {note}")
+        show(f"! {one_line(note)}")
     if before is not None:
         for moved in what_moved(receipt.contributions, before.contributions)[:5]:
-            show(
-                f"  {moved.points:+.2f} {moved.label}: {show_value(moved.now)}, was {show_value(moved.before)} on {before.as_of}"
-            )
+            values = f"{show_value(moved.now)}, was {show_value(moved.before)} on {before.as_of}"
+            show(f"  {moved.points:+.2f} {one_line(moved.label)}: {values}")
 
 
 def _points(value: float | None) -> str:

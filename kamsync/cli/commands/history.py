@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from kamsync.cli.console import show, show_json
-from kamsync.cli.found import find_account
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.printable import one_line
+from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, flaps, history_of, recent_moves
 
 
@@ -28,11 +29,12 @@ def history(
         return
     for entry in entries:
         score = "—" if entry.score is None else f"{entry.score:.2f}"
-        show(f"{entry.as_of}  {entry.previous_tier} → {entry.tier}  score {score}  {entry.code.replace('_', ' ')}  {entry.name}")
+        code = entry.code.replace("_", " ")
+        show(one_line(f"{entry.as_of}  {entry.previous_tier} → {entry.tier}  score {score}  {code}  {entry.name}"))
     if not entries:
         show("No decision has changed yet.")
     for account_id, name, changes in flapping[:10]:
-        show(f"{name} ({account_id}) changed tier {changes} times.")
+        show(f"{one_line(name)} ({account_id}) changed tier {changes} times.")
 
 
 def _as_json(entry: Remembered) -> dict[str, Any]:

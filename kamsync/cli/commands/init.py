@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.config.example import Answers, render_config
 from kamsync.config.shipped import shipped_names
 from kamsync.errors import ConfigError
+from kamsync.files import write_private
 from kamsync.plugins import installed_connectors, load_connector
 
 
@@ -29,9 +29,7 @@ def init(
         if not at_terminal():
             raise ConfigError("Nobody is here to answer the questions.", fix="Add --defaults, and edit the file afterwards.")
         answers = _ask(crm)
-    with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(render_config(answers))
-    config.chmod(0o600)
+    write_private(config, render_config(answers), "configuration file")
     show(f"Wrote {config}. Next: set the environment variables that it names, then kamsync doctor")
 
 

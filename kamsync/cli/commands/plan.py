@@ -14,7 +14,7 @@ from kamsync.cli.printing import show_plan
 from kamsync.cli.session import open_session
 from kamsync.report.plan_json import plan_to_json
 from kamsync.run.plan_file import save_plan
-from kamsync.run.sync import pull_and_plan
+from kamsync.run.sync import pull_and_plan, refusals
 
 CHANGES = 4
 
@@ -34,11 +34,13 @@ def plan(
     started, day = time.monotonic(), parse_day(as_of)
     with open_session(config).shell() as shell:
         _, planned = pull_and_plan(shell, as_of=day)
+        held = refusals(shell, planned)
     made = planned.plan
     if out is not None:
         save_plan(made, out)
     if json:
-        show_json(plan_to_json(made))
+        guards = [{"message": one.message, "fix": one.fix} for one in held]
+        show_json({**plan_to_json(made), "guards": guards})
     else:
         show_plan(made, read=planned.accounts, seconds=time.monotonic() - started, limit=None if show_all else limit)
         if made.changes:
@@ -46,5 +48,7 @@ def plan(
             show(f"Nothing has been written. To write it: {target}")
         else:
             show("Nothing to write: the CRM already says what the programme decides.")
+        for one in held:
+            show(f"`kamsync sync` would be held back. {one.message}")
     if detailed_exitcode and made.changes:
         raise typer.Exit(CHANGES)

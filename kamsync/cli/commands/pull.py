@@ -11,6 +11,7 @@ import typer
 from kamsync.cli.console import pulling, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.printable import one_line
 from kamsync.run.refresh import refresh
 from kamsync.run.shell import run_lock
 
@@ -33,6 +34,6 @@ def pull(
         gone = summary.deleted.get(stream, 0)
         show(f"  {stream.replace('_', ' '):<14}{count:>10,}" + (f"   {gone:,} gone" if gone else ""))
     for problem in summary.problems:
-        show(f"  ! {problem}")
+        show(f"  ! {one_line(problem)}")
     left = f" of {usage.remaining:,} left" if usage.remaining is not None else ""
     show(f"Pulled in {time.monotonic() - started:.1f} s with {usage.used_by_us} API calls{left}.")

@@ -6,7 +6,8 @@ from kamsync.cli.console import say
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.printing import show_applied
 from kamsync.cli.session import _log, open_session
-from kamsync.run.daemon import Stopping, run_schedule
+from kamsync.run.daemon import run_schedule
+from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
 
 
@@ -15,7 +16,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     session, stopping = open_session(config), Stopping()
 
     def work(full: bool) -> None:
-        with session.shell(stopping=stopping) as shell:
+        with session.shell("sync", stopping=stopping) as shell:
             planned, applied = run_sync(shell, full=full)
         show_applied(planned.plan.run_id, applied, problems=planned.plan.problems)
 

@@ -10,6 +10,7 @@ import typer
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.printable import one_line
 from kamsync.store.journal import list_runs
 
 
@@ -26,6 +27,6 @@ def runs(
         return
     for run in found:
         counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.summary.items() if count)
-        show(f"{run.run_id}  {run.kind:<6}{run.status:<12}{counts} {run.message}".rstrip())
+        show(f"{run.run_id}  {run.kind:<6}{run.status:<12}{counts} {one_line(run.message)}".rstrip())
     if not found:
         show("No run yet.")

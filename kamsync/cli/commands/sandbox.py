@@ -11,6 +11,7 @@ import typer
 from kamsync.cli.console import say, show, show_json
 from kamsync.cli.options import JsonOption
 from kamsync.cli.sandboxes import CrmOption, config_text, environment_of, sample_company, start_sandbox
+from kamsync.files import write_private
 from kamsync.sandbox.shapes import SHAPES
 
 
@@ -44,8 +45,7 @@ def sandbox(
     with server:
         settings = dict(server.crm.settings(server.base_url))
         if write_config is not None:
-            write_config.write_text(config_text(crm, settings, cache=write_config.with_suffix(".db")), encoding="utf-8")
-            write_config.chmod(0o600)
+            write_private(write_config, config_text(crm, settings, cache=write_config.with_suffix(".db")), "configuration file")
             if not json:
                 show(f"{write_config} takes its secrets from the environment:")
                 show("\n".join(f"export {name}='{value}'" for name, value in environment_of(crm, settings).items()))

@@ -12,6 +12,7 @@ from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.contract import SetupStep
+from kamsync.printable import one_line
 
 MARKS = {"exists": "=", "created": "+", "would_create": "+", "updated": "~", "would_update": "~", "failed": "!"}
 
@@ -40,7 +41,7 @@ def setup(
 def _show(steps: list[SetupStep], *, dry_run: bool) -> None:
     for step in steps:
         if step.status != "exists":
-            show(f"  {MARKS[step.status]} {step.kind:<11}{step.name}" + (f"   {step.detail}" if step.detail else ""))
+            show(one_line(f"  {MARKS[step.status]} {step.kind:<11}{step.name}" + (f"   {step.detail}" if step.detail else "")))
     there = sum(step.status == "exists" for step in steps)
     failed = sum(step.status == "failed" for step in steps)
     changed = len(steps) - there - failed

@@ -19,6 +19,7 @@ from kamsync.decide.reasons import because
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.simulate import Comparison, Move, compare
 from kamsync.decide.tiers import tier_order
+from kamsync.printable import one_line
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
 from kamsync.store.evaluate import Evaluation
@@ -39,7 +40,7 @@ def simulate(
     now = datetime.now(UTC)
     day = parse_day(as_of) or today(session.config, now)
     wanted = load_criteria(criteria, session.config)
-    base = session.config.program if against == "current" else load_criteria(against, session.config)
+    base = session.config.compiled if against == "current" else load_criteria(against, session.config)
     path = session.config.cache_path
     with session.cache(must_exist=True) as cache:
         planned = make_plan(cache, wanted, session.config.connector.kind, When(day, now, new_run_id(now)))
@@ -49,17 +50,17 @@ def simulate(
         names = after.names()
         tasks = Counter(c.owner_id for c in planned.plan.changes if isinstance(c, CreateTask))
         if json:
-            show_json(_as_json(found, names, tasks, after, wanted))
+            show_json(_as_json(found, names, tasks, after, wanted.program))
             return
-        _show_matrix(found, base, wanted)
+        _show_matrix(found, base.program, wanted.program)
         limit = None if show_all else SHOWN
         for title, moves in (("Enter", found.entering), ("Leave", found.leaving), ("Move", found.moving)):
             show(f"{title}: {len(moves):,}")
             for move in moves[:limit]:
-                show(f"  {_line(move, names, after.receipt(move.after.account_id), wanted)}")
+                show(one_line(f"  {_line(move, names, after.receipt(move.after.account_id), wanted.program)}"))
     show("Owners, by the greatest load (key accounts before → after, new tasks):")
     for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:limit]:
-        show(f"  {people.get(owner, owner) or 'no owner':<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
+        show(f"  {one_line(people.get(owner, owner) or 'no owner'):<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
 
 
 def _show_matrix(found: Comparison, base: Program, wanted: Program) -> None:

@@ -19,7 +19,7 @@ def sync(
     json: JsonOption = False,
 ) -> None:
     """Pull, plan and apply in one, without asking. Exit code 3 when a guard holds it back."""
-    with open_session(config).shell() as shell:
+    with open_session(config).shell("sync") as shell:
         planned, applied = run_sync(shell, full=full)
         usage = shell.connection.usage()
     if json:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from kamsync.cli.asking import confirmed
 from kamsync.cli.console import at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import show_applied, show_plan
 from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
+from kamsync.report.plan_json import plan_to_json
 from kamsync.run.undo import carry_out_undo, plan_undo
 
 
@@ -19,25 +21,36 @@ def undo(
     run: Annotated[str, typer.Argument(help="The run's id, or its beginning; `kamsync runs` lists them.")],
     config: ConfigOption = DEFAULT_CONFIG,
     yes: YesOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written back; write nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Take a run back: flags as the run had found them, tasks that nobody touched removed."""
+    """Take a run back: flags as the run had found them, tasks that nobody touched removed, their keys free again."""
     session, started = open_session(config), time.monotonic()
+    if dry_run:
+        with session.shell() as shell:
+            plan = plan_undo(shell, run).planned.plan
+        if json:
+            show_json(plan_to_json(plan))
+        else:
+            show_plan(plan, read=len(plan.changes), seconds=time.monotonic() - started)
+            show(f"Nothing has been written. To write it: kamsync undo {run}")
+        return
     if not yes and not at_terminal():
-        raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes.")
-    with session.shell() as shell:
-        planned = plan_undo(shell, run)
+        raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or look with --dry-run.")
+    with session.shell("undo") as shell:
+        undoing = plan_undo(shell, run)
+        plan = undoing.planned.plan
         if not yes:
-            show_plan(planned.plan, read=len(planned.plan.changes), seconds=time.monotonic() - started)
-            show(f"Tasks to remove: {len(planned.tasks)}")
-            if not typer.confirm("Write this back?", err=True):
+            show_plan(plan, read=len(plan.changes), seconds=time.monotonic() - started)
+            if plan.changes and not confirmed(f"Write these {len(plan.changes)} changes?"):
                 show("Nothing has been written.")
                 return
-        applied = carry_out_undo(shell, planned)
-    applied.held_back += planned.plan.held_back
+        applied = carry_out_undo(shell, undoing)
+    applied.held_back += plan.held_back
     if json:
-        show_json({"run_id": planned.plan.run_id, "undone": planned.undone_run, **applied.summary()})
+        show_json({"run_id": plan.run_id, "undone": undoing.undone_run, **applied.summary()})
     else:
-        show_applied(planned.plan.run_id, applied)
+        show_applied(plan.run_id, applied)
+        show("`kamsync sync` and `kamsync run` wait now until somebody runs `kamsync apply` or changes the criteria.")
     if not applied.complete:
         raise typer.Exit(1)

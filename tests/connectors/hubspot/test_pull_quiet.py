@@ -140,13 +140,15 @@ def test_an_edit_that_search_shows_behind_many_newer_ones_is_found_with_the_next
     connection = world.connect()
     first = world.pull(connection, Stream.ACCOUNTS)
     ids = [row["id"] for row in first.rows]
+    table = world.sandbox.portal.tables["companies"]
+    before = table.records[ids[0]].copy()
     world.call("PATCH", f"/crm/v3/objects/companies/{ids[0]}", {"properties": {"name": "Late"}})
     for start in range(1, len(ids), 100):
         inputs = [{"id": one, "properties": {"city": "Recife"}} for one in ids[start : start + 100]]
         world.call("POST", "/crm/v3/objects/companies/batch/update", {"inputs": inputs})
-    table, soon = world.sandbox.portal.tables["companies"], world.sandbox.portal.now_ms() + 3_600_000
+    soon = world.sandbox.portal.now_ms() + 3_600_000
     table.settle_index(soon)  # the writes so far
-    table.hide_from_search(ids[0], None, soon)
+    table.hide_from_search(ids[0], before, soon)
     second = world.pull(connection, Stream.ACCOUNTS, first.last.cursor)
     assert ids[0] not in {row["id"] for row in second.rows}
     table.settle_index(soon)

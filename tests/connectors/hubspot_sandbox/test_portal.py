@@ -54,6 +54,35 @@ def test_a_second_pipeline_has_opaque_stages_with_won_and_lost(portal: Any) -> N
     assert sorted(metadata["probability"] for metadata in closed) == ["0.0", "1.0"] and all(one.isdigit() for one in stages)
 
 
+def test_a_deleted_stage_leaves_its_deals_as_they_were(portal: Any) -> None:
+    deals = "/crm/v3/objects/deals"
+    won = [
+        one["id"]
+        for one in portal.get(deals, limit=100, properties="dealstage")["results"]
+        if one["properties"]["dealstage"] == "closedwon"
+    ]
+    stage = "/crm/v3/pipelines/deals/default/stages/closedwon"
+
+    assert portal.call("DELETE", stage, params={"validateReferencesBeforeDelete": "true"}).status_code == 400
+    assert portal.call("DELETE", stage).status_code == 204
+    stages = portal.get("/crm/v3/pipelines/deals")["results"][0]["stages"]
+    assert "closedwon" not in [one["id"] for one in stages]
+    left = portal.get(f"{deals}/{won[0]}", properties="dealstage,hs_is_closed_won")["properties"]
+    assert (left["dealstage"], left["hs_is_closed_won"]) == ("closedwon", "true")
+    assert portal.call("PATCH", f"{deals}/{won[0]}", {"properties": {"dealstage": "closedwon"}}).status_code == 400
+    assert portal.call("DELETE", "/crm/v3/pipelines/deals/75102841").status_code == 204
+    assert [one["id"] for one in portal.get("/crm/v3/pipelines/deals")["results"]] == ["default"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_portal_may_lack_a_feature(a_portal: Any, status: int) -> None:
+    portal = a_portal(unavailable={"/crm/v3/lists": status, "/crm/v3/owners?archived=true": status})
+
+    assert portal.call("GET", "/crm/v3/lists/object-type-id/0-2/name/X").status_code == status
+    assert portal.call("GET", "/crm/v3/owners", params={"archived": "true"}).status_code == status
+    assert portal.call("GET", "/crm/v3/owners").status_code == 200
+
+
 def test_currencies_tell_the_rate_to_the_company_currency(portal: Any) -> None:
     rates = portal.get("/settings/v3/currencies/exchange-rates/current")["results"]
 

@@ -215,3 +215,14 @@ def test_a_person_edits_flags_and_tasks_on_the_page(a_portal: Any) -> None:
     assert company["properties"]["kam_tier_override"] == "A" and company["updatedAt"] > before
     assert portal.sandbox.view.tier_choices() == ("A", "B", "C")
     assert [task.is_open for task in portal.sandbox.view.tasks(FIRST)] == [False]
+
+
+def test_before_new_ids_came_a_merge_kept_the_primary_record(a_portal: Any) -> None:
+    portal = a_portal(merges_keep_id=True)
+    merged = portal.post("/crm/v3/objects/companies/merge", {"primaryObjectId": FIRST, "objectIdToMerge": SECOND})
+
+    assert merged["id"] == FIRST
+    found = portal.get(f"/crm/v3/objects/companies/{SECOND}", properties="hs_merged_object_ids", associations="deals")
+    assert (found["id"], found["properties"]["hs_merged_object_ids"]) == (FIRST, SECOND)
+    assert len({entry["id"] for entry in found["associations"]["deals"]["results"]}) == 4
+    assert SECOND not in [record["id"] for record in portal.get("/crm/v3/objects/companies", limit=100)["results"]]

@@ -40,6 +40,7 @@ def findings(
     org.mock.get("https://acme.my.salesforce.com/services/data", json=[{"version": "58.0"}, {"version": "62.0"}])
     known = [{"DeveloperName": name.removesuffix("__c")} for name in hidden]
     org.mock.get(f"{BASE}/tooling/query", json={"records": known})
+    org.answers += [("Owner.IsActive = false", []), ("SELECT COUNT() FROM Account", [{"Id": "1"}])]
     columns = (Column("id", field="Id"), Column("name", field="Name"), *objects.get("columns", ()))
     request = DoctorRequest((PullRequest(Stream.ACCOUNTS, columns),), calls_needed=objects.get("calls_needed", 50))
     return list(org.connect().diagnose(request))

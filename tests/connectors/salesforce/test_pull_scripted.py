@@ -68,7 +68,7 @@ def test_changes_deletions_and_merges_are_told_apart(org: Any) -> None:
 
     assert first[-1].full and rows_of(first) == [["001A", "Acme", "BRL"]]
     assert rows_of(second) == [["001A", "Acme S.A.", "BRL"]]
-    assert second[0].deleted_ids == ("001B",) and second[0].merged == (("001C", "001A"),)
+    assert second[0].deleted_ids == ("001B",) and second[-1].merged == (("001C", "001A"),)
     assert second[-1].last and not second[-1].full
 
 
@@ -258,7 +258,8 @@ def test_one_currency_has_one_rate(org: Any) -> None:
     assert rows_of(pages) == [["BRL", None, 1]]
 
 
-def test_several_currencies_have_their_current_and_dated_rates(org: Any) -> None:
+@pytest.mark.parametrize(("described", "dated"), [(200, [["BRL", "2024-01-01", 5.4]]), (404, [])])
+def test_dated_rates_are_used_only_where_advanced_currency_management_is_on(org: Any, described: int, dated: Any) -> None:
     org.says(
         "FROM CurrencyType",
         [
@@ -266,12 +267,17 @@ def test_several_currencies_have_their_current_and_dated_rates(org: Any) -> None
             {"IsoCode": "BRL", "ConversionRate": 6.1, "IsCorporate": False},
         ],
     )
-    org.says("FROM DatedConversionRate", [{"IsoCode": "BRL", "StartDate": "2024-01-01", "ConversionRate": 5.4}])
+    rates = {"done": True, "records": [{"IsoCode": "BRL", "StartDate": "2024-01-01", "ConversionRate": 5.4}]}
+    parts = [
+        {"referenceId": "object", "httpStatusCode": described, "body": {}},
+        {"referenceId": "rates", "httpStatusCode": 200, "body": rates},
+    ]
+    org.mock.post(f"{BASE}/composite", json={"compositeResponse": parts})
     connection = org.connect()
 
     pages = pulled(connection, PullRequest(Stream.RATES, CORE_COLUMNS[Stream.RATES]))
 
-    assert rows_of(pages) == [["EUR", None, 1.0], ["BRL", None, 6.1], ["BRL", "2024-01-01", 5.4]]
+    assert rows_of(pages) == [["EUR", None, 1.0], ["BRL", None, 6.1], *dated]
     assert connection.identity().base_currency == "EUR"
 
 

@@ -254,7 +254,7 @@ def test_a_duplicate_that_salesforce_itself_refuses_counts_as_existing(org: Any)
 
     outcomes = by_ref(a_task_writer(org).create([a_task("welcome:call:once:001A")]))
 
-    assert outcomes["welcome:call:once:001A"] == Outcome("welcome:call:once:001A", "existed", "00T000000000007")
+    assert outcomes["welcome:call:once:001A"] == Outcome("welcome:call:once:001A", "existed", "00T000000000007EAA")
 
 
 def test_without_the_key_field_no_task_is_created(org: Any) -> None:
@@ -286,10 +286,79 @@ def test_a_task_is_closed_with_the_orgs_own_status_and_a_gone_one_needs_none(org
     assert (outcomes["a"].status, outcomes["b"].status) == ("done", "done")
 
 
-def test_deleting_a_task_that_is_gone_is_done(org: Any) -> None:
-    gone = {"success": False, "errors": [{"statusCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}]}
-    org.mock.delete(f"{BASE}/composite/sobjects", json=[gone])
+TASK_ID = "00T000000000001EAA"
+GONE = {"success": False, "errors": [{"statusCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}]}
 
-    outcomes = list(a_task_writer(org).delete([TaskRef("a", "00T1")]))
+
+def test_deleting_a_task_that_is_gone_is_done(org: Any) -> None:
+    org.mock.patch(f"{BASE}/composite/sobjects", json=[GONE])
+
+    outcomes = list(a_task_writer(org).delete([TaskRef("a", TASK_ID)]))
 
     assert [outcome.status for outcome in outcomes] == ["done"]
+
+
+def test_a_key_is_emptied_before_its_task_is_deleted(org: Any) -> None:
+    org.mock.patch(f"{BASE}/composite/sobjects", json=[{"id": TASK_ID, "success": True, "errors": []}])
+    org.mock.delete(f"{BASE}/composite/sobjects", json=[{"id": TASK_ID, "success": True, "errors": []}])
+
+    outcomes = list(a_task_writer(org).delete([TaskRef("a", TASK_ID)]))
+
+    freeing, deleting = [call.request for call in org.mock.calls if "composite/sobjects" in call.request.url]
+    assert json.loads(freeing.body)["records"] == [{"attributes": {"type": "Task"}, "Id": TASK_ID, KEY: None}]
+    assert deleting.method == "DELETE" and outcomes == [Outcome("a", "done", TASK_ID)]
+
+
+def test_a_task_whose_key_cannot_be_emptied_is_not_deleted(org: Any) -> None:
+    refusal = {"statusCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "Tasks are read-only here", "fields": []}
+    org.mock.patch(f"{BASE}/composite/sobjects", json=[{"success": False, "errors": [refusal]}])
+
+    (outcome,) = a_task_writer(org).delete([TaskRef("a", TASK_ID)])
+
+    assert outcome.status == "rejected" and "read-only" in outcome.message
+    assert not [call for call in org.mock.calls if call.request.method == "DELETE"]
+
+
+@pytest.mark.parametrize("code", ["DUPLICATE_VALUE", "INVALID_FIELD_FOR_INSERT_UPDATE"])
+def test_what_is_refused_on_the_repetition_of_a_lost_call_is_done_if_its_key_is_there(org: Any, code: str) -> None:
+    """The lost call commits only after the look that follows it, so the repetition meets its own task."""
+    table = TaskTable(org, unique=True)
+    org.mock.remove(responses.PATCH, f"{BASE}/composite/sobjects/Task/{KEY}")
+    task = {"Id": "00T000000000007EAA"}
+
+    def commit_late(request: requests.PreparedRequest) -> tuple[int, Mapping[str, str], str]:
+        table.by_key[a_task("x").key] = [task]
+        message = f"duplicate value found: {KEY} duplicates value on record with id: 00T000000000007"
+        return 200, {}, json.dumps([{"success": False, "errors": [{"statusCode": code, "message": message, "fields": []}]}])
+
+    org.mock.patch(f"{BASE}/composite/sobjects/Task/{KEY}", body=requests.exceptions.ReadTimeout("nothing"))
+    org.mock.add_callback(responses.PATCH, f"{BASE}/composite/sobjects/Task/{KEY}", callback=commit_late)
+
+    outcomes = list(a_task_writer(org).create([a_task("x")]))
+
+    assert outcomes == [Outcome("x", "done", "00T000000000007EAA")]
+
+
+def a_kind_of_task(org: Any, kind: str, **fields: list[str]) -> dict[str, Any]:
+    """The record that is sent for a task of `kind` to an org whose Task has these picklists."""
+    table = TaskTable(org, unique=True)
+    described = [{"name": KEY, "createable": True, "externalId": True, "unique": True}]
+    described += [
+        {"name": name, "createable": True, "picklistValues": [{"value": value, "active": True} for value in values]}
+        for name, values in fields.items()
+    ]
+    org.mock.replace(responses.GET, f"{BASE}/sobjects/Task/describe", json={"fields": described})
+    list(a_task_writer(org).create([a_task("x", type=kind)]))
+    return table.by_key["x"][0]
+
+
+def test_a_tasks_type_is_said_in_the_fields_and_values_that_the_org_has(org: Any) -> None:
+    task = a_kind_of_task(org, "call", TaskSubtype=["Task", "Call"], Type=["CALL", "Meeting"])
+
+    assert (task["TaskSubtype"], task["Type"]) == ("Call", "CALL")
+
+
+def test_a_meeting_has_no_subtype_and_an_org_without_the_value_gets_a_plain_task(org: Any) -> None:
+    task = a_kind_of_task(org, "meeting", TaskSubtype=["Task", "Call"], Type=["Phone"])
+
+    assert not {"TaskSubtype", "Type"} & task.keys()

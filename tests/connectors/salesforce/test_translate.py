@@ -15,6 +15,7 @@ from kamsync_salesforce.translate import (
     flag_from_json,
     flag_to_csv,
     flag_to_json,
+    full_id,
     leaf,
     quote,
     rows_of_records,
@@ -90,3 +91,18 @@ def test_flags_keep_their_types_there_and_back() -> None:
     assert flag_from_json("since", flag_to_json(date(2025, 6, 2))) == date(2025, 6, 2)
     assert flag_from_json("score", 81) == 81.0
     assert flag_from_json("tier", None) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "full"),
+    [
+        ("001A000010khO8J", "001A000010khO8JIAU"),
+        ("001A000010khO8JIAU", "001A000010khO8JIAU"),
+        ("001a000010kho8j", "001a000010kho8jAAA"),
+        ("ana@acme.com", ""),
+        ("001A000010khO8", ""),
+        ("", ""),
+    ],
+)
+def test_an_id_of_15_characters_equals_its_18(given: str, full: str) -> None:
+    assert full_id(given) == full

@@ -1,0 +1,54 @@
+"""Deals that count otherwise than people may think: counted, and told with the first of them (DECISIONS.md §2). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from kamsync_hubspot.translate import Stage, is_true
+
+Oddity = Literal["orphan", "unknown_stage", "untold_stage"]
+_SENTENCES: Mapping[Oddity, str] = {
+    "orphan": "{count} deals name no company and count for nobody (the first: {first}).",
+    "unknown_stage": (
+        "{count} deals are in a stage that no pipeline has (the first: {first}); whether they are closed and won is what "
+        "HubSpot's own marks on them say."
+    ),
+    "untold_stage": (
+        "{count} deals are in a stage that no pipeline has, and carry no mark of being open or closed (the first: {first}): they "
+        "count for nobody."
+    ),
+}
+
+
+class Oddities:
+    """What was met while one stream was read."""
+
+    def __init__(self) -> None:
+        self._found: dict[Oddity, tuple[int, str]] = {}
+
+    def note(self, oddity: Oddity, record_id: str) -> None:
+        count, first = self._found.get(oddity, (0, record_id))
+        self._found[oddity] = (count + 1, first)
+
+    def sentences(self) -> Iterator[str]:
+        """For the admin."""
+        for oddity, (count, first) in self._found.items():
+            yield _SENTENCES[oddity].format(count=count, first=first)
+
+
+def stage_oddity(properties: Mapping[str, object], stages: Mapping[str, Stage]) -> Oddity | None:
+    """What is odd about a deal's stage. No stages at all are told: then every deal goes by its own marks, and none is odd."""
+    if not stages or str(properties.get("dealstage") or "") in stages:
+        return None
+    return "untold_stage" if own_mark(properties, CLOSED_MARK) is None else "unknown_stage"
+
+
+CLOSED_MARK = "hs_is_closed"
+WON_MARK = "hs_is_closed_won"
+
+
+def own_mark(properties: Mapping[str, object], name: str) -> bool | None:
+    """A mark that HubSpot itself keeps on a deal; None where it is not told."""
+    value = properties.get(name)
+    return None if value in (None, "") else is_true(value)

@@ -1,0 +1,81 @@
+"""A source on its way through one pull: how it is read, what was seen so far. Lives for one pull; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kamsync.contract import PullRequest
+from kamsync.model import Column
+from kamsync_salesforce.api.bulk import QueryJob
+from kamsync_salesforce.api.reads import Values
+from kamsync_salesforce.pull.cursor import Mark
+from kamsync_salesforce.pull.slices import Slice
+from kamsync_salesforce.pull.sources import Source
+from kamsync_salesforce.translate import STAMP
+
+
+@dataclass
+class Reading:
+    """One source, read whole or since a mark; a `slice` of it where the whole is too much for one query."""
+
+    source: Source
+    since: Mark | None  # None: whole
+    job: QueryJob | None = None
+    started: datetime | None = None
+    greatest: str = ""  # of this reading's own format, so that text order is time order
+    merged: dict[str, str] = field(default_factory=dict)  # loser → winner
+    orphans: int = 0
+    first_orphan: str = ""
+    slice: Slice | None = None
+
+    @property
+    def changes_only(self) -> bool:
+        return self.since is not None
+
+    def select(self) -> tuple[str, ...]:
+        names = self.source.change_select() if self.changes_only else self.source.fields
+        return (*names, STAMP)
+
+    def asked(self) -> list[str]:
+        """Without the fields that this org turned out not to have."""
+        return [name for name in self.select() if name not in self.source.absent]
+
+    def where(self) -> tuple[str, ...]:
+        conditions = (*self.source.change_where, self.since.condition()) if self.since else self.source.full_where
+        return (*conditions, self.slice.condition()) if self.slice else conditions
+
+    @property
+    def include_deleted(self) -> bool:
+        return self.source.full_reads_deleted or (self.changes_only and self.source.can_be_deleted)
+
+    def with_absent(self, values: Values) -> Values:
+        """Values in the order of `select`, null where a field is absent; works in place."""
+        places = [index for index, name in enumerate(self.select()) if name in self.source.absent]
+        for row in values:
+            for place in places:
+                row.insert(place, None)
+        return values
+
+    def note_orphans(self, columns: Sequence[Column], rows: Values) -> None:
+        """Counts opportunities without an account."""
+        names = [column.name for column in columns]
+        if "account_id" not in names:
+            return
+        place = names.index("account_id")
+        orphans = [row for row in rows if not row[place]]
+        if orphans:
+            self.orphans += len(orphans)
+            self.first_orphan = self.first_orphan or str(orphans[0][names.index("id")] if "id" in names else "")
+
+
+@dataclass
+class StreamReading:
+    """One requested stream on its way."""
+
+    request: PullRequest
+    parts: list[Reading]
+    fingerprint: str
+    problems: list[str] = field(default_factory=list)
+    rows: int = 0

@@ -1,0 +1,42 @@
+"""Where the cache stands: beside the configuration, or in the state folder of the service or of the user where that is closed.
+
+A configuration in /etc is read by a service that may write nowhere near it, and systemd says where it may
+(systemd.exec(5), StateDirectory=).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from kamsync.decide.program import Place
+from kamsync.errors import ConfigError
+from kamsync.files import path_of
+
+
+def cache_path_of(written: str, folder: Path, environment: Mapping[str, str], place: Place) -> Path:
+    """The cache's path. Only a bare file name moves to a state folder: whoever names a folder means that one."""
+    path = path_of(written, place)
+    if path.name in ("", ".."):
+        raise ConfigError(
+            f"{place}: {written!r} names a folder, not the cache's file.", fix='Write a file name, like "kamsync.db".'
+        )
+    if path.is_absolute() or path.parent != Path() or os.access(folder, os.W_OK):
+        return folder / path
+    return _state_folder(environment, place) / path
+
+
+def _state_folder(environment: Mapping[str, str], place: Place) -> Path:
+    told = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd lists several with colons
+    if told:
+        return Path(told)
+    own = user_state_path("kamsync")
+    if not own.is_absolute():  # what is left of ~/.local/state for a user without a home
+        raise ConfigError(
+            f"{place}: the configuration's folder cannot be written, and this user has no home folder for the cache.",
+            fix="Write the whole path of the cache, or set STATE_DIRECTORY.",
+        )
+    return own

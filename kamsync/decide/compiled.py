@@ -1,0 +1,114 @@
+"""A programme compiled once: its names, the SQL of every expression, its playbooks, what must be pulled, and its hash. Pure.
+
+Whoever decides by a programme takes it in this form, so that no expression is parsed twice in a command, and none that is not
+sound decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from kamsync.decide.criteria import criteria_hash
+from kamsync.decide.expressions import Compiled, Role, compile_expression
+from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, streams_of, with_what_they_need
+from kamsync.decide.place import Expression
+from kamsync.decide.playbooks import DECIDED_NAMES, Playbooks, compile_playbooks
+from kamsync.decide.program import Criterion, Program
+from kamsync.decide.scales import ScaleRefused
+from kamsync.errors import ConfigError
+from kamsync.model import Kind, Stream
+
+# Account fields that every run reads; since when there is an account, days that are replayed ask.
+ALWAYS_LOADED = frozenset(("id", "name", "owner_id", "parent_id", "currency", "created_date"))
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCriterion:
+    """A criterion, its scale made for the kind that its value has, and its SQL.
+
+    `beside`: what its scale reads beside the value. `since`: the date that its decay counts from.
+    """
+
+    criterion: Criterion
+    value: Compiled
+    beside: tuple[Compiled, ...]
+    since: Compiled | None
+
+    @property
+    def parts(self) -> Iterator[Compiled]:
+        """Everything that it reads."""
+        yield self.value
+        yield from self.beside
+        if self.since is not None:
+            yield self.since
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledProgram:
+    """`columns`: every name that an expression may read, with its kind. `rules`, `criteria`: in the programme's order.
+
+    `firing`: each playbook's `when` by its name. `names`: facts and account fields that deciding and its texts read.
+    `facts`: those of them that are computed, and what they are computed from.
+    """
+
+    program: Program
+    columns: Mapping[str, Kind]
+    eligible: Compiled
+    rules: tuple[Compiled, ...]
+    criteria: tuple[CompiledCriterion, ...]
+    playbooks: Playbooks
+    firing: Mapping[str, Compiled]
+    names: frozenset[str]
+    facts: frozenset[str]
+    hash: str
+
+    @property
+    def streams(self) -> frozenset[Stream]:
+        """The optional streams that a run must pull."""
+        return streams_of(self.facts)
+
+    @property
+    def account_fields(self) -> frozenset[str]:
+        """The account's own fields that a run must pull; what is not among them is not loaded, and so not known."""
+        return ALWAYS_LOADED | self.names & {*CORE_ACCOUNT_NAMES, *self.program.account_columns}
+
+
+def compile_program(program: Program) -> CompiledProgram:
+    """Compiles every expression and playbook. Raises ConfigError, with its place, on the first that is refused."""
+    columns = known_columns(program.account_columns)
+    eligible = compile_expression(program.eligible, columns, "condition")
+    criteria = tuple(_criterion(criterion, columns) for criterion in program.criteria)
+    rules = tuple(compile_expression(rule.when, columns, "condition") for rule in program.rules)
+    with_decided: dict[str, Kind] = {**columns, **DECIDED_NAMES}
+    firing = {one.name: compile_expression(one.when, with_decided, "condition") for one in program.playbooks}
+    playbooks = compile_playbooks(program, columns)
+    parts = [eligible, *rules, *firing.values(), *(part for criterion in criteria for part in criterion.parts)]
+    read = {name for part in parts for name in part.columns}
+    for playbook in program.playbooks:
+        read |= playbooks.facts_needed(playbook.name)
+    facts = with_what_they_need(read)
+    names = frozenset(read & set(columns) | facts)
+    return CompiledProgram(program, columns, eligible, rules, criteria, playbooks, firing, names, facts, criteria_hash(program))
+
+
+def _criterion(criterion: Criterion, columns: Mapping[str, Kind]) -> CompiledCriterion:
+    scale = criterion.scale
+    role: Role = "condition" if scale.key == "flag" else "value"
+    value = compile_expression(criterion.value, columns, role)
+    try:
+        scale = scale.for_kind(value.kind)
+    except ScaleRefused as refused:
+        raise _refused(criterion.value, f"criterion {criterion.name!r}: {refused}", "Choose another scale or value.") from refused
+    beside = tuple(compile_expression(expression, columns) for expression in scale.expressions())
+    since = None
+    if criterion.decay is not None:
+        since = compile_expression(criterion.decay.since, columns)
+        if since.kind in ("number", "boolean"):
+            raise _refused(criterion.decay.since, f"decay counts from a date, and this is a {since.kind}", "Name a date fact.")
+    return CompiledCriterion(replace(criterion, scale=scale), value, beside, since)
+
+
+def _refused(expression: Expression, what: str, fix: str) -> ConfigError:
+    place = f"{expression.place}: " if str(expression.place) else ""
+    return ConfigError(f"{place}{what}\n    {expression.text}", fix=fix)

@@ -1,0 +1,65 @@
+"""The sample company as records of an in-memory CRM."""
+
+from __future__ import annotations
+
+from kamsync.model import Stream, Value
+from kamsync.sandbox.company_records import Activity, SampleCompany
+from kamsync.testing.memory.crm import MemoryCrm
+
+
+def fill(crm: MemoryCrm, company: SampleCompany) -> None:
+    """Owners, rates, accounts, opportunities, line items and activities of the company, in an empty CRM."""
+    owners = {one.key: crm.add_owner(f"{one.first_name} {one.last_name}", one.email, is_active=one.is_active)
+              for one in company.owners()}  # fmt: skip
+    for rate in company.rates():
+        crm.add_rate(rate.currency, float(rate.rate), valid_from=rate.valid_from)
+    accounts: dict[int, str] = {}
+    for account in company.accounts():
+        accounts[account.key] = crm.add_account(
+            account.name,
+            owner_id=owners[account.owner],
+            parent_id=accounts.get(account.parent) if account.parent else None,
+            type=account.type,
+            industry=account.industry,
+            country=account.country,
+            employees=account.employees,
+            annual_revenue=_number(account.annual_revenue),
+            currency=account.currency,
+            created_date=account.created,
+        )
+    families = {product.key: product.family for product in company.products()}
+    opportunities: dict[int, str] = {}
+    for deal in company.opportunities():
+        opportunities[deal.key] = crm.add_opportunity(
+            accounts[deal.account] if deal.account else None,
+            deal.close_date,
+            _number(deal.amount),
+            name=deal.name,
+            currency=deal.currency,
+            stage=deal.stage,
+            is_closed=deal.stage in ("won", "lost"),
+            is_won=deal.stage == "won",
+            probability=deal.probability,
+            type=deal.type,
+            owner_id=owners[deal.owner],
+        )
+    for item in company.line_items():
+        crm.add_line_item(opportunities[item.opportunity], families[item.product])
+    for activity in company.activities():
+        _add_activity(crm, activity, accounts[activity.account])
+
+
+def _add_activity(crm: MemoryCrm, activity: Activity, account_id: str) -> None:
+    """A task counts once it is completed, on its due date or else on the day of its completion."""
+    if activity.kind != "task":
+        crm.records.add(Stream.ACTIVITIES, _activity(account_id, activity.kind, activity.start.date()))
+    elif activity.completed_at is not None:
+        crm.records.add(Stream.ACTIVITIES, _activity(account_id, "task", activity.due or activity.completed_at.date()))
+
+
+def _activity(account_id: str, kind: str, day: Value) -> dict[str, Value]:
+    return {"account_id": account_id, "kind": kind, "activity_date": day}
+
+
+def _number(amount: object) -> float | None:
+    return None if amount is None else float(str(amount))

@@ -1,0 +1,41 @@
+"""The mapping of the in-memory CRM: a field is called as the core calls it, a flag `kam_<flag>`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from kamsync.flags import FLAGS
+from kamsync.model import CORE_COLUMNS, Column, CrmMapping, Kind, Stream
+
+KIND = "memory"
+TASK_KEY = "kam_task_key"
+FLAG_FIELDS: Mapping[str, str] = MappingProxyType({name: f"kam_{name}" for name in FLAGS})
+
+
+def memory_mapping(fields: Mapping[str, Kind] = MappingProxyType({})) -> CrmMapping:
+    """The standard fields, every flag, and the further account fields by name and kind."""
+    return CrmMapping(
+        crm=KIND,
+        accounts=(*_columns(Stream.ACCOUNTS), *(Column(name, kind, name) for name, kind in fields.items())),
+        opportunities=_columns(Stream.OPPORTUNITIES),
+        line_items=_columns(Stream.LINE_ITEMS),
+        flags=FLAG_FIELDS,
+        task_key=TASK_KEY,
+    )
+
+
+def mapping_text(fields: Mapping[str, Kind] = MappingProxyType({})) -> str:
+    """The same as the mapping file that an admin would have beside config.toml."""
+    lines = [f'crm = "{KIND}"']
+    tables = {"account": Stream.ACCOUNTS, "opportunity": Stream.OPPORTUNITIES, "line_item": Stream.LINE_ITEMS}
+    for table, stream in tables.items():
+        lines += ["", f"[{table}]", *(f'{column.name} = "{column.name}"' for column in CORE_COLUMNS[stream])]
+        if stream is Stream.ACCOUNTS:
+            lines += [f'{name} = {{ field = "{name}", type = "{kind}" }}' for name, kind in fields.items()]
+    lines += ["", "[flags]", *(f'{flag} = "{name}"' for flag, name in FLAG_FIELDS.items())]
+    return "\n".join([*lines, "", "[task]", f'key = "{TASK_KEY}"', ""])
+
+
+def _columns(stream: Stream) -> tuple[Column, ...]:
+    return tuple(Column(column.name, column.kind, column.name) for column in CORE_COLUMNS[stream])

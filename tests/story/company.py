@@ -1,0 +1,130 @@
+"""The company of the stories: five accounts, two owners, and programmes in which a score is a number that people type.
+
+Everything that decides is visible here, so that the naive model (`tests.story.model`) can decide by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from kamsync.config import Config, load_config
+from kamsync.config.models import GuardTable
+from kamsync.model import Kind
+from kamsync.testing.memory import CONNECTOR, Behaviour, MemoryCrm, mapping_text, write_entry_point
+
+POTENTIALS = (85, 65, 50, 35, 10)
+FIELDS: dict[str, Kind] = {"potential": "number"}
+LIMIT = 2  # new tasks for one owner in one run
+ADOPT_DAYS = 90
+TOKEN = "a-token-that-opens-the-memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One programme. `tiers`: (name, enter, leave), best first. `full_score`: the potential that scores 100."""
+
+    name: str
+    tiers: tuple[tuple[str, int, int], ...] = (("A", 70, 60), ("B", 40, 30))
+    full_score: int = 100
+
+    def rank(self, tier: str | None) -> int:
+        """0 is the best; past the last is no tier."""
+        names = [name for name, _, _ in self.tiers]
+        return names.index(tier) if tier in names else len(names)
+
+
+USUAL = Rules("usual")
+OTHER_CRITERIA = Rules("other criteria", full_score=125)
+OTHER_TIERS = Rules("other tiers", tiers=(("A", 82, 75), ("B", 45, 33)))
+PROGRAMMES = (USUAL, OTHER_CRITERIA, OTHER_TIERS)
+
+PLAYBOOKS = """
+[[playbooks]]
+name = "onboarding"
+when = "entered and tier = 'A'"
+every = "entry"
+[[playbooks.tasks]]
+name = "meet"
+subject = "Meet {{ name }}, so far {{ previous_tier }}"
+due = 3
+[[playbooks.tasks]]
+name = "agree"
+subject = "Agree goals with {{ name }}"
+due = 10
+[[playbooks]]
+name = "review"
+when = "tier = 'A'"
+every = "quarter"
+when_clear = "close"
+[[playbooks.tasks]]
+name = "prepare"
+subject = "Review {{ name }}"
+due = 20
+[[playbooks]]
+name = "care"
+when = "tier = 'B'"
+[[playbooks.tasks]]
+name = "call"
+subject = "Call {{ name }}"
+due = 5
+"""
+
+
+def open_org(number: int, behaviour: Behaviour) -> MemoryCrm:
+    """The company's org as it is before the program ever ran."""
+    crm = CONNECTOR.serve(MemoryCrm(f"story-{number}", fields=FIELDS, behaviour=behaviour, token=TOKEN))
+    owners = [crm.add_owner(name, f"{name.lower()}@example.com") for name in ("Ana", "Ben")]
+    for position, potential in enumerate(POTENTIALS):
+        name = ("Acme", "Beta", "Core", "Dyne", "Echo")[position]
+        crm.add_account(name, owner_id=owners[position % 2], potential=potential, currency="EUR")
+    return crm
+
+
+@cache
+def config_of(rules: Rules) -> Config:
+    """The programme as the program reads it from its file. Its org and its cache are given when a run starts."""
+    folder = Path(tempfile.mkdtemp(prefix="kamsync-story-"))
+    try:
+        (folder / "memory.toml").write_text(mapping_text(FIELDS), encoding="utf-8")
+        (folder / "config.toml").write_text(_text(rules), encoding="utf-8")
+        write_entry_point(folder / "site")
+        sys.path.append(str(folder / "site"))
+        return load_config(folder / "config.toml", environment={"MEMORY_TOKEN": TOKEN})
+    finally:
+        sys.path.remove(str(folder / "site"))
+        shutil.rmtree(folder)
+
+
+def _text(rules: Rules) -> str:
+    tiers = "".join(f'[[tiers]]\nname = "{n}"\nenter = {enter}\nleave = {leave}\n' for n, enter, leave in rules.tiers)
+    # A person has applied before the schedule does: the machine's first step. Guards have tests of their own.
+    first_run = 'first_run = "go"\n' if "first_run" in GuardTable.model_fields else ""
+    return f"""
+[program]
+timezone = "UTC"
+max_new_tasks_per_owner_per_run = {LIMIT}
+adopt_days = {ADOPT_DAYS}
+[crm]
+kind = "memory"
+mapping = "memory.toml"
+[crm.memory]
+org = "any"
+token = {{ env = "MEMORY_TOKEN" }}
+[guard]
+max_changed_share = 1.0
+max_vanished_share = 1.0
+{first_run}
+{tiers}
+[[criteria]]
+name = "potential"
+axis = "attractiveness"
+goal = "market"
+weight = 1
+value = "potential"
+scale = {{ linear = [0, {rules.full_score}] }}
+{PLAYBOOKS}"""

@@ -1,0 +1,72 @@
+"""What the CRM must say after a good run: the contract of DECISIONS.md §6 for one account, written down a second time.
+
+Naive on purpose: one account, its fields as people see them, the day, the programme. It shares nothing with kamsync.decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from tests.story.company import ADOPT_DAYS, Rules
+
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An account as the CRM shows it. `decided`: what the program decided when it last wrote the tier, "" where it never did."""
+
+    potential: float
+    tier: str = ""
+    decided: str = ""
+    since: date | None = None
+    override: str = ""
+    override_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What must stand there. `adopted`: a person's tier becomes an override by this run."""
+
+    tier: str
+    since: date | None
+    override: str
+    override_until: date | None
+    adopted: bool = False
+
+
+def valid_override(fields: Fields, rules: Rules, day: date) -> bool:
+    """Whether a person's override holds on that day."""
+    named = fields.override == NONE or rules.rank(fields.override) < len(rules.tiers)
+    return named and (fields.override_until is None or day <= fields.override_until)
+
+
+def score_of(potential: float, rules: Rules) -> float:
+    """The score of the only criterion there is, to two decimals."""
+    return round(min(100.0, max(0.0, 100 * potential / rules.full_score)), 2)
+
+
+def wanted(fields: Fields, rules: Rules, day: date) -> Wanted:
+    """What a good run on `day` leaves there, from what it finds."""
+    if valid_override(fields, rules, day):
+        tier = "" if fields.override == NONE else fields.override
+        return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
+    if fields.decided and fields.tier != ("" if fields.decided == NONE else fields.decided):
+        return Wanted(fields.tier, fields.since, fields.tier or NONE, day + timedelta(days=ADOPT_DAYS), adopted=True)
+    tier = _by_score(fields, rules)
+    return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
+
+
+def _by_score(fields: Fields, rules: Rules) -> str:
+    score = score_of(fields.potential, rules)
+    for rank, (name, enter, leave) in enumerate(rules.tiers):
+        if score >= enter or (rank >= rules.rank(fields.tier) and score >= leave):
+            return name
+    return ""
+
+
+def _since(fields: Fields, tier: str, day: date) -> date | None:
+    if tier == fields.tier and (fields.since or not tier):
+        return fields.since
+    return day

@@ -1,0 +1,668 @@
+"""A company over days: what people do, what the program does, what goes wrong, and what must hold after every run.
+
+Plain methods, so that a scripted story reads as one; `tests.story.machine` plays them at random. Every check has a name, by which
+it is reported and can be looked up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from kamsync.decide.plan import Plan, UpdateAccount
+from kamsync.model import Stream
+from kamsync.testing.memory import (
+    FLAG_FIELDS,
+    SALESFORCE_LIKE,
+    TASK_KEY,
+    Backup,
+    Behaviour,
+    FaultKind,
+    MemoryCrm,
+    Record,
+    Written,
+)
+from tests.story.company import ADOPT_DAYS, USUAL, open_org
+from tests.story.model import NONE, Fields, score_of, valid_override, wanted
+from tests.story.program import Computer, Ran
+
+FIRST_DAY = date(2026, 11, 23)
+TIER, DECIDED = FLAG_FIELDS["tier"], FLAG_FIELDS["decided_tier"]
+OVERRIDE, UNTIL = FLAG_FIELDS["override"], FLAG_FIELDS["override_until"]
+PEOPLES_FIELDS = {"owner_id", "subject", "due", "is_open", "is_deleted"}  # an edit of one of them makes a task a person's
+MOST_RUNS_TO_REST = 14  # the limit of new tasks lets some wait
+Waits = Literal["no", "yes", "unknown"]
+
+
+class Broken(AssertionError):
+    """A promise does not hold. The message begins with the name of the check."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A tier that a person set by hand: it stays until a day, which the first run that sees it determines."""
+
+    tier: str
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A task's key taken apart, independently of the program."""
+
+    playbook: str
+    task: str
+    occurrence: str
+    account_id: str
+
+    @staticmethod
+    def of(text: str) -> Key:
+        playbook, task, rest = text.split(":", 2)
+        occurrence, account_id = rest.rsplit(":", 1)
+        return Key(playbook, task, occurrence, account_id)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that may be taken back: the records before it, and the part of the CRM's log that it wrote."""
+
+    computer: Computer
+    run_id: str
+    before: Backup
+    start: int
+    end: int
+    is_undo: bool = False
+
+
+class Story:
+    """One company. `off`: names of checks that are not made, for a look at one promise of a program that breaks another."""
+
+    def __init__(self, behaviour: Behaviour = SALESFORCE_LIKE, *, number: int = 0, off: frozenset[str] = frozenset()) -> None:
+        self.crm: MemoryCrm = open_org(number, behaviour)
+        self.computers = [Computer(self.crm)]
+        self.computer = self.computers[0]
+        self.day, self.rules = FIRST_DAY, USUAL
+        self.off = off
+        self.decided: dict[str, str] = {}
+        self.holds: dict[str, Hold] = {}
+        self.past: Past | None = None
+        self.undone: Past | None = None
+        self.waits_for_person: Waits = "no"
+        self.saved_by: Computer | None = None
+        self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
+        self._lagging = False
+        self._saved_on = FIRST_DAY
+        self._strangers: set[str] = set()  # tasks of which no cache knows any more how they were made
+        self._days: list[tuple[int, date]] = []  # the day of every run, by the stamp at its beginning
+        self._undos: list[tuple[int, int]] = []  # stamps between which an undo wrote
+
+    def end(self) -> None:
+        for computer in self.computers:
+            computer.throw_away()
+
+    # --- people --------------------------------------------------------------------------------------------------------------
+
+    def accounts(self) -> list[str]:
+        """Ids of the living accounts."""
+        return sorted(record.id for record in self.crm.accounts())
+
+    def deleted_accounts(self) -> list[str]:
+        """Ids of accounts in the recycle bin."""
+        table = self.crm.records.tables[Stream.ACCOUNTS]
+        return sorted(one for one, record in table.items() if record.deleted and one not in self.crm.records.merges)
+
+    def edit_tier(self, account_id: str, tier: str) -> None:
+        fields = self._fields(account_id)
+        self.crm.set_flag(account_id, "tier", tier)
+        if valid_override(fields, self.rules, self.day):
+            return  # it wins
+        decided = fields.decided
+        if not decided or tier == ("" if decided == NONE else decided):
+            self.holds.pop(account_id, None)
+        else:
+            self.holds[account_id] = Hold(tier)
+
+    def edit_override(self, account_id: str, choice: str, until: date | None = None) -> None:
+        self.crm.set_flag(account_id, "override", choice)
+        self.crm.set_flag(account_id, "override_until", until if choice else None)
+        self.holds.pop(account_id, None)
+
+    def edit_potential(self, account_id: str, potential: int) -> None:
+        self.crm.edit_account(account_id, potential=potential)
+
+    def change_owner(self, account_id: str) -> None:
+        owners = sorted(self.crm.records.tables[Stream.OWNERS])
+        present = self.crm.account(account_id).text("owner_id")
+        self.crm.edit_account(account_id, owner_id=owners[1 - owners.index(present)])
+
+    def tasks(self, playbook: str = "") -> list[Record]:
+        """The living tasks of this program, of one playbook or of all."""
+        return [task for task in self.crm.tasks() if task.text(TASK_KEY).startswith(playbook) and task.get(TASK_KEY)]
+
+    def merge(self, winner_id: str, loser_id: str) -> str:
+        survivor = self.crm.merge_accounts(winner_id, loser_id)
+        hold = self.holds.pop(winner_id, None)
+        self.holds.pop(loser_id, None)
+        if hold is not None:
+            self.holds[survivor] = hold
+        self.decided[survivor] = self.decided.get(winner_id, "")
+        self._kept = self.past = self.undone = None
+        return survivor
+
+    def delete_account(self, account_id: str) -> None:
+        self.crm.delete_account(account_id)
+        self._kept = None
+
+    def restore_account(self, account_id: str) -> None:
+        self.crm.restore_account(account_id)
+        self._kept = None
+
+    # --- the world -----------------------------------------------------------------------------------------------------------
+
+    def sleep(self, days: int) -> None:
+        self.day += timedelta(days=days)
+
+    def stop_index(self) -> None:
+        self.crm.stop_index()
+        self._lagging = True
+
+    def catch_up(self) -> None:
+        self.crm.catch_up()
+        self._lagging = False
+
+    def keep_backup(self) -> None:
+        tiers_left = {one: self._left_best_on(one) for one in self.accounts()}
+        self._kept = (self.crm.backup(), dict(self.decided), dict(self.holds), tiers_left)
+
+    def restore_backup(self) -> None:
+        """The accounts as they were: what an admin does with a data loader."""
+        assert self._kept is not None
+        backup, decided, holds, _ = self._kept
+        self.crm.restore(backup, frozenset({Stream.ACCOUNTS}))
+        self.decided, self.holds = dict(decided), dict(holds)
+        self.past = self.undone = None
+
+    @property
+    def has_backup(self) -> bool:
+        return self._kept is not None
+
+    def delete_cache(self) -> None:
+        self.computer.delete_cache()
+        self._strangers |= set(self.crm.records.tables[Stream.TASKS])
+        if self.past is not None and self.past.computer is self.computer:
+            self.past = None
+        if self.undone is not None and self.undone.computer is self.computer:
+            self.undone = None
+        if self.saved_by is self.computer:
+            self.saved_by = None
+
+    def other_computer(self) -> None:
+        """Somebody works on another machine, with a cache of its own."""
+        if len(self.computers) == 1:
+            self.computers.append(Computer(self.crm, "second"))
+        self.computer = self.computers[1 - self.computers.index(self.computer)]
+        self.past = self.undone = None  # a journal is on the machine that wrote it
+        self.waits_for_person = "no" if self.waits_for_person == "no" else "unknown"
+
+    # --- the program ---------------------------------------------------------------------------------------------------------
+
+    def sync(self) -> Ran:
+        if self.waits_for_person != "no":
+            return self._held_back_sync()
+        return self._run(lambda: self.computer.sync(self.rules, self.day))
+
+    def _held_back_sync(self) -> Ran:
+        """After an undo the schedule waits for a person."""
+        stamp = self.crm.records.stamp
+        if self.waits_for_person == "unknown" or "waits" in self.off:
+            ran = self._run(lambda: self.computer.sync(self.rules, self.day), may_refuse=True)
+            if ran.ending != "refused":
+                self.waits_for_person = "no"
+            return ran
+        ran = self.computer.sync(self.rules, self.day)
+        self._check("waits", ran.ending == "refused", f"sync after an undo ended {ran.ending}")
+        self._check("waits", self.crm.records.stamp == stamp, "a refused run has written")
+        return ran
+
+    def apply(self) -> Ran:
+        self.waits_for_person = "no"
+        return self._run(lambda: self.computer.apply(self.rules, self.day))
+
+    def apply_while(self, meddle: Callable[[], str]) -> Ran:
+        """A person looks at the plan and says yes; in between `meddle` edits an account or a task, and returns its id."""
+        self.waits_for_person = "no"
+        touched: list[tuple[str, int, bool]] = []
+
+        def between(plan: Plan) -> None:
+            stamp, logged = self.crm.records.stamp, len(self.crm.log)
+            edited = meddle()
+            planned = any(change.account_id == edited and isinstance(change, UpdateAccount) for change in plan.changes)
+            # What somebody set to what it was already is no edit.
+            touched.append((edited, stamp, planned and len(self.crm.log) > logged))
+
+        start = len(self.crm.log)
+        ran = self._run(lambda: self.computer.apply(self.rules, self.day, between), meddled=touched)
+        for edited, stamp, planned in touched:
+            if not planned:
+                continue
+            news = [one for one in self.crm.log[start:] if one.author == "program" and one.stamp > stamp]
+            wrote = [one for one in news if one.record_id == edited]
+            self._check("last look", not wrote, f"{edited} was edited while the plan was read, and written all the same: {wrote}")
+            made = [self._task_key(one.record_id) for one in news if one.name == TASK_KEY and one.after]
+            follow = [key for key in made if Key.of(key).account_id == edited]
+            self._check("last look", not follow, f"the update of {edited} was held back, its tasks were made: {follow}")
+        return ran
+
+    def save_plan(self) -> Ran:
+        stamp = self.crm.records.stamp
+        ran = self.computer.save_plan(self.rules, self.day)
+        self._check("ends well", ran.ending == "done", f"plan ended {ran.ending}: {ran.words}")
+        self._check("plan writes nothing", self.crm.records.stamp == stamp, "plan has written")
+        self.saved_by, self._saved_on = self.computer, self.day
+        return ran
+
+    def apply_saved(self) -> Ran:
+        """A plan saved before; refused where the CRM moved on."""
+        assert self.saved_by is self.computer
+        waits = self.waits_for_person
+        self.waits_for_person = "no"
+        ran = self._run(lambda: self.computer.apply_saved(self.rules, self.day), may_refuse=True, decided_on=self._saved_on)
+        if ran.ending == "refused":
+            self.waits_for_person = waits
+        return ran
+
+    def sync_with(self, kind: FaultKind, call: int = 0, *, name: str = "") -> Ran:
+        """A run during which the world fails at its n-th call, of all or of that name."""
+        fault = self.crm.faults.add(kind, skip=call, call=name)
+
+        def is_good(ran: Ran) -> bool:
+            # An answer that was lost and found again leaves a good run.
+            return not fault.fired or (kind == "lose" and ran.ending == "done")
+
+        ran = self._run(lambda: self.computer.sync(self.rules, self.day), good=is_good, may_refuse=True)
+        self.crm.faults.clear()
+        return ran
+
+    def sync_killed_at_commit(self, commit: int, *, after: bool) -> Ran:
+        """A run that ends before or after its n-th commit to the cache."""
+        self.computer.mortal.commits, self.computer.mortal.after = commit, after
+        return self._run(lambda: self.computer.sync(self.rules, self.day), may_refuse=True)
+
+    def sync_refusing(self, account_id: str) -> Ran:
+        """A run during which the CRM takes no update of one account."""
+        self.crm.faults.refuse(account_id)
+        ran = self._run(lambda: self.computer.sync(self.rules, self.day), good=lambda ran: False, may_refuse=True)
+        self.crm.faults.clear()
+        return ran
+
+    def sync_with_loose_tasks(self, count: int) -> Ran:
+        """A run during which that many tasks are not hung on their accounts."""
+        self.crm.faults.fail_association(count)
+        ran = self._run(lambda: self.computer.sync(self.rules, self.day), good=lambda ran: False, may_refuse=True)
+        self.crm.faults.clear()
+        return ran
+
+    def undo(self) -> Ran:
+        """Takes the last run back."""
+        assert self.past is not None
+        past, self.past = self.past, None
+        start, stamp = len(self.crm.log), self.crm.records.stamp
+        before = self.crm.backup()
+        self._days.append((stamp, self.day))
+        ran = past.computer.undo(self.rules, self.day, past.run_id)
+        self._undos.append((stamp, self.crm.records.stamp))
+        self._check("ends well", ran.ending in ("done", "partial"), f"undo ended {ran.ending}: {ran.words}")
+        self._check_safety(ran, self.crm.log[start:], is_undo=True)
+        self._check_undone(past, start)
+        self._learn_decided(self.crm.log[start:], undo_of=past)
+        self.waits_for_person = "unknown" if past.is_undo else "yes"
+        self.undone = replace(past)
+        self.past = Past(past.computer, ran.run_id, before, start, len(self.crm.log), is_undo=True)
+        return ran
+
+    def undo_with(self, kind: FaultKind, call: int = 0, *, name: str = "") -> Ran:
+        """Takes the last run back while the world fails at the n-th call, of all or of that name."""
+        assert self.past is not None
+        past, self.past, self.undone = self.past, None, None
+        start, stamp = len(self.crm.log), self.crm.records.stamp
+        self.crm.faults.add(kind, skip=call, call=name)
+        self._days.append((stamp, self.day))
+        ran = past.computer.undo(self.rules, self.day, past.run_id)
+        self.crm.faults.clear()
+        self._undos.append((stamp, self.crm.records.stamp))
+        self._check_safety(ran, self.crm.log[start:], is_undo=True)
+        self._learn_decided(self.crm.log[start:], undo_of=past)
+        self.waits_for_person = "unknown"
+        return ran
+
+    def undo_again(self) -> Ran:
+        """Takes back what was just taken back: nothing happens."""
+        assert self.undone is not None
+        start = len(self.crm.log)
+        ran = self.undone.computer.undo(self.rules, self.day, self.undone.run_id)
+        self._check("undone once", len(self.crm.log) == start, f"a second undo wrote {self.crm.log[start:]}")
+        return ran
+
+    def settle(self) -> None:
+        """Good days until nothing is left to do, and then everything that was wanted is there."""
+        self.crm.faults.clear()
+        self.catch_up()
+        for _ in range(MOST_RUNS_TO_REST):
+            stamp = self.crm.records.stamp
+            ran = self.sync() if self.waits_for_person == "no" else self.apply()
+            self._check("ends well", ran.ending == "done", f"a good run ended {ran.ending}: {ran.words}")
+            if self.crm.records.stamp == stamp:
+                break
+        else:
+            self._check("comes to rest", False, f"the program still writes after {MOST_RUNS_TO_REST} runs")
+        self._check_at_rest()
+
+    # --- a run and its checks ------------------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        work: Callable[[], Ran],
+        *,
+        good: Callable[[Ran], bool] = lambda ran: True,
+        may_refuse: bool = False,
+        meddled: list[tuple[str, int, bool]] | None = None,
+        decided_on: date | None = None,
+    ) -> Ran:
+        before = {one: self._fields(one) for one in self.accounts()}
+        kept, start, stamp = self.crm.backup(), len(self.crm.log), self.crm.records.stamp
+        self._days.append((stamp, self.day))
+        last_run = self.computer.last_run()
+        ran = work()
+        news = self.crm.log[start:]
+        self._check_safety(ran, news)
+        is_good = good(ran) and not self._lagging and ran.ending in ("done", "partial")
+        if is_good:
+            looked_at = {one: fields for one, fields in before.items() if one not in {edited for edited, *_ in meddled or ()}}
+            self._check("ends well", ran.ending == "done" or bool(meddled), f"a good run ended {ran.ending}: {ran.words}")
+            self._check_tiers(looked_at, decided_on or self.day)
+            self._adopt(looked_at)
+        elif ran.ending in ("refused", "failed") and not may_refuse:
+            self._check("ends well", False, f"a run ended {ran.ending}: {ran.words}")
+        self._learn_decided(news)
+        self._check_decided()
+        self._check_holds()
+        if any(one.author == "program" for one in news):
+            run_id = self.computer.last_run()
+            self.past = Past(self.computer, run_id, kept, start, len(self.crm.log)) if run_id != last_run else None
+            self.undone = None
+        return ran
+
+    def _check(self, name: str, holds: bool, message: str) -> None:
+        if not holds and name not in self.off:
+            raise Broken(f"[{name}] day {self.day}: {message}")
+
+    def _fields(self, account_id: str) -> Fields:
+        record = self.crm.account(account_id)
+        since, until = record.get(FLAG_FIELDS["since"]), record.get(UNTIL)
+        return Fields(
+            potential=float(str(record.get("potential"))),
+            tier=record.text(TIER),
+            decided=self.decided.get(account_id, ""),
+            since=since if isinstance(since, date) else None,
+            override=record.text(OVERRIDE),
+            override_until=until if isinstance(until, date) else None,
+        )
+
+    # --- what holds whatever happened ----------------------------------------------------------------------------------------
+
+    def _check_safety(self, ran: Ran, news: Sequence[Written], *, is_undo: bool = False) -> None:
+        """Nothing twice, nothing of people's overwritten or unannounced, also where the run went wrong."""
+        ours = [one for one in news if one.author == "program"]
+        self._check_announced(ran, ours)
+        self._check_by_hand(ran)
+        for one in ours:
+            if one.stream is Stream.TASKS and one.name == TASK_KEY and one.after:
+                self._check_created(one, ours)
+            if one.stream is Stream.TASKS and one.name in ("is_open", "is_deleted") and one.before is not None:
+                self._check_not_a_persons(one)
+            if one.name == TASK_KEY and one.after is None:
+                self._check("keys are freed by undo alone", is_undo or self._undos != [], f"a run freed the key {one.before}")
+        keys = [task.get(TASK_KEY) for task in self.crm.records.tables[Stream.TASKS].values() if task.get(TASK_KEY)]
+        self._check("no key twice", len(keys) == len(set(keys)), f"{[key for key in keys if keys.count(key) > 1]}")
+
+    def _check_announced(self, ran: Ran, ours: Sequence[Written]) -> None:
+        """The plan shown is what is written."""
+        if ran.ending == "killed" or not ours:
+            return  # what was planned is not known here
+        names = {field: flag for flag, field in FLAG_FIELDS.items()}
+        for one in ours:
+            if one.stream is Stream.ACCOUNTS:
+                write: tuple[Any, ...] = ("field", one.record_id, names[one.name], one.after)
+            elif one.name == TASK_KEY and one.after:
+                write = ("create", one.after)
+            elif one.name == "is_open" and one.before is True:
+                write = ("close", self._task_key(one.record_id))
+            elif one.name == "is_deleted":
+                write = ("delete", self._first_key(one.record_id))
+            else:
+                continue  # the other fields of a new task, and the mending of an old one
+            self._check("the plan shown is what is written", write in ran.planned, f"{write} was written and not planned")
+
+    def _check_by_hand(self, ran: Ran) -> None:
+        for account_id in ran.by_hand:
+            if self.crm.records.find(Stream.ACCOUNTS, account_id) is None:
+                continue
+            edited = account_id in self.holds or account_id in self._edited_since_decided()
+            self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
+
+    def _edited_since_decided(self) -> set[str]:
+        """Accounts whose tier people, and not a restored backup, edited after the program had last written it."""
+        at_once = Counter(one.stamp for one in self.crm.log)
+        by_people: set[str] = set()
+        for one in self.crm.log:
+            if one.stream is Stream.ACCOUNTS and one.name in (TIER, OVERRIDE, UNTIL):
+                # A restored backup writes more fields of a record at once than any person does.
+                by_person = one.author == "people" and at_once[one.stamp] <= 2
+                (by_people.add if by_person else by_people.discard)(one.record_id)
+        return by_people
+
+    def _check_created(self, one: Written, ours: Sequence[Written]) -> None:
+        key = Key.of(str(one.after))
+        living = self.crm.records.living_id(key.account_id)
+        alike = [
+            other.text(TASK_KEY)
+            for other in self.crm.records.tables[Stream.TASKS].values()
+            if other.id != one.record_id and other.get(TASK_KEY) and self._is_same(Key.of(other.text(TASK_KEY)), key, living)
+        ]
+        self._check("no task twice", not alike, f"{one.after} was made, and {alike} was there")
+        if key.playbook == "onboarding":
+            made = sum(
+                Key.of(task.text(TASK_KEY)).account_id == key.account_id
+                for task in self.crm.records.tables[Stream.TASKS].values()
+                if task.text(TASK_KEY).startswith(f"onboarding:{key.task}:")
+            )
+            entries = self._entries(key.account_id)
+            pending = self.crm.account(living).text(TIER) != self.rules.tiers[0][0] if self._alive(living) else True
+            self._check("no entry twice", made <= entries + pending, f"{one.after}: {made} times, {entries} entries")
+
+    def _is_same(self, other: Key, key: Key, living: str) -> bool:
+        same = (other.playbook, other.task, other.occurrence) == (key.playbook, key.task, key.occurrence)
+        return same and self.crm.records.living_id(other.account_id) == living
+
+    def _entries(self, account_id: str) -> int:
+        """How often the account took the best tier."""
+        best = self.rules.tiers[0][0]
+        moves = [one for one in self.crm.log if one.record_id == account_id and one.name == TIER]
+        return sum(one.after == best for one in moves)
+
+    def _check_not_a_persons(self, one: Written) -> None:
+        edits = [
+            other
+            for other in self.crm.log
+            if other.record_id == one.record_id
+            and other.author == "people"
+            and other.stamp < one.stamp
+            and other.name in PEOPLES_FIELDS
+        ]
+        self._check("people's tasks are left alone", not edits, f"{one.record_id}: {one.name} written, after people's {edits}")
+
+    def _check_holds(self) -> None:
+        """Their own choice always wins."""
+        for account_id, hold in self.holds.items():
+            if not self._alive(account_id) or (hold.until is not None and self.day > hold.until):
+                continue
+            tier = self.crm.account(account_id).text(TIER)
+            self._check(
+                "a person's tier stays", tier == hold.tier, f"{account_id} was set to {hold.tier or NONE} by hand, shows {tier}"
+            )
+
+    # --- what a good run leaves ----------------------------------------------------------------------------------------------
+
+    def _check_tiers(self, before: Mapping[str, Fields], day: date) -> None:
+        for account_id, fields in before.items():
+            must, now = wanted(fields, self.rules, day), self._fields(account_id)
+            self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
+            if must.tier and not must.adopted:
+                self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
+            shown, said = (now.override, now.override_until), (must.override, must.override_until)
+            self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
+            if must.tier:
+                score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
+                near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
+                self._check("the score", near, f"{account_id}: {score}, not {exact}")
+
+    def _adopt(self, before: Mapping[str, Fields]) -> None:
+        for account_id, fields in before.items():
+            hold = self.holds.get(account_id)
+            if hold is not None and hold.until is None:
+                self.holds[account_id] = replace(hold, until=self.day + timedelta(days=ADOPT_DAYS))
+            if wanted(fields, self.rules, self.day).adopted and "the override" not in self.off:
+                self.decided[account_id] = fields.tier or NONE
+        self.holds = {one: hold for one, hold in self.holds.items() if hold.until is None or self.day <= hold.until}
+
+    def _learn_decided(self, news: Sequence[Written], undo_of: Past | None = None) -> None:
+        """What `decided_tier` must say: the tier that the program wrote last; after an undo, what was there before."""
+        for one in news:
+            if one.author != "program" or one.stream is not Stream.ACCOUNTS:
+                continue
+            if undo_of is not None and "decided" not in self.off:
+                self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(DECIDED)
+            elif one.name == TIER:
+                self.decided[one.record_id] = str(one.after or NONE)
+            elif one.name == DECIDED and not self.decided.get(one.record_id):
+                self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(TIER) or NONE
+
+    def _check_decided(self) -> None:
+        for account_id in self.accounts():
+            shown, must = self.crm.account(account_id).text(DECIDED), self.decided.get(account_id, "")
+            self._check("decided", shown == must, f"{account_id}: decided_tier is {shown!r}, not {must!r}")
+
+    # --- undo ----------------------------------------------------------------------------------------------------------------
+
+    def _check_undone(self, past: Past, start: int) -> None:
+        wrote = [one for one in self.crm.log[past.start : past.end] if one.author == "program"]
+        since = [one for one in self.crm.log[past.start : start] if one.author == "people"]
+        by_people = {one.record_id for one in since}
+        for one in wrote:
+            if one.stream is Stream.ACCOUNTS and one.record_id not in by_people and self._alive(one.record_id):
+                old = past.before.tables[Stream.ACCOUNTS][one.record_id].get(one.name)
+                now = self.crm.account(one.record_id).get(one.name)
+                self._check("undo restores", now == old, f"{one.record_id} {one.name}: {now!r}, before the run {old!r}")
+            if one.name == TASK_KEY and one.after and not past.is_undo:
+                self._check_task_undone(one, {other.record_id for other in since if other.name in PEOPLES_FIELDS})
+
+    def _check_task_undone(self, one: Written, touched: set[str]) -> None:
+        task = self.crm.records.tables[Stream.TASKS][one.record_id]
+        if one.record_id in touched:
+            self._check("undo leaves people's", task.get(TASK_KEY) == one.after, f"{one.after}: a person worked on it")
+        else:
+            gone = task.deleted and not task.get(TASK_KEY)
+            self._check("undo removes tasks", gone, f"{one.after} is still there, or keeps its key")
+
+    # --- at rest -------------------------------------------------------------------------------------------------------------
+
+    def _check_at_rest(self) -> None:
+        for task in self.crm.tasks():
+            self._check("no ghost", bool(task.get(TASK_KEY)), f"{task.id} has lost its key and lives")
+            loose = not task.get("account_id") and not task.get("former_account_id")
+            dead = not self._alive(self.crm.records.living_id(Key.of(task.text(TASK_KEY)).account_id))
+            self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")
+        for account_id in self.accounts():
+            for playbook, name, occurrences in self._wanted_tasks(account_id):
+                there = [
+                    key
+                    for key in self._keys()
+                    if (key.playbook, key.task) == (playbook, name)
+                    and self.crm.records.living_id(key.account_id) == account_id
+                    and occurrences(key.occurrence)
+                ]
+                self._check("no task is lost", bool(there), f"{account_id} lacks {playbook}:{name}")
+        self._check_cleared()
+        self._check_history()
+
+    def _keys(self) -> list[Key]:
+        tasks = self.crm.records.tables[Stream.TASKS].values()
+        return [Key.of(task.text(TASK_KEY)) for task in tasks if task.get(TASK_KEY)]
+
+    def _wanted_tasks(self, account_id: str) -> Iterator[tuple[str, str, Callable[[str], bool]]]:
+        """Playbook, task, and which occurrences will do."""
+        tier = self.crm.account(account_id).text(TIER)
+        quarter = f"{self.day.year}-Q{(self.day.month + 2) // 3}"
+        if self.rules.rank(tier) == 1:
+            yield "care", "call", lambda occurrence: occurrence == "once"
+        if self.rules.rank(tier) != 0:
+            return
+        yield "review", "prepare", lambda occurrence: occurrence == quarter
+        if self._entered_by_us(account_id):
+            left = self._left_best_on(account_id).isoformat()
+            for task in ("meet", "agree"):
+                yield "onboarding", task, lambda occurrence: occurrence[-10:] >= left
+
+    def _moves(self, account_id: str) -> list[Written]:
+        return [one for one in self.crm.log if one.record_id == account_id and one.name == TIER]
+
+    def _entered_by_us(self, account_id: str) -> bool:
+        """The program moved it into the best tier, in a run that was no undo."""
+        moves = self._moves(account_id)
+        if not moves or moves[-1].author != "program":
+            return False
+        return not any(first < moves[-1].stamp <= last for first, last in self._undos)
+
+    def _left_best_on(self, account_id: str) -> date:
+        """The day of the last run before it last left the best tier."""
+        left = [one.stamp for one in self._moves(account_id) if one.before == self.rules.tiers[0][0]]
+        return self._day_of(left[-1]) if left else date.min
+
+    def _day_of(self, stamp: int) -> date:
+        return max((day for begun, day in self._days if begun < stamp), default=FIRST_DAY)
+
+    def _check_cleared(self) -> None:
+        """Open, untouched reviews of accounts that are no longer in the best tier close by themselves."""
+        for task in self.tasks("review"):
+            account_id = task.text("account_id")
+            if not task.get("is_open") or not self._alive(account_id) or task.id in self._strangers or len(self.computers) > 1:
+                continue
+            cleared = self.rules.rank(self.crm.account(account_id).text(TIER)) != 0
+            edits = [one for one in self.crm.log if one.record_id == task.id and one.author == "people"]
+            touched = any(one.name in PEOPLES_FIELDS for one in edits)
+            self._check("untouched tasks close", touched or not cleared, f"{task.get(TASK_KEY)} is open, its reason is gone")
+
+    def _check_history(self) -> None:
+        """What this computer remembers of an account that it wrote is what the CRM shows."""
+        for account_id, tier in self.computer.remembered_tiers().items():
+            moves = self._moves(account_id)
+            ours = len(self.computers) == 1 and not self._undos and moves and moves[-1].author == "program"
+            if self._alive(account_id) and ours:
+                shown = self.crm.account(account_id).text(TIER) or NONE
+                self._check("history", tier == shown, f"{account_id}: history says {tier}, the CRM {shown}")
+
+    # --- small things --------------------------------------------------------------------------------------------------------
+
+    def _alive(self, account_id: str) -> bool:
+        return self.crm.records.find(Stream.ACCOUNTS, account_id) is not None
+
+    def _task_key(self, task_id: str) -> str:
+        return self.crm.records.tables[Stream.TASKS][task_id].text(TASK_KEY)
+
+    def _first_key(self, task_id: str) -> str:
+        """The key that it was made with."""
+        keys = (one.after for one in self.crm.log if one.record_id == task_id and one.name == TASK_KEY)
+        return str(next(keys, ""))

@@ -1,0 +1,363 @@
+"""The promises that broke over several runs, each as the shortest story that broke it, on both behaviours of a CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, FaultKind
+from tests.story.model import NONE
+from tests.story.story import Story
+
+ACME, BETA, CORE, DYNE, ECHO = (f"acc-{number:06}" for number in range(1, 6))
+
+
+@pytest.fixture(params=[SALESFORCE_LIKE, HUBSPOT_LIKE], ids=["salesforce", "hubspot"])
+def story(request: pytest.FixtureRequest) -> Iterator[Story]:
+    story = Story(request.param, number=id(request))
+    yield story
+    story.end()
+
+
+@pytest.fixture
+def on_hubspot() -> Iterator[Story]:
+    story = Story(HUBSPOT_LIKE, number=-1)
+    yield story
+    story.end()
+
+
+# --- their own choice always wins ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tier", ["A", ""])
+def test_a_tier_set_by_hand_stays_whatever_is_written_beside_it(story: Story, tier: str) -> None:
+    story.settle()
+    story.edit_tier(BETA, tier)
+    story.sync()
+    story.edit_potential(BETA, 50)
+    story.sync()
+    story.sleep(29)
+    story.settle()
+
+
+def test_a_tier_set_by_hand_is_decided_anew_when_its_time_is_over(story: Story) -> None:
+    story.settle()
+    story.edit_tier(BETA, "A")
+    story.settle()
+    story.sleep(91)
+    story.settle()
+
+
+@pytest.mark.parametrize("kind", ["kill_after", "lose"])
+@pytest.mark.parametrize("days", [0, 1])
+def test_what_a_killed_run_wrote_is_nobodys_edit(story: Story, kind: FaultKind, days: int) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.edit_potential(DYNE, 50)
+    story.sync_with(kind, name="push_accounts")
+    story.sleep(days)
+    story.settle()
+
+
+@pytest.mark.parametrize("kind", ["kill_after", "lose"])
+def test_what_a_killed_first_run_wrote_is_nobodys_edit(story: Story, kind: FaultKind) -> None:
+    story.sync_with(kind, name="push_accounts")
+    story.sleep(1)
+    story.settle()
+
+
+def test_what_a_restored_backup_wrote_is_nobodys_edit(story: Story) -> None:
+    story.keep_backup()
+    story.settle()
+    story.restore_backup()
+    story.settle()
+
+
+def test_what_a_backup_of_an_earlier_decision_wrote_is_nobodys_edit(story: Story) -> None:
+    story.settle()
+    story.keep_backup()
+    story.edit_potential(ACME, 50)
+    story.settle()
+    story.restore_backup()
+    story.settle()
+
+
+def test_a_deleted_cache_forgets_no_edit(story: Story) -> None:
+    story.settle()
+    story.edit_tier(BETA, "A")
+    story.delete_cache()
+    story.settle()
+
+
+def test_another_machine_knows_the_edits_too(story: Story) -> None:
+    story.settle()
+    story.edit_tier(ACME, "B")
+    story.other_computer()
+    story.settle()
+
+
+# --- no task is lost -----------------------------------------------------------------------------------------------------------
+
+
+def _two_of_ana_enter(story: Story) -> None:
+    """Four tasks for one owner, of whom two wait."""
+    story.settle()
+    story.edit_potential(CORE, 85)
+    story.edit_potential(ECHO, 85)
+
+
+def test_tasks_that_wait_come_with_the_next_runs(story: Story) -> None:
+    _two_of_ana_enter(story)
+    story.settle()
+
+
+def test_tasks_that_wait_survive_a_kill_before_they_are_made(story: Story) -> None:
+    _two_of_ana_enter(story)
+    story.sync()
+    story.sync_with("kill_before", name="create_tasks")
+    story.settle()
+
+
+def test_tasks_that_wait_survive_a_deleted_cache(story: Story) -> None:
+    _two_of_ana_enter(story)
+    story.sync()
+    story.delete_cache()
+    story.settle()
+
+
+def test_tasks_that_wait_survive_a_second_machine(story: Story) -> None:
+    _two_of_ana_enter(story)
+    story.sync()
+    story.other_computer()
+    story.settle()
+
+
+@pytest.mark.parametrize("name", ["create_tasks", "push_accounts", "find_tasks", "fetch_accounts"])
+@pytest.mark.parametrize("kind", ["kill_before", "kill_after"])
+def test_a_run_killed_anywhere_is_completed_by_the_next(story: Story, name: str, kind: FaultKind) -> None:
+    _two_of_ana_enter(story)
+    story.sync_with(kind, name=name)
+    story.sleep(1)
+    story.settle()
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("commit", range(14))
+def test_a_run_killed_at_any_commit_is_completed_by_the_next(story: Story, commit: int, after: bool) -> None:
+    _two_of_ana_enter(story)
+    story.sync_killed_at_commit(commit, after=after)
+    story.sleep(1)
+    story.settle()
+
+
+def test_tasks_that_failed_to_hang_on_their_company_are_completed(on_hubspot: Story) -> None:
+    on_hubspot.settle()
+    on_hubspot.edit_potential(BETA, 85)
+    on_hubspot.sync_with_loose_tasks(2)
+    on_hubspot.settle()
+
+
+def test_tasks_of_a_run_killed_before_they_were_attached_are_completed(on_hubspot: Story) -> None:
+    on_hubspot.settle()
+    on_hubspot.edit_potential(BETA, 85)
+    on_hubspot.sync_with("kill_before", name="attach_tasks")
+    on_hubspot.sleep(1)
+    on_hubspot.settle()
+
+
+def test_tasks_that_the_index_does_not_show_yet_are_completed_all_the_same(on_hubspot: Story) -> None:
+    on_hubspot.settle()
+    on_hubspot.edit_potential(BETA, 85)
+    on_hubspot.sync_with_loose_tasks(2)
+    on_hubspot.stop_index()
+    on_hubspot.sync()
+    on_hubspot.settle()
+
+
+# --- untouched tasks close by themselves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["kill_after", "lose"])
+def test_untouched_tasks_of_a_killed_run_close_when_their_reason_is_gone(story: Story, kind: FaultKind) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()  # as many tasks as one owner gets in one run; the review waits
+    story.sync_with(kind, name="create_tasks")
+    story.settle()
+    story.edit_potential(BETA, 10)
+    story.settle()
+
+
+# --- undo ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_undo_returns_the_first_run_field_by_field(story: Story) -> None:
+    story.apply()
+    story.undo()
+
+
+def test_undo_returns_a_later_run_field_by_field(story: Story) -> None:
+    story.settle()
+    story.edit_potential(ACME, 50)
+    story.edit_potential(BETA, 85)
+    story.sleep(1)
+    story.sync()
+    story.undo()
+
+
+def test_undo_finds_the_tasks_that_the_index_does_not_show_yet(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()  # the cache knows the change before the index stops
+    story.undo()
+    story.apply()
+    story.stop_index()
+    story.undo()
+
+
+def test_undo_finds_the_tasks_of_a_first_run_within_the_lag_of_the_index(story: Story) -> None:
+    story.stop_index()
+    story.apply()
+    story.undo()
+
+
+@pytest.mark.parametrize("name", ["create_tasks", "push_accounts"])
+def test_a_killed_run_can_be_taken_back(story: Story, name: str) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync_with("kill_after", name=name)
+    story.undo()
+    story.settle()
+
+
+def test_undo_removes_the_tasks_whose_answer_was_lost(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync_with("lose", name="create_tasks")
+    story.undo()
+
+
+def test_after_an_undo_the_schedule_waits_for_a_person_and_then_everything_comes_again(story: Story) -> None:
+    story.apply()
+    story.undo()
+    story.sync()
+    story.apply()
+    story.settle()
+
+
+def test_a_second_undo_of_the_first_run_does_nothing(story: Story) -> None:
+    story.apply()
+    story.undo()
+    story.undo_again()
+
+
+def test_a_second_undo_says_so_and_does_nothing(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()
+    story.undo()
+    story.undo_again()
+
+
+def test_undoing_the_undo_brings_everything_again(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()
+    story.undo()
+    story.undo()
+    story.settle()
+
+
+def test_undo_leaves_what_people_changed_since(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()
+    made = next(task for task in story.tasks("onboarding:meet") if BETA in task.text("kam_task_key"))
+    story.crm.complete_task(made.id)
+    story.edit_override(DYNE, "B")
+    story.undo()
+    story.settle()
+
+
+@pytest.mark.parametrize("name", ["push_accounts", "free_keys", "delete_tasks"])
+@pytest.mark.parametrize("kind", ["kill_before", "kill_after"])
+def test_a_killed_undo_leaves_a_state_from_which_a_person_goes_on(story: Story, name: str, kind: FaultKind) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync()
+    story.undo_with(kind, name=name)
+    story.settle()
+
+
+# --- merges --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_merged_account_does_not_get_its_plan_again(story: Story) -> None:
+    story.settle()
+    for task in story.tasks():
+        story.crm.complete_task(task.id)
+    story.merge(ACME, CORE)
+    story.settle()
+
+
+@pytest.mark.parametrize("winner_leads", [True, False])
+def test_two_accounts_with_the_same_plan_merge_into_one(story: Story, winner_leads: bool) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.settle()
+    story.merge(*((ACME, BETA) if winner_leads else (BETA, ACME)))
+    story.settle()
+
+
+def test_a_merge_forgets_nothing_where_the_cache_is_gone(story: Story) -> None:
+    story.settle()
+    story.merge(CORE, ACME)
+    story.delete_cache()
+    story.settle()
+
+
+def test_an_override_follows_the_account_that_lives_on(story: Story) -> None:
+    story.settle()
+    story.edit_tier(BETA, "A")
+    story.sync()
+    story.merge(BETA, DYNE)
+    story.settle()
+
+
+# --- refused when people changed it meanwhile ----------------------------------------------------------------------------------
+
+
+def test_an_override_set_while_the_plan_is_read_holds_the_account_and_its_tasks_back(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+
+    def meddle() -> str:
+        story.edit_override(BETA, NONE)
+        return BETA
+
+    story.apply_while(meddle)
+    story.settle()
+
+
+def test_a_task_renamed_while_the_plan_is_read_is_not_closed(story: Story) -> None:
+    story.settle()
+    story.edit_potential(ACME, 10)
+    (review,) = story.tasks("review")
+
+    def meddle() -> str:
+        story.crm.edit_task(review.id, subject="Mine")
+        return ""
+
+    story.apply_while(meddle)
+    story.settle()
+
+
+def test_a_saved_plan_writes_what_was_read_or_nothing(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.save_plan()
+    story.edit_override(DYNE, "A", story.day + timedelta(days=30))
+    story.apply_saved()
+    story.settle()
