@@ -9,11 +9,11 @@ count. Two allowances keep small portfolios usable, where one account is already
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from kamsync.decide.decision import Decision
-from kamsync.decide.plan import Plan
+from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.decide.program import NO_TIER, Guards
 from kamsync.errors import PlanRefused
 
@@ -89,6 +89,19 @@ def check_not_undone(undone_run: str) -> None:
         f"Guard undone: run {undone_run} was undone, and nobody has said since then that writing may go on. Nothing was written.",
         fix="Change the criteria, or look at `kamsync plan` and write it with `kamsync apply`.",
     )
+
+
+def check_choices(plan: Plan, lacking: Mapping[str, Collection[str]]) -> None:
+    """Refuses a plan that writes tiers which the CRM's pick lists do not know: `lacking` by flag, as the connector found them."""
+    for flag, unknown in lacking.items():
+        for change in plan.changes:
+            after = change.fields[flag].after if isinstance(change, UpdateAccount) and flag in change.fields else None
+            if after in unknown:
+                raise PlanRefused(
+                    f"The CRM's pick list of {flag} does not know {', '.join(map(repr, unknown))}: it would refuse "
+                    f"{change.account_id} and others. Nothing was written.",
+                    fix="Run `kamsync setup`, which adds the missing choices, then run the command again.",
+                )
 
 
 def check_vanished_share(vanished: int, known: int, guards: Guards) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 from kamsync.contract import PullSummary
-from kamsync.decide.guards import check_changed_share, check_drifted_share, check_first_run, check_not_undone
-from kamsync.decide.plan import Plan
+from kamsync.decide.guards import check_changed_share, check_choices, check_drifted_share, check_first_run, check_not_undone
+from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
@@ -64,8 +64,15 @@ def unattended_checks(shell: Shell, planned: PlannedRun) -> Iterator[Callable[[]
     yield lambda: check_not_undone(held_since_undo(cache, shell.config.compiled.hash))
     if planned.plan.changes:
         yield lambda: check_first_run(was_applied(cache) or was_written(cache), guards)
+    yield lambda: check_choices(planned.plan, _lacking(shell, planned.plan))
     yield lambda: check_drifted_share(planned.moves, guards)
     yield lambda: check_changed_share(planned.moves, guards)
+
+
+def _lacking(shell: Shell, plan: Plan) -> Mapping[str, tuple[str, ...]]:
+    """What the CRM's pick lists lack; asked only where the plan moves a tier."""
+    moves = any(isinstance(change, UpdateAccount) and "tier" in change.fields for change in plan.changes)
+    return shell.connection.lacking_choices() if moves else {}
 
 
 def refusals(shell: Shell, planned: PlannedRun) -> list[PlanRefused]:
@@ -85,6 +92,7 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     Guards are the caller's: a person who has looked and said yes passes them. `undoes` is the run that this one takes back.
     """
     written = planned.plan if plan is None else plan
+    check_choices(written, _lacking(shell, written))
     run_id, program = planned.plan.run_id, shell.config.program
     describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
     applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)

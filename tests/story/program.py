@@ -17,19 +17,20 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from kamsync.config import Config
 from kamsync.contract import Context
-from kamsync.decide.guards import check_fresh
-from kamsync.decide.plan import Change, CloseTask, CreateTask, Plan, UpdateAccount
+from kamsync.decide.guards import check_saved
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied
 from kamsync.run.plan_file import load_plan, save_plan
 from kamsync.run.planning import PlannedRun
-from kamsync.run.shell import Shell
+from kamsync.run.shell import Shell, recorded
 from kamsync.run.sync import carry_out, pull_and_plan
 from kamsync.run.sync import sync as run_sync
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.journal import list_runs
+from kamsync.store.journal import RunKind, list_runs
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 
@@ -69,9 +70,9 @@ class MortalCache(Cache):
     mortal: Mortal
 
     @contextmanager
-    def bookkeeping(self) -> Iterator[Any]:
+    def transaction(self) -> Iterator[Any]:
         fatal = self.mortal.is_due()
-        with super().bookkeeping() as connection:
+        with super().transaction() as connection:
             yield connection
             if fatal and not self.mortal.after:
                 raise Killed("before a commit of the cache")
@@ -116,7 +117,7 @@ class Computer:
             seen.append(planned)
             return applied
 
-        return self._run(rules, day, work, seen)
+        return self._run(rules, day, work, seen, "sync")
 
     def apply(self, rules: Rules, day: date, between: Callable[[Plan], None] = lambda plan: None) -> Ran:
         """A person's `apply`: looks at the plan, says yes. `between` is what others do while the person looks."""
@@ -126,9 +127,9 @@ class Computer:
             _, planned = pull_and_plan(shell, guarded=False, to_apply=True)
             seen.append(planned)
             between(planned.plan)
-            return carry_out(shell, planned, guarded=False)
+            return carry_out(shell, planned)
 
-        return self._run(rules, day, work, seen)
+        return self._run(rules, day, work, seen, "apply")
 
     def save_plan(self, rules: Rules, day: date) -> Ran:
         """`plan --out`."""
@@ -149,11 +150,11 @@ class Computer:
 
         def work(shell: Shell) -> Applied:
             _, planned = pull_and_plan(shell, guarded=False, to_apply=True)
-            check_fresh(saved, planned.plan.base, planned.plan.criteria_hash)
+            check_saved(saved, planned.plan)
             seen.append(replace(planned, plan=saved))  # what the person had read is what may be written
-            return carry_out(shell, planned, guarded=False)
+            return carry_out(shell, planned, plan=saved)
 
-        return self._run(rules, day, work, seen)
+        return self._run(rules, day, work, seen, "apply")
 
     def undo(self, rules: Rules, day: date, run_id: str) -> Ran:
         """`undo RUN --yes`."""
@@ -162,21 +163,22 @@ class Computer:
 
         def work(shell: Shell) -> Applied:
             undo = plan_undo(shell, run_id)
-            run_ids.append(undo.plan.run_id)
-            planned.update(_writes(undo.plan))
-            planned.update(("delete", ref.key) for ref, _ in undo.tasks)
+            run_ids.append(undo.planned.plan.run_id)
+            planned.update(_writes(undo.planned.plan))
             return carry_out_undo(shell, undo)
 
-        ran = self._run(rules, day, work, [])
+        ran = self._run(rules, day, work, [], "undo")
         return Ran(ran.ending, run_ids[0] if run_ids else "", frozenset(planned), ran.by_hand, ran.words)
 
-    def _run(self, rules: Rules, day: date, work: Callable[[Shell], Applied], seen: list[PlannedRun]) -> Ran:
+    def _run(
+        self, rules: Rules, day: date, work: Callable[[Shell], Applied], seen: list[PlannedRun], kind: RunKind | None = None
+    ) -> Ran:
         self._seconds += 1
         now = datetime.combine(day, time(6, tzinfo=UTC)) + timedelta(seconds=self._seconds)
         ending: Ending
         words = ""
         try:
-            with self._shell(rules, now) as shell:
+            with self._shell(rules, now, kind) as shell:
                 applied = work(shell)
             ending = "done" if applied.complete else "partial"
             words = str(applied.rejected or "")
@@ -193,14 +195,15 @@ class Computer:
         return Ran(ending, plan.run_id if plan else "", planned, frozenset(_by_hand(seen)), words)
 
     @contextmanager
-    def _shell(self, rules: Rules, now: datetime) -> Iterator[Shell]:
+    def _shell(self, rules: Rules, now: datetime, kind: RunKind | None) -> Iterator[Shell]:
         config = config_of(rules)
         context = Context(config.mapping, ZoneInfo(config.program.timezone), config.tier_choices)
         with ExitStack() as stack:
             opened = stack.enter_context(open_cache(self._cache_path))
             cache = MortalCache(opened.path, opened.connection)
             cache.mortal = self.mortal
-            yield Shell(MemoryConnection(self.crm, context), cache, config, clock=lambda: now)
+            run_id = stack.enter_context(_recorded(cache, config, kind, now)) if kind else ""
+            yield Shell(MemoryConnection(self.crm, context), cache, config, clock=lambda: now, run_id=run_id)
 
     def last_run(self) -> str:
         """The id of the newest run, as `runs` lists it, "" where there is none."""
@@ -210,7 +213,7 @@ class Computer:
     def remembered_tiers(self) -> dict[str, str]:
         """What `history` says last, by account id."""
         with open_cache(self._cache_path) as opened:
-            rows = opened.connection.execute("SELECT account_id, tier FROM history ORDER BY rowid").fetchall()
+            rows = opened.connection.execute("SELECT account_id, tier FROM history WHERE settled ORDER BY rowid").fetchall()
         return dict(rows)
 
 
@@ -228,14 +231,33 @@ def _writes_of(change: Change) -> Iterator[Write]:
             yield ("create", change.key)
         case CloseTask():
             yield ("close", change.key)
+        case AttachTask():
+            yield ("attach", change.key)
+        case DeleteTask():
+            yield ("delete", change.key)
 
 
 def _by_hand(seen: list[PlannedRun]) -> Iterator[str]:
     for planned in seen:
-        yield from (account_id for account_id, *_ in planned.drift)
         for change in planned.plan.changes:
             if isinstance(change, UpdateAccount) and "override" in change.fields:
                 yield change.account_id
+
+
+@contextmanager
+def _recorded(cache: Cache, config: Config, kind: RunKind, now: datetime) -> Iterator[str]:
+    """As the command line records a run; a kill leaves it as it stands, since a dead process writes nothing."""
+    context = recorded(cache, config, kind, lambda: now)
+    run_id = context.__enter__()
+    try:
+        yield run_id
+    except Killed:
+        raise
+    except BaseException as error:
+        context.__exit__(type(error), error, error.__traceback__)
+        raise
+    else:
+        context.__exit__(None, None, None)
 
 
 @cache

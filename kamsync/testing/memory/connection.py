@@ -105,6 +105,9 @@ class MemoryConnection:
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)
 
+    def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
+        return {}  # any word is a tier here
+
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         """Flags on accounts and the key on tasks, where they are mapped. There is no metadata to write down."""
         lacking = set(self._call("read_fields", self._lacking))
