@@ -145,7 +145,7 @@ def test_facts_lists_what_an_expression_may_read_and_where_it_comes_from(desk: D
     rows = {row["name"]: row for row in desk.good("facts", "--json").json}
     assert rows["won_amount_12m"]["type"] == "number" and rows["won_amount_12m"]["none"] == "0"
     assert rows["industry"]["definition"] == "The account's field Industry"
-    everything = " + ".join(f"length({name})" for name in rows)
+    everything = f"iif({' or '.join(f'{name} is null' for name in rows)}, 0, 1)"
     (desk.folder / "all.toml").write_text(CRITERIA.replace('value = "won_amount_12m"', f'value = "{everything}"'))
     desk.good("criteria", "check", "all.toml")
     assert "won_amount_12m" in desk.good("facts").out
