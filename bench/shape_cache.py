@@ -10,7 +10,7 @@ from kamsync.config import load_config
 from kamsync.config.example import render_example
 from kamsync.config.shipped import read_shipped
 from kamsync.decide.program import Program
-from kamsync.sandbox.company_records import Account
+from kamsync.sandbox.company_records import Account, Activity
 from kamsync.sandbox.shapes import ShapedCompany
 from kamsync.store.database import Cache, open_cache
 
@@ -61,7 +61,7 @@ def fill(path: Path, company: ShapedCompany) -> None:
             )
             db.executemany(
                 "INSERT INTO activities (id, account_id, kind, activity_date, _pull) VALUES (?, ?, ?, ?, 1)",
-                ((f"00T{a.key:012d}", account_id(a.account), a.kind, a.start.date().isoformat()) for a in company.activities()),
+                ((f"00T{a.key:012d}", account_id(a.account), _kind(a), a.start.date().isoformat()) for a in company.activities()),
             )
             db.execute("INSERT OR REPLACE INTO meta VALUES ('base_currency', ?)", (company.home_currency,))
 
@@ -107,6 +107,11 @@ def _opportunity_rows(company: ShapedCompany, contract: Iterable[str]) -> Iterat
             is_closed, is_won, deal.probability, TYPES[deal.type], f"005{deal.owner:012d}", deal.created.date().isoformat(),
             *(own[name] for name in contract),
         )  # fmt: skip
+
+
+def _kind(activity: Activity) -> str:
+    """As a connector tells it where the CRM knows which way an e-mail went."""
+    return "incoming_email" if activity.kind == "email" and activity.incoming else activity.kind
 
 
 def _iso(day: date | None) -> str | None:

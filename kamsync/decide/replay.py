@@ -13,10 +13,11 @@ from datetime import date
 
 from kamsync.decide.criteria import expressions_of
 from kamsync.decide.expressions import names_in
-from kamsync.decide.facts import FACTS, with_what_they_need
+from kamsync.decide.facts import FACTS, streams_of, with_what_they_need
 from kamsync.decide.months import days_before
 from kamsync.decide.program import Program
 from kamsync.errors import ConfigError
+from kamsync.model import Stream
 
 NEVER_CHANGE = frozenset({"id", "name", "currency", "created_date"})
 AS_TODAY = frozenset({"owner_id", "parent_id"})  # they place nobody by themselves; said, not left out
@@ -76,8 +77,8 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
 
 def _is_known(program: Program, name: str, fixed: Collection[str], has_activities: bool) -> bool:
     if name in _FACTS:
-        sources = {_FACTS[needed].source for needed in with_what_they_need((name,)) if needed in _FACTS}
-        return _FACTS[name].replayable and (has_activities or "activity" not in sources)
+        from_activities = Stream.ACTIVITIES in streams_of(with_what_they_need((name,)))
+        return _FACTS[name].replayable and (has_activities or not from_activities)
     return name in NEVER_CHANGE or name in AS_TODAY or name in fixed or program.account_columns.get(name) == "date"
 
 

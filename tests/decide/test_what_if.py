@@ -199,8 +199,9 @@ def test_a_field_that_is_a_date_is_known_from_that_day_on() -> None:
 
 
 @pytest.mark.parametrize(("since", "left_out"), [(date(2025, 3, 3), 0), (date(2025, 3, 4), 1), (None, 1)])
-def test_activities_count_where_they_are_known_for_long_enough(since: date | None, left_out: int) -> None:
-    assert len(replayable(reading("won_amount_12m", "days_since_last_activity"), FIRST, since).left_out) == left_out
+@pytest.mark.parametrize("fact", ["days_since_last_activity", "silence_ratio", "meetings_90d"])
+def test_activities_count_where_they_are_known_for_long_enough(fact: str, since: date | None, left_out: int) -> None:
+    assert len(replayable(reading("won_amount_12m", fact), FIRST, since).left_out) == left_out
 
 
 def test_pipeline_is_replayed_and_weighed_by_what_was_won_before() -> None:
