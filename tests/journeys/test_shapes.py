@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from kamsync.cli.sandboxes import sample_company
 from tests.journeys.command import run_command
 from tests.journeys.conftest import Opener
 
@@ -19,6 +23,10 @@ def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_de
     desk.good("setup")
     desk.good("pull")
     assert len(desk.good("accounts", "--json").json) == 60
+    with sqlite3.connect(desk.folder / "kamsync.db") as cache:
+        pulled = Counter(day for (day,) in cache.execute("SELECT created_date FROM opportunities"))
+    served = sample_company(datetime.now(UTC).date(), shape="subscription", accounts=60)
+    assert pulled == Counter(deal.created.date().isoformat() for deal in served.opportunities())
     found = desk.good("backtest", "--criteria", "balanced", "--from", "2025-01-01", "--to", "2025-03-01", "--json").json
     assert [len(tier["days"]) for tier in found["tiers"]] == [3, 3, 3]
     assert sum(tier["days"][0]["size"] for tier in found["tiers"]) > 0
