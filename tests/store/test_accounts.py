@@ -22,7 +22,8 @@ from kamsync.store.accounts import (
     was_written,
 )
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.history import Remembered, follow_merges, history_of, remember, settle_history
+from kamsync.store.history import Remembered, history_of, remember, settle_history
+from kamsync.store.ledger import follow_merges
 from tests.store.oracle import World
 
 SEEN = date(2026, 11, 23)

@@ -15,11 +15,11 @@ from kamsync.decide.tasks import CreatedTask, ExistingTask
 from kamsync.model import Outcome, OutcomeStatus
 from kamsync.store.accounts import note_merges
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.history import follow_merges
 from kamsync.store.ledger import (
     Made,
     Status,
     created_tasks,
+    follow_merges,
     free_keys,
     keep_made,
     known_keys,
