@@ -120,6 +120,8 @@ def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value])
     theirs = [flag for flag in foreign if not same_value(present.get(flag), wrote[flag].before)]
     if any(flag in BY_A_PERSON or flag == "decided_tier" for flag in theirs):
         return {}, theirs
+    if "tier" in foreign and "decided_tier" in moved and "decided_tier" not in foreign:
+        return {}, ["tier"]  # as before the run, and yet a choice: what was decided stands beside it
     back = {flag: FieldChange(wrote[flag].after, wrote[flag].before) for flag in moved if flag not in foreign}
     return back, theirs
 

@@ -306,24 +306,33 @@ def test_what_everyone_can_read_is_warned_of(folder: Folder) -> None:
 
 def test_a_saved_plan_of_any_kind_of_damage_is_refused(folder: Folder) -> None:
     folder.write(GOOD)
-    plan = '{"version": 1, "run_id": %s, "as_of": "2026-01-01", "crm": "hubspot", "criteria_hash": "x", "base": "y", %s}'
-    good = '"summary": {}, "changes": [], "held_back": [], "problems": []'
-    for text in (
-        "",
-        "[]",
-        "{",
-        "[" * 100_000,
-        '{"version": 1}',
-        "9" * 10_000,
-        plan % ("5", good),
-        plan % ('"r"', good.replace('"changes": []', '"changes": {"a": 1}')),
-        plan % ('"r"', good.replace('"changes": []', '"changes": [{"op": "delete_everything"}]')),
-        plan % ('"r"', good.replace('"problems": []', '"problems": "abc"')),
-        plan % ('"r"', good.replace('"held_back": []', '"held_back": [{"account_id": "\\u001b"}]')),
-    ):
+    for text in ("", "[]", "{", "[" * 100_000, "9" * 10_000, '{"version": 2}'):
         folder.write(text, "plan.json")
         told = folder.run("apply", "plan.json", "--yes")
         assert told.code == 2 and "plan.json" in told.err and "bug" not in told.err, (text[:60], told)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"run_id": 5},
+        {"changes": {"a": 1}},
+        {"changes": [{"op": "delete_everything"}]},
+        {"problems": "abc"},
+        {"held_back": [{"account_id": "\u001b"}]},
+    ],
+)
+def test_a_saved_plan_that_somebody_edited_is_refused_with_or_without_its_seal(folder: Folder, damage: dict[str, Any]) -> None:
+    folder.write(GOOD)
+    document: dict[str, Any] = {"version": 1, "run_id": "r", "as_of": "2026-01-01", "crm": "hubspot", "criteria_hash": "x"}
+    document |= {"base": "y", "org_id": "1", "rehearsal": False, "summary": {}, "changes": [], "held_back": [], "problems": []}
+    folder.write(json.dumps({**document, "digest": seal(document), **damage}), "plan.json")
+    altered = folder.run("apply", "plan.json", "--yes")
+    assert altered.code == 3 and "was altered" in altered.err, altered
+    forged = {**document, **damage}
+    folder.write(json.dumps({**forged, "digest": seal(forged)}), "plan.json")
+    told = folder.run("apply", "plan.json", "--yes")
+    assert told.code == 2 and "plan.json" in told.err and "bug" not in told.err, told
 
 
 def test_paths_with_odd_characters_work_or_are_told(folder: Folder) -> None:
