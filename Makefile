@@ -1,6 +1,8 @@
 # make demo   the main job on the embedded sandbox CRM
 # make test   everything that must hold before a change lands (what CI runs)
 # make check  the quick half of it: lint, types, import rules
+# make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
+# make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
@@ -12,7 +14,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
-.PHONY: faults golden demo test check lint types imports pytest wheel format bench clean
+.PHONY: mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -46,8 +48,14 @@ types: $(DEVREADY)
 imports: $(DEVREADY)
 	$(BIN)/lint-imports --no-cache
 
+stories: $(DEVREADY)
+	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 tests/story/test_story.py $(ARGS)
+
 faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py
+
+mutations: $(DEVREADY)
+	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup

@@ -7,6 +7,7 @@ requests may be repeated; this module only knows how to wait.
 from __future__ import annotations
 
 import ipaddress
+import os
 import random
 import re
 import threading
@@ -22,6 +23,7 @@ import requests.adapters
 import tenacity
 import urllib3
 
+from kamsync.certificates import authorities
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, TryLater
 from kamsync.model import Usage
 from kamsync.redaction import redact as redact  # connectors take it from here
@@ -202,7 +204,7 @@ class PoliteSession(requests.Session):
     """A requests.Session with timeouts on every request, an allow-list of hosts, no redirects elsewhere, and its own CA bundle.
 
     `allows(host)` decides whether a host may be sent anything at all, redirects and addresses found in answers included. Proxies
-    of the environment are used; `ca_bundle` wins over REQUESTS_CA_BUNDLE, which requests would prefer.
+    of the environment are used, and its certificates (kamsync.certificates) where no `ca_bundle` is given.
     """
 
     def __init__(
@@ -216,7 +218,7 @@ class PoliteSession(requests.Session):
     ) -> None:
         super().__init__()
         self._allows = allows
-        self._ca_bundle = ca_bundle
+        self._trusted = authorities(ca_bundle or "", os.environ).place
         self._timeout = (connect_seconds, read_seconds)
         self.auth = _HeadersOnly()
         self.max_redirects = 3
@@ -239,8 +241,8 @@ class PoliteSession(requests.Session):
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        if self._ca_bundle:
-            settings["verify"] = self._ca_bundle
+        if self._trusted:
+            settings["verify"] = self._trusted
         return settings
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:

@@ -85,6 +85,7 @@ CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
             Column("probability", "number"),  # 0…1
             Column("type"),
             Column("owner_id"),
+            Column("created_date", "date"),  # since when the CRM knows of it: what a replayed day may not see before
         ),
         Stream.LINE_ITEMS: (Column("id"), Column("opportunity_id"), Column("product_family")),
         # kind: task | meeting | call | email | note. One row for each (activity, account) pair.

@@ -55,6 +55,7 @@ def forms_of(value: str) -> Iterator[str]:
             yield quoted
             yield _with_small_escapes(quoted)
         yield repr(text)[1:-1]
+        yield from (_escaped(text, mark) for mark in "'\"")  # a repr of a repr
         yield repr(raw)[2:-1]
         yield json.dumps(text)[1:-1]
         yield json.dumps(text, ensure_ascii=False)[1:-1]
@@ -67,6 +68,10 @@ def _with_small_escapes(quoted: str) -> str:
     """%2b for %2B: both are written."""
     first, *others = quoted.split("%")
     return first + "".join(f"%{other[:2].lower()}{other[2:]}" for other in others)
+
+
+def _escaped(text: str, mark: str) -> str:
+    return text.replace("\\", "\\\\").replace(mark, "\\" + mark)
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

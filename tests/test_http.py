@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from kamsync.certificates import CA_VARIABLES
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, TryLater
 from kamsync.http import (
     CallMeter,
@@ -226,13 +227,44 @@ def test_a_redirect_on_the_same_host_is_followed(server: str) -> None:
     assert session.get(f"{server}/to//x").status_code == 200
 
 
-def test_a_bundle_of_our_own_wins_over_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_of_our_own_wins_over_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/somewhere/else.pem")
-    session = PoliteSession(allows=host_filter(["acme.example"]), ca_bundle="ours.pem")
+    ours = tmp_path / "ours.pem"
+    ours.write_text("certificates")
+    session = PoliteSession(allows=host_filter(["acme.example"]), ca_bundle=str(ours))
 
     settings = session.merge_environment_settings("https://acme.example", {}, False, None, None)
 
-    assert settings["verify"] == "ours.pem"
+    assert settings["verify"] == str(ours)
+
+
+def only_this_variable(monkeypatch: pytest.MonkeyPatch, variable: str, path: str) -> None:
+    for name in CA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, path)
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_the_environments_bundle_holds_where_there_is_none_of_our_own(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "company.pem"
+    bundle.write_text("certificates")
+    only_this_variable(monkeypatch, variable, str(bundle))
+    session = PoliteSession(allows=host_filter(["acme.example"]))
+
+    settings = session.merge_environment_settings("https://acme.example", {}, False, None, None)
+
+    assert settings["verify"] == str(bundle)
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_a_bundle_of_the_environment_that_is_not_there_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_this_variable(monkeypatch, variable, "/no/such.pem")
+
+    with pytest.raises(ConfigError, match=variable) as caught:
+        PoliteSession(allows=host_filter(["acme.example"]))
+    assert "ca_bundle" in caught.value.fix
 
 
 def test_a_refused_connection_was_never_sent_and_may_pass(server: str) -> None:

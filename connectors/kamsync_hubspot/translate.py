@@ -37,6 +37,7 @@ DEAL_PROPERTIES: Mapping[str, str] = {
     "stage": "dealstage",
     "type": "dealtype",
     "owner_id": "hubspot_owner_id",
+    "created_date": "createdate",
 }
 LINE_ITEM_PROPERTIES: Mapping[str, str] = {"product_family": "product_family"}
 ACTIVITY_KINDS: Mapping[str, str] = {

@@ -46,6 +46,7 @@ OPPORTUNITY_FIELDS: Mapping[str, str] = {
     "probability": "Probability",
     "type": "Type",
     "owner_id": "OwnerId",
+    "created_date": "CreatedDate",
 }
 LINE_ITEM_FIELDS: Mapping[str, str] = {"id": "Id", "opportunity_id": "OpportunityId", "product_family": "Product2.Family"}
 OWNER_FIELDS: Mapping[str, str] = {

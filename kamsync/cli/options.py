@@ -11,7 +11,8 @@ import typer
 from kamsync.errors import ConfigError
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration file.", envvar="KAMSYNC_CONFIG", show_default=True)
+    Path,  # readable: the loader says whose it is, where it is closed to us
+    typer.Option("--config", "-c", help="The configuration file.", envvar="KAMSYNC_CONFIG", show_default=True, readable=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -9,10 +9,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from kamsync.errors import ConfigError
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
+from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
 from kamsync.sandbox.server import SandboxServer
+from kamsync.sandbox.shapes import SHAPES, ShapedCompany
 
 CrmOption = Annotated[str, typer.Option("--crm", help="Which CRM: salesforce, hubspot, or another installed connector.")]
 SECRET_SETTINGS = ("client_secret", "access_token", "password", "security_token", "private_key", "refresh_token", "client_id")
@@ -23,15 +26,14 @@ def start_sandbox(
     *,
     today: date,
     port: int = 0,
-    accounts: int = 400,
-    opportunities: int = 3000,
+    company: SampleCompany | None = None,
     tls: bool = False,
     provisioned: bool = False,
     daily_limit: int | None = None,
     enforce_rate_limits: bool = True,
     vendor: Mapping[str, Any] | None = None,
 ) -> SandboxServer:
-    """A server, not yet started, over a sample company of that size. ConfigError where no connector has that name."""
+    """A server, not yet started, over the company (the demo's by default). ConfigError where no connector has that name."""
     connector = load_connector(crm)
     options = SandboxOptions(
         today=today,
@@ -40,8 +42,24 @@ def start_sandbox(
         provisioned=provisioned,
         vendor=vendor or {},
     )
-    company = Company(accounts=accounts, opportunities=opportunities, today=today)
-    return SandboxServer(cast(SandboxCrm, connector.sandbox(company, options)), port=port, tls=tls)
+    served = company or Company(today=today)
+    return SandboxServer(cast(SandboxCrm, connector.sandbox(served, options)), port=port, tls=tls)
+
+
+def sample_company(
+    today: date, *, shape: str | None = None, accounts: int | None = None, opportunities: int | None = None
+) -> SampleCompany:
+    """The demo's company in the given sizes, or one of a shape. ConfigError where there is no such shape."""
+    if shape is None:
+        return Company(400 if accounts is None else accounts, 3000 if opportunities is None else opportunities, today=today)
+    if shape not in SHAPES:
+        raise ConfigError(f"--shape {shape!r} is no shape.", fix=f"Choose one of {', '.join(SHAPES)}.")
+    if opportunities is not None:
+        raise ConfigError(
+            f"--opportunities has no say with --shape {shape}: they follow from what its accounts do.",
+            fix="Leave --opportunities out; --accounts sets the size.",
+        )
+    return ShapedCompany(SHAPES[shape], today=today, accounts=accounts)
 
 
 def environment_of(crm: str, settings: Mapping[str, Any]) -> dict[str, str]:

@@ -99,7 +99,11 @@ class Session:
             cache.set_meta(Meta.NOTICES_TOLD, notices)
 
     def doctor_request(self) -> DoctorRequest:
-        return DoctorRequest(pull_requests(self.config, today(self.config, datetime.now(UTC))))
+        """What doctor verifies: what a pull would ask for today, and the people whom the configuration names."""
+        from kamsync.decide.assignees import named_people  # most commands name nobody
+
+        requests = pull_requests(self.config, today(self.config, datetime.now(UTC)))
+        return DoctorRequest(requests, people=named_people(self.config.program))
 
 
 def open_session(path: Path) -> Session:

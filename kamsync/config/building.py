@@ -96,6 +96,7 @@ def build_criteria(
             missing=table.missing,
             decay=decay,
             label=in_language(table.label, language) or table.name,
+            unit=table.unit or "",
             place=source.place((*path, "name")),
         )
         criteria.append((criterion, table.optional))

@@ -117,6 +117,7 @@ strength = 50.0                       # … and we are strong with it
 [health]
 green = 70.0
 amber = 40.0
+min_coverage = 0.5                    # where less of the health weights is known (0…1), health is unknown and never red
 
 """
 _CRM = """\

@@ -133,7 +133,8 @@ def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     if file.segments is not None:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
-        program = replace(program, health_green=file.health.green, health_amber=file.health.amber)
+        health = file.health
+        program = replace(program, health_green=health.green, health_amber=health.amber, health_min_coverage=health.min_coverage)
     return compile_program(program)
 
 
@@ -215,6 +216,7 @@ def _program(
         segment_labels=MappingProxyType({str(k): v for k, v in segments.labels.items()}),
         health_green=health.green,
         health_amber=health.amber,
+        health_min_coverage=health.min_coverage,
         account_columns=MappingProxyType(columns),
         mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),

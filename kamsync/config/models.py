@@ -119,6 +119,7 @@ class CriterionTable(_Table):
     scale: dict[str, Any]  # its keys are those of decide.scales
     missing: Literal["zero", "skip"] | Points = "zero"
     decay: DecayTable | None = None
+    unit: Literal["money", "percent", "count", "days", "months", "date"] | None = None
     optional: bool = False
 
 
@@ -157,6 +158,7 @@ class SegmentsTable(_Table):
 class HealthTable(_Table):
     green: Points = 70.0
     amber: Points = 40.0
+    min_coverage: Share = 0.5
 
 
 class ScheduleTable(_Table):

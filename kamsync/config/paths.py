@@ -33,8 +33,11 @@ def _state_folder(environment: Mapping[str, str], place: Place) -> Path:
     told = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd lists several with colons
     if told:
         return Path(told)
-    own = user_state_path("kamsync")
-    if not own.is_absolute():  # what is left of ~/.local/state for a user without a home
+    try:
+        own = user_state_path("kamsync")
+    except RuntimeError:
+        own = Path()
+    if not own.is_absolute():  # no home: the library says so, or leaves the ~ where it is
         raise ConfigError(
             f"{place}: the configuration's folder cannot be written, and this user has no home folder for the cache.",
             fix="Write the whole path of the cache, or set STATE_DIRECTORY.",

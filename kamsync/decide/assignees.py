@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kamsync.decide.decision import FactValue
-from kamsync.decide.program import Place
+from kamsync.decide.program import Place, Program
 from kamsync.errors import ConfigError
 
+SHORT_ID, LONG_ID = 15, 18  # characters: Salesforce shows ids without their last three, which only make case not matter
+MADE_INVALID = ".invalid"  # behind each user's e-mail in a sandbox, so that no test writes to a person
+FALLBACK_PLACE = "[program] fallback_owner"
 RULES = ("owner", "owner.manager", "role:<account field>", "user:<id or e-mail>")
 
 
@@ -36,8 +39,11 @@ class Assignees:
 
     def __init__(self, owners: Iterable[Owner], fallback_owner: str = "") -> None:
         self._by_id = {owner.id: owner for owner in owners}
+        self._by_short_id = {owner.id[:SHORT_ID]: owner for owner in self._by_id.values() if len(owner.id) == LONG_ID}
         # An active person wins over an inactive namesake: e-mail addresses move on to successors.
-        self._by_email = {o.email.casefold(): o for o in sorted(self._by_id.values(), key=lambda o: o.is_active) if o.email}
+        people = sorted((owner for owner in self._by_id.values() if owner.email), key=lambda owner: owner.is_active)
+        self._by_email = {owner.email.casefold().removesuffix(MADE_INVALID): owner for owner in people}
+        self._by_email |= {owner.email.casefold(): owner for owner in people}
         self._fallback = fallback_owner
 
     def name_of(self, owner_id: FactValue) -> str:
@@ -75,7 +81,19 @@ class Assignees:
         return manager, f"{person.name or person.id} has no manager in the CRM"
 
     def _find(self, token: str) -> Owner | None:
-        return self._by_id.get(token) or self._by_email.get(token.strip().casefold())
+        token = token.strip()
+        return self._by_id.get(token) or self._by_short_id.get(token) or self._by_email.get(token.casefold())
+
+
+def named_people(program: Program) -> dict[str, str]:
+    """Whom the programme names by id or e-mail, by the place where it stands."""
+    people = {FALLBACK_PLACE: program.fallback_owner} if program.fallback_owner else {}
+    for playbook in program.playbooks:
+        for task in playbook.tasks:
+            kind, _, argument = task.assignee.partition(":")
+            if kind == "user" and argument:
+                people[f"{task.place}: assignee"] = argument
+    return people
 
 
 def check_assignee(rule: str, account_fields: Iterable[str], place: Place) -> None:

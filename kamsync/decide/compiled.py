@@ -19,7 +19,8 @@ from kamsync.decide.scales import ScaleRefused
 from kamsync.errors import ConfigError
 from kamsync.model import Kind, Stream
 
-ALWAYS_LOADED = frozenset(("id", "name", "owner_id", "parent_id", "currency"))  # account fields that every run reads
+# Account fields that every run reads; since when there is an account, days that are replayed ask.
+ALWAYS_LOADED = frozenset(("id", "name", "owner_id", "parent_id", "currency", "created_date"))
 
 
 @dataclass(frozen=True, slots=True)

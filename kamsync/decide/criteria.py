@@ -10,7 +10,7 @@ from typing import Any
 
 from kamsync.decide.expressions import names_in
 from kamsync.decide.place import Expression
-from kamsync.decide.program import Criterion, Program
+from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program
 
 
 def expressions_of(criterion: Criterion) -> Iterator[Expression]:
@@ -30,9 +30,9 @@ def unknown_names(criterion: Criterion, known: Collection[str]) -> tuple[str, ..
 def criteria_hash(program: Program) -> str:
     """Twelve hex digits that change whenever a decision could: not with places, labels or playbooks."""
     kept = {
-        "tiers": [_plain(tier, but={"label"}) for tier in program.tiers],
-        "criteria": [_plain(criterion, but={"label"}) | _scale_name(criterion) for criterion in program.criteria],
-        "rules": [_plain(rule) for rule in program.rules],
+        "tiers": [as_plain(tier, but={"label"}) for tier in program.tiers],
+        "criteria": [as_plain(criterion, but={"label", "unit"}) | _scale_name(criterion) for criterion in program.criteria],
+        "rules": [as_plain(rule) for rule in program.rules],
         "eligible": program.eligible.text,
         "settings": [
             program.currency,
@@ -46,6 +46,8 @@ def criteria_hash(program: Program) -> str:
             program.segment_strength,
             program.health_green,
             program.health_amber,
+            # Decisions carry the hash: what this version added changes it only where somebody sets it.
+            *([] if program.health_min_coverage == HEALTH_MIN_COVERAGE else [program.health_min_coverage]),
         ],
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
@@ -55,12 +57,14 @@ def _scale_name(criterion: Criterion) -> dict[str, str]:
     return {"scale_kind": type(criterion.scale).__name__}
 
 
-def _plain(value: Any, but: Set[str] = frozenset()) -> Any:
+def as_plain(value: Any, but: Set[str] = frozenset()) -> Any:
     """The value as JSON knows it, without places: frozen values inside are read field by field, never copied."""
     if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in but | {"place"}}
+        return {one.name: as_plain(getattr(value, one.name)) for one in fields(value) if one.name not in but | {"place"}}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [as_plain(item) for item in value]
+    if isinstance(value, Set):  # in an order that does not change from process to process
+        return sorted(as_plain(item) for item in value)
     return value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
+from kamsync.decide.facts import Unit
 from kamsync.decide.program import Axis, Goal
 
 Code = Literal[
@@ -31,7 +32,7 @@ class Contribution(NamedTuple):
     """One criterion's share in the score. `points` of all non-health criteria sum to the score exactly (cents).
 
     `scaled` is None where the criterion was skipped; `known` is False where the value was null. `facts` are the fact values
-    that the expression read.
+    that the expression read. `unit` is the value's, "" where it has none.
     """
 
     criterion: str
@@ -44,6 +45,7 @@ class Contribution(NamedTuple):
     scaled: float | None
     points: float
     facts: Mapping[str, FactValue]
+    unit: Unit = ""
 
 
 @dataclass(frozen=True, slots=True)

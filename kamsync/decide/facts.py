@@ -159,13 +159,12 @@ FACTS: tuple[Fact, ...] = (
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
         unit="money",
     ),
-    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed"), replayable=False),
-    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed"), replayable=False),
+    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed")),
+    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed")),
     _money(
         "weighted_pipeline",
         "Sum over open opportunities of amount × probability (0…1)",
         _sum("NOT is_closed", "amount * coalesce(probability, 0)"),
-        replayable=False,
     ),
     _date(
         "first_won_date",
@@ -250,7 +249,6 @@ FACTS: tuple[Fact, ...] = (
         "hierarchy",
         "pipeline",
         "by_opportunity.open_pipeline, 0",
-        replayable=False,
         unit="money",
         needs=("open_pipeline",),
     ),

@@ -13,6 +13,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
+from kamsync.decide.facts import Unit
 from kamsync.decide.place import Expression as Expression
 from kamsync.decide.place import Place as Place
 from kamsync.decide.scales import Scale
@@ -22,6 +23,7 @@ from kamsync.model import Kind
 Axis = Literal["attractiveness", "strength", "health"]
 Goal = Literal["retention", "expansion", "authority", "market"]
 NO_TIER = "none"
+HEALTH_MIN_COVERAGE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Criterion:
     missing: Literal["zero", "skip"] | float = "zero"
     decay: Decay | None = None
     label: str = ""
+    unit: Unit = ""  # of its value; "" where it is the fact's own, or none
     place: Place = Place()
 
 
@@ -135,6 +138,7 @@ class Program:
     segment_labels: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     health_green: float = 70.0
     health_amber: float = 40.0
+    health_min_coverage: float = HEALTH_MIN_COVERAGE  # where less of the health weights is known, health is unknown
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
     account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))

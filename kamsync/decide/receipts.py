@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.facts import unit_of
 from kamsync.decide.program import Criterion
 from kamsync.decide.scoring import Scored, points
 
@@ -52,6 +53,7 @@ def make_receipt(
             scored[i].scaled if eligible else None,
             brought.get(i, 0.0) if eligible else 0.0,
             facts[i],
+            criterion.unit or unit_of(criterion.value.text.strip()),
         )
         for i, criterion in enumerate(criteria)
     ]

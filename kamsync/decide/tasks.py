@@ -229,7 +229,7 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
     if playbook.every == "entry":
         made = entries.get((playbook.name, task.template.name, firing.account_id, decision.tier), [])
         day = _day_of_same_entry(firing, made)
-        if day is not None:
+        if day is not None and not _is_earlier_stay(day, playbook, firing, entries):
             return entry_word(decision.tier, day)
     day = firing.moved_on or as_of
     return occurrence_word(playbook.every, day, decision.tier, decision.since or day, firing.facts)
@@ -252,6 +252,13 @@ def _day_of_same_entry(firing: Firing, made: Iterable[date]) -> date | None:
     else:
         earliest = date.min
     return max((day for day in made if day >= earliest), default=None)
+
+
+def _is_earlier_stay(day: date, playbook: Playbook, firing: Firing, entries: _Entries) -> bool:
+    """Whether some task of the playbook was made both on that day and for the present stay: then they are two stays."""
+    decision = firing.decision
+    made = (entries.get((playbook.name, task.name, firing.account_id, decision.tier), []) for task in playbook.tasks)
+    return day != decision.since and any(day in days and decision.since in days for days in made)
 
 
 def _entries_made(playbooks: Playbooks, existing: Iterable[str]) -> _Entries:

@@ -45,6 +45,7 @@ def receipt_to_json(receipt: Receipt, program: Program, *, name: str, criteria_h
                 "goal": c.goal,
                 "weight": c.weight,
                 "value": c.value,
+                "unit": c.unit,
                 "known": c.known,
                 "scaled": None if c.scaled is None else round(c.scaled, 4),
                 "points": c.points,

@@ -14,7 +14,7 @@ from kamsync.contract import Capabilities
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
-from kamsync.decide.plan import Change, Plan, UpdateAccount
+from kamsync.decide.plan import Change, DeleteTask, Plan, UpdateAccount
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
@@ -26,6 +26,7 @@ from kamsync.store.accounts import merged_into, owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
+from kamsync.store.journal import halved_deletions, task_of
 from kamsync.store.last_evaluation import keep_if_free
 from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_tasks
 from kamsync.store.schema import Meta
@@ -80,7 +81,7 @@ def make_plan(
         moves = count_tier_moves(evaluation.decisions())
         found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)
-    changes: tuple[Change, ...] = (*updates, *tasks.changes)
+    changes: tuple[Change, ...] = (*updates, *tasks.changes, *_half_done(cache))
     plan = assemble_plan(
         run_id=when.run_id,
         as_of=when.as_of,
@@ -138,9 +139,16 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     attached = plan_attachments(
         loose_tasks(cache) if attaches else (), lambda account_id: lives_on.get(account_id, account_id), names, as_of
     )
-    return TaskPlan(
-        (*made.changes, *closed.changes, *attached.changes), (*made.held_back, *closed.held_back, *attached.held_back)
-    )
+    changes = (*made.changes, *closed.changes, *attached.changes)
+    return TaskPlan(changes, (*made.held_back, *closed.held_back, *attached.held_back))
+
+
+def _half_done(cache: Cache) -> Iterator[DeleteTask]:
+    """Tasks without a key that an undo did not come to remove."""
+    why = ("an undo was cut short after it had freed the key",)
+    for entry in halved_deletions(cache):
+        task = task_of(entry)
+        yield DeleteTask(entry.ref, str(entry.intent["task_id"]), entry.account_id, entry.name, task.subject, task, why)
 
 
 def _firings(evaluation: Evaluation, playbooks: Playbooks, names: Mapping[str, str]) -> Iterator[Firing]:

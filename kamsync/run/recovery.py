@@ -94,7 +94,7 @@ def _settle_task(cache: Cache, entry: Entry, seen: TaskSeen | None) -> tuple[Set
             return "done", task_id
         case "delete_task":
             if seen is not None and not seen.is_deleted:
-                return "absent", task_id
+                return ("absent" if seen.key else "halved"), task_id
             free_keys(cache, [entry.ref])
             return "done", task_id
         case "update_account" as other:

@@ -12,14 +12,22 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from kamsync.sandbox.company_records import (
+    Account,
+    Activity,
+    ActivityKind,
+    Contact,
+    LineItem,
+    Opportunity,
+    OpportunityStage,
+    OpportunityType,
+    Owner,
+    Product,
+    Rate,
+)
 from kamsync.sandbox.words import COUNTRIES, FAMILIES, FIRM_FIELDS, FIRM_STEMS, SUBJECTS, TITLES
-
-OpportunityStage = Literal["prospecting", "qualification", "proposal", "negotiation", "won", "lost"]
-OpportunityType = Literal["new", "expansion", "renewal"]
-ActivityKind = Literal["task", "meeting", "call", "email", "note"]
-
 
 ACTIVITY_KINDS: tuple[ActivityKind, ...] = ("call", "email", "task", "note", "meeting")
 OPEN_STAGES: tuple[OpportunityStage, ...] = ("prospecting", "qualification", "proposal", "negotiation")
@@ -31,102 +39,39 @@ OPEN_PROBABILITIES: Mapping[OpportunityStage, float] = {
 }
 CURRENCIES = ("BRL", "USD", "GBP", "MXN", "JPY")
 CENT = Decimal("0.01")
-
-
-class Owner(NamedTuple):
-    key: int
-    first_name: str
-    last_name: str
-    email: str
-    is_active: bool
-    manager: int | None
-    country: str
-
-
-class Account(NamedTuple):
-    key: int
-    name: str
-    owner: int
-    parent: int | None
-    type: str  # "Customer", "Prospect", "Partner", "" (unknown)
-    industry: str  # neutral English name: "Banking", "Manufacturing", …; "" unknown
-    country: str  # English name; "" unknown
-    country_code: str  # ISO 3166 alpha-2
-    city: str
-    employees: int | None
-    annual_revenue: Decimal | None  # in `currency`
-    currency: str
-    website: str
-    created: datetime
-    nps: int | None
-    authority_evidence_date: date | None  # when somebody last confirmed that it lends us authority (a public reference)
-    strategic_market: bool
-    next_renewal_date: date | None
-
-
-class Product(NamedTuple):
-    key: int
-    name: str
-    family: str
-    price: Decimal
-
-
-class Opportunity(NamedTuple):
-    key: int
-    account: int | None
-    name: str
-    amount: Decimal | None  # in `currency`
-    currency: str
-    close_date: date
-    stage: OpportunityStage
-    probability: float  # 0…1
-    type: OpportunityType
-    owner: int
-    created: datetime
-
-
-class LineItem(NamedTuple):
-    key: int
-    opportunity: int
-    product: int
-    quantity: int
-    unit_price: Decimal
-
-
-class Activity(NamedTuple):
-    """A task has `due` (a date) and `completed_at`; the others have `start` and `minutes`."""
-
-    key: int
-    kind: ActivityKind
-    account: int
-    owner: int
-    subject: str
-    start: datetime
-    minutes: int
-    due: date | None
-    completed_at: datetime | None
-
-
-class Contact(NamedTuple):
-    key: int
-    account: int
-    first_name: str
-    last_name: str
-    email: str
-    title: str
-
-
-class Rate(NamedTuple):
-    """Units of `currency` for one unit of the company's currency; `valid_from` None is today's rate."""
-
-    currency: str
-    valid_from: date | None
-    rate: Decimal
-
-
 BASE_RATES = {"EUR": "1", "BRL": "6.10", "USD": "1.08", "GBP": "0.86", "MXN": "20.40", "JPY": "168.00"}
 ORPHAN_EVERY = 211  # one opportunity in so many names no account
 LARGE = 20_000  # above so many accounts, line items and activities come only when asked for
+
+
+def catalogue() -> tuple[Product, ...]:
+    """Everything that the sample company sells."""
+    named = ((family, name) for family, names in FAMILIES.items() for name in names)
+    return tuple(Product(key, name, family, Decimal(490 + key * 310)) for key, (family, name) in enumerate(named, start=1))
+
+
+def people(count: int) -> Iterator[Owner]:
+    """Every eighth has left; the first leads, each sixth leads the five after it."""
+    for key in range(1, count + 1):
+        country = COUNTRIES[key % len(COUNTRIES)]
+        first = country.first_names[key // 2 % len(country.first_names)]
+        last = country.last_names[key // 3 % len(country.last_names)]
+        leader = None if key == 1 else 1 if key % 6 == 1 else key - (key - 1) % 6
+        yield Owner(key, first, last, f"owner{key}@kamsync.example", key % 8 != 0, leader, country.name)
+
+
+def one_contact_each(accounts: int) -> Iterator[Contact]:
+    """The contact of each account, of the same key."""
+    for key in range(1, accounts + 1):
+        country = COUNTRIES[key % len(COUNTRIES)]
+        first, last = country.first_names[key % 4], country.last_names[key // 4 % 4]
+        yield Contact(key, key, first, last, f"contact{key}@example.com", TITLES[key % len(TITLES)])
+
+
+def todays_rates() -> Iterator[Rate]:
+    """Today's rates; the company's own currency is 1."""
+    for currency, rate in BASE_RATES.items():
+        yield Rate(currency, None, Decimal(rate))
 
 
 class _Profile(NamedTuple):
@@ -165,19 +110,10 @@ class Company:
         ordinary = accounts <= LARGE
         self._line_items = opportunities if line_items is None and ordinary else line_items or 0
         self._activities = accounts * 15 if activities is None and ordinary else activities or 0
-        self._products = [
-            Product(key, name, family, Decimal(490 + key * 310))
-            for key, (family, name) in enumerate(((f, n) for f, names in FAMILIES.items() for n in names), start=1)
-        ]
+        self._products = catalogue()
 
     def owners(self) -> Iterator[Owner]:
-        """Every eighth has left; the first leads, each sixth leads the five after it."""
-        for key in range(1, self._owners + 1):
-            country = COUNTRIES[key % len(COUNTRIES)]
-            first = country.first_names[key // 2 % len(country.first_names)]
-            last = country.last_names[key // 3 % len(country.last_names)]
-            leader = None if key == 1 else 1 if key % 6 == 1 else key - (key - 1) % 6
-            yield Owner(key, first, last, f"owner{key}@kamsync.example", key % 8 != 0, leader, country.name)
+        return people(self._owners)
 
     def accounts(self) -> Iterator[Account]:
         dice = Random(f"{self._seed}:accounts")
@@ -257,15 +193,10 @@ class Company:
             )
 
     def contacts(self) -> Iterator[Contact]:
-        for key in range(1, min(self._accounts, LARGE) + 1):
-            country = COUNTRIES[key % len(COUNTRIES)]
-            first, last = country.first_names[key % 4], country.last_names[key // 4 % 4]
-            yield Contact(key, key, first, last, f"contact{key}@example.com", TITLES[key % len(TITLES)])
+        return one_contact_each(min(self._accounts, LARGE))
 
     def rates(self) -> Iterator[Rate]:
-        """Today's rates; the company's own currency is 1."""
-        for currency, rate in BASE_RATES.items():
-            yield Rate(currency, None, Decimal(rate))
+        return todays_rates()
 
     def _profile(self, account: int) -> _Profile:
         """From the key alone: a hash spreads it, no state is kept."""

@@ -23,6 +23,7 @@ from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
 from kamsync.store.history import recent_moves_by_account
+from kamsync.store.past import show_the_past
 from kamsync.store.read_only import open_reading
 from kamsync.store.scores import NOTHING_HELD, Scores
 
@@ -33,7 +34,7 @@ class Evaluation:
     """The programme's decisions on one day over one cache. A context manager; single use, single thread."""
 
     def __init__(self, path: Path, compiled: CompiledProgram, as_of: date, *, replayed: Mapping[str, Held] | None = None) -> None:
-        """`replayed`: what each account held, instead of what the CRM shows; for rehearsals on past days."""
+        """`replayed`: what each account held, instead of what the CRM shows; the past day is seen as it was known then."""
         self._path, self._compiled, self._as_of, self._replayed = path, compiled, as_of, replayed
         self._program = compiled.program
         self._decisions: list[Decision] = []  # in the order of Scores.row
@@ -140,6 +141,10 @@ class Evaluation:
 
     def _evaluate(self) -> None:
         self._account_columns = {row[1] for row in self._db.execute("PRAGMA table_info(accounts)")}
+        if self._replayed is not None:
+            mapped = self._program.account_columns.items()
+            dates = {name for name, kind in mapped if kind == "date" and name in self._account_columns}
+            show_the_past(self._db, self._as_of, dates - {"created_date"})
         found = self._db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         self.generation: str = found[0] if found else ""
         self.problems = make_facts(self._db, self._compiled, self._as_of)

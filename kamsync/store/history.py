@@ -60,17 +60,13 @@ def settle_history(cache: Cache, run_id: str, account_ids: Iterable[str], *, hap
     )
 
 
-def follow_merges(cache: Cache, merged: Iterable[tuple[str, str]]) -> None:
-    """History and ledger of (old id, id that lives on) belong to the survivor; call it inside a transaction."""
-    some = [(new, old) for old, new in merged]
-    for table in ("history", "task_ledger"):
-        cache.connection.executemany(f"UPDATE {table} SET account_id = ? WHERE account_id = ?", some)
-
-
 def history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remembered]:
-    """One account's decisions, newest first."""
+    """One account's decisions, newest first; behind its own those of accounts that were merged into it."""
     rows = cache.connection.execute(
-        f"SELECT {_COLUMNS} FROM history WHERE settled AND account_id = ? ORDER BY id DESC LIMIT ?", (account_id, limit)
+        f"SELECT {_COLUMNS} FROM history WHERE settled"
+        " AND (account_id = ?1 OR account_id IN (SELECT old_id FROM merges WHERE new_id = ?1))"
+        " ORDER BY account_id = ?1 DESC, id DESC LIMIT ?2",
+        (account_id, limit),
     )
     return [_remembered(row) for row in rows]
 

@@ -20,9 +20,9 @@ from kamsync.store.database import Cache
 _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, message, fix, criteria_hash, undoes"
 RunKind = Literal["sync", "apply", "undo"]
 RunStatus = Literal["running", "done", "partial", "failed", "refused", "interrupted", "declined"]
-# What an entry came to besides what the CRM answers: recovery looked, and the write had not happened, or people changed the
-# record since, so that nobody can tell.
-Settled = Literal["done", "absent", "unclear"]
+# What an entry came to besides what the CRM answers: recovery looked, and the write had not happened; or people changed the
+# record since, so that nobody can tell; or a task's key is freed, and the task still there.
+Settled = Literal["done", "absent", "unclear", "halved"]
 HAPPENED = ("done", "existed")
 
 
@@ -233,6 +233,12 @@ def unsettled(cache: Cache) -> list[Entry]:
     rows = cache.connection.execute(
         f"SELECT {_ENTRY_COLUMNS} FROM journal WHERE outcome IS NULL OR outcome = 'unknown' ORDER BY rowid"
     )
+    return [_entry(row) for row in rows]
+
+
+def halved_deletions(cache: Cache) -> list[Entry]:
+    """Tasks that an undo was about to remove: their keys are free, the tasks are still there, and no later run finds them."""
+    rows = cache.connection.execute(f"SELECT {_ENTRY_COLUMNS} FROM journal WHERE outcome = 'halved' ORDER BY rowid")
     return [_entry(row) for row in rows]
 
 

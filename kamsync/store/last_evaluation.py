@@ -16,6 +16,7 @@ import orjson
 
 from kamsync import __version__
 from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.criteria import as_plain
 from kamsync.decide.decision import Capacity, Decision
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
@@ -63,7 +64,8 @@ def kept_receipt(cache: Cache, compiled: CompiledProgram, as_of: date, account_i
 
 
 def _key(generation: str, compiled: CompiledProgram, as_of: date) -> str:
-    return hashlib.sha256(f"{__version__} {generation} {as_of} {compiled.program!r}".encode()).hexdigest()
+    described = orjson.dumps(as_plain(compiled.program), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(f"{__version__} {generation} {as_of} ".encode() + described).hexdigest()
 
 
 def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:

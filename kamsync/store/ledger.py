@@ -69,9 +69,16 @@ def mark_attached(cache: Cache, accounts: Iterable[tuple[str, str]]) -> None:
     cache.connection.executemany("UPDATE tasks SET account_id = ? WHERE key = ?", some)
 
 
+def follow_merges(cache: Cache, merged: Iterable[tuple[str, str]]) -> None:
+    """Tasks made for (old id, id that lives on) belong to the survivor; call it inside a transaction."""
+    some = [(new, old) for old, new in merged]
+    cache.connection.executemany("UPDATE task_ledger SET account_id = ? WHERE account_id = ?", some)
+
+
 def free_keys(cache: Cache, keys: Iterable[str]) -> None:
     """Undo removed these tasks: their keys may be made again; call it inside a transaction."""
     some = [(key,) for key in keys]
+    cache.connection.executemany("UPDATE journal SET outcome = 'done' WHERE ref = ? AND outcome = 'halved'", some)
     cache.connection.executemany("DELETE FROM task_ledger WHERE key = ?", some)
     cache.connection.executemany("DELETE FROM tasks WHERE key = ?", some)
 

@@ -33,6 +33,12 @@ def truth_in_the_crm(db: sqlite_utils.Database) -> None:
     db.executescript(_TRUTH_IN_THE_CRM)
 
 
+@migrations()
+def opportunities_know_their_age(db: sqlite_utils.Database) -> None:
+    """A replayed day sees what was in the CRM on it, and nothing that came later."""
+    db.execute('ALTER TABLE "opportunities" ADD COLUMN "created_date" TEXT')
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Brings the database to this version's schema."""
     migrations.apply(sqlite_utils.Database(connection))

@@ -25,6 +25,8 @@ from kamsync.flags import FLAG_PREFIX
 
 CHUNK = 2_000
 _MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
+_HEALTH = 3  # its place among the means
+NOISE = 1e-9  # of sums of weights
 NOTHING_HELD = Held()
 _HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
 _NOTHING_SHOWN = (None,) * (len(_HELD_FLAGS) + 2)
@@ -121,7 +123,7 @@ class Scores:
         among: Mapping[int, array[float]],
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
-        mapped = "decided_tier" in self._program.mapped_flags
+        mapped, least = "decided_tier" in self._program.mapped_flags, self._program.health_min_coverage - NOISE
         ids, owners, won, eligible, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
         for i, seen in among.items():
@@ -137,7 +139,9 @@ class Scores:
             means(weights, [scored[i].scaled for i in axis], count)
             for axis, weights in zip(self._axes, self._weights, strict=True)
         )
-        coverage = coverages(self._weights[0], [scored[i].known for i in self._axes[0]], count)
+        coverage, health_coverage = (
+            coverages(self._weights[axis], [scored[i].known for i in self._axes[axis]], count) for axis in (0, _HEALTH)
+        )
         holds = list(zip(*fired, strict=True)) if fired else [()] * count
         self.row.update(zip(ids, range(first, first + count), strict=True))
         for i, account_id in enumerate(ids):
@@ -148,7 +152,7 @@ class Scores:
                 score[i],
                 attractiveness[i],
                 strength[i],
-                health[i],
+                health[i] if health_coverage[i] >= least else None,
                 coverage[i] if eligible[i] else 0.0,
                 won[i] or 0.0,
                 _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),

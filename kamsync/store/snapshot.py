@@ -28,7 +28,7 @@ from kamsync.store.coercion import (
     register_functions,
 )
 from kamsync.store.database import Cache
-from kamsync.store.history import follow_merges
+from kamsync.store.ledger import follow_merges
 from kamsync.store.schema import INDEXES, Meta, index_sql, primary_key
 
 REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))

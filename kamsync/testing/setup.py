@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kamsync.contract import Connection, DoctorRequest
+from kamsync.contract import Connection, DoctorRequest, TierChoice
 from kamsync.errors import KamsyncError
-from kamsync.model import Column, Stream
-from kamsync.testing.harness import Promises, RunningCrm
+from kamsync.model import AccountUpdate, Column, OutcomeStatus, Stream
+from kamsync.testing.harness import TIERS, Promises, RunningCrm
 
 NO_SUCH_FIELD = "no_such_field_anywhere"
 
@@ -31,6 +31,9 @@ class SetupPromises(Promises):
 
         assert {step.status for step in bare_crm.connect().setup(dry_run=False)} == {"exists"}
 
+    def test_after_setup_no_pick_list_lacks_a_tier(self, crm: RunningCrm, connection: Connection) -> None:
+        assert connection.lacking_choices() == {}
+
     def test_doctor_says_what_is_missing_with_its_mend_and_is_content_after_setup(self, bare_crm: RunningCrm) -> None:
         request = DoctorRequest(tuple(bare_crm.request(stream) for stream in Stream))
 
@@ -42,6 +45,18 @@ class SetupPromises(Promises):
         assert all(finding.check and finding.message for finding in (*before, *after))
         assert all(finding.fix for finding in before if finding.status == "failed")
         assert not [finding for finding in after if finding.status == "failed"]
+
+    def test_a_tier_that_would_be_refused_is_named_until_setup_has_added_it(self, bare_crm: RunningCrm) -> None:
+        bare_crm.provide()
+        more = (*TIERS, TierChoice("Z", "Zenith"))
+        (account,) = bare_crm.take_accounts(1)
+
+        assert bare_crm.connect().lacking_choices() == {}
+        lacking = bare_crm.connect(tiers=more).lacking_choices().get("tier", ())
+        assert _write_tier(bare_crm.connect(tiers=more), account, "Z") == ("rejected" if lacking else "done")
+        list(bare_crm.connect(tiers=more).setup(dry_run=False))
+        assert bare_crm.connect(tiers=more).lacking_choices() == {}
+        assert _write_tier(bare_crm.connect(tiers=more), account, "Z") == "done"
 
     def test_before_setup_a_pull_of_flags_is_an_error_that_names_setup(self, bare_crm: RunningCrm) -> None:
         with pytest.raises(KamsyncError) as caught:
@@ -63,3 +78,8 @@ class SetupPromises(Promises):
         assert any(NO_SUCH_FIELD in finding.message + finding.check for finding in failed)
         assert NO_SUCH_FIELD in caught.value.message
         assert caught.value.fix
+
+
+def _write_tier(connection: Connection, account_id: str, tier: str) -> OutcomeStatus:
+    (outcome,) = connection.push_accounts([AccountUpdate(account_id, account_id, {"tier": tier})])
+    return outcome.status

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from kamsync.contract import Connection
 from kamsync.model import NewTask, Stream, TaskRef, TaskSeen
 from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
@@ -97,45 +99,6 @@ class TaskPromises(Promises):
         assert (deleted.ref, deleted.status, again.status, closed.status) == (task.key, "done", "done", "done")
         assert crm.tasks_named(task) == 0
 
-    def test_a_deleted_tasks_key_is_free_for_a_later_run(self, crm: RunningCrm, connection: Connection) -> None:
-        (account,) = crm.take_accounts(1)
-        task = crm.new_task(account, "freed")
-        (made,) = connection.create_tasks([task])
-        list(connection.delete_tasks([TaskRef(task.key, made.record_id)]))
-
-        (remade,) = crm.connect().create_tasks([task])
-
-        assert (remade.status, remade.record_id != made.record_id) == ("done", True)
-        assert crm.tasks_named(task) == 1
-
-    def test_tasks_are_shown_as_they_are_now_by_id_or_by_key(self, crm: RunningCrm, connection: Connection) -> None:
-        (account,) = crm.take_accounts(1)
-        seen, finished = crm.new_task(account, "seen"), crm.new_task(account, "seen-finished")
-        made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([seen, finished])}
-        crm.view.complete_task(made[finished.key])
-
-        shown = connection.fetch_tasks([TaskRef(seen.key, ""), TaskRef(finished.key, made[finished.key])])
-
-        assert shown == {
-            seen.key: TaskSeen(made[seen.key], seen.key, account, seen.owner_id, seen.subject, DUE, is_open=True),
-            finished.key: TaskSeen(
-                made[finished.key], finished.key, account, finished.owner_id, finished.subject, DUE, is_open=False
-            ),
-        }
-
-    def test_a_key_that_nobody_has_shows_no_task(self, crm: RunningCrm, connection: Connection) -> None:
-        assert connection.fetch_tasks([TaskRef("nobody:has:this:key", "")]) == {}
-
-    def test_a_task_that_people_deleted_is_shown_as_deleted_or_not_at_all(self, crm: RunningCrm, connection: Connection) -> None:
-        (account,) = crm.take_accounts(1)
-        task = crm.new_task(account, "seen-deleted")
-        (made,) = connection.create_tasks([task])
-        crm.people.delete_task(made.record_id)
-
-        shown = connection.fetch_tasks([TaskRef(task.key, made.record_id)])
-
-        assert all(one.is_deleted for one in shown.values())
-
     def test_new_finished_and_deleted_tasks_arrive_with_the_next_pull(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
         finished, deleted, fresh = (crm.new_task(account, f"next-{name}") for name in ("finished", "deleted", "fresh"))
@@ -201,7 +164,7 @@ class TaskPromises(Promises):
         self, crm: RunningCrm, connection: Connection
     ) -> None:
         if not connection.capabilities.attaches_later:
-            return  # it is made whole by one call: a task without its account is a person's doing, and stays so
+            pytest.skip("made whole by one call: a task without its account is a person's doing, and stays so")
         (account,) = crm.take_accounts(1)
         task = crm.new_task(account, "loose")
         (made,) = connection.create_tasks([task])

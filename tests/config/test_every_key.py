@@ -66,6 +66,7 @@ value = "is_strategic"
 scale = { values = { true = 100, false = 20 } }
 [[criteria]]
 name = "linear"
+unit = "count"
 label = "Satisfaction"
 axis = "strength"
 goal = "retention"
@@ -76,6 +77,7 @@ missing = "skip"
 decay = { since = "reference_date", half_life_days = 365 }
 [[criteria]]
 name = "log"
+unit = "months"
 axis = "attractiveness"
 goal = "expansion"
 weight = 1
@@ -84,6 +86,7 @@ scale = { log = [10, 10000] }
 missing = "zero"
 [[criteria]]
 name = "bands"
+unit = "days"
 axis = "strength"
 goal = "authority"
 weight = 1
@@ -92,6 +95,7 @@ scale = { bands = [[1, 25], [3, 75.5]] }
 missing = 12.5
 [[criteria]]
 name = "rank"
+unit = "money"
 axis = "attractiveness"
 goal = "retention"
 weight = 1
@@ -99,6 +103,7 @@ value = "won_amount_12m"
 scale = { percentile = true, within = "coalesce(industry, 'none')" }
 [[criteria]]
 name = "share"
+unit = "percent"
 axis = "attractiveness"
 goal = "retention"
 weight = 1
@@ -106,6 +111,7 @@ value = "won_amount_12m"
 scale = { share = [0, 20] }
 [[criteria]]
 name = "flag"
+unit = "date"
 axis = "health"
 goal = "retention"
 weight = 1
@@ -160,6 +166,7 @@ labels = { key = "Chave", development = "Desenvolver", maintenance = "Manter", o
 [health]
 green = 80
 amber = 20
+min_coverage = 0.25
 """
 HOLDS = f"""
 [program]

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from kamsync.decide.decision import Code
+from kamsync.decide.scales import SCALES
 from kamsync.decide.texts import LANGUAGES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +35,11 @@ def test_key_account_managers_find_every_reason_explained_in_their_language(lang
 
 def test_admins_find_every_settling_code() -> None:
     assert [code for code in get_args(Code) if f"`{code}`" not in read("decisions.md")] == []
+
+
+def test_admins_find_every_scale_as_the_program_reads_it() -> None:
+    page = read("decisions.md")
+    assert [scale.key for scale in SCALES.values() if f"| {scale.shape} | {scale.rule} |" not in page] == []
 
 
 def test_admins_find_every_preset_and_every_playbook() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.decision import Code, Contribution, Decision
-from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reasons import reasons_text
 from kamsync.decide.updates import Writing, assemble_plan, plan_account, summarise
@@ -374,13 +374,14 @@ def test_a_plan_is_in_the_order_of_accounts_and_keys_whatever_the_order_of_its_p
     attach = AttachTask("p:d:once:1", "T4", "1", "A", "x", "005", date(2026, 12, 1))
     delete = DeleteTask("p:a:once:1", "T5", "1", "A", "x", creates[1])
 
+    changes: list[Change] = [delete, *closes, attach, *creates, *updates]
     whole = assemble_plan(
         run_id="r1",
         as_of=date(2026, 11, 23),
         crm="hubspot",
         criteria_hash="h",
         base="b",
-        changes=iter([delete, *closes, attach, *creates, *updates]),
+        changes=iter(changes),
         held_back=iter([HeldBack("1", "A", "task p/x", "no owner")]),
         problems=iter(["odd"]),
     )

@@ -602,6 +602,16 @@ def test_a_replayed_move_makes_nothing_that_exists() -> None:
     assert plan(playbooks(ENTERED), moved(TODAY), existing={first.key}, as_of=TODAY + timedelta(days=9)) == TaskPlan()
 
 
+def test_a_task_of_a_second_stay_that_had_to_wait_is_not_taken_for_that_of_the_first() -> None:
+    # It entered in October, left, entered again on the 23rd; the limit let only one of the two tasks through.
+    books = playbooks(a_playbook(a_task("one"), a_task("two"), when=Expression("entered"), every="entry"))
+    existing = {"care:one:A-2026-10-20:001A", "care:two:A-2026-10-20:001A", f"care:one:A-{TODAY}:001A"}
+
+    result = plan(books, moved(TODAY), existing=existing, as_of=TODAY + timedelta(days=1))
+
+    assert the_task(result).key == f"care:two:A-{TODAY}:001A"
+
+
 @pytest.mark.parametrize(("every", "word"), [("once", "once"), ("month", "2026-10"), ("quarter", "2026-Q4"), ("year", "2026")])
 def test_the_period_of_a_replayed_move_is_that_of_its_day(every: str, word: str) -> None:
     books = playbooks(a_playbook(when=Expression("entered"), every=every))

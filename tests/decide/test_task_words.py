@@ -396,3 +396,12 @@ def test_a_template_of_nowhere_fails_as_a_template() -> None:
 
 def test_a_condition_without_spaces_around_its_texts_is_read_word_by_word() -> None:
     assert names_read("tier='A'and nps>1 or tier in('x''y','entered')") == ("tier", "and", "nps", "or", "in")
+
+
+@pytest.mark.parametrize("named", ["001A000010khO8J", "001A000010khO8JIAU", "ANA@acme.com", "ana@acme.com.invalid"])
+def test_a_person_may_be_named_as_the_crm_shows_people(named: str) -> None:
+    people = (Owner("001A000010khO8JIAU", "Ana", "ana@acme.com.invalid"), Owner("001A000010khO8jAAA", "Ben", "ben@acme.com"))
+
+    assert Assignees(people).assign(f"user:{named}", {}).name == "Ana"
+    assert Assignees(people, named).assign("owner", {"owner_id": "gone"}).name == "Ana"
+    assert Assignees(people).assign("role:sponsor", {"sponsor": named}).name == "Ana"

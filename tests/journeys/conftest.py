@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from kamsync.cli.sandboxes import config_text, environment_of
+from kamsync.cli.sandboxes import config_text, environment_of, sample_company
 from kamsync.plugins import load_connector
-from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from tests.journeys.command import run_command
@@ -76,9 +75,9 @@ def desks(folder: Path) -> Iterator[Opener]:
     """Opens desks: `open_one("salesforce", accounts=60)`; everything is closed at the end."""
     servers: list[SandboxServer] = []
 
-    def open_one(crm: str, *, accounts: int = 60, opportunities: int = 400, **vendor: Any) -> Desk:
+    def open_one(crm: str, *, accounts: int = 60, opportunities: int = 400, shape: str | None = None, **vendor: Any) -> Desk:
         today = datetime.now(UTC).date()
-        company = Company(accounts=accounts, opportunities=opportunities, today=today)
+        company = sample_company(today, shape=shape, accounts=accounts, opportunities=None if shape else opportunities)
         sandbox = load_connector(crm).sandbox(company, SandboxOptions(today=today, vendor=vendor))
         server = SandboxServer(sandbox)  # type: ignore[arg-type]  # the contract's protocol is the page's, seen from outside
         servers.append(server.__enter__())

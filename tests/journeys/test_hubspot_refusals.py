@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,12 +139,9 @@ def test_doctor_compares_the_type_of_each_property_with_what_is_written_and_mapp
     for name in ("kam_score", "answer"):
         call(desk, "POST", "/crm/v3/properties/companies", {**plain, "name": name, "label": name})
     desk.good("setup")
-    desk.good("mapping", "copy", "own.toml")
-    mapping = desk.folder / "own.toml"
-    text = mapping.read_text().replace(
-        "[opportunity]", '[account.answer]\nfield = "answer"\ntype = "boolean"\n\n[opportunity]', 1
-    )
-    mapping.write_text(text)
+    shipped = (Path(__file__).parents[2] / "mappings" / "hubspot.toml").read_text()
+    answer = '[account.answer]\nfield = "answer"\ntype = "boolean"\n\n[opportunity]'
+    (desk.folder / "own.toml").write_text(shipped.replace("[opportunity]", answer, 1))
     desk.edit_config('mapping = "hubspot"', 'mapping = "own.toml"')
     desk.edit_config('eligible = "won_count_total > 0"', 'eligible = "answer OR won_count_total > 0"')
     result = desk.run("doctor", "--json")

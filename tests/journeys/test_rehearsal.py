@@ -92,13 +92,15 @@ def test_criteria_check_names_the_place_of_a_mistake(desk: Desk) -> None:
     assert "wrong.toml" in result.err and ":13" in result.err and "won_amount_12m" in result.err and "^" in result.err
 
 
-def test_backtest_replays_each_month_and_says_what_it_cannot_replay(desk: Desk) -> None:
+def test_backtest_replays_each_month_beside_revenue_and_chance(desk: Desk) -> None:
     today = datetime.now(UTC).date()
     first, last = today - timedelta(days=500), today - timedelta(days=400)
     found = desk.good("backtest", "--criteria", "balanced", "--from", str(first), "--to", str(last), "--json").json
-    assert found["days"][0]["as_of"] == str(first) and len(found["days"]) == 4
-    assert 0 < found["later_revenue_share"] <= 1 and 0 <= found["flap_rate"] <= 1 and 0 <= found["stability"] <= 1
-    assert "weighted_pipeline" in found["not_replayed"] and "won_amount_12m" not in found["not_replayed"]
+    widest = found["tiers"][-1]
+    assert widest["days"][0]["as_of"] == str(first) and len(widest["days"]) == 4
+    assert 0 < widest["revenue"]["chosen"] <= 1 and 0 < widest["revenue"]["by_revenue"] <= 1 and 0 <= found["flap_rate"] <= 1
+    left_out = {name for one in found["left_out"] for name in one["reads"]}
+    assert "employees" in left_out and "won_amount_12m" not in left_out
 
 
 def test_backtest_of_a_period_that_ends_before_it_begins_is_refused(desk: Desk) -> None:
@@ -143,7 +145,7 @@ def test_facts_lists_what_an_expression_may_read_and_where_it_comes_from(desk: D
     rows = {row["name"]: row for row in desk.good("facts", "--json").json}
     assert rows["won_amount_12m"]["type"] == "number" and rows["won_amount_12m"]["none"] == "0"
     assert rows["industry"]["definition"] == "The account's field Industry"
-    everything = " + ".join(f"length({name})" for name in rows)
+    everything = f"iif({' or '.join(f'{name} is null' for name in rows)}, 0, 1)"
     (desk.folder / "all.toml").write_text(CRITERIA.replace('value = "won_amount_12m"', f'value = "{everything}"'))
     desk.good("criteria", "check", "all.toml")
     assert "won_amount_12m" in desk.good("facts").out

@@ -249,18 +249,22 @@ def _mean(parts: Sequence[tuple[float, float]]) -> float | None:
 
 def _score(verdict: Verdict, program: Program, rivals: Sequence[Row], meanings: Mapping[str, Meaning], as_of: date) -> None:
     axes: dict[str, list[tuple[float, float]]] = {"attractiveness": [], "strength": [], "health": []}
-    known = total = 0.0
+    known = total = health_known = health_total = 0.0
     for criterion in program.criteria:
         value = scaled(criterion, verdict.facts, rivals, meanings, as_of)
         if criterion.axis != "health":
             total += criterion.weight
             known += criterion.weight if value is not None else 0
+        else:
+            health_total += criterion.weight
+            health_known += criterion.weight if value is not None else 0
         if value is None and criterion.missing != "skip":
             value = 0.0 if criterion.missing == "zero" else criterion.missing
         if value is not None:
             axes[criterion.axis].append((criterion.weight, value))
     verdict.attractiveness, verdict.strength = _mean(axes["attractiveness"]), _mean(axes["strength"])
-    verdict.health_score = _mean(axes["health"])
+    seen = health_known / health_total if health_total else 1.0
+    verdict.health_score = _mean(axes["health"]) if seen >= program.health_min_coverage - 1e-9 else None
     verdict.score = _mean(axes["attractiveness"] + axes["strength"])
     verdict.coverage = known / total if total else 1.0
 
@@ -554,6 +558,7 @@ def random_program(rng: random.Random) -> Program:
         renewal_types=("Renewal",),
         min_coverage=rng.choice([0, 0, 0.5, 0.8]),
         drift=rng.choice(["adopt", "reclaim"]),
+        health_min_coverage=rng.choice([0, 0.5, 1]),
         adopt_days=rng.choice([0, 30, 90]),
         existing_tiers=rng.choice(["current", "override"]),
         mapped_flags=frozenset(mapped - {"decided_tier"} if rng.random() < 0.2 else mapped),

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 from kamsync.config import Config, load_config
-from kamsync.config.models import GuardTable
 from kamsync.model import Kind
 from kamsync.testing.memory import CONNECTOR, Behaviour, MemoryCrm, mapping_text, write_entry_point
 
@@ -46,7 +45,7 @@ PROGRAMMES = (USUAL, OTHER_CRITERIA, OTHER_TIERS)
 PLAYBOOKS = """
 [[playbooks]]
 name = "onboarding"
-when = "entered and tier = 'A'"
+when = "entered and tier_rank = 1"
 every = "entry"
 [[playbooks.tasks]]
 name = "meet"
@@ -58,7 +57,7 @@ subject = "Agree goals with {{ name }}"
 due = 10
 [[playbooks]]
 name = "review"
-when = "tier = 'A'"
+when = "tier_rank = 1"
 every = "quarter"
 when_clear = "close"
 [[playbooks.tasks]]
@@ -67,7 +66,7 @@ subject = "Review {{ name }}"
 due = 20
 [[playbooks]]
 name = "care"
-when = "tier = 'B'"
+when = "tier_rank = 2"
 [[playbooks.tasks]]
 name = "call"
 subject = "Call {{ name }}"
@@ -102,8 +101,7 @@ def config_of(rules: Rules) -> Config:
 
 def _text(rules: Rules) -> str:
     tiers = "".join(f'[[tiers]]\nname = "{n}"\nenter = {enter}\nleave = {leave}\n' for n, enter, leave in rules.tiers)
-    # A person has applied before the schedule does: the machine's first step. Guards have tests of their own.
-    first_run = 'first_run = "go"\n' if "first_run" in GuardTable.model_fields else ""
+    # Guards have tests of their own.
     return f"""
 [program]
 timezone = "UTC"
@@ -118,7 +116,7 @@ token = {{ env = "MEMORY_TOKEN" }}
 [guard]
 max_changed_share = 1.0
 max_vanished_share = 1.0
-{first_run}
+first_run = "go"
 {tiers}
 [[criteria]]
 name = "potential"

@@ -37,7 +37,8 @@ class CompanyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.story.settle()
+            if not self.story.is_broken:
+                self.story.settle()
         finally:
             self.story.end()
 
@@ -214,7 +215,7 @@ class CompanyMachine(RuleBasedStateMachine):
 
     @rule(rules=st.sampled_from(PROGRAMMES))
     def the_programme_changes(self, rules: Rules) -> None:
-        self.story.rules = rules
+        self.story.change_programme(rules)
 
 
 class CompanyOnHubSpotMachine(CompanyMachine):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,51 +17,59 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from kamsync.config import Config
 from kamsync.contract import Context
 from kamsync.decide.guards import check_saved
-from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
+from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied
 from kamsync.run.plan_file import load_plan, save_plan
-from kamsync.run.planning import PlannedRun
 from kamsync.run.shell import Shell, recorded
 from kamsync.run.sync import carry_out, pull_and_plan
 from kamsync.run.sync import sync as run_sync
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.database import Cache, open_cache
+from kamsync.store.history import history_of
 from kamsync.store.journal import RunKind, list_runs
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 
 Ending = Literal["done", "partial", "refused", "failed", "killed"]
-# One write as a plan announces it: ("field", account id, flag, value), ("create" | "close" | "delete", key).
+# One write as a plan announces it: ("field", account id, flag, value), ("create" | "close" | "attach" | "delete", key).
 Write = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run ended, what its plan had announced, and the accounts whose tier the plan calls changed by hand."""
+    """How a run ended, what its plan had announced (None: it ended before that is known), and the accounts whose tier the plan
+    calls changed by hand."""
 
     ending: Ending
     run_id: str = ""
-    planned: frozenset[Write] = frozenset()
+    planned: frozenset[Write] | None = None
     by_hand: frozenset[str] = frozenset()
     words: str = ""
 
 
 @dataclass
 class Mortal:
-    """Kills the process at a commit of the cache: before or after the n-th from now, counted down."""
+    """Kills the process at a commit of the cache: before or after the n-th from now. A dead process commits nothing more."""
 
     commits: int | None = None
     after: bool = False
+    dead: bool = False
 
     def is_due(self) -> bool:
+        """Counts a commit down."""
+        if self.dead:
+            raise Killed("a dead process writes nothing")
         if self.commits is None:
             return False
         self.commits -= 1
         return self.commits < 0
+
+    def die(self, words: str) -> None:
+        self.dead = True
+        raise Killed(words)
 
 
 class MortalCache(Cache):
@@ -75,9 +83,9 @@ class MortalCache(Cache):
         with super().transaction() as connection:
             yield connection
             if fatal and not self.mortal.after:
-                raise Killed("before a commit of the cache")
+                self.mortal.die("before a commit of the cache")
         if fatal:
-            raise Killed("after a commit of the cache")
+            self.mortal.die("after a commit of the cache")
 
 
 @dataclass
@@ -90,7 +98,8 @@ class Computer:
     _seconds: int = 0
 
     def __post_init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="kamsync-computer-"))
+        in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # closing a cache waits for its disk
+        self._folder = Path(tempfile.mkdtemp(prefix="kamsync-computer-", dir=in_memory))
         self.delete_cache()
 
     def throw_away(self) -> None:
@@ -110,76 +119,68 @@ class Computer:
 
     def sync(self, rules: Rules, day: date) -> Ran:
         """The schedule's run."""
-        seen: list[PlannedRun] = []
 
-        def work(shell: Shell) -> Applied:
+        def work(shell: Shell, seen: list[Plan]) -> Applied:
             planned, applied = run_sync(shell)
-            seen.append(planned)
+            seen.append(planned.plan)
             return applied
 
-        return self._run(rules, day, work, seen, "sync")
+        return self._run("sync", rules, day, work)
 
     def apply(self, rules: Rules, day: date, between: Callable[[Plan], None] = lambda plan: None) -> Ran:
         """A person's `apply`: looks at the plan, says yes. `between` is what others do while the person looks."""
-        seen: list[PlannedRun] = []
 
-        def work(shell: Shell) -> Applied:
+        def work(shell: Shell, seen: list[Plan]) -> Applied:
             _, planned = pull_and_plan(shell, guarded=False, to_apply=True)
-            seen.append(planned)
+            seen.append(planned.plan)
             between(planned.plan)
             return carry_out(shell, planned)
 
-        return self._run(rules, day, work, seen, "apply")
+        return self._run("apply", rules, day, work)
 
     def save_plan(self, rules: Rules, day: date) -> Ran:
         """`plan --out`."""
-        seen: list[PlannedRun] = []
 
-        def work(shell: Shell) -> Applied:
-            _, planned = pull_and_plan(shell, guarded=False)
-            seen.append(planned)
+        def work(shell: Shell, seen: list[Plan]) -> Applied:
+            _, planned = pull_and_plan(replace(shell, run_id=""), guarded=False)
+            seen.append(planned.plan)
             save_plan(planned.plan, self._folder / "plan.json")
             return Applied()
 
-        return self._run(rules, day, work, seen)
+        return self._run(None, rules, day, work)
 
     def apply_saved(self, rules: Rules, day: date) -> Ran:
-        """`apply plan.json`."""
-        seen: list[PlannedRun] = []
-        saved = load_plan(self._folder / "plan.json")
+        """`apply plan.json`: what the person had read is what may be written."""
 
-        def work(shell: Shell) -> Applied:
+        def work(shell: Shell, seen: list[Plan]) -> Applied:
+            saved = load_plan(self._folder / "plan.json")
             _, planned = pull_and_plan(shell, guarded=False, to_apply=True)
             check_saved(saved, planned.plan)
-            seen.append(replace(planned, plan=saved))  # what the person had read is what may be written
+            seen.append(saved)
             return carry_out(shell, planned, plan=saved)
 
-        return self._run(rules, day, work, seen, "apply")
+        return self._run("apply", rules, day, work)
 
     def undo(self, rules: Rules, day: date, run_id: str) -> Ran:
         """`undo RUN --yes`."""
-        planned: set[Write] = set()
-        run_ids: list[str] = []
 
-        def work(shell: Shell) -> Applied:
+        def work(shell: Shell, seen: list[Plan]) -> Applied:
             undo = plan_undo(shell, run_id)
-            run_ids.append(undo.planned.plan.run_id)
-            planned.update(_writes(undo.planned.plan))
+            seen.append(undo.planned.plan)
             return carry_out_undo(shell, undo)
 
-        ran = self._run(rules, day, work, [], "undo")
-        return Ran(ran.ending, run_ids[0] if run_ids else "", frozenset(planned), ran.by_hand, ran.words)
+        ran = self._run("undo", rules, day, work)
+        return replace(ran, by_hand=frozenset())  # an override that goes back is no adoption
 
-    def _run(
-        self, rules: Rules, day: date, work: Callable[[Shell], Applied], seen: list[PlannedRun], kind: RunKind | None = None
-    ) -> Ran:
+    def _run(self, kind: RunKind | None, rules: Rules, day: date, work: Callable[[Shell, list[Plan]], Applied]) -> Ran:
         self._seconds += 1
         now = datetime.combine(day, time(6, tzinfo=UTC)) + timedelta(seconds=self._seconds)
+        seen: list[Plan] = []
         ending: Ending
         words = ""
         try:
-            with self._shell(rules, now, kind) as shell:
-                applied = work(shell)
+            with self._shell(kind, rules, now) as shell:
+                applied = self._alive(work, shell, seen)
             ending = "done" if applied.complete else "partial"
             words = str(applied.rejected or "")
         except Killed as killed:
@@ -189,20 +190,29 @@ class Computer:
         except KamsyncError as error:
             ending, words = "failed", error.message
         finally:
-            self.mortal.commits = None
-        plan = seen[0].plan if seen else None
-        planned = frozenset(_writes(plan)) if plan else frozenset()
-        return Ran(ending, plan.run_id if plan else "", planned, frozenset(_by_hand(seen)), words)
+            self.mortal.commits, self.mortal.dead = None, False
+        planned = frozenset(write for plan in seen for write in _writes(plan)) if seen else None
+        by_hand = frozenset(account_id for plan in seen for account_id in _by_hand(plan))
+        return Ran(ending, seen[0].run_id if seen else "", planned, by_hand, words)
+
+    def _alive(self, work: Callable[[Shell, list[Plan]], Applied], shell: Shell, seen: list[Plan]) -> Applied:
+        """A process that was killed in the CRM's hands writes nothing to its cache on its way out."""
+        try:
+            return work(shell, seen)
+        except Killed:
+            self.mortal.dead = True
+            raise
 
     @contextmanager
-    def _shell(self, rules: Rules, now: datetime, kind: RunKind | None) -> Iterator[Shell]:
+    def _shell(self, kind: RunKind | None, rules: Rules, now: datetime) -> Iterator[Shell]:
+        """As the commands open it (kamsync.cli.session): the run is recorded from its first moment."""
         config = config_of(rules)
         context = Context(config.mapping, ZoneInfo(config.program.timezone), config.tier_choices)
         with ExitStack() as stack:
             opened = stack.enter_context(open_cache(self._cache_path))
             cache = MortalCache(opened.path, opened.connection)
             cache.mortal = self.mortal
-            run_id = stack.enter_context(_recorded(cache, config, kind, now)) if kind else ""
+            run_id = stack.enter_context(recorded(cache, config, kind, lambda: now)) if kind else ""
             yield Shell(MemoryConnection(self.crm, context), cache, config, clock=lambda: now, run_id=run_id)
 
     def last_run(self) -> str:
@@ -210,54 +220,33 @@ class Computer:
         with open_cache(self._cache_path) as opened:
             return next((run.run_id for run in list_runs(opened, 1)), "")
 
-    def remembered_tiers(self) -> dict[str, str]:
-        """What `history` says last, by account id."""
+    def remembered_tiers(self, account_ids: Iterable[str]) -> dict[str, str]:
+        """What `history` says last, by account id; accounts without a history are left out."""
         with open_cache(self._cache_path) as opened:
-            rows = opened.connection.execute("SELECT account_id, tier FROM history WHERE settled ORDER BY rowid").fetchall()
-        return dict(rows)
+            found = {one: history_of(opened, one, 1) for one in account_ids}
+        return {one: remembered[0].tier for one, remembered in found.items() if remembered}
 
 
 def _writes(plan: Plan) -> Iterator[Write]:
     for change in plan.changes:
-        yield from _writes_of(change)
+        match change:
+            case UpdateAccount():
+                for flag, value in change.fields.items():
+                    yield ("field", change.account_id, flag, value.after)
+            case CreateTask():
+                yield ("create", change.key)
+            case CloseTask():
+                yield ("close", change.key)
+            case AttachTask():
+                yield ("attach", change.key)
+            case DeleteTask():
+                yield ("delete", change.key)
 
 
-def _writes_of(change: Change) -> Iterator[Write]:
-    match change:
-        case UpdateAccount():
-            for flag, value in change.fields.items():
-                yield ("field", change.account_id, flag, value.after)
-        case CreateTask():
-            yield ("create", change.key)
-        case CloseTask():
-            yield ("close", change.key)
-        case AttachTask():
-            yield ("attach", change.key)
-        case DeleteTask():
-            yield ("delete", change.key)
-
-
-def _by_hand(seen: list[PlannedRun]) -> Iterator[str]:
-    for planned in seen:
-        for change in planned.plan.changes:
-            if isinstance(change, UpdateAccount) and "override" in change.fields:
-                yield change.account_id
-
-
-@contextmanager
-def _recorded(cache: Cache, config: Config, kind: RunKind, now: datetime) -> Iterator[str]:
-    """As the command line records a run; a kill leaves it as it stands, since a dead process writes nothing."""
-    context = recorded(cache, config, kind, lambda: now)
-    run_id = context.__enter__()
-    try:
-        yield run_id
-    except Killed:
-        raise
-    except BaseException as error:
-        context.__exit__(type(error), error, error.__traceback__)
-        raise
-    else:
-        context.__exit__(None, None, None)
+def _by_hand(plan: Plan) -> Iterator[str]:
+    for change in plan.changes:
+        if isinstance(change, UpdateAccount) and "override" in change.fields:
+            yield change.account_id
 
 
 @cache

@@ -7,7 +7,7 @@ it is reported and can be looked up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from kamsync.testing.memory import (
     Record,
     Written,
 )
-from tests.story.company import ADOPT_DAYS, USUAL, open_org
+from tests.story.company import ADOPT_DAYS, USUAL, Rules, open_org
 from tests.story.model import NONE, Fields, score_of, valid_override, wanted
 from tests.story.program import Computer, Ran
 
@@ -90,10 +90,11 @@ class Story:
         self.holds: dict[str, Hold] = {}
         self.past: Past | None = None
         self.undone: Past | None = None
-        self.waits_for_person: Waits = "no"
+        self._inherited: dict[str, tuple[str, date | None]] = {}  # a lost account's override, by the id that lives on
+        self._waits: dict[str, Waits] = {}
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
-        self._lagging = False
+        self.is_broken = self._lagging = False
         self._saved_on = FIRST_DAY
         self._strangers: set[str] = set()  # tasks of which no cache knows any more how they were made
         self._days: list[tuple[int, date]] = []  # the day of every run, by the stamp at its beginning
@@ -102,6 +103,15 @@ class Story:
     def end(self) -> None:
         for computer in self.computers:
             computer.throw_away()
+
+    @property
+    def waits_for_person(self) -> Waits:
+        """Whether the schedule of this computer is held back after an undo; that is in its journal, so each has its own."""
+        return self._waits.get(self.computer.name, "no")
+
+    @waits_for_person.setter
+    def waits_for_person(self, waits: Waits) -> None:
+        self._waits[self.computer.name] = waits
 
     # --- people --------------------------------------------------------------------------------------------------------------
 
@@ -143,7 +153,12 @@ class Story:
         return [task for task in self.crm.tasks() if task.text(TASK_KEY).startswith(playbook) and task.get(TASK_KEY)]
 
     def merge(self, winner_id: str, loser_id: str) -> str:
+        loser = self._fields(loser_id)
+        left = (loser.override, loser.override_until) if loser.override else self._inherited.get(loser_id)
         survivor = self.crm.merge_accounts(winner_id, loser_id)
+        inherited = self._inherited.pop(winner_id, None) or left
+        if inherited is not None:
+            self._inherited[survivor] = inherited
         hold = self.holds.pop(winner_id, None)
         self.holds.pop(loser_id, None)
         if hold is not None:
@@ -173,6 +188,11 @@ class Story:
         self.crm.catch_up()
         self._lagging = False
 
+    def change_programme(self, rules: Rules) -> None:
+        if rules is not self.rules and self.waits_for_person == "yes":
+            self.waits_for_person = "unknown"  # a change of the criteria lets the schedule go on
+        self.rules = rules
+
     def keep_backup(self) -> None:
         tiers_left = {one: self._left_best_on(one) for one in self.accounts()}
         self._kept = (self.crm.backup(), dict(self.decided), dict(self.holds), tiers_left)
@@ -191,6 +211,8 @@ class Story:
 
     def delete_cache(self) -> None:
         self.computer.delete_cache()
+        if self.waits_for_person == "yes":
+            self.waits_for_person = "unknown"  # nobody remembers the undo
         self._strangers |= set(self.crm.records.tables[Stream.TASKS])
         if self.past is not None and self.past.computer is self.computer:
             self.past = None
@@ -205,7 +227,6 @@ class Story:
             self.computers.append(Computer(self.crm, "second"))
         self.computer = self.computers[1 - self.computers.index(self.computer)]
         self.past = self.undone = None  # a journal is on the machine that wrote it
-        self.waits_for_person = "no" if self.waits_for_person == "no" else "unknown"
 
     # --- the program ---------------------------------------------------------------------------------------------------------
 
@@ -397,6 +418,7 @@ class Story:
 
     def _check(self, name: str, holds: bool, message: str) -> None:
         if not holds and name not in self.off:
+            self.is_broken = True
             raise Broken(f"[{name}] day {self.day}: {message}")
 
     def _fields(self, account_id: str) -> Fields:
@@ -430,8 +452,8 @@ class Story:
 
     def _check_announced(self, ran: Ran, ours: Sequence[Written]) -> None:
         """The plan shown is what is written."""
-        if ran.ending == "killed" or not ours:
-            return  # what was planned is not known here
+        if ran.planned is None:
+            return
         names = {field: flag for flag, field in FLAG_FIELDS.items()}
         for one in ours:
             if one.stream is Stream.ACCOUNTS:
@@ -442,15 +464,17 @@ class Story:
                 write = ("close", self._task_key(one.record_id))
             elif one.name == "is_deleted":
                 write = ("delete", self._first_key(one.record_id))
+            elif one.name == "account_id" and not self._is_made_by(one.record_id, ours):
+                write = ("attach", self._task_key(one.record_id))
             else:
-                continue  # the other fields of a new task, and the mending of an old one
+                continue  # the other fields of a new task
             self._check("the plan shown is what is written", write in ran.planned, f"{write} was written and not planned")
 
     def _check_by_hand(self, ran: Ran) -> None:
         for account_id in ran.by_hand:
             if self.crm.records.find(Stream.ACCOUNTS, account_id) is None:
                 continue
-            edited = account_id in self.holds or account_id in self._edited_since_decided()
+            edited = account_id in self.holds or account_id in self._inherited or account_id in self._edited_since_decided()
             self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
 
     def _edited_since_decided(self) -> set[str]:
@@ -494,15 +518,18 @@ class Story:
         return sum(one.after == best for one in moves)
 
     def _check_not_a_persons(self, one: Written) -> None:
-        edits = [
-            other
-            for other in self.crm.log
-            if other.record_id == one.record_id
-            and other.author == "people"
-            and other.stamp < one.stamp
-            and other.name in PEOPLES_FIELDS
-        ]
+        edits = self._edits(one.record_id, before=one.stamp)
         self._check("people's tasks are left alone", not edits, f"{one.record_id}: {one.name} written, after people's {edits}")
+
+    def _edits(self, task_id: str, before: int | None = None) -> list[Written]:
+        """What people made other than it was made; an edit that was taken back by hand leaves no trace."""
+        made: dict[str, Any] = {}
+        last: dict[str, Written] = {}
+        for one in self.crm.log:
+            if one.record_id == task_id and one.name in PEOPLES_FIELDS and (before is None or one.stamp < before):
+                made.setdefault(one.name, one.after if one.before is None else one.before)
+                last[one.name] = one
+        return [one for name, one in last.items() if one.author == "people" and one.after != made[name]]
 
     def _check_holds(self) -> None:
         """Their own choice always wins."""
@@ -518,24 +545,34 @@ class Story:
 
     def _check_tiers(self, before: Mapping[str, Fields], day: date) -> None:
         for account_id, fields in before.items():
-            must, now = wanted(fields, self.rules, day), self._fields(account_id)
-            self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
-            if must.tier and not must.adopted:
-                self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
-            shown, said = (now.override, now.override_until), (must.override, must.override_until)
-            self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
-            if must.tier:
-                score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
-                near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
-                self._check("the score", near, f"{account_id}: {score}, not {exact}")
+            now = self._fields(account_id)
+            self._check_against(account_id, self._with_inheritance(account_id, fields, now), now, day)
 
-    def _adopt(self, before: Mapping[str, Fields]) -> None:
-        for account_id, fields in before.items():
+    def _with_inheritance(self, account_id: str, fields: Fields, now: Fields) -> Fields:
+        """A lost account's override counts for the one that lives on, where this computer had seen it before the merge."""
+        override, until = self._inherited.get(account_id, ("", None))
+        taken = bool(override) and not fields.override and (now.override, now.override_until) == (override, until)
+        return replace(fields, override=override, override_until=until) if taken else fields
+
+    def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
+        must = wanted(fields, self.rules, day)
+        self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
+        written_back = fields.decided == must.tier != fields.tier  # against an edit that an override beats: no new stay
+        if must.tier and not must.adopted and not written_back:
+            self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
+        shown, said = (now.override, now.override_until), (must.override, must.override_until)
+        self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
+        if must.tier:
+            score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
+            near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
+            self._check("the score", near, f"{account_id}: {score}, not {exact}")
+
+    def _adopt(self, seen: Iterable[str]) -> None:
+        """Edits that a run has seen hold from that day on."""
+        for account_id in seen:
             hold = self.holds.get(account_id)
             if hold is not None and hold.until is None:
                 self.holds[account_id] = replace(hold, until=self.day + timedelta(days=ADOPT_DAYS))
-            if wanted(fields, self.rules, self.day).adopted and "the override" not in self.off:
-                self.decided[account_id] = fields.tier or NONE
         self.holds = {one: hold for one, hold in self.holds.items() if hold.until is None or self.day <= hold.until}
 
     def _learn_decided(self, news: Sequence[Written], undo_of: Past | None = None) -> None:
@@ -547,8 +584,10 @@ class Story:
                 self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(DECIDED)
             elif one.name == TIER:
                 self.decided[one.record_id] = str(one.after or NONE)
-            elif one.name == DECIDED and not self.decided.get(one.record_id):
+            elif one.name == DECIDED and not any(other.stamp == one.stamp and other.name == TIER for other in news):
+                # The tier stays and is decided from now on: a person's becomes an override.
                 self.decided[one.record_id] = self.crm.records.tables[Stream.ACCOUNTS][one.record_id].text(TIER) or NONE
+                self._adopt([one.record_id])
 
     def _check_decided(self) -> None:
         for account_id in self.accounts():
@@ -567,11 +606,11 @@ class Story:
                 now = self.crm.account(one.record_id).get(one.name)
                 self._check("undo restores", now == old, f"{one.record_id} {one.name}: {now!r}, before the run {old!r}")
             if one.name == TASK_KEY and one.after and not past.is_undo:
-                self._check_task_undone(one, {other.record_id for other in since if other.name in PEOPLES_FIELDS})
+                self._check_task_undone(one)
 
-    def _check_task_undone(self, one: Written, touched: set[str]) -> None:
+    def _check_task_undone(self, one: Written) -> None:
         task = self.crm.records.tables[Stream.TASKS][one.record_id]
-        if one.record_id in touched:
+        if self._edits(one.record_id):
             self._check("undo leaves people's", task.get(TASK_KEY) == one.after, f"{one.after}: a person worked on it")
         else:
             gone = task.deleted and not task.get(TASK_KEY)
@@ -583,7 +622,7 @@ class Story:
         for task in self.crm.tasks():
             self._check("no ghost", bool(task.get(TASK_KEY)), f"{task.id} has lost its key and lives")
             loose = not task.get("account_id") and not task.get("former_account_id")
-            dead = not self._alive(self.crm.records.living_id(Key.of(task.text(TASK_KEY)).account_id))
+            dead = not self._alive(self.crm.records.living_id(Key.of(self._first_key(task.id)).account_id))
             self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")
         for account_id in self.accounts():
             for playbook, name, occurrences in self._wanted_tasks(account_id):
@@ -624,6 +663,8 @@ class Story:
         moves = self._moves(account_id)
         if not moves or moves[-1].author != "program":
             return False
+        if len(moves) > 1 and moves[-2].author == "people" and moves[-2].before == moves[-1].after:
+            return False  # a person's edit was written back: it had never left
         return not any(first < moves[-1].stamp <= last for first, last in self._undos)
 
     def _left_best_on(self, account_id: str) -> date:
@@ -641,13 +682,13 @@ class Story:
             if not task.get("is_open") or not self._alive(account_id) or task.id in self._strangers or len(self.computers) > 1:
                 continue
             cleared = self.rules.rank(self.crm.account(account_id).text(TIER)) != 0
-            edits = [one for one in self.crm.log if one.record_id == task.id and one.author == "people"]
-            touched = any(one.name in PEOPLES_FIELDS for one in edits)
+            binned = any(one.record_id == task.id and one.name == "is_deleted" for one in self.crm.log)
+            touched = binned or bool(self._edits(task.id))
             self._check("untouched tasks close", touched or not cleared, f"{task.get(TASK_KEY)} is open, its reason is gone")
 
     def _check_history(self) -> None:
         """What this computer remembers of an account that it wrote is what the CRM shows."""
-        for account_id, tier in self.computer.remembered_tiers().items():
+        for account_id, tier in self.computer.remembered_tiers(self.accounts()).items():
             moves = self._moves(account_id)
             ours = len(self.computers) == 1 and not self._undos and moves and moves[-1].author == "program"
             if self._alive(account_id) and ours:
@@ -658,6 +699,9 @@ class Story:
 
     def _alive(self, account_id: str) -> bool:
         return self.crm.records.find(Stream.ACCOUNTS, account_id) is not None
+
+    def _is_made_by(self, task_id: str, ours: Sequence[Written]) -> bool:
+        return any(one.record_id == task_id and one.name == TASK_KEY and one.after for one in ours)
 
     def _task_key(self, task_id: str) -> str:
         return self.crm.records.tables[Stream.TASKS][task_id].text(TASK_KEY)

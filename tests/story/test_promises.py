@@ -281,6 +281,14 @@ def test_undo_leaves_what_people_changed_since(story: Story) -> None:
     story.settle()
 
 
+def test_a_tier_that_people_emptied_stays_empty_after_an_undo(story: Story) -> None:
+    story.apply()
+    story.edit_tier(CORE, "")  # what the run had found, and yet a person's choice
+    story.undo()
+    story.apply()
+    story.settle()
+
+
 @pytest.mark.parametrize("name", ["push_accounts", "free_keys", "delete_tasks"])
 @pytest.mark.parametrize("kind", ["kill_before", "kill_after"])
 def test_a_killed_undo_leaves_a_state_from_which_a_person_goes_on(story: Story, name: str, kind: FaultKind) -> None:
@@ -324,6 +332,15 @@ def test_an_override_follows_the_account_that_lives_on(story: Story) -> None:
     story.sync()
     story.merge(BETA, DYNE)
     story.settle()
+
+
+def test_an_override_of_the_account_that_is_lost_counts_for_the_one_that_lives_on(story: Story) -> None:
+    story.edit_override(DYNE, "A")
+    story.settle()
+    survivor = story.merge(BETA, DYNE)
+    story.settle()
+
+    assert (story.crm.flag(survivor, "tier"), story.crm.flag(survivor, "override")) == ("A", "A")
 
 
 # --- refused when people changed it meanwhile ----------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -27,11 +26,12 @@ from hubspot.crm import pipelines as pipelines_package
 from hubspot.crm import properties as properties_package
 from hubspot.crm.associations import v4 as associations_package
 
+from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
+from kamsync_hubspot.api.answer import Answer, Silences
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
-from kamsync_hubspot.api.certificates import Authorities, authorities
 from kamsync_hubspot.api.errors import (
     CutAnswer,
     fault_of,
@@ -58,42 +58,6 @@ class _ApiClient(objects_package.ApiClient):  # type: ignore[misc]  # the packag
         except objects_package.exceptions.ApiException as error:
             error.body = (error.body or b"").decode("utf-8", "replace").encode()
             raise
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A decoded answer with a good status. `status` 207: part of a batch failed, so 2xx is not success."""
-
-    status: int
-    content: Any
-
-    @property
-    def results(self) -> list[dict[str, Any]]:
-        """`results` of a list, search or batch, checked to be one."""
-        found = self.content.get("results") if isinstance(self.content, dict) else None
-        if not isinstance(found, list):
-            raise BadAnswer("HubSpot's answer has no results.", fix="Check `base_url` in [crm.hubspot]; run again.")
-        return found
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """`errors` of a batch."""
-        found = self.content.get("errors") if isinstance(self.content, dict) else None
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-    @property
-    def after(self) -> str:
-        """Where the next page begins, "" at the end."""
-        paging = self.content.get("paging") if isinstance(self.content, dict) else None
-        following = paging.get("next") if isinstance(paging, dict) else None
-        return str(following.get("after") or "") if isinstance(following, dict) else ""
-
-
-@dataclass
-class Silences:
-    """How many attempts of some calls got no answer: what they asked for may have been done."""
-
-    count: int = 0
 
 
 class Client:
@@ -125,7 +89,7 @@ class Client:
         self._limiter = limiter_for(self.base_url, credentials.fingerprint, burst_limit)
         self._token_lock = threading.RLock()
         self._server_date = ""
-        self._api = _api_client(self.base_url, authorities(ca_bundle, os.environ))
+        self._api = _api_client(self.base_url, authorities(ca_bundle, os.environ, setting="crm.hubspot.ca_bundle"))
         self.token = Token(credentials, self._refresh)
         self.records = objects_package.BasicApi(self._api)
         self.batches = objects_package.BatchApi(self._api)

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import orjson
 
 from kamsync.errors import BadAnswer
-from kamsync_hubspot.api.client import Answer, Client
+from kamsync_hubspot.api.answer import Answer
+from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.translate import Link, Record, _link
 
 T = TypeVar("T")

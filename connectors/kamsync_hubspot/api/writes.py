@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from kamsync.errors import BadAnswer, RecordRejected, TryLater
 from kamsync.model import Outcome
-from kamsync_hubspot.api.client import Answer, Client, Silences
+from kamsync_hubspot.api.answer import Answer, Silences
+from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import Fault, fault_of, is_unanswered
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.translate import Record

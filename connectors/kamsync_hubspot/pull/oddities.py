@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from kamsync_hubspot.translate import Stage, is_true
+from kamsync_hubspot.translate import Stage, is_true, parse_moment
 
-Oddity = Literal["orphan", "unknown_stage", "untold_stage"]
+Oddity = Literal["orphan", "unknown_stage", "untold_stage", "no_calendar_date"]
 _SENTENCES: Mapping[Oddity, str] = {
     "orphan": "{count} deals name no company and count for nobody (the first: {first}).",
     "unknown_stage": (
@@ -17,6 +17,9 @@ _SENTENCES: Mapping[Oddity, str] = {
     "untold_stage": (
         "{count} deals are in a stage that no pipeline has, and carry no mark of being open or closed (the first: {first}): they "
         "count for nobody."
+    ),
+    "no_calendar_date": (
+        "{count} deals close in a year that no calendar goes to (the first: {first}), so they count as if they had no close date."
     ),
 }
 
@@ -42,6 +45,11 @@ def stage_oddity(properties: Mapping[str, object], stages: Mapping[str, Stage]) 
     if not stages or str(properties.get("dealstage") or "") in stages:
         return None
     return "untold_stage" if own_mark(properties, CLOSED_MARK) is None else "unknown_stage"
+
+
+def has_no_calendar_date(close_date: object) -> bool:
+    """A date that is there and cannot be read: HubSpot takes year 20245, and writes it as +20245."""
+    return close_date not in (None, "") and parse_moment(str(close_date)) is None
 
 
 CLOSED_MARK = "hs_is_closed"

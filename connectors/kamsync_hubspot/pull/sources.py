@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kamsync.contract import Context, PullRequest
 from kamsync.model import Stream
 from kamsync_hubspot.api.portal import Portal, pipelines_option
-from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, Oddity, stage_oddity
+from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, Oddity, has_no_calendar_date, stage_oddity
 from kamsync_hubspot.pull.rows import (
     DEAL_CURRENCY,
     HOME_AMOUNT,
@@ -47,6 +47,7 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
             return Source("companies", properties, lambda: account_getters(columns, home), has_merges=True)
         case Stream.OPPORTUNITIES:
             needed = [*properties_of(columns, DEAL_PROPERTIES), "dealstage", "pipeline", CLOSED_MARK, WON_MARK, DEAL_CURRENCY]
+            close_date = next((column.field for column in columns if column.name == "close_date"), "") or "closedate"
             needed += [HOME_AMOUNT] if "amount" in needed else []
             return Source(
                 "deals",
@@ -55,7 +56,7 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
                 parent="companies",
                 has_merges=True,
                 in_scope=_named_pipelines_only(portal, context),
-                oddities=lambda record: _deal_oddities(record, portal),
+                oddities=lambda record: _deal_oddities(record, portal, close_date),
                 notice=lambda: _stages_notice(portal),
             )
         case _:
@@ -68,12 +69,14 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
             )
 
 
-def _deal_oddities(record: Record, portal: Portal) -> Iterator[Oddity]:
+def _deal_oddities(record: Record, portal: Portal, close_date: str) -> Iterator[Oddity]:
     if record.get(PARENT) is None:
         yield "orphan"
     oddity = stage_oddity(record["properties"], portal.stages_if_told())
     if oddity is not None:
         yield oddity
+    if has_no_calendar_date(record["properties"].get(close_date)):
+        yield "no_calendar_date"
 
 
 def _stages_notice(portal: Portal) -> str:

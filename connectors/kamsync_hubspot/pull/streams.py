@@ -56,6 +56,7 @@ class Reading:
     began_at: datetime
     watch: Watch
     oddities: Oddities = field(default_factory=Oddities)
+    kept: int = 0  # records that count
 
     def cursor(self, mark: Mark) -> Cursor:
         return Cursor({self.source.object_type: mark}, self.scope, self.began_at)
@@ -181,6 +182,7 @@ class Puller:
             left = () if inline else tuple(str(record["id"]) for record in records if not source.in_scope(record))
             if source.parent:
                 reading.watch.loose(str(record["id"]) for record in records if record.get(PARENT) is None)
+            reading.kept += len(kept)
             for record in kept:
                 for oddity in source.oddities(record):
                     reading.oddities.note(oddity, str(record["id"]))
@@ -192,6 +194,11 @@ class Puller:
         problems = [*reading.oddities.sentences(), *([notice] if notice else [])]
         if request.stream is Stream.ACCOUNTS and mark.count == 0:
             problems.append(NO_COMPANY.format(portal=self._portal.id))
+        if full and mark.count and not reading.kept:
+            named = ", ".join(pipelines_option(self._context.mapping))
+            problems.append(
+                f"None of {mark.count:,} deals is in a pipeline that [options] pipelines of the mapping names ({named})."
+            )
         cursor = reading.cursor(mark).dump()
         return Page(request.stream, last=True, full=full, cursor=cursor, problems=tuple(problems))
 

@@ -6,7 +6,7 @@ tasks of the companies that the keys name are read besides, since a search lags 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kamsync.contract import Context
@@ -18,7 +18,8 @@ from kamsync_hubspot.api.reads import ARCHIVED_TASK_PAGES, fetch_links, read_arc
 from kamsync_hubspot.api.task_accounts import accounts_of, accounts_of_archived
 from kamsync_hubspot.translate import TASK_PROPERTIES, Record, key_of, named_account, task_seen, task_values
 
-KEYS_A_SEARCH = 30  # a search's body has room for 3,000 characters
+KEYS_A_SEARCH = 30
+CHARACTERS_A_SEARCH = 2_000  # of keys: a search's body has room for 3,000 ("Search the CRM")
 
 
 class TaskFinder:
@@ -81,8 +82,7 @@ class TaskFinder:
         """IN wants the values of text in lower case ("Search the CRM")."""
         wanted = set(keys)
         found: dict[str, Record] = {}
-        for start in range(0, len(keys), KEYS_A_SEARCH):
-            values = [key.lower() for key in keys[start : start + KEYS_A_SEARCH]]
+        for values in _portions([key.lower() for key in keys], KEYS_A_SEARCH, CHARACTERS_A_SEARCH):
             filters: list[dict[str, Any]] = [{"propertyName": self.key_property, "operator": "IN", "values": values}]
             for records, _ in search_pages(self._client, "tasks", filters, self._properties):
                 found |= {key: record for record in records if (key := key_of(record, self.key_property)) in wanted}
@@ -116,3 +116,14 @@ class TaskFinder:
     def _told(self, record: Record, accounts: Mapping[str, str], *, is_deleted: bool = False) -> TaskSeen:
         account = accounts.get(str(record["id"]))
         return task_seen(task_values(record, self.key_property, account, is_deleted=is_deleted), self._zone)
+
+
+def _portions(texts: Sequence[str], most: int, characters: int) -> Iterator[list[str]]:
+    waiting: list[str] = []
+    for text in texts:
+        if waiting and (len(waiting) == most or sum(map(len, waiting)) + len(text) > characters):
+            yield waiting
+            waiting = []
+        waiting = [*waiting, text]
+    if waiting:
+        yield waiting

@@ -17,7 +17,8 @@ from typing import Literal, TypeVar
 from kamsync.contract import Context
 from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
 from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
-from kamsync_hubspot.api.client import Client, Silences
+from kamsync_hubspot.api.answer import Silences
+from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH

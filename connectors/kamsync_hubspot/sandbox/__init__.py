@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
 from .app import HubSpotApp
 from .options import portal_options
 from .portal import Portal
 from .provisioned import provision
-from .seed import SampleCompany, load
+from .seed import load
 from .view import HubSpotView
 
 __all__ = ["HubSpotSandbox", "build_sandbox"]

@@ -106,6 +106,8 @@ hs_is_closed_won|Is Closed Won|bool|booleancheckbox|c
 hs_is_closed_lost|Is Closed Lost|bool|booleancheckbox|c
 hs_deal_stage_probability|Deal probability|number|number|c
 num_associated_contacts|Number of Associated Contacts|number|number|c
+contract_start|Contract starts on|date|date|k
+contract_months|Contract term in months|number|number|k
 """,
     "products": """
 createdate|Create Date|datetime|date|r

@@ -6,7 +6,7 @@ import calendar
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from kamsync.sandbox.company import Activity
+from kamsync.sandbox.company_records import Activity
 
 from .wire import iso
 
@@ -76,13 +76,13 @@ def activity_values(activity: Activity, start_ms: int) -> Iterable[tuple[str, st
             ("hs_call_title", activity.subject),
             ("hs_call_duration", str(minutes_ms)),
             ("hs_call_status", "COMPLETED"),
-            ("hs_call_direction", "OUTBOUND"),
+            ("hs_call_direction", "INBOUND" if activity.incoming else "OUTBOUND"),
         )
     if activity.kind == "email":
         return (
             ("hs_timestamp", start),
             ("hs_email_subject", activity.subject),
-            ("hs_email_direction", "EMAIL"),
+            ("hs_email_direction", "INCOMING_EMAIL" if activity.incoming else "EMAIL"),
             ("hs_email_status", "SENT"),
         )
     return (("hs_timestamp", start), ("hs_note_body", activity.subject))

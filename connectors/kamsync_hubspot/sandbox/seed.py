@@ -7,12 +7,10 @@ own currency; the exchange rate is the company's rate on the close date, so that
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
 
-from kamsync.sandbox.company import Account, Activity, Contact, LineItem, Opportunity, Owner, Product, Rate
+from kamsync.sandbox.company_records import Product, SampleCompany
 
 from .catalog import option
 from .kinds import KINDS
@@ -24,19 +22,6 @@ from .store import Record, Table
 from .wire import iso
 
 DAY_MS = 86_400_000
-
-
-class SampleCompany(Protocol):
-    """What of `kamsync.sandbox.company.Company` this portal reads."""
-
-    def owners(self) -> Iterator[Owner]: ...
-    def rates(self) -> Iterator[Rate]: ...
-    def accounts(self) -> Iterator[Account]: ...
-    def products(self) -> Iterator[Product]: ...
-    def opportunities(self) -> Iterator[Opportunity]: ...
-    def line_items(self) -> Iterator[LineItem]: ...
-    def activities(self) -> Iterator[Activity]: ...
-    def contacts(self) -> Iterator[Contact]: ...
 
 
 def load(company: SampleCompany, options: PortalOptions, today: date) -> Portal:
@@ -190,7 +175,7 @@ class _Loader:
         names = (
             "dealname", "amount", "deal_currency_code", "hs_exchange_rate", "amount_in_home_currency", "closedate", "dealstage",
             "pipeline", "dealtype", "hubspot_owner_id", "hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost",
-            "hs_deal_stage_probability",
+            "hs_deal_stage_probability", "contract_start", "contract_months",
         )  # fmt: skip
         places = [slots[name] for name in names]
         rate_texts: dict[Decimal, str] = {}
@@ -209,6 +194,7 @@ class _Loader:
                 None if amount is None else plain(amount * rate), iso(close_ms), stage.id, pipeline.id, DEAL_TYPES.get(deal.type),
                 self._owners.get(deal.owner), "true" if stage.is_closed else "false", "true" if stage.is_won else "false",
                 "true" if stage.is_closed and not stage.is_won else "false", str(deal.probability),
+                _day(deal.contract_start), None if deal.contract_months is None else str(deal.contract_months),
             )  # fmt: skip
             values = record.values
             for place, value in zip(places, row, strict=True):

@@ -5,6 +5,7 @@ Shapes follow the `Error` model of hubspot-api-client and developers.hubspot.com
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -143,15 +144,30 @@ def iso(moment_ms: int) -> str:
     return f"{clock}.{thousandths:03}Z" if thousandths else f"{clock}Z"
 
 
+_CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400  # after which the Gregorian calendar repeats
+
+
 @lru_cache(maxsize=20_000)
 def _day_text(day: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    """Years beyond 9999 with a plus and all their digits, as Java prints them: people type close dates like 20245."""
+    cycles = max(0, (day - _LAST_DAY + _CYCLE_DAYS - 1) // _CYCLE_DAYS)
+    there = date(1970, 1, 1) + timedelta(days=day - cycles * _CYCLE_DAYS)
+    year = there.year + cycles * _CYCLE_YEARS
+    return there.isoformat() if not cycles else f"+{year}{there.isoformat()[4:]}"
+
+
+_LAST_DAY = (date.max - date(1970, 1, 1)).days
+_FAR = re.compile(r"\+(\d{5,6})(-.*)")
 
 
 def millis(text: str) -> int:
     """Milliseconds since 1970 of a stored instant or date, or of digits. ValueError for anything else."""
     if text.lstrip("-").isdigit():
         return int(text)
+    far = _FAR.fullmatch(text)
+    if far:
+        cycles = (int(far[1]) - 9999 + _CYCLE_YEARS - 1) // _CYCLE_YEARS
+        return millis(f"{int(far[1]) - cycles * _CYCLE_YEARS}{far[2]}") + cycles * _CYCLE_DAYS * 86_400_000
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -29,6 +29,7 @@ from kamsync_salesforce.api.errors import login_refused
 SOAP_LOGIN_VERSION = "64.0"  # the last one that has login(): SOAP API Developer Guide, "login()"
 JWT_LIFE_SECONDS = 180  # at most 5 minutes are accepted; the rest is room for a clock that runs ahead
 CLOCK_TOLERANCE_SECONDS = 60
+_FOR_PEOPLE = ".lightning.force.com"  # Salesforce Help, "My Domain URL Formats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +116,13 @@ def read_credentials(settings: Mapping[str, Any]) -> Credentials:
 
 
 def _host_address(url: str, name: str) -> str:
-    """A checked address of nothing but a host: every path below it is Salesforce's own."""
+    """A checked address; the host where people work is told apart from the one where programs sign in."""
     address = check_address(url, f"crm.salesforce.{name}")
-    parts = urlsplit(address)
-    if parts.path or parts.query or parts.fragment:
+    host = urlsplit(address).hostname or ""
+    if host.endswith(_FOR_PEOPLE):
         raise ConfigError(
-            f"crm.salesforce.{name}: “{url}” has a path behind the host, where the sign-in would not be found.",
-            fix=f'Write `{name} = "{parts.scheme}://{parts.netloc}"`.',
-        )
-    if str(parts.hostname).endswith(".lightning.force.com"):
-        domain = str(parts.hostname).removesuffix(".lightning.force.com")
-        raise ConfigError(
-            f"crm.salesforce.{name}: {parts.hostname} is where people work, not where programs sign in.",
-            fix=f'Write `{name} = "https://{domain}.my.salesforce.com"`.',
+            f"crm.salesforce.{name}: {host} is where people work, not where programs sign in.",
+            fix=f'Write `{name} = "https://{host.removesuffix(_FOR_PEOPLE)}.my.salesforce.com"`.',
         )
     return address
 

@@ -32,6 +32,7 @@ T = TypeVar("T")
 OLDEST_API_VERSION = 47.0  # Bulk API 2.0 query; CompletedDateTime of tasks
 DOWNLOAD_CHUNK_BYTES = 1 << 18
 RENEWALS_PER_CALL = 2
+NO_API_CODES = ("API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED")
 
 
 class Client:
@@ -290,7 +291,7 @@ class Client:
             return int(daily["Max"]), int(daily["Remaining"])
         except AccessDenied as error:
             fault = fault_of(error)
-            if fault is None or fault.status != 403:
+            if fault is None or fault.status != 403 or fault.code in NO_API_CODES:
                 raise
             # `limits` needs "View Setup and Configuration"; without it the header of this very answer has to do.
             usage = self._meter.usage()

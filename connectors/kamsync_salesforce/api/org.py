@@ -49,9 +49,9 @@ class Org:
     @property
     def has_many_currencies(self) -> bool:
         """Whether records carry their own currency; where the currencies may not be read, the account's fields tell."""
-        if CURRENCIES in self.refused:
-            return self._fields.find("Account", "CurrencyIsoCode") is not None
-        return bool(self.currency_types)
+        if self.currency_types:
+            return True
+        return CURRENCIES in self.refused and self._fields.find("Account", "CurrencyIsoCode") is not None
 
     @property
     def base_currency(self) -> str:

@@ -224,10 +224,13 @@ class Puller:
         read_at = min((part.started for part in reading.parts if part.started), default=now)
         cursor = Cursor(marks, reading.fingerprint, read_at, reading.request.since)
         full = not any(part.changes_only for part in reading.parts)
-        if full and stream is Stream.ACCOUNTS and not reading.rows:
+        is_blind = full and stream is Stream.ACCOUNTS and not reading.rows
+        if is_blind:
             reading.problems.append(NO_ACCOUNTS)
+        # Without a cursor the next pull looks again, and says it again: that nothing changed would hide that nothing is seen.
+        goes_on_from = None if is_blind else cursor.dump()
         problems = tuple(reading.problems)
-        return Page(stream, merged=survivors(merged), last=True, full=full, cursor=cursor.dump(), problems=problems)
+        return Page(stream, merged=survivors(merged), last=True, full=full, cursor=goes_on_from, problems=problems)
 
     def _merged_before(self, source: Source) -> dict[str, str]:
         """Losers of merges that the recycle bin still shows: a whole read brings only the living, and tells no disappearance."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kamsync.sandbox.company import Company
+from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
 from .app import SalesforceApp
@@ -43,7 +43,7 @@ class SalesforceSandbox:
         return self.org.calls
 
 
-def build_sandbox(company: Company, options: SandboxOptions) -> SalesforceSandbox:
+def build_sandbox(company: SampleCompany, options: SandboxOptions) -> SalesforceSandbox:
     org = Org(options)
     load(org, company)
     return SalesforceSandbox(org)

@@ -177,6 +177,8 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
             Field("IsClosed", "boolean", writable=False),
             Field("IsWon", "boolean", writable=False),
             Field("HasOpportunityLineItem", "boolean", writable=False),
+            Field("Contract_Start__c", "date", custom=True, label="Contract start"),
+            Field("Contract_Months__c", "double", custom=True, label="Contract months"),
             _owner(),
             *money,
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from kamsync.sandbox.company import Account, Activity, Company, Opportunity, OpportunityStage
+from kamsync.sandbox.company_records import Account, Activity, Opportunity, OpportunityStage, SampleCompany
 
 from .ids import make_id
 from .org import USERNAME, Org
@@ -25,13 +25,13 @@ ARCHIVED_AFTER_DAYS = 365
 _SYSTEM = ("IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 
-def load(org: Org, company: Company) -> None:
+def load(org: Org, company: SampleCompany) -> None:
     """Fills the org."""
     _Loader(org, company).load()
 
 
 class _Loader:
-    def __init__(self, org: Org, company: Company) -> None:
+    def __init__(self, org: Org, company: SampleCompany) -> None:
         self._org, self._company = org, company
         self._money = org.options.multi_currency
 
@@ -44,7 +44,7 @@ class _Loader:
         columns = [*account_fields, *(["CurrencyIsoCode"] if money else []), *_SYSTEM]
         org.insert_rows("Account", columns, (self._account(one) for one in self._company.accounts()))
         columns = ["Id", "Name", "AccountId", "Amount", "CloseDate", "StageName", "Probability", "Type", "IsClosed", "IsWon", "OwnerId",
-                   "HasOpportunityLineItem", *(["CurrencyIsoCode"] if money else []), *_SYSTEM]  # fmt: skip
+                   "HasOpportunityLineItem", "Contract_Start__c", "Contract_Months__c", *(["CurrencyIsoCode"] if money else []), *_SYSTEM]  # fmt: skip
         org.insert_rows("Opportunity", columns, (self._opportunity(one) for one in self._company.opportunities()))
         self._contacts()
         if org.options.products:
@@ -144,7 +144,7 @@ class _Loader:
             make_id("006", one.key), one.name, None if one.account is None else make_id("001", one.account), amount,
             one.close_date.isoformat(), STAGE_NAMES[one.stage], one.probability * 100, TYPES[one.type],
             int(one.stage in ("won", "lost")), int(one.stage == "won"), make_id("005", one.owner), 0,
-            *((one.currency,) if self._money else ()), 0, self._moment(one.created), stamp, stamp,
+            _day(one.contract_start), one.contract_months, *((one.currency,) if self._money else ()), 0, self._moment(one.created), stamp, stamp,
         )  # fmt: skip
 
     def _rate(self, currency: str) -> float:

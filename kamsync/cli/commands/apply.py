@@ -19,7 +19,9 @@ from kamsync.run.sync import carry_out, pull_and_plan
 
 
 def apply(
-    plan: Annotated[Path | None, typer.Argument(help="A plan saved by `kamsync plan --out`; without it, a fresh one.")] = None,
+    plan: Annotated[
+        Path | None, typer.Argument(help="A plan saved by `kamsync plan --out`; without it, a fresh one.", readable=False)
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     yes: YesOption = False,
     json: JsonOption = False,

@@ -1,7 +1,8 @@
-"""`kamsync backtest`: other criteria on past days, and how well their choice foretold what came."""
+"""`kamsync backtest`: criteria on past days, as those days were known then, beside the largest by revenue and beside chance."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -12,14 +13,16 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_
 from kamsync.cli.session import Session, open_session
 from kamsync.config import load_criteria
 from kamsync.decide.backtest import LATER_MONTHS, Snapshot, report
-from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.facts import FACTS
+from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.months import add_months
 from kamsync.decide.program import NO_TIER, Held
+from kamsync.decide.replay import replayable
 from kamsync.errors import ConfigError
-from kamsync.printable import one_line
+from kamsync.report.backtest_json import backtest_to_json
+from kamsync.report.backtest_text import backtest_lines
 from kamsync.run.moments import today
 from kamsync.store.accounts import name_of
+from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 
 EVERY = {"month": 1, "quarter": 3, "year": 12}
@@ -31,55 +34,29 @@ def backtest(
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day.")],
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last day.")],
     every: Annotated[str, typer.Option(help="month, quarter or year.")] = "month",
+    fixed: Annotated[
+        list[str] | None, typer.Option("--fixed", metavar="FIELD", help="An account field that was the same then; repeatable.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Replay past days from the opportunities' own dates. Reads the cache only; says which facts cannot be replayed."""
+    """Decide past days with what was known on them, and compare with the largest by revenue. Reads the cache only."""
     session = open_session(config)
-    compiled = load_criteria(criteria, session.config)
     days = _days(first, last, every)
-    with session.cache(must_exist=True):
-        pass
     now = today(session.config, datetime.now(UTC))
-    snapshots: list[Snapshot] = []
-    held: dict[str, Held] = {}
-    for day in days:
-        tiers, held = _one_day(session, compiled, day, held)
-        end = add_months(day, LATER_MONTHS)
-        snapshots.append(Snapshot(day, tiers, _won_until(session, compiled, end) if end <= now else None))
-        say(f"{day.isoformat()}: {sum(t != NO_TIER for t in tiers.values()):,} key accounts", "dim")
-    found = report(snapshots)
+    with session.cache(must_exist=True) as cache:
+        what = replayable(load_criteria(criteria, session.config).program, days[0], _activities_from(cache), fixed or ())
+        notes = [*what.notes, *_entered_late(cache)]
+    found = report(_snapshots(session, compile_program(what.program), days, now), what.program.tiers)
     with session.cache() as cache:
-        names = {account_id: name_of(cache, account_id) for account_id in found.silent}
-    fixed = sorted(f.name for f in FACTS if not f.replayable and f.name in compiled.names)
-    fixed += sorted({name for name in compiled.names if name in compiled.program.account_columns} - {"id", "name"})
+        names = {account_id: name_of(cache, account_id) for account_id in found.lost}
     if json:
-        show_json(
-            {
-                "days": [
-                    {"as_of": s.day, "tiers": {t: list(s.tiers.values()).count(t) for t in sorted(set(s.tiers.values()))}}
-                    for s in snapshots
-                ],
-                "flap_rate": found.flap_rate,
-                "stability": found.stability,
-                "later_revenue_share": found.later_revenue_share,
-                "silent": [{"account_id": i, "name": names[i], "days": n} for i, n in found.silent.items()],
-                "not_replayed": fixed,
-            }
-        )
+        asked = {"criteria": criteria, "from": days[0].isoformat(), "to": days[-1].isoformat(), "every": every}
+        show_json(backtest_to_json(found, names, what.left_out, notes, asked))
         return
-    show(f"{found.days} days from {days[0]} to {days[-1]} under {criteria}")
-    show(f"  flap rate            {_share(found.flap_rate)}   accounts that left a tier and came back")
-    show(f"  stability            {_share(found.stability)}   key accounts that were still key on the next day")
-    later = f"of what was won in the {LATER_MONTHS} months after, by key accounts"
-    if found.later_revenue_share is None:
-        later = f"not known: {LATER_MONTHS} months have not passed since any of these days"
-    show(f"  later revenue        {_share(found.later_revenue_share)}   {later}")
-    show(f"  went silent          {len(found.silent):>5}   key accounts that won nothing in those months")
-    for account, count in list(found.silent.items())[:10]:
-        show(f"      {one_line(names[account])} ({account}), chosen on {count} days")
-    if fixed:
-        show(f"Not replayed, today's values were used: {', '.join(fixed)}.")
+    show(f"{len(days)} days from {days[0]} to {days[-1]} under {criteria}")
+    for line in backtest_lines(found, names, what.left_out, notes):
+        show(line)
 
 
 def _days(first: str, last: str, every: str) -> list[date]:
@@ -96,22 +73,54 @@ def _days(first: str, last: str, every: str) -> list[date]:
     return days
 
 
-def _one_day(
-    session: Session, compiled: CompiledProgram, day: date, held: dict[str, Held]
-) -> tuple[dict[str, str], dict[str, Held]]:
-    """Decides one day from what the day before left, as a nightly run would have; overrides of today are not replayed."""
-    with Evaluation(session.config.cache_path, compiled, day, replayed=held) as evaluation:
-        decisions = list(evaluation.decisions())
-    tiers = {d.account_id: d.tier for d in decisions}
-    following = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
-    return tiers, following
+def _activities_from(cache: Cache) -> date | None:
+    found = cache.connection.execute("SELECT min(activity_date) FROM activities").fetchone()[0]
+    return None if found is None else date.fromisoformat(found)
 
 
-def _won_until(session: Session, compiled: CompiledProgram, end: date) -> dict[str, float]:
-    """What each account won in the 12 months up to `end`."""
-    with Evaluation(session.config.cache_path, compiled, end, replayed={}) as evaluation:
+def _entered_late(cache: Cache) -> list[str]:
+    """Opportunities that the CRM came to know after their end: of an import, earlier days cannot tell anything."""
+    sql = "SELECT count(*) FROM opportunities WHERE is_closed AND julianday(created_date) - julianday(close_date) > 30"
+    count = cache.connection.execute(sql).fetchone()[0]
+    return (
+        [f"{count:,} opportunities were entered after they had closed (an import?): earlier days do not see them."]
+        if count
+        else []
+    )
+
+
+def _snapshots(session: Session, compiled: CompiledProgram, days: list[date], now: date) -> list[Snapshot]:
+    """Each day decided from what the day before left, as a nightly run would have; overrides of today are not replayed."""
+    snapshots: list[Snapshot] = []
+    held: dict[str, Held] = {}
+    won: dict[date, dict[str, float]] = {}
+    for day in days:
+        with Evaluation(session.config.cache_path, compiled, day, replayed=held) as evaluation:
+            decisions = list(evaluation.decisions())
+            won[day] = evaluation.won_amounts_12m()
+        snapshots.append(
+            Snapshot(
+                day,
+                {d.account_id: d.tier for d in decisions},
+                {d.account_id: d.since for d in decisions if d.since is not None},
+                frozenset(d.account_id for d in decisions if d.eligible),
+                won[day],
+                None,
+            )
+        )
+        held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
+        say(f"{day.isoformat()}: {sum(d.tier != NO_TIER for d in decisions):,} key accounts", "dim")
+    for place, snapshot in enumerate(snapshots):
+        end = add_months(snapshot.day, LATER_MONTHS)
+        if end <= now:
+            if end not in won:
+                won[end] = _won_on(session, compiled, end)
+            snapshots[place] = replace(snapshot, later_won=won[end])
+    return snapshots
+
+
+def _won_on(session: Session, compiled: CompiledProgram, day: date) -> dict[str, float]:
+    """What each account won in the 12 months up to the day."""
+    bare = compile_program(replace(compiled.program, criteria=(), rules=()))
+    with Evaluation(session.config.cache_path, bare, day, replayed={}) as evaluation:
         return evaluation.won_amounts_12m()
-
-
-def _share(value: float | None) -> str:
-    return "    —" if value is None else f"{value:>5.0%}"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from kamsync.cli.console import out, show, show_json
+from kamsync.cli.console import out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
@@ -72,6 +72,9 @@ def check(
     day = parse_day(as_of) or today(session.config, datetime.now(UTC))
     with Evaluation(session.config.cache_path, compiled, day) as evaluation:
         found = influences(program, evaluation.scaled_scores(), evaluation.known_values())
+        problems = evaluation.problems
+    for problem in problems:
+        say(f"! {problem}")
     if json:
         show_json([asdict(one) for one in found])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def _account_fields(config: Path) -> Iterator[dict[str, str]]:
 
 def _columns(config: Path) -> tuple[Column, ...]:
     """The mapped fields; without a configuration those that every mapping may have."""
-    if config == DEFAULT_CONFIG and not config.exists():
+    if config == DEFAULT_CONFIG and not os.path.lexists(config):
         return CORE_COLUMNS[Stream.ACCOUNTS]
     mapped = load_config(config).mapping.accounts
     names = {column.name for column in mapped}

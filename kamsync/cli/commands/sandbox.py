@@ -10,15 +10,19 @@ import typer
 
 from kamsync.cli.console import say, show, show_json
 from kamsync.cli.options import JsonOption
-from kamsync.cli.sandboxes import CrmOption, config_text, environment_of, start_sandbox
+from kamsync.cli.sandboxes import CrmOption, config_text, environment_of, sample_company, start_sandbox
 from kamsync.files import write_private
+from kamsync.sandbox.shapes import SHAPES
 
 
 def sandbox(
     crm: CrmOption = "salesforce",
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8765,
-    accounts: Annotated[int, typer.Option(help="Accounts of the sample company.", min=0)] = 400,
-    opportunities: Annotated[int, typer.Option(help="Opportunities of the sample company.", min=0)] = 3000,
+    shape: Annotated[str | None, typer.Option(help=f"A company of a kind: {', '.join(SHAPES)}.")] = None,
+    accounts: Annotated[
+        int | None, typer.Option(help="Accounts of the sample company; 400, or as many as its shape has.", min=0)
+    ] = None,
+    opportunities: Annotated[int | None, typer.Option(help="Opportunities of the sample company; 3000.", min=0)] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Serve https with a certificate of its own.")] = False,
     provisioned: Annotated[bool, typer.Option("--provisioned", help="As if `kamsync setup` had run.")] = False,
     daily_limit: Annotated[int | None, typer.Option(help="API calls a day; the vendor's usual limit by default.", min=0)] = None,
@@ -27,12 +31,12 @@ def sandbox(
     json: JsonOption = False,
 ) -> None:
     """Serve an embedded copy of a CRM with a sample company, until Ctrl-C."""
+    today = datetime.now(UTC).date()
     server = start_sandbox(
         crm,
-        today=datetime.now(UTC).date(),
+        today=today,
         port=port,
-        accounts=accounts,
-        opportunities=opportunities,
+        company=sample_company(today, shape=shape, accounts=accounts, opportunities=opportunities),
         tls=tls,
         provisioned=provisioned,
         daily_limit=daily_limit,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kamsync.cli.console import out, show, show_json
+from kamsync.cli.console import out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.config import load_criteria
@@ -50,6 +50,8 @@ def simulate(
     with Evaluation(path, base, day) as before, Evaluation(path, wanted, day) as after:
         found = compare(before.decisions(), {d.account_id: d for d in after.decisions()}, before.owners())
         names = after.names()
+        for problem in after.problems:
+            say(f"! {problem}")
         tasks = Counter(c.owner_id for c in planned.plan.changes if isinstance(c, CreateTask))
         if json:
             show_json(_as_json(found, names, tasks, after, wanted.program))

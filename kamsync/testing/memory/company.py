@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kamsync.model import Stream, Value
-from kamsync.sandbox.company import Activity, Company
+from kamsync.sandbox.company_records import Activity, SampleCompany
 from kamsync.testing.memory.crm import MemoryCrm
 
 
-def fill(crm: MemoryCrm, company: Company) -> None:
+def fill(crm: MemoryCrm, company: SampleCompany) -> None:
     """Owners, rates, accounts, opportunities, line items and activities of the company, in an empty CRM."""
     owners = {one.key: crm.add_owner(f"{one.first_name} {one.last_name}", one.email, is_active=one.is_active)
               for one in company.owners()}  # fmt: skip

@@ -29,7 +29,10 @@ class MemoryConnection:
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
-        self.capabilities = Capabilities(REASONS_LENGTH, crm.behaviour.batch_size, has_manager=True, attaches_later=True)
+        behaviour = crm.behaviour
+        self.capabilities = Capabilities(
+            REASONS_LENGTH, behaviour.batch_size, has_manager=True, attaches_later=behaviour.attaches_tasks_later
+        )
         self._crm = crm
         self._context = context
         self._meter = CallMeter(context.api_budget_share)
@@ -85,6 +88,8 @@ class MemoryConnection:
         refusal = self._crm.faults.refused.get(account_id, "")
         if account is None:
             refusal = "ENTITY_IS_DELETED: the account is deleted"
+        elif not self._crm.takes_tier(str(update.fields.get("tier") or "")):
+            refusal = f"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST: bad value for restricted picklist field: {update.fields['tier']}"
         elif len(str(update.fields.get("reasons") or "")) > REASONS_LENGTH:
             refusal = f"STRING_TOO_LONG: kam_reasons holds {REASONS_LENGTH} characters"
         if account is None or refusal:
@@ -106,11 +111,14 @@ class MemoryConnection:
         return self._tasks.delete(tasks)
 
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
-        return {}  # any word is a tier here
+        tiers = tuple(tier.name for tier in self._context.tiers)
+        lacking = self._call("read_fields", lambda: tuple(one for one in tiers if not self._crm.takes_tier(one)))
+        return {"tier": lacking, "override": lacking} if lacking else {}
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         """Flags on accounts and the key on tasks, where they are mapped. There is no metadata to write down."""
         lacking = set(self._call("read_fields", self._lacking))
+        yield from self._set_up_choices(dry_run=dry_run)
         for name in (*self._context.mapping.flags.values(), TASK_KEY):
             if name not in lacking:
                 yield SetupStep("field", name, "exists")
@@ -119,13 +127,21 @@ class MemoryConnection:
                 self._call("make_field", self._make_fields)
             yield SetupStep("field", name, "would_create" if dry_run else "created")
 
+    def _set_up_choices(self, *, dry_run: bool) -> Iterator[SetupStep]:
+        """The tiers of this programme, in pick lists that are there already."""
+        missing = self.lacking_choices().get("tier", ())
+        if missing and not dry_run:
+            self._call("make_field", lambda: self._crm.offer_tiers(missing))
+        if missing:
+            yield SetupStep("field", "tier choices", "would_update" if dry_run else "updated", ", ".join(missing))
+
     def _lacking(self) -> list[str]:
         flags = [name for name in self._context.mapping.flags.values() if name not in self._crm.kinds]
         return flags if self._crm.has_task_key else [*flags, TASK_KEY]
 
     def _make_fields(self) -> None:
         self._crm.provide()
-        self._crm.tier_choices = tuple(tier.name for tier in self._context.tiers)
+        self._crm.offer_tiers(tuple(tier.name for tier in self._context.tiers))
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
         yield Finding("credentials", "ok", f"{self.identity().user_name} is signed in to {self.identity().org_name}.")

@@ -55,6 +55,14 @@ class MemoryCrm:
         self.kinds |= {FLAG_FIELDS[name]: flag.kind for name, flag in FLAGS.items()}
         self.has_task_key = True
 
+    def offer_tiers(self, names: Sequence[str]) -> None:
+        """Adds choices to the pick lists of tier and override, which from then on take no others."""
+        self.tier_choices += tuple(name for name in names if name not in self.tier_choices)
+
+    def takes_tier(self, name: str) -> bool:
+        """Whether the pick list knows it; one without choices takes any text."""
+        return not name or not self.tier_choices or name in self.tier_choices
+
     @property
     def log(self) -> Sequence[Written]:
         """Every change of a field since the beginning, in order."""

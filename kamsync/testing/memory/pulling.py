@@ -28,7 +28,10 @@ def pull_stream(crm: MemoryCrm, request: PullRequest) -> Page:
     if since is None:
         shown = [record for record in _shown(crm, request.stream) if _wanted(record, request)]
         # A whole read looks at the records themselves; the cursor must not claim what an index has not seen.
-        return _page(crm, request, shown, Page(request.stream, last=True, full=True, cursor=_cursor(request, until)))
+        merged = tuple(_merged_since(crm, 0)) if request.stream is Stream.ACCOUNTS else ()
+        return _page(
+            crm, request, shown, Page(request.stream, merged=merged, last=True, full=True, cursor=_cursor(request, until))
+        )
     changed = [r for r in _shown(crm, request.stream) if since < r.changed <= until and _wanted(r, request)]
     merged = tuple(_merged_since(crm, since)) if request.stream is Stream.ACCOUNTS else ()
     gone = tuple(_gone_since(crm, request.stream, since))

@@ -100,6 +100,8 @@ class Tasks:
         }
 
     def _is_loose(self, outcome: Outcome) -> bool:
+        if not self.crm.behaviour.attaches_tasks_later:
+            return False  # it was whole when it was made: people took it off
         task = self.crm.records.find(Stream.TASKS, outcome.record_id) if outcome.record_id else None
         return task is not None and not task.get("account_id")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -222,3 +223,29 @@ def test_more_properties_than_a_search_has_room_for_arrive_all_the_same(a_world:
     pages = connection.pull([PullRequest(Stream.ACCOUNTS, columns, first.cursor)])
     rows = [row for page in pages for row in page.rows]
     assert [(row[0], row[2], row[-1]) for row in rows] == [(company, "first", "last")]
+
+
+def test_a_close_date_that_no_calendar_goes_to_is_told_with_its_deal(world: World) -> None:
+    deal = world.pull(world.connect(), Stream.OPPORTUNITIES).rows[3]["id"]
+    world.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"closedate": "+20245-03-01T00:00:00Z"}})
+    (told,) = (one for one in world.pull(world.connect(), Stream.OPPORTUNITIES).problems if "calendar" in one)
+    assert told.startswith("1 deals") and deal in told
+
+
+def test_a_deal_of_a_deleted_stage_is_won_lost_or_open_as_its_own_marks_say(world: World) -> None:
+    before = {row["id"]: (row["is_closed"], row["is_won"]) for row in world.pull(world.connect(), Stream.OPPORTUNITIES).rows}
+    assert {(True, True), (True, False), (False, False)} <= set(before.values())
+    for stage in ("closedwon", "closedlost", "qualifiedtobuy"):
+        world.call("DELETE", f"/crm/v3/pipelines/deals/default/stages/{stage}")
+    pulled = world.pull(world.connect(), Stream.OPPORTUNITIES)
+    assert {row["id"]: (row["is_closed"], row["is_won"]) for row in pulled.rows} == before
+    assert any("a stage that no pipeline has" in problem for problem in pulled.problems)
+
+
+def test_a_named_pipeline_without_a_deal_is_told(world: World) -> None:
+    for deal in world.pull(world.connect(), Stream.OPPORTUNITIES).rows:
+        move = {"pipeline": "default", "dealstage": "contractsent"}
+        world.call("PATCH", f"/crm/v3/objects/deals/{deal['id']}", {"properties": move})
+    mapping = replace(world.context().mapping, options={"pipelines": ["Renewals and expansion"]})
+    pulled = world.pull(world.connect(mapping=mapping), Stream.OPPORTUNITIES)
+    assert pulled.rows == [] and "Renewals and expansion" in pulled.problems[-1]

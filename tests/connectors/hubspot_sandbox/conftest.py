@@ -17,7 +17,7 @@ import requests
 import uvicorn
 from hubspot import HubSpot
 
-from kamsync.sandbox.company import Account, Activity, Contact, LineItem, Opportunity, Owner, Product, Rate
+from kamsync.sandbox.company_records import Account, Activity, Contact, LineItem, Opportunity, Owner, Product, Rate
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync_hubspot.sandbox import HubSpotSandbox, build_sandbox
 
@@ -26,6 +26,8 @@ TODAY = date(2026, 6, 30)
 
 class SmallCompany:
     """Twelve accounts by default, two deals each, in two currencies; the last owner has left."""
+
+    home_currency = "EUR"
 
     def __init__(self, accounts: int = 12, deals_each: int = 2) -> None:
         self._accounts = accounts

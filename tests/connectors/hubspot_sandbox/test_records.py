@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 FIRST, SECOND, THIRD = "1000000001", "1000000002", "1000000003"
 
 
@@ -226,3 +228,17 @@ def test_before_new_ids_came_a_merge_kept_the_primary_record(a_portal: Any) -> N
     assert (found["id"], found["properties"]["hs_merged_object_ids"]) == (FIRST, SECOND)
     assert len({entry["id"] for entry in found["associations"]["deals"]["results"]}) == 4
     assert SECOND not in [record["id"] for record in portal.get("/crm/v3/objects/companies", limit=100)["results"]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("9999-12-31", "9999-12-31T00:00:00Z"),
+        ("+20245-03-01T00:00:00Z", "+20245-03-01T00:00:00Z"),
+        ("253402300800000", "+10000-01-01T00:00:00Z"),
+    ],
+)
+def test_a_close_date_may_lie_beyond_the_year_9999(portal: Any, typed: str, shown: str) -> None:
+    deal = portal.get("/crm/v3/objects/deals", limit=1)["results"][0]["id"]
+    assert portal.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"closedate": typed}}).status_code == 200
+    assert portal.get(f"/crm/v3/objects/deals/{deal}", properties="closedate")["properties"]["closedate"] == shown

@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from kamsync.config.mapping import load_mapping
-from kamsync.contract import Context, DoctorRequest, Page, PullRequest, Secret, TierChoice
+from kamsync.certificates import CA_VARIABLES
+from kamsync.contract import DoctorRequest, PullRequest
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused
-from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, AccountUpdate, Column, NewTask, Stream, TaskRef, TaskType
-from kamsync.sandbox.company import Company
-from kamsync.sandbox.crm import SandboxOptions
+from kamsync.model import AccountUpdate, Stream, TaskRef, TaskType
 from kamsync.sandbox.server import SandboxServer
-from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
 from kamsync_salesforce.sandbox.writing import Writer
+from tests.connectors.salesforce.orgs import (
+    a_person,
+    an_org,
+    connected,
+    count,
+    cursors_of,
+    everything,
+    ids,
+    pulled,
+    some_tasks,
+)
 
-MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
-SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
-TODAY = datetime.now(UTC).date()
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 QUERY = r"/query(All)?/?"
-
-
-@contextmanager
-def an_org(
-    *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
-) -> Iterator[SandboxServer]:
-    options = SandboxOptions(today=TODAY, vendor=vendor)
-    company = Company(accounts=accounts, opportunities=opportunities, today=TODAY)
-    crm: Any = CONNECTOR.sandbox(company, options)
-    with SandboxServer(crm, tls=tls) as server:
-        if provisioned:
-            failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]
-            assert not failed
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -60,61 +48,6 @@ def own() -> Iterator[SandboxServer]:
     """For tests that write."""
     with an_org(accounts=60, opportunities=200) as server:
         yield server
-
-
-def connected(server: SandboxServer, *, share: float = 0.5, **changes: Any) -> SalesforceConnection:
-    given = {**server.crm.settings(server.base_url), **changes}
-    tiers = tuple(TierChoice(name, f"Tier {name}") for name in "ABC")
-    context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=tiers, api_budget_share=share)
-    settings = {name: Secret(str(value)) if name in SECRETS else value for name, value in given.items()}
-    return CONNECTOR.connect(settings, context)
-
-
-def a_person(connection: SalesforceConnection) -> Any:
-    """Another client of the same org, for edits that people make."""
-    return connection._client.sf
-
-
-def everything() -> list[PullRequest]:
-    flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
-    columns = {
-        Stream.ACCOUNTS: (*MAPPING.accounts, *flags),
-        Stream.OPPORTUNITIES: MAPPING.opportunities,
-        Stream.LINE_ITEMS: MAPPING.line_items,
-    }
-    since = date(TODAY.year - 2, TODAY.month, 1)
-    return [
-        PullRequest(stream, columns.get(stream, CORE_COLUMNS[stream]), since=since if stream is Stream.ACTIVITIES else None)
-        for stream in Stream
-    ]
-
-
-def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None) -> dict[Stream, Page]:
-    """Every stream as one page."""
-    requests = [PullRequest(r.stream, r.columns, (cursors or {}).get(r.stream), r.since) for r in everything()]
-    rows: dict[Stream, list[Any]] = {}
-    gone: dict[Stream, tuple[str, ...]] = {}
-    found: dict[Stream, Page] = {}
-    for page in connection.pull(requests):
-        rows.setdefault(page.stream, []).extend(list(row) for row in page.rows)
-        gone[page.stream] = gone.get(page.stream, ()) + page.deleted_ids
-        if page.last:
-            found[page.stream] = Page(
-                page.stream, rows[page.stream], gone[page.stream], (), True, page.full, page.cursor, page.problems
-            )
-    return found
-
-
-def cursors_of(pages: dict[Stream, Page]) -> dict[Stream, str | None]:
-    return {stream: page.cursor for stream, page in pages.items()}
-
-
-def ids(page: Page) -> list[str]:
-    return sorted(row[0] for row in page.rows)
-
-
-def count(connection: SalesforceConnection, soql: str) -> int:
-    return int(a_person(connection).query(soql)["totalSize"])
 
 
 def test_a_full_pull_brings_what_the_org_holds(shared: SandboxServer) -> None:
@@ -242,16 +175,6 @@ def test_one_bad_record_does_not_stop_the_others_and_a_gone_one_is_missing(own: 
     assert set(connection.fetch_accounts([*known, "001000000000000AAA"], ["tier"])) == set(known)
 
 
-def some_tasks(connection: SalesforceConnection, number: int) -> list[NewTask]:
-    pages = pulled(connection)
-    accounts = ids(pages[Stream.ACCOUNTS])
-    owner = next(row[0] for row in pages[Stream.OWNERS].rows if row[3] in (True, "true"))
-    return [
-        NewTask(f"welcome:call:once:{accounts[index]}", accounts[index], owner, "Call", "Why: growth", TODAY)
-        for index in range(number)
-    ]
-
-
 @pytest.mark.parametrize("kind", ["reset_after", "reset_before", "truncate", "status"])
 def test_no_fault_makes_a_second_task(own: SandboxServer, kind: Any) -> None:
     connection = connected(own)
@@ -331,6 +254,16 @@ def test_tls_with_a_private_authority_needs_its_bundle() -> None:
         with pytest.raises(ConfigError, match="TLS") as caught:
             connected(server)
         assert "ca_bundle" in caught.value.fix
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_the_environments_certificates_are_honoured(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with an_org(accounts=5, opportunities=5, tls=True, provisioned=False) as server:
+        monkeypatch.setenv(variable, str(server.ca_path))
+
+        assert connected(server).identity().org_id
 
 
 def test_a_large_object_comes_by_bulk_and_every_row_once() -> None:

@@ -117,6 +117,72 @@ def test_a_hopeless_request_does_not_eat_the_call_budget() -> None:
     assert calls <= 42 and len(results) == 200
 
 
+APEX = "AccountTrigger: System.LimitException: Apex CPU time limit exceeded"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", APEX),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: System.LimitException: Too many SOQL queries: 101"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: System.LimitException: Too many DML rows: 10001"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: System.LimitException: Too many callouts: 101"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Too many batch retries in the presence of Apex triggers and partial failures"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "We can't save this record because the “X” process failed. Too many SOQL queries: 101"),
+    ],
+)
+def test_records_that_are_too_much_together_are_written_in_halves(code: str, message: str) -> None:
+    def send(records: Records) -> Any:
+        return all_well(records) if len(records) <= 20 else [refusal(code, message) for _ in records]
+
+    results = written(send, some_records(450))
+
+    assert [result.status for result in results.values()] == ["done"] * 450
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "REQUEST_RUNNING_TOO_LONG"), (413, "")])
+def test_a_request_that_is_too_much_as_a_whole_is_halved_too(status: int, code: str) -> None:
+    def send(records: Records) -> Any:
+        if len(records) > 20:
+            body: Any = [{"errorCode": code, "message": "too much"}] if code else b"<html>Payload Too Large</html>"
+            raise failure(SalesforceMalformedRequest("https://acme", status, "composite", body))
+        return all_well(records)
+
+    assert {result.status for result in written(send, some_records(200)).values()} == {"done"}
+
+
+def test_one_record_that_is_too_much_by_itself_is_found_and_slows_the_others_little() -> None:
+    sent: list[int] = []
+
+    def send(records: Records) -> Any:
+        sent.append(len(records))
+        if any(record["Id"] == "00033" for record in records):
+            return [refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", APEX) for _ in records]
+        return all_well(records)
+
+    results = written(send, some_records(2_000))
+
+    assert [place for place, result in results.items() if result.status != "done"] == [33]
+    assert len(sent) < 50
+
+
+def test_only_what_was_refused_for_its_size_is_sent_again() -> None:
+    sent: list[list[str]] = []
+
+    def send(records: Records) -> Any:
+        sent.append([record["Id"] for record in records])
+        if len(sent) > 1:
+            return all_well(records)
+        return [
+            refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", APEX) if record["Id"] == "00003" else entry
+            for record, entry in zip(records, all_well(records), strict=True)
+        ]
+
+    results = written(send, some_records(10))
+
+    assert sent[1:] == [["00003"]] and {result.status for result in results.values()} == {"done"}
+
+
 def test_a_field_that_the_org_lacks_is_no_records_fault() -> None:
     def send(records: Records) -> Any:
         raise refused_whole("INVALID_FIELD", "No such column 'KAM_Tier__c' on sobject of type Account")

@@ -108,6 +108,29 @@ def test_a_field_of_a_type_that_cannot_fit_is_a_warning(org: Any) -> None:
     assert found["Account.NPS__c"].status == "warning" and "type" in found["Account.NPS__c"].message
 
 
+@pytest.mark.parametrize(
+    ("kind", "described", "is_told"),
+    [
+        ("date", {"type": "string"}, True),
+        ("number", {"type": "textarea"}, True),
+        ("boolean", {"type": "picklist", "picklistValues": [{"value": "Yes"}, {"value": "No"}]}, False),
+        ("boolean", {"type": "picklist", "picklistValues": [{"value": "Yes"}, {"value": "Maybe"}]}, True),
+        ("boolean", {"type": "double"}, True),
+        ("date", {"type": "datetime"}, False),
+        ("text", {"type": "double"}, False),
+    ],
+)
+def test_a_field_that_need_not_hold_what_it_is_mapped_as_is_told(
+    org: Any, kind: Any, described: dict[str, Any], is_told: bool
+) -> None:
+    fields = healthy_fields()
+    fields["Account"].append(a_field("Own__c", **described))
+
+    found = bad(findings(org, fields=fields, columns=(Column("own", kind, "Own__c"),)))
+
+    assert ("Account.Own__c" in found) is is_told
+
+
 def test_accounts_of_inactive_owners_are_counted(org: Any) -> None:
     org.says("Owner.IsActive = false", [{"Id": str(number)} for number in range(7)])
 

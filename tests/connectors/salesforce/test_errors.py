@@ -11,6 +11,7 @@ from simple_salesforce import exceptions as vendor
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
 from kamsync_salesforce.api.errors import (
+    JobFailed,
     fault_of,
     is_unanswered,
     login_refused,
@@ -111,6 +112,33 @@ def test_an_error_code_names_its_remedy(status: int, code: str, message: str, re
     assert error.fix
 
 
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        ("API_DISABLED_FOR_ORG", "edition"),
+        ("API_CURRENTLY_DISABLED", "Ask Salesforce"),
+        ("FUNCTIONALITY_NOT_ENABLED", "feature"),
+        ("INSUFFICIENT_ACCESS_OR_READONLY", "edit access"),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "account or owner"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "trigger"),
+        ("OPERATION_TOO_LARGE", "View All Data"),
+        ("INVALID_FIELD_FOR_INSERT_UPDATE", "'Edit'"),
+        ("STORAGE_LIMIT_EXCEEDED", "storage"),
+        ("QUERY_TIMEOUT", "quiet hour"),
+    ],
+)
+def test_each_known_refusal_has_a_mend_of_its_own(code: str, mend: str) -> None:
+    assert mend in said(400, code, "words").fix
+
+
+def test_a_bulk_job_that_met_too_many_activities_names_the_permission_as_a_query_does() -> None:
+    cause = JobFailed("OPERATION_TOO_LARGE: exceeded 100000 distinct who/what's")
+
+    error = translate(cause, doing="the bulk query on Task", host="acme")
+
+    assert isinstance(error, AccessDenied) and "View All Data" in error.fix
+
+
 def test_the_daily_limit_is_not_waited_for_and_the_concurrent_one_is() -> None:
     assert not passes(said(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))
     assert passes(said(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."))
@@ -173,6 +201,11 @@ def test_the_fault_is_still_known_after_translation() -> None:
         ("invalid_grant", "authentication failure", "credentials"),
         ("invalid_grant", "request not supported on this domain", "My Domain"),
         ("LOGIN_MUST_USE_SECURITY_TOKEN", "…", "security_token"),
+        ("INVALID_OPERATION", "INVALID_OPERATION: SOAP API login() is disabled by default in this org.", "client_credentials"),
+        ("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.", "sandbox"),
+        ("API_DISABLED_FOR_ORG", "API is disabled for this User", "edition"),
+        ("invalid_grant", "expired authorization code", "clock"),
+        ("invalid_grant", "expired access/refresh token", "Pre-authorise"),
     ],
 )
 def test_a_refused_sign_in_says_what_to_correct(code: str, description: str, mend: str) -> None:

@@ -204,3 +204,11 @@ def test_what_a_flow_lacks_is_named(auth: str, missing: str) -> None:
 def test_a_private_key_that_is_none_is_a_mistake_in_the_configuration() -> None:
     with pytest.raises(ConfigError, match="private_key"):
         signed_in(settings("jwt_bearer", username="kam@acme.example", private_key="-----BEGIN NOTHING-----"))
+
+
+def test_the_address_where_people_work_is_told_from_the_one_where_programs_sign_in() -> None:
+    with pytest.raises(ConfigError, match="where people work") as caught:
+        read_credentials(
+            settings("client_credentials", login_url="https://acme.lightning.force.com", client_secret="s3cret-s3cret")
+        )
+    assert "https://acme.my.salesforce.com" in caught.value.fix

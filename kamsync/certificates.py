@@ -9,7 +9,7 @@ from pathlib import Path
 from kamsync.errors import ConfigError
 
 # requests reads the first and third, OpenSSL the second; whoever sets one of them means every program.
-VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,18 @@ class Authorities:
     file: str = ""
     folder: str = ""
 
+    @property
+    def place(self) -> str:
+        return self.file or self.folder
 
-def authorities(ca_bundle: str, environment: Mapping[str, str]) -> Authorities:
-    """Raises ConfigError where the file that the setting or a variable names is not there."""
+
+def authorities(ca_bundle: str, environment: Mapping[str, str], *, setting: str = "ca_bundle") -> Authorities:
+    """Raises ConfigError where what the setting or a variable names is not there. `setting`: its name in messages."""
     if ca_bundle:
         if not Path(ca_bundle).is_file():
-            raise ConfigError(f"crm.hubspot.ca_bundle: there is no file {ca_bundle}.", fix="Correct the path in `ca_bundle`.")
+            raise ConfigError(f"{setting}: there is no file {ca_bundle}.", fix="Correct the path in `ca_bundle`.")
         return Authorities(file=ca_bundle)
-    for variable in VARIABLES:
+    for variable in CA_VARIABLES:
         place = environment.get(variable, "")
         if not place:
             continue
@@ -35,7 +39,7 @@ def authorities(ca_bundle: str, environment: Mapping[str, str]) -> Authorities:
         if not Path(place).is_file():
             raise ConfigError(
                 f"The environment variable {variable} names {place}, which is not there.",
-                fix=f"Correct or unset {variable}, or name the certificate file in `ca_bundle` under [crm.hubspot].",
+                fix=f"Correct or unset {variable}, or name the certificate file in `ca_bundle` under [crm.*], which comes first.",
             )
         return Authorities(file=place)
     return Authorities()

@@ -1,0 +1,131 @@
+"""The records of a sample company, in no vendor's words, and what a sandbox CRM reads of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple, Protocol
+
+OpportunityStage = Literal["prospecting", "qualification", "proposal", "negotiation", "won", "lost"]
+OpportunityType = Literal["new", "expansion", "renewal"]
+ActivityKind = Literal["task", "meeting", "call", "email", "note"]
+
+
+class Owner(NamedTuple):
+    key: int
+    first_name: str
+    last_name: str
+    email: str
+    is_active: bool
+    manager: int | None
+    country: str
+
+
+class Account(NamedTuple):
+    key: int
+    name: str
+    owner: int
+    parent: int | None
+    type: str  # "Customer", "Prospect", "Partner", "" (unknown)
+    industry: str  # neutral English name: "Banking", "Manufacturing", …; "" unknown
+    country: str  # English name; "" unknown
+    country_code: str  # ISO 3166 alpha-2
+    city: str
+    employees: int | None
+    annual_revenue: Decimal | None  # in `currency`
+    currency: str
+    website: str
+    created: datetime
+    nps: int | None
+    authority_evidence_date: date | None  # when somebody last confirmed that it lends us authority (a public reference)
+    strategic_market: bool
+    next_renewal_date: date | None
+
+
+class Product(NamedTuple):
+    key: int
+    name: str
+    family: str
+    price: Decimal
+
+
+class Opportunity(NamedTuple):
+    key: int
+    account: int | None
+    name: str
+    amount: Decimal | None  # in `currency`
+    currency: str
+    close_date: date
+    stage: OpportunityStage
+    probability: float  # 0…1
+    type: OpportunityType
+    owner: int
+    created: datetime
+    contract_start: date | None = None
+    contract_months: int | None = None  # None: an order, no contract
+
+
+class LineItem(NamedTuple):
+    key: int
+    opportunity: int
+    product: int
+    quantity: int
+    unit_price: Decimal
+
+
+class Activity(NamedTuple):
+    """A task has `due` (a date) and `completed_at`; the others have `start` and `minutes`.
+
+    `incoming`: an e-mail or a call that came from the customer.
+    """
+
+    key: int
+    kind: ActivityKind
+    account: int
+    owner: int
+    subject: str
+    start: datetime
+    minutes: int
+    due: date | None
+    completed_at: datetime | None
+    incoming: bool = False
+
+
+class Contact(NamedTuple):
+    key: int
+    account: int
+    first_name: str
+    last_name: str
+    email: str
+    title: str
+
+
+class Rate(NamedTuple):
+    """Units of `currency` for one unit of the company's currency; `valid_from` None is today's rate."""
+
+    currency: str
+    valid_from: date | None
+    rate: Decimal
+
+
+class SampleCompany(Protocol):
+    """What both sandbox CRMs serve. Every method returns a fresh, identical iterator, by key."""
+
+    home_currency: str
+
+    def owners(self) -> Iterator[Owner]: ...
+
+    def rates(self) -> Iterator[Rate]: ...
+
+    def accounts(self) -> Iterator[Account]: ...
+
+    def products(self) -> Iterator[Product]: ...
+
+    def opportunities(self) -> Iterator[Opportunity]: ...
+
+    def line_items(self) -> Iterator[LineItem]: ...
+
+    def activities(self) -> Iterator[Activity]: ...
+
+    def contacts(self) -> Iterator[Contact]: ...

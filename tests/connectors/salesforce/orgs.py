@@ -1,0 +1,103 @@
+"""Sandbox orgs of every shape over real HTTP, and what tests ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kamsync.config.mapping import load_mapping
+from kamsync.contract import Context, Page, PullRequest, Secret, TierChoice
+from kamsync.flags import FLAG_PREFIX, FLAGS
+from kamsync.model import CORE_COLUMNS, Column, NewTask, Stream
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+from kamsync_salesforce import CONNECTOR
+from kamsync_salesforce.connection import SalesforceConnection
+
+MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
+SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
+TODAY = datetime.now(UTC).date()
+
+
+@contextmanager
+def an_org(
+    *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
+) -> Iterator[SandboxServer]:
+    options = SandboxOptions(today=TODAY, vendor=vendor)
+    company = Company(accounts=accounts, opportunities=opportunities, today=TODAY)
+    crm: Any = CONNECTOR.sandbox(company, options)
+    with SandboxServer(crm, tls=tls) as server:
+        if provisioned:
+            failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]
+            assert not failed
+        yield server
+
+
+def connected(server: SandboxServer, *, share: float = 0.5, **changes: Any) -> SalesforceConnection:
+    given = {**server.crm.settings(server.base_url), **changes}
+    tiers = tuple(TierChoice(name, f"Tier {name}") for name in "ABC")
+    context = Context(mapping=MAPPING, timezone=ZoneInfo("UTC"), tiers=tiers, api_budget_share=share)
+    settings = {name: Secret(str(value)) if name in SECRETS else value for name, value in given.items()}
+    return CONNECTOR.connect(settings, context)
+
+
+def a_person(connection: SalesforceConnection) -> Any:
+    """Another client of the same org, for edits that people make."""
+    return connection._client.sf
+
+
+def everything() -> list[PullRequest]:
+    flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
+    columns = {
+        Stream.ACCOUNTS: (*MAPPING.accounts, *flags),
+        Stream.OPPORTUNITIES: MAPPING.opportunities,
+        Stream.LINE_ITEMS: MAPPING.line_items,
+    }
+    since = date(TODAY.year - 2, TODAY.month, 1)
+    return [
+        PullRequest(stream, columns.get(stream, CORE_COLUMNS[stream]), since=since if stream is Stream.ACTIVITIES else None)
+        for stream in Stream
+    ]
+
+
+def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None) -> dict[Stream, Page]:
+    """Every stream as one page."""
+    requests = [PullRequest(r.stream, r.columns, (cursors or {}).get(r.stream), r.since) for r in everything()]
+    rows: dict[Stream, list[Any]] = {}
+    gone: dict[Stream, tuple[str, ...]] = {}
+    found: dict[Stream, Page] = {}
+    for page in connection.pull(requests):
+        rows.setdefault(page.stream, []).extend(list(row) for row in page.rows)
+        gone[page.stream] = gone.get(page.stream, ()) + page.deleted_ids
+        if page.last:
+            found[page.stream] = Page(
+                page.stream, rows[page.stream], gone[page.stream], (), True, page.full, page.cursor, page.problems
+            )
+    return found
+
+
+def cursors_of(pages: dict[Stream, Page]) -> dict[Stream, str | None]:
+    return {stream: page.cursor for stream, page in pages.items()}
+
+
+def ids(page: Page) -> list[str]:
+    return sorted(row[0] for row in page.rows)
+
+
+def count(connection: SalesforceConnection, soql: str) -> int:
+    return int(a_person(connection).query(soql)["totalSize"])
+
+
+def some_tasks(connection: SalesforceConnection, number: int) -> list[NewTask]:
+    pages = pulled(connection)
+    accounts = ids(pages[Stream.ACCOUNTS])
+    owner = next(row[0] for row in pages[Stream.OWNERS].rows if row[3] in (True, "true"))
+    return [
+        NewTask(f"welcome:call:once:{accounts[index]}", accounts[index], owner, "Call", "Why: growth", TODAY)
+        for index in range(number)
+    ]
