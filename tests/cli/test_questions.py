@@ -56,5 +56,5 @@ def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
     with at_terminal(desk, "pull") as terminal:
         assert terminal.end() == 0
         lines = terminal.shown().splitlines()
-    assert lines[-1].startswith("Pulled in")
+    assert lines[-2].startswith("Pulled in")
     assert not [line for line in lines if "━" in line]

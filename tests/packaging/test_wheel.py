@@ -58,3 +58,10 @@ def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_pat
          "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
     shown = _run(environment / "bin" / "kamsync", "demo", cwd=tmp_path)
     assert "Nothing to write" in shown
+    for words in (
+        ("mapping", "copy", "m.toml", "--crm", "hubspot"),
+        ("playbooks", "copy", "renewal", "p.toml"),
+        ("criteria", "list"),
+    ):
+        _run(environment / "bin" / "kamsync", *words, cwd=tmp_path)
+    assert 'crm = "hubspot"' in (tmp_path / "m.toml").read_text()

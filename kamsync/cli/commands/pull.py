@@ -37,3 +37,4 @@ def pull(
         show(f"  ! {one_line(problem)}")
     left = f" of {usage.remaining:,} left" if usage.remaining is not None else ""
     show(f"Pulled in {time.monotonic() - started:.1f} s with {usage.used_by_us} API calls{left}.")
+    show("Next: kamsync plan, which writes nothing to the CRM.")
