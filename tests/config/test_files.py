@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kamsync.config.shipped import read_shipped
+from kamsync.report.plan_json import seal
 from tests.config.desk import GOOD, Folder
 
 PLAYBOOK = """\

@@ -115,7 +115,7 @@ def test_every_wrong_value_of_a_mapping_is_told_in_our_words(tmp_path: Path, pat
         ('name = "A"', "name = 5", ["tiers[1].name must be a text in quotes, not 5"]),
         ('name = "A"', 'name = "A"\nlabel = 5', ["must be a text in quotes or a table, not 5"]),
         ('axis = "attractiveness"', 'axis = "attractivness"', ["did you mean 'attractiveness'"]),
-        ("{ percentile = true }", "{ linear = [1] }", ["a list of at least 2 items"]),
+        ("{ percentile = true }", "{ linear = [1] }", ["linear = [lo, hi] takes two numbers"]),
         ("[program]", "program = 5\n[x]", ["program must be a table, not 5"]),
         ('[crm.hubspot]\naccess_token = { env = "TOKEN" }', "hubspot = 5", ["[crm.hubspot] must be a table"]),
     ],
