@@ -56,7 +56,7 @@ def test_an_org_without_an_api_is_told_so_and_nothing_of_permissions_on_fields(o
 
 
 def test_doctor_says_which_exchange_rates_hold_with_an_example(open_desk: Opener) -> None:
-    desk = open_desk("salesforce", advanced_currency=False)
+    desk = open_desk("salesforce")
     desk.good("setup")
 
     assert "the current rate holds for every date; 1,000 BRL are" in desk.good("doctor").out

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
 
-from kamsync.errors import BadAnswer, KamsyncError
+from kamsync.errors import KamsyncError
 from kamsync.model import Identity
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import fault_of, means_unavailable, parse_fault
+from kamsync_salesforce.api.errors import fault_of, means_unavailable
 from kamsync_salesforce.api.fields import Fields
 
-OK, NOT_FOUND = 200, 404
+NOT_FOUND = 404
 CURRENCIES, DATED_RATES = "the currencies", "the dated exchange rates"
 
 
@@ -80,52 +79,36 @@ class Org:
         """Rates by date, which hold only where advanced currency management is on.
 
         It is on exactly where DatedConversionRate can be described (Object Reference, under that name): its rows may be left from
-        before it was switched off. Both are asked for in one call.
+        before it was switched off.
         """
         if self._dated is None:
             self._dated = self._read_dated_rates() if self.currency_types else DatedRates(False)
         return self._dated
 
     def _read_dated_rates(self) -> DatedRates:
-        doing = DATED_RATES
-        soql = "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate ORDER BY StartDate"
-        base = self._client.base_path
-        parts = [
-            {"method": "GET", "url": f"{base}sobjects/DatedConversionRate/describe", "referenceId": "object"},
-            {"method": "GET", "url": f"{base}query?q={quote_plus(soql)}", "referenceId": "rates"},
-        ]
         try:
-            answer = self._client.rest("POST", "composite", json={"compositeRequest": parts}, doing=doing, repeatable=True)
+            self._fields.of("DatedConversionRate")
         except KamsyncError as error:
-            if not means_unavailable(error):
-                raise
-            self.refused[doing] = error.message
+            self._note_refusal(DATED_RATES, error)
             return DatedRates(False)
-        found = {str(part.get("referenceId")): part for part in _parts_of(answer)}
-        described, rates = found.get("object", {}), found.get("rates", {})
-        if described.get("httpStatusCode") != OK:
-            return DatedRates(False)
-        page = rates.get("body")
-        if rates.get("httpStatusCode") != OK or not isinstance(page, Mapping) or not isinstance(page.get("records"), list):
-            self.refused[doing] = parse_fault(int(rates.get("httpStatusCode") or 0), page).message
-            return DatedRates(True)
-        rows = list(page["records"])
-        while not page.get("done", True):
-            page = self._client.query_more(str(page["nextRecordsUrl"]), doing=doing)
-            rows += page["records"]
-        return DatedRates(True, tuple(rows))
+        soql = "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate ORDER BY StartDate"
+        return DatedRates(True, tuple(self._optional(soql, DATED_RATES)))
 
     def _optional(self, soql: str, doing: str) -> list[dict[str, Any]]:
         """Records of a read without which the rest still works; a refusal is kept in `refused`, absence is no refusal."""
         try:
             return self._client.records(soql, doing=doing)
         except KamsyncError as error:
-            if not means_unavailable(error):
-                raise
-            fault = fault_of(error)
-            if fault is not None and not fault.means_no_such_object and fault.status != NOT_FOUND:
-                self.refused[doing] = error.message
+            self._note_refusal(doing, error)
             return []
+
+    def _note_refusal(self, what: str, error: KamsyncError) -> None:
+        """Keeps a refusal; what is not in this org is simply not there. Raises what is neither."""
+        if not means_unavailable(error):
+            raise error
+        fault = fault_of(error)
+        if fault is not None and not fault.means_no_such_object and fault.status != NOT_FOUND:
+            self.refused[what] = error.message
 
     @property
     def user_id(self) -> str:
@@ -162,11 +145,3 @@ def _locale(organization: Mapping[str, Any]) -> str:
     language = str(organization.get("LanguageLocaleKey") or "").partition("_")[0]
     country = str(organization.get("DefaultLocaleSidKey") or "").split("_")[1:2]
     return "_".join([language, *country]) if language else ""
-
-
-def _parts_of(answer: Any) -> Sequence[Mapping[str, Any]]:
-    """The answers of a composite call's parts."""
-    parts = answer.get("compositeResponse") if isinstance(answer, Mapping) else None
-    if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
-        raise BadAnswer("Salesforce's answer to a composite call cannot be read.", fix="Run again; report this if it stays.")
-    return parts

@@ -51,7 +51,7 @@ class OrgOptions:
     hidden_fields: tuple[str, ...] = ()
     refused_objects: Mapping[str, str] = dataclass_field(default_factory=dict)
     unseen_objects: tuple[str, ...] = ()
-    advanced_currency: bool = True
+    advanced_currency: bool = False
     retired_stages: tuple[str, ...] = ()
     apex_limits: Mapping[str, int] = dataclass_field(default_factory=dict)
     duplicate_alerts: tuple[str, ...] = ()

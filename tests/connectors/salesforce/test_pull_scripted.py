@@ -267,12 +267,10 @@ def test_dated_rates_are_used_only_where_advanced_currency_management_is_on(org:
             {"IsoCode": "BRL", "ConversionRate": 6.1, "IsCorporate": False},
         ],
     )
-    rates = {"done": True, "records": [{"IsoCode": "BRL", "StartDate": "2024-01-01", "ConversionRate": 5.4}]}
-    parts = [
-        {"referenceId": "object", "httpStatusCode": described, "body": {}},
-        {"referenceId": "rates", "httpStatusCode": 200, "body": rates},
-    ]
-    org.mock.post(f"{BASE}/composite", json={"compositeResponse": parts})
+    org.says("FROM DatedConversionRate", [{"IsoCode": "BRL", "StartDate": "2024-01-01", "ConversionRate": 5.4}])
+    absent = [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}]
+    answer: Any = {"fields": []} if described == 200 else absent
+    org.mock.get(f"{BASE}/sobjects/DatedConversionRate/describe", json=answer, status=described)
     connection = org.connect()
 
     pages = pulled(connection, PullRequest(Stream.RATES, CORE_COLUMNS[Stream.RATES]))

@@ -203,7 +203,7 @@ def test_an_org_that_shows_no_account_says_so_and_which_permission_is_missing() 
 
 
 def test_dated_rates_hold_only_where_advanced_currency_management_is_on_and_doctor_says_so() -> None:
-    with an_org(accounts=20, opportunities=20) as on, an_org(accounts=20, opportunities=20, advanced_currency=False) as off:
+    with an_org(accounts=20, opportunities=20, advanced_currency=True) as on, an_org(accounts=20, opportunities=20) as off:
         for server in (on, off):
             crm: Any = server.crm
             rate = ("04w000000000001AAA", 0, "USD", "2024-01-01", 0.5)
