@@ -8,13 +8,12 @@ holds that task back and nothing else. Output is plain text; a connector whose C
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import date
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.exceptions import SecurityError
-from jinja2.nodes import Template as ParsedTemplate
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kamsync.decide.program import TaskTemplate
@@ -51,9 +50,9 @@ class CompiledTask:
         self._place = task.place
         subject, body = in_language(task.subject, language_name), in_language(task.body, language_name)
         # Every language is compiled, so that a broken translation is found before somebody chooses it.
-        parsed = [self._parse(text) for text in (*task.subject.values(), *task.body.values())]
-        self.names = frozenset().union(*(meta.find_undeclared_variables(one) for one in parsed))
-        self._subject, self._body = self._sandbox.from_string(subject), self._sandbox.from_string(body)
+        read = {text: self._read(text) for text in (*task.subject.values(), *task.body.values(), subject, body)}
+        self.names = frozenset().union(*(names for names, _ in read.values()))
+        self._subject, self._body = read[subject][1], read[body][1]
 
     def render(self, values: Mapping[str, object]) -> tuple[str, str]:
         """Subject (one line) and body for the account with these facts."""
@@ -72,10 +71,12 @@ class CompiledTask:
                 fix=f"Did you mean {near[0]!r}?" if near else "`kamsync facts` lists the names that templates can use.",
             )
 
-    def _parse(self, text: str) -> ParsedTemplate:
+    def _read(self, text: str) -> tuple[Set[str], Template]:
+        """The names that a text uses, and the text ready to be rendered; parsed once, which takes longest."""
         try:
             parsed = self._sandbox.parse(text)
-            self._sandbox.from_string(text)
+            names = meta.find_undeclared_variables(parsed)
+            return names, self._sandbox.from_string(parsed)
         except TemplateSyntaxError as error:
             raise ConfigError(
                 f"{self._place}: line {error.lineno} of the template: {error.message}",
@@ -83,7 +84,6 @@ class CompiledTask:
             ) from error
         except TemplateError as error:
             raise ConfigError(f"{self._place}: {error}", fix="Templates can use facts, filters, if and for.") from error
-        return parsed
 
 
 def _sandbox(words: Language) -> _Sandbox:
