@@ -107,7 +107,7 @@ class _Facts:
             self._params,
         ).fetchall()
         said = [(count, COUNT_FOR_NOBODY[reason][1], first) for reason, count, first in rows]
-        return [f"{count:,} opportunities {what} (the first: {first}); they count for nobody." for count, what, first in said]
+        return [f"Opportunities that {what} count for nobody: {count:,} (the first: {first})." for count, what, first in said]
 
     def _not_pulled(self) -> list[str]:
         """What the programme reads and the last pull did not bring: it is unknown, and never zero."""

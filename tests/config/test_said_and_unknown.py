@@ -68,10 +68,13 @@ def test_opportunities_that_count_for_nobody_are_said_and_not_counted(tmp_path: 
 
     problems = "\n".join(desk.good("plan", "--json").json["problems"])
 
-    assert f"3 opportunities belong to no account (the first: {min(lost)}); they count for nobody." in problems
-    assert f"1 opportunities are won or lost without a close date (the first: {undated})" in problems
-    assert f"1 opportunities have a close date more than 50 years away (the first: {far})" in problems
-    assert f"1 opportunities are in a stage that says neither open nor won nor lost (the first: {odd})" in problems
+    assert f"Opportunities that belong to no account count for nobody: 3 (the first: {min(lost)})." in problems
+    assert f"Opportunities that are won or lost without a close date count for nobody: 1 (the first: {undated})" in problems
+    assert f"Opportunities that have a close date more than 50 years away count for nobody: 1 (the first: {far})" in problems
+    assert (
+        f"Opportunities that are in a stage that says neither open nor won nor lost count for nobody: 1 (the first: {odd})"
+        in problems
+    )
     assert (facts(desk)["won_amount_12m"], facts(desk)["open_pipeline"]) == (900, 0)
 
 

@@ -7,9 +7,8 @@ from typing import Literal
 
 from kamsync_hubspot.translate import Stage, is_true, parse_moment
 
-Oddity = Literal["orphan", "unknown_stage", "untold_stage", "no_calendar_date"]
+Oddity = Literal["unknown_stage", "untold_stage", "no_calendar_date"]
 _SENTENCES: Mapping[Oddity, str] = {
-    "orphan": "{count} deals name no company and count for nobody (the first: {first}).",
     "unknown_stage": (
         "{count} deals are in a stage that no pipeline has (the first: {first}); whether they are closed and won is what "
         "HubSpot's own marks on them say."

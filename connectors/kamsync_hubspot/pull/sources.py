@@ -12,7 +12,6 @@ from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, Oddity, has_no_
 from kamsync_hubspot.pull.rows import (
     DEAL_CURRENCY,
     HOME_AMOUNT,
-    PARENT,
     Getter,
     account_getters,
     deal_getters,
@@ -70,8 +69,6 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
 
 
 def _deal_oddities(record: Record, portal: Portal, close_date: str) -> Iterator[Oddity]:
-    if record.get(PARENT) is None:
-        yield "orphan"
     oddity = stage_oddity(record["properties"], portal.stages_if_told())
     if oddity is not None:
         yield oddity

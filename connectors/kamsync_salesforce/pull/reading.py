@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from kamsync.contract import PullRequest
-from kamsync.model import Column
 from kamsync_salesforce.api.bulk import QueryJob
 from kamsync_salesforce.api.reads import Values
 from kamsync_salesforce.pull.cursor import Mark
@@ -26,8 +24,6 @@ class Reading:
     started: datetime | None = None
     greatest: str = ""  # of this reading's own format, so that text order is time order
     merged: dict[str, str] = field(default_factory=dict)  # loser → winner
-    orphans: int = 0
-    first_orphan: str = ""
     slice: Slice | None = None
 
     @property
@@ -57,17 +53,6 @@ class Reading:
             for place in places:
                 row.insert(place, None)
         return values
-
-    def note_orphans(self, columns: Sequence[Column], rows: Values) -> None:
-        """Counts opportunities without an account."""
-        names = [column.name for column in columns]
-        if "account_id" not in names:
-            return
-        place = names.index("account_id")
-        orphans = [row for row in rows if not row[place]]
-        if orphans:
-            self.orphans += len(orphans)
-            self.first_orphan = self.first_orphan or str(orphans[0][names.index("id")] if "id" in names else "")
 
 
 @dataclass

@@ -202,8 +202,6 @@ class Puller:
         if part.changes_only:
             values = take_out_the_gone(part.source, values, deleted, part.merged)
         rows = part.source.to_rows(values)
-        if reading.request.stream is Stream.OPPORTUNITIES:
-            part.note_orphans(reading.request.columns, rows)
         return Page(reading.request.stream, rows=rows, deleted_ids=tuple(deleted))
 
     def _last_page(self, reading: StreamReading) -> Page:
@@ -217,10 +215,6 @@ class Puller:
             reading.problems += [texts[name] for name in sorted(part.source.absent) if name in texts]
             greatest = parse_moment(part.greatest) if part.greatest else None
             marks[part.source.sobject] = advance(part.since, greatest, part.started or now)
-            if part.orphans:
-                reading.problems.append(
-                    f"{part.orphans} opportunities name no account and count for nobody (the first: {part.first_orphan})."
-                )
         read_at = min((part.started for part in reading.parts if part.started), default=now)
         cursor = Cursor(marks, reading.fingerprint, read_at, reading.request.since)
         full = not any(part.changes_only for part in reading.parts)

@@ -60,9 +60,7 @@ def missing_fields(crm: MemoryCrm, request: PullRequest) -> list[str]:
 
 def _page(crm: MemoryCrm, request: PullRequest, records: list[Record], page: Page) -> Page:
     rows = [[_value(record, column) for column in request.columns] for record in records]
-    orphans = [r.id for r in records if not r.get("account_id")] if request.stream is Stream.OPPORTUNITIES else []
-    problems = (f"{len(orphans)} opportunities have no account, the first is {orphans[0]}.",) if orphans else ()
-    return Page(request.stream, rows, page.deleted_ids, page.merged, page.last, page.full, page.cursor, problems)
+    return Page(request.stream, rows, page.deleted_ids, page.merged, page.last, page.full, page.cursor)
 
 
 def _shown(crm: MemoryCrm, stream: Stream) -> Iterator[Record]:

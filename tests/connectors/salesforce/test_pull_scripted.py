@@ -204,7 +204,7 @@ OPPORTUNITY_COLUMNS = (Column("id"), Column("account_id"), Column("probability",
 HEADER = '"Id","AccountId","Probability","IsWon","SystemModstamp"\n'
 
 
-def test_a_large_object_is_read_as_a_bulk_job_and_orphans_are_reported(org: Any) -> None:
+def test_a_large_object_is_read_as_a_bulk_job_with_those_that_name_no_account(org: Any) -> None:
     counts(org, Opportunity=500_000)
     a_bulk_job(
         org,
@@ -215,7 +215,7 @@ def test_a_large_object_is_read_as_a_bulk_job_and_orphans_are_reported(org: Any)
     pages = pulled(org.connect(), PullRequest(Stream.OPPORTUNITIES, OPPORTUNITY_COLUMNS))
 
     assert rows_of(pages) == [["0061", "001A", 0.75, "true"], ["0062", "", 0.1, "false"]]
-    assert pages[-1].full and "1 opportunities name no account" in pages[-1].problems[0]
+    assert pages[-1].full
     assert "2025-06-02T10:00:00+00:00" in str(pages[-1].cursor)
 
 
