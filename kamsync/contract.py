@@ -133,7 +133,7 @@ class Page:
     (the cache turns an instant into the date in the programme's time zone). `deleted_ids` are gone from the CRM, `merged`
     pairs (old id, id that lives on). All pages of a stream come together; the last one has `last` set and the `cursor` from
     which the next pull goes on. `full` says that the stream was read whole, so that ids not seen have vanished.
-    `problems` are sentences on bad records (an opportunity without an account, a value that is no number).
+    `problems` are sentences on bad records (a stage that no pipeline has, a value that cannot be read).
     """
 
     stream: Stream

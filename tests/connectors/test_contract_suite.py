@@ -98,9 +98,13 @@ class StumblesOverCursors(Sloppy):
         return self._good.pull(requests)
 
 
-class KeepsProblemsToItself(Sloppy):
+class DropsOrphans(Sloppy):
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
-        return (replace(page, problems=()) for page in self._good.pull(requests))
+        by_stream = {request.stream: [column.name for column in request.columns] for request in requests}
+        for page in self._good.pull(requests):
+            names = by_stream[page.stream]
+            place = names.index("account_id") if page.stream is Stream.OPPORTUNITIES else None
+            yield page if place is None else replace(page, rows=[row for row in page.rows if row[place]])
 
 
 class RemembersTheGone(Sloppy):
@@ -180,7 +184,7 @@ class TellsSecrets(Sloppy):
         (ForgetsMerges, "a_merge_is_told_as_the_old_id_and_the_one_that_lives_on"),
         (NeverReadsCursors, "a_pull_after_no_change_brings_no_change"),
         (StumblesOverCursors, "an_unreadable_cursor_means_the_whole_stream"),
-        (KeepsProblemsToItself, "an_opportunity_without_an_account_is_a_sentence_for_the_admin"),
+        (DropsOrphans, "an_opportunity_without_an_account_is_read_like_any_other"),
         (RemembersTheGone, "accounts_that_are_gone_are_left_out_of_the_answer"),
         (StopsAtABadRecord, "one_bad_record_never_stops_another"),
         (ClearsWhatItIsNotGiven, "only_the_named_flags_change"),
