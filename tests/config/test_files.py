@@ -173,6 +173,17 @@ def test_init_writes_over_nothing_but_a_file(folder: Folder, kind: str) -> None:
     assert aim.read_text() == "precious"
 
 
+def test_a_copy_is_written_over_nothing_but_a_file(folder: Folder) -> None:
+    folder.write(GOOD)
+    aim = folder.write("precious", "aim")
+    (folder.path / "link.toml").symlink_to(aim)
+    for arguments in (("mapping", "copy"), ("criteria", "copy", "smb"), ("playbooks", "copy", "onboarding")):
+        for force in ((), ("--force",)):
+            told = folder.run(*arguments, "link.toml", *force)
+            assert told.code == 2 and "link.toml" in told.err and aim.read_text() == "precious", told
+        assert folder.run(*arguments, "copy.toml", "--force").code == 0
+
+
 def test_home_is_found_in_paths_and_its_absence_is_told(folder: Folder) -> None:
     folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "~/own.toml"'))
     folder.write(read_shipped("hubspot") or "", "own.toml")
