@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +14,7 @@ from kamsync.cli.console import out, show, show_json
 from kamsync.config.shipped import read_shipped, shipped_names, shipped_purpose
 from kamsync.config.toml_source import read_toml
 from kamsync.errors import ConfigError
+from kamsync.files import write_private
 from kamsync.report.fitting import pad, widest, wrap
 
 TargetArgument = Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")]
@@ -49,15 +51,9 @@ def shipped_text(name: str, folder: str, what: str) -> str:
 
 def write_copy(text: str, file: Path, *, force: bool) -> None:
     """Writes a copy; ConfigError where the file is there already and `force` does not say so, or cannot be written."""
-    try:
-        with file.open("w" if force else "x", encoding="utf-8") as copy:
-            copy.write(text)
-    except FileExistsError:
-        raise ConfigError(f"{file} is there already.", fix="Name another file, or overwrite it with --force.") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{file} cannot be written: {error.strerror}.", fix="Name a file in a folder that you may write."
-        ) from error
+    if not force and os.path.lexists(file):
+        raise ConfigError(f"{file} is there already.", fix="Name another file, or overwrite it with --force.")
+    write_private(file, text, "copy")
 
 
 def document_of(config: Path) -> dict[str, Any]:

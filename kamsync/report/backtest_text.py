@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kamsync.decide.backtest import LATER_MONTHS, Report, Share, TierReport
 from kamsync.decide.replay import LeftOut
+from kamsync.printable import one_line
 
 SHOWN = 10
 
@@ -18,7 +19,7 @@ def backtest_lines(found: Report, names: Mapping[str, str], left_out: Sequence[L
     if any(tier.revenue is not None for tier in found.tiers):
         yield f"Bought nothing in the {LATER_MONTHS} months after they were chosen: {len(found.lost):,}."
         for account, days in list(found.lost.items())[:SHOWN]:
-            yield f"    {names[account]} ({account}), chosen on {days} days"
+            yield f"    {one_line(names[account])} ({account}), chosen on {days} days"
     else:
         yield f"What came of it is not known yet: {LATER_MONTHS} months have not passed since any of these days."
     for one in left_out:

@@ -8,7 +8,6 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,6 +173,17 @@ def test_init_writes_over_nothing_but_a_file(folder: Folder, kind: str) -> None:
     assert aim.read_text() == "precious"
 
 
+def test_a_copy_is_written_over_nothing_but_a_file(folder: Folder) -> None:
+    folder.write(GOOD)
+    aim = folder.write("precious", "aim")
+    (folder.path / "link.toml").symlink_to(aim)
+    for arguments in (("mapping", "copy"), ("criteria", "copy", "smb"), ("playbooks", "copy", "onboarding")):
+        for force in ((), ("--force",)):
+            told = folder.run(*arguments, "link.toml", *force)
+            assert told.code == 2 and "link.toml" in told.err and aim.read_text() == "precious", told
+        assert folder.run(*arguments, "copy.toml", "--force").code == 0
+
+
 def test_home_is_found_in_paths_and_its_absence_is_told(folder: Folder) -> None:
     folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "~/own.toml"'))
     folder.write(read_shipped("hubspot") or "", "own.toml")
@@ -183,9 +193,9 @@ def test_home_is_found_in_paths_and_its_absence_is_told(folder: Folder) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
-def test_without_a_home_a_tilde_is_told(folder: Folder) -> None:
-    folder.write(GOOD + '[cache]\npath = "~/kamsync.db"\n')
-    told = as_another(folder, "facts", HOME="")
+def test_without_a_home_a_tilde_is_told(open_folder: Folder) -> None:
+    open_folder.write(GOOD + '[cache]\npath = "~/kamsync.db"\n')
+    told = as_another(open_folder, "facts", HOME="")
     assert told.returncode == 2 and b"HOME" in told.stderr, told.stderr
 
 
@@ -208,15 +218,9 @@ main()
 
 
 def as_another(folder: Folder, *arguments: str, user: int = 54_321, **more: str) -> subprocess.CompletedProcess[bytes]:
-    """The command as a user whom this machine does not know, who may enter the folder."""
-    entry = folder.path
-    while entry != entry.parent:
-        if not entry.stat().st_mode & 0o001:
-            entry.chmod(entry.stat().st_mode | 0o001)
-        entry = entry.parent
-    for name in ("config.toml",):
-        if (folder.path / name).exists():
-            os.chown(folder.path / name, user, user)
+    """The command as a user whom this machine does not know, who may enter the folder (`open_folder`)."""
+    if folder.config.exists():
+        os.chown(folder.config, user, user)
     environment = {**os.environ, **folder.environment, **more}
     environment = {name: value for name, value in environment.items() if value}
     return subprocess.run(
@@ -233,55 +237,55 @@ def as_another(folder: Folder, *arguments: str, user: int = 54_321, **more: str)
 class TestAnotherUser:
     """What a service user meets in folders that are not its own."""
 
-    def test_a_closed_configuration_of_another_user_is_told_with_its_owner(self, folder: Folder) -> None:
-        folder.write(GOOD, "closed.toml")
-        told = as_another(folder, "facts", "--config", "closed.toml")
+    def test_a_closed_configuration_of_another_user_is_told_with_its_owner(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD, "closed.toml")
+        told = as_another(open_folder, "facts", "--config", "closed.toml")
         assert told.returncode == 2 and b"belongs to root" in told.stderr, told.stderr
 
-    def test_a_closed_secret_of_another_user_is_told_with_its_owner(self, folder: Folder) -> None:
-        folder.write(GOOD.replace('{ env = "TOKEN" }', '{ file = "secret" }'))
-        folder.write("canary", "secret")
-        told = as_another(folder, "facts", "--config", "config.toml")
+    def test_a_closed_secret_of_another_user_is_told_with_its_owner(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD.replace('{ env = "TOKEN" }', '{ file = "secret" }'))
+        open_folder.write("canary", "secret")
+        told = as_another(open_folder, "facts", "--config", "config.toml")
         assert told.returncode == 2 and b"belongs to root" in told.stderr, told.stderr
 
-    def test_a_folder_that_is_closed_to_us_is_told(self, folder: Folder) -> None:
-        folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "closed/own.toml"'))
-        (folder.path / "closed").mkdir(mode=0o700)
+    def test_a_folder_that_is_closed_to_us_is_told(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "closed/own.toml"'))
+        (open_folder.path / "closed").mkdir(mode=0o700)
         for arguments in (("facts", "--config", "config.toml"), ("facts", "--config", "closed/config.toml")):
-            told = as_another(folder, *arguments)
+            told = as_another(open_folder, *arguments)
             assert told.returncode == 2 and b"bug" not in told.stderr, told.stderr
 
-    def test_where_the_folder_is_read_only_the_cache_goes_to_the_state_folder(self, folder: Folder) -> None:
-        folder.write(GOOD)
-        folder.path.chmod(0o755)
-        state = folder.path / "state"
+    def test_where_the_folder_is_read_only_the_cache_goes_to_the_state_folder(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD)
+        open_folder.path.chmod(0o755)
+        state = open_folder.path / "state"
         state.mkdir()
         os.chown(state, 54_321, 54_321)
-        told = as_another(folder, "status", STATE_DIRECTORY=str(state))
+        told = as_another(open_folder, "status", STATE_DIRECTORY=str(state))
         assert str(state / "kamsync.db").encode() in told.stderr, told.stderr
-        told = as_another(folder, "status", HOME=str(state), XDG_STATE_HOME="")
+        told = as_another(open_folder, "status", HOME=str(state), XDG_STATE_HOME="")
         assert str(state / ".local" / "state" / "kamsync" / "kamsync.db").encode() in told.stderr, told.stderr
-        told = as_another(folder, "status", HOME="", XDG_STATE_HOME="", STATE_DIRECTORY="")
+        told = as_another(open_folder, "status", HOME="", XDG_STATE_HOME="", STATE_DIRECTORY="")
         assert told.returncode == 2 and b"STATE_DIRECTORY" in told.stderr, told.stderr
 
-    def test_a_cache_in_a_folder_that_cannot_be_written_is_told(self, folder: Folder) -> None:
-        folder.write(GOOD + '[cache]\npath = "sub/kamsync.db"\n')
-        folder.path.chmod(0o755)
+    def test_a_cache_in_a_folder_that_cannot_be_written_is_told(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD + '[cache]\npath = "sub/kamsync.db"\n')
+        open_folder.path.chmod(0o755)
         for command in ("pull", "sync"):
-            told = as_another(folder, command)
+            told = as_another(open_folder, command)
             assert told.returncode == 1 and b"[cache] path" in told.stderr and b"bug" not in told.stderr, told.stderr
 
-    def test_a_cache_of_another_user_is_refused_and_stays(self, folder: Folder) -> None:
-        folder.write(GOOD)
-        folder.path.chmod(0o777)
-        cache = folder.write("", "kamsync.db", mode=0o666)
-        told = as_another(folder, "pull")
+    def test_a_cache_of_another_user_is_refused_and_stays(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD)
+        open_folder.path.chmod(0o777)
+        cache = open_folder.write("", "kamsync.db", mode=0o666)
+        told = as_another(open_folder, "pull")
         assert told.returncode == 1 and b"another user" in told.stderr, told.stderr
         assert stat.S_IMODE(cache.stat().st_mode) == 0o666
 
-    def test_a_plan_in_a_folder_that_cannot_be_written_is_told(self, folder: Folder) -> None:
-        folder.write(GOOD)
-        told = as_another(folder, "init", "--defaults", "--config", "/new-config.toml")
+    def test_a_plan_in_a_folder_that_cannot_be_written_is_told(self, open_folder: Folder) -> None:
+        open_folder.write(GOOD)
+        told = as_another(open_folder, "init", "--defaults", "--config", "/new-config.toml")
         assert told.returncode == 2 and b"cannot be written" in told.stderr, told.stderr
 
 
@@ -347,7 +351,3 @@ def test_paths_with_odd_characters_work_or_are_told(folder: Folder) -> None:
         folder.write(GOOD + f'[cache]\npath = "{name}"\n')
         told = folder.run("status")
         assert told.code in (1, 2) and "bug" not in told.err and "Traceback" not in told.err, (name, told)
-
-
-def test_the_shipped_files_are_found_from_any_folder(tmp_path: Path) -> None:
-    assert read_shipped("hubspot")

@@ -32,6 +32,7 @@ from kamsync.contract import Connection
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.files import write_private
 from kamsync.plugins import installed_connectors, load_connector
+from kamsync.printable import one_line
 from kamsync.report.fitting import pad, widest, wrap
 from kamsync.run.proposals import FieldProposal, OrgProposals, fetch_field_proposals, propose_from_org
 
@@ -155,10 +156,10 @@ def _sign_in(opened: ExitStack, config: Path, answers: Answers) -> Connection | 
         connection = opened.enter_context(Session(config, _loaded(config, answers)).connection())
         identity = connection.identity()
     except KamsyncError as error:
-        say(f"Signing in did not work: {error.message}", "yellow")
+        say(f"Signing in did not work: {one_line(error.message)}", "yellow")
         say(f"  {error.fix} The questions go on without it.")
         return None
-    say(f"Signed in to {identity.org_name or identity.org_id}{' (sandbox)' if identity.is_sandbox else ''}.", "green")
+    say(f"Signed in to {one_line(identity.org_name or identity.org_id)}{' (sandbox)' if identity.is_sandbox else ''}.", "green")
     return connection
 
 
