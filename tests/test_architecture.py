@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = [ROOT / "kamsync", ROOT / "connectors"]
+RUNS_SQL = {"execute", "executemany", "executescript"}
 BROAD_EXCEPTS_ALLOWED = {"kamsync/cli/__init__.py", "kamsync/cli/main.py", "kamsync/run/daemon.py"}
 
 
@@ -61,3 +63,38 @@ def test_only_the_command_line_prints() -> None:
         if "cli" in module.parts:
             continue
         assert "print" not in set(_calls(ast.parse(module.read_text()))), module
+
+
+def test_only_the_store_runs_sql() -> None:
+    """The embedded Salesforce keeps its records in a database of its own, which is the CRM's business and not the cache."""
+    for module in _modules(*SHIPPED):
+        if "store" in module.parts or "sandbox" in module.parts:
+            continue
+        tree = ast.parse(module.read_text())
+        assert not {call.rpartition(".")[2] for call in _calls(tree) if "." in call} & RUNS_SQL, module
+        assert not {"sqlite3", "sqlite_utils"} & _imported(tree), module
+        assert not [text for text in _texts(tree) if text.lstrip().startswith(("INSERT ", "UPDATE ", "DELETE FROM "))], module
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """The first names of what is imported, at the top, inside a function or for types."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name.partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_a_write_of_the_store_names_its_columns() -> None:
+    """A positional INSERT puts values into the wrong columns when one is added. A pair, and one connection's table, are safe."""
+    positional = re.compile(r"INSERT (?:OR \w+ )?INTO (?!temp\.)\S+ (?:SELECT|VALUES \(\?, \?, \?)")
+    for module in _modules(ROOT / "kamsync"):
+        assert not positional.search(" ".join(_texts(ast.parse(module.read_text())))), module

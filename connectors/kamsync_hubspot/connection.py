@@ -12,6 +12,7 @@ from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
+from kamsync_hubspot.pull.probing import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
 from kamsync_hubspot.push.tasks import Tasks
@@ -67,7 +68,10 @@ class HubSpotConnection:
         return Setup(self._client, self._context, dry_run=dry_run).run(metadata_folder)
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:
-        return Doctor(self._client, self._portal, self._context).examine(request)
+        return Doctor(self._client, self._portal, self._context, self._probe).examine(request)
+
+    def _probe(self, request: PullRequest) -> Iterator[Finding]:
+        return probe(self._client, self._portal, self._context, request)
 
     def fetch_account_fields(self) -> Sequence[AccountField]:
         return self._portal.account_fields()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from kamsync.cli.console import say
 from kamsync.cli.outlet import close_outlets, open_outlets
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.printable import one_line
@@ -23,7 +22,7 @@ def main() -> None:
     code = _run([argument for argument in sys.argv[1:] if argument != "--debug"], debug=debug)
     failed = close_outlets()
     if failed is not None:
-        say(f"The results could not be written to standard output: {failed.strerror}.", "bold red")
+        _say(f"The results could not be written to standard output: {failed.strerror}.", "bold red")
     sys.exit(code or (FAILED if failed is not None else 0))
 
 
@@ -32,27 +31,27 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         from kamsync.cli.app import build_app  # a wrong import of a command must become a message too
 
-        build_app(arguments)(args=arguments, prog_name="kamsync")
+        build_app()(args=arguments, prog_name="kamsync")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
     except KamsyncError as error:
         show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        say("Interrupted. What was written is in the journal; the next run goes on from there.", "yellow")
+        _say("Interrupted. What was written is in the journal; the next run goes on from there.", "yellow")
         return INTERRUPTED
     except OSError as error:  # a folder without permission, a full disk: outside the program, whatever asked for it
         if debug:
             raise
         where = f": {error.filename}" if error.filename else ""
-        say(f"The system refused: {one_line(error.strerror or str(error))}{one_line(where)}", "bold red")
-        say("  Check the permissions, the owner and the free space there; --debug shows what was tried.")
+        _say(f"The system refused: {one_line(error.strerror or str(error))}{one_line(where)}", "bold red")
+        _say("  Check the permissions, the owner and the free space there; --debug shows what was tried.")
         return FAILED
     except Exception as error:
         if debug:
             raise
-        say(f"kamsync met a bug: {type(error).__name__}: {one_line(str(error))}", "bold red")
-        say("  Run the same command with --debug and report what it prints.", "")
+        _say(f"kamsync met a bug: {type(error).__name__}: {one_line(str(error))}", "bold red")
+        _say("  Run the same command with --debug and report what it prints.", "")
         return FAILED
     return 0
 
@@ -60,6 +59,12 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 def show_error(error: KamsyncError) -> None:
     """What happened, and what to do next. A ConfigError has a line for each mistake; the words of others may be the CRM's."""
     several = isinstance(error, ConfigError)
-    say(error.message if several else one_line(error.message), "bold red")
+    _say(error.message if several else one_line(error.message), "bold red")
     if error.fix:
-        say(f"  {error.fix if several else one_line(error.fix)}")
+        _say(f"  {error.fix if several else one_line(error.fix)}")
+
+
+def _say(message: str, style: str = "") -> None:
+    from kamsync.cli.console import say  # a help that is asked for needs no console
+
+    say(message, style)

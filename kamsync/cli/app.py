@@ -1,31 +1,41 @@
-"""The list of commands. Each lives in a module of its own, which is loaded only when the command is asked for."""
+"""The command line's root. Each command lives in a module of its own, which is loaded only when the command is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from kamsync.cli.console import configure, show
-
-# In the order in which `kamsync --help` shows them.
-COMMANDS = (
-    "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "accounts", "status",
-    "history", "runs", "undo", "simulate", "backtest", "facts", "criteria", "playbooks", "sandbox",
-)  # fmt: skip
-GROUPS = {
-    "criteria": "Show the shipped criteria, and check a file of your own.",
-    "mapping": "Show which CRM field each name stands for, or copy the shipped mapping to change it.",
-    "playbooks": "Show the shipped playbooks, and copy one to change it.",
-}
+from kamsync.cli.listing import commands, help_of, module_of
 
 
-def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """The command line with the command that `arguments` name; with all of them where they name none (for the help)."""
+class _Commands(TyperGroup):
+    """The group of all commands: lists them without loading any, and loads the one that is run."""
+
+    def __init__(self, **settings: Any) -> None:
+        # Bare names in place of the commands: Typer suggests the nearest of them for a slip.
+        super().__init__(**{**settings, "commands": {name: TyperCommand(name) for name in commands()}})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command to run, loaded now; None where there is none of that name."""
+        return load_command(cmd_name) if cmd_name in self.commands else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in the help, without loading a command."""
+        names = list(self.commands)
+        limit = formatter.width - 6 - max(map(len, names))  # as Click reckons it
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, TyperCommand(name, help=help_of(name)).get_short_help_str(limit)) for name in names])
+
+
+def build_app() -> typer.Typer:
+    """The command line; `_Commands` finds the commands."""
     made = typer.Typer(
         name="kamsync",
+        cls=_Commands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -34,19 +44,25 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held back by a guard. --debug shows tracebacks.",
     )
     made.callback()(_common)
-    named = next((one for one in arguments if not one.startswith("-")), "")
-    for name in (named,) if named in COMMANDS else COMMANDS:
-        module = import_module(f"kamsync.cli.commands.{name}")
-        if name in GROUPS:
-            made.add_typer(module.app, name=name, help=GROUPS[name])
-        else:
-            made.command(name)(getattr(module, name))
     return made
+
+
+def load_command(name: str) -> Any:
+    """The command as Typer runs it. Raises ModuleNotFoundError for a name that is no command."""
+    module = import_module(module_of(name))
+    made = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    made.callback()(lambda: None)  # with one command alone Typer would make no group, which `commands` is read from
+    if hasattr(module, "app"):
+        made.add_typer(module.app, name=name)
+    else:
+        made.command(name)(getattr(module, name))
+    return cast(TyperGroup, get_command(made)).commands[name]
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from kamsync import __version__
+        from kamsync import __version__  # asks the installation
+        from kamsync.cli.console import show
 
         show(f"kamsync {__version__}")
         raise typer.Exit
@@ -56,4 +72,6 @@ def _common(
     version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="Plain text at a terminal too.")] = False,
 ) -> None:
+    from kamsync.cli.console import configure
+
     configure(colour=not no_color)

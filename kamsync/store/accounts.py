@@ -98,7 +98,8 @@ def note_merges(cache: Cache, merged: Iterable[tuple[str, str]], seen: date) -> 
     """Remembers (old id, id that lives on) with a lost account's override; call it in the transaction that deletes it, before."""
     for old, new in merged:
         cache.connection.execute(
-            "INSERT INTO merges SELECT ?1, ?2, max(flag_override), max(flag_override_until), ?3 FROM accounts WHERE id = ?1"
+            "INSERT INTO merges (old_id, new_id, override, override_until, seen)"
+            " SELECT ?1, ?2, max(flag_override), max(flag_override_until), ?3 FROM accounts WHERE id = ?1"
             " ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id",
             (old, new, seen.isoformat()),
         )

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from kamsync.decide.months import months_before
+from kamsync.store.database import Cache
 
 # Each column as it was on the day, where that is not what the cache holds.
 _OPPORTUNITY = {
@@ -36,6 +37,18 @@ def show_the_past(db: sqlite3.Connection, as_of: date, dates: Collection[str]) -
     _stand_before(db, "opportunities", _OPPORTUNITY, "created_date IS NULL OR created_date <= :as_of", parameters)
     known = {name: f'CASE WHEN "{name}" <= :as_of THEN "{name}" END' for name in dates}
     _stand_before(db, "accounts", known, "created_date IS NULL OR created_date <= :as_of", parameters)
+
+
+def first_activity_day(cache: Cache) -> date | None:
+    """The earliest activity that the cache holds, None where it holds none: days before it cannot be judged by activities."""
+    found = cache.connection.execute("SELECT min(activity_date) FROM activities").fetchone()[0]
+    return None if found is None else date.fromisoformat(found)
+
+
+def entered_late(cache: Cache) -> int:
+    """How many opportunities the CRM came to know more than 30 days after they had closed: by an import, most likely."""
+    sql = "SELECT count(*) FROM opportunities WHERE is_closed AND julianday(created_date) - julianday(close_date) > 30"
+    return int(cache.connection.execute(sql).fetchone()[0])
 
 
 def _stand_before(

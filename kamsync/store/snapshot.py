@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
 from itertools import chain
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
@@ -109,7 +108,7 @@ class Snapshot:
                 self._cache.set_meta(Meta.LOADED_ACCOUNT_FIELDS, ",".join(column.name for column in request.columns))
             if last is not None:
                 connection.execute(
-                    "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO cursors (stream, cursor, fingerprint, pulled_at) VALUES (?, ?, ?, ?)",
                     (stream, last.cursor, mark, self._now.isoformat(timespec="seconds")),
                 )
         return result
@@ -161,8 +160,3 @@ def _drop_index(cache: Cache, stream: Stream) -> None:
 def _make_index(cache: Cache, stream: Stream) -> None:
     if stream in INDEXES:
         cache.connection.execute(index_sql(stream))
-
-
-def rows_of(cache: Cache, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a small query."""
-    return cache.connection.execute(sql, parameters).fetchall()

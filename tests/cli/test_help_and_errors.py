@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.cli.app import COMMANDS
+from kamsync.cli.listing import commands
 from tests.conftest import Golden
 from tests.journeys.command import run_command
 from tests.journeys.conftest import Desk, Opener, Result
 
 GROUPS = tuple((group, command) for group in ("criteria", "mapping", "playbooks") for command in ("show", "copy"))
-CASES = [(), *((name,) for name in COMMANDS), ("criteria", "check"), *GROUPS]
+CASES = [(), *((name,) for name in commands()), ("criteria", "check"), *GROUPS]
 
 
 @pytest.mark.parametrize("command", CASES, ids=lambda words: "-".join(words) or "kamsync")

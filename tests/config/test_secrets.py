@@ -227,7 +227,7 @@ for way in WAYS:
         sys.stdout.write(f"\\n== {way} {debug}\\n")
         sys.stdout.flush()
         if os.fork() == 0:
-            def build(arguments):
+            def build():
                 def command(**_):
                     token = load_config(Path("config.toml")).settings["access_token"].reveal()
                     leave(way, " | ".join(make(token) for make in FORMS.values()))

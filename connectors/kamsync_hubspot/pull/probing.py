@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from kamsync.contract import Context, PullRequest
+from kamsync.contract import Context, Finding, PullRequest
 from kamsync.errors import KamsyncError
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import fetch_links, list_pages
 from kamsync_hubspot.pull.activities import activity_properties
 from kamsync_hubspot.pull.changes import latest_page
 from kamsync_hubspot.pull.sources import source_of
+from kamsync_hubspot.pull.streams import NO_COMPANY
 from kamsync_hubspot.pull.tasks import ours_filter, task_properties_read
 from kamsync_hubspot.translate import ACTIVITY_KINDS, MERGED_IDS
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class _Probe:
     """`what` was asked for; `error` is None where HubSpot answered, with `found` records on the first page.
 
     `is_optional`: a pull goes on without it.
@@ -32,8 +34,24 @@ class Probe:
     is_optional: bool = False
 
 
-def probe(client: Client, portal: Portal, context: Context, request: PullRequest) -> Iterator[Probe]:
-    """What a pull of this stream asks first."""
+def probe(client: Client, portal: Portal, context: Context, request: PullRequest) -> Iterator[Finding]:
+    """What a pull of this stream asks first, and whether HubSpot answers. A refusal is a finding; nothing is raised for it."""
+    for found in _probes(client, portal, context, request):
+        yield _finding(portal, request, found)
+
+
+def _finding(portal: Portal, request: PullRequest, found: _Probe) -> Finding:
+    check = f"reading {found.what}"
+    if found.error is not None:
+        bearable = found.is_optional and is_refused(found.error)
+        return Finding(check, "warning" if bearable else "failed", found.error.message, found.error.fix)
+    if request.stream is Stream.ACCOUNTS and not found.found:
+        what, _, fix = NO_COMPANY.format(portal=portal.id).partition(". ")
+        return Finding(check, "failed", f"{what}.", fix)
+    return Finding(check, "ok", f"HubSpot answers what a pull asks for ({found.what}).")
+
+
+def _probes(client: Client, portal: Portal, context: Context, request: PullRequest) -> Iterator[_Probe]:
     match request.stream:
         case Stream.OWNERS:
             yield _asked("owners", lambda: len(list(portal.owners(archived=False))), is_optional=True)
@@ -50,7 +68,7 @@ def probe(client: Client, portal: Portal, context: Context, request: PullRequest
             yield from _objects(client, portal, context, request)
 
 
-def _objects(client: Client, portal: Portal, context: Context, request: PullRequest) -> Iterator[Probe]:
+def _objects(client: Client, portal: Portal, context: Context, request: PullRequest) -> Iterator[_Probe]:
     source = source_of(request, portal, context)
     names = (*source.properties, MERGED_IDS) if source.has_merges else source.properties
 
@@ -80,8 +98,8 @@ def _linked(client: Client, object_type: str, properties: list[str]) -> int:
     return len(records)
 
 
-def _asked(what: str, ask: Callable[[], int], *, is_optional: bool = False) -> Probe:
+def _asked(what: str, ask: Callable[[], int], *, is_optional: bool = False) -> _Probe:
     try:
-        return Probe(what, None, ask(), is_optional)
+        return _Probe(what, None, ask(), is_optional)
     except KamsyncError as error:
-        return Probe(what, error, 0, is_optional)
+        return _Probe(what, error, 0, is_optional)

@@ -10,7 +10,7 @@ from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import read_batch
 from kamsync_hubspot.api.writes import outcome, write
-from kamsync_hubspot.push.mirror import mirrored
+from kamsync_hubspot.mirror import mirrored
 from kamsync_hubspot.translate import flag_value, property_text
 
 COMPANY_BATCH = "/crm/v3/objects/companies/batch"

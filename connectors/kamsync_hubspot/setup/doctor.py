@@ -13,12 +13,11 @@ from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
-from kamsync_hubspot.pull.probing import Probe, probe
-from kamsync_hubspot.pull.streams import NO_COMPANY
 from kamsync_hubspot.setup import people, portal_checks, property_checks
 from kamsync_hubspot.setup.scopes import missing_scopes
 
 Definition = Mapping[str, Mapping[str, Any]]
+Probe = Callable[[PullRequest], Iterator[Finding]]
 _OBJECTS: Mapping[Stream, str] = {
     Stream.ACCOUNTS: "companies",
     Stream.OPPORTUNITIES: "deals",
@@ -27,12 +26,13 @@ _OBJECTS: Mapping[Stream, str] = {
 
 
 class Doctor:
-    """The checks of one connection."""
+    """The checks of one connection. `probe` asks what a pull of a stream asks first."""
 
-    def __init__(self, client: Client, portal: Portal, context: Context) -> None:
+    def __init__(self, client: Client, portal: Portal, context: Context, probe: Probe) -> None:
         self._client = client
         self._portal = portal
         self._context = context
+        self._probe = probe
         self._definitions = Definitions(client)
 
     def examine(self, request: DoctorRequest) -> Iterator[Finding]:
@@ -45,8 +45,7 @@ class Doctor:
         yield from self._guarded("scopes", lambda: self._scopes(request))
         yield from self._properties(request)
         for pull in request.requests:
-            for found in probe(client, portal, context, pull):
-                yield self._reading(pull, found)
+            yield from self._probe(pull)
         yield from self._guarded("pipelines", lambda: portal_checks.pipelines(portal))
         yield from self._guarded("owners", lambda: portal_checks.owners(client, portal))
         if request.people:
@@ -87,13 +86,3 @@ class Doctor:
             yield Finding(f"{object_type} properties", "failed", error.message, error.fix)
             return
         yield from check(known)
-
-    def _reading(self, pull: PullRequest, found: Probe) -> Finding:
-        check = f"reading {found.what}"
-        if found.error is not None:
-            status = "warning" if found.is_optional and is_refused(found.error) else "failed"
-            return Finding(check, status, found.error.message, found.error.fix)  # type: ignore[arg-type]  # one of two literals
-        if pull.stream is Stream.ACCOUNTS and not found.found:
-            what, _, fix = NO_COMPANY.format(portal=self._portal.id).partition(". ")
-            return Finding(check, "failed", f"{what}.", fix)
-        return Finding(check, "ok", f"HubSpot answers what a pull asks for ({found.what}).")

@@ -8,7 +8,7 @@ from typing import Any
 from kamsync.contract import Context, Finding, PullRequest
 from kamsync.flags import FLAGS
 from kamsync.model import Stream
-from kamsync_hubspot.push.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
+from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.setup.choices import lacking_in
 from kamsync_hubspot.setup.metadata import STANDARD_PREFIX
 from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, is_flag

@@ -24,6 +24,7 @@ from kamsync.run.moments import today
 from kamsync.store.accounts import name_of
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.past import entered_late, first_activity_day
 
 EVERY = {"month": 1, "quarter": 3, "year": 12}
 MOST_DAYS = 240
@@ -45,7 +46,7 @@ def backtest(
     days = _days(first, last, every)
     now = today(session.config, datetime.now(UTC))
     with session.cache(must_exist=True) as cache:
-        what = replayable(load_criteria(criteria, session.config).program, days[0], _activities_from(cache), fixed or ())
+        what = replayable(load_criteria(criteria, session.config).program, days[0], first_activity_day(cache), fixed or ())
         notes = [*what.notes, *_entered_late(cache)]
     found = report(_snapshots(session, compile_program(what.program), days, now), what.program.tiers)
     with session.cache() as cache:
@@ -73,20 +74,12 @@ def _days(first: str, last: str, every: str) -> list[date]:
     return days
 
 
-def _activities_from(cache: Cache) -> date | None:
-    found = cache.connection.execute("SELECT min(activity_date) FROM activities").fetchone()[0]
-    return None if found is None else date.fromisoformat(found)
-
-
 def _entered_late(cache: Cache) -> list[str]:
-    """Opportunities that the CRM came to know after their end: of an import, earlier days cannot tell anything."""
-    sql = "SELECT count(*) FROM opportunities WHERE is_closed AND julianday(created_date) - julianday(close_date) > 30"
-    count = cache.connection.execute(sql).fetchone()[0]
-    return (
-        [f"{count:,} opportunities were entered after they had closed (an import?): earlier days do not see them."]
-        if count
-        else []
-    )
+    """Of an import, earlier days cannot tell anything."""
+    count = entered_late(cache)
+    if not count:
+        return []
+    return [f"{count:,} opportunities were entered after they had closed (an import?): earlier days do not see them."]
 
 
 def _snapshots(session: Session, compiled: CompiledProgram, days: list[date], now: date) -> list[Snapshot]:
