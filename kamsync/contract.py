@@ -31,6 +31,7 @@ from kamsync.model import (
 )
 
 CONTRACT_VERSION = 2
+TASK_KEY = "task_key"  # beside the names of FLAGS: what `Page.lacking` calls the key field of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class Page:
     pairs (old id, id that lives on). All pages of a stream come together; the last one has `last` set and the `cursor` from
     which the next pull goes on. `full` says that the stream was read whole, so that ids not seen have vanished.
     `problems` are sentences on bad records (a stage that no pipeline has, a value that cannot be read).
+    `lacking`: of the fields that `setup` makes, those that the CRM does not show (names of FLAGS, or TASK_KEY). Their columns
+    are null, without the task key there are no tasks; such a page has no cursor, so that the next pull looks again.
     """
 
     stream: Stream
@@ -144,6 +147,7 @@ class Page:
     full: bool = False
     cursor: str | None = None
     problems: tuple[str, ...] = ()
+    lacking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +302,9 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """What one pull brought, by stream: rows read, deletions, merges; sentences for the admin."""
+    """What one pull brought, by stream: rows read, deletions, merges; sentences for the admin; what setup has not made yet."""
 
     rows: Mapping[str, int] = field(default_factory=dict)
     deleted: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    lacking: frozenset[str] = frozenset()

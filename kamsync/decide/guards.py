@@ -71,6 +71,16 @@ def check_drifted_share(moves: TierMoves, guards: Guards) -> None:
     )
 
 
+def check_set_up(lacking: Collection[str]) -> None:
+    """Refuses to write to a CRM that does not show every field which `setup` makes: `lacking`, as the pull told."""
+    if lacking:
+        raise PlanRefused(
+            f"The CRM does not show {len(lacking)} of the fields that this program writes: {', '.join(sorted(lacking))}. "
+            "Nothing was written.",
+            fix="Run `kamsync setup` first: it creates the fields and grants them to our user.",
+        )
+
+
 def check_first_run(was_applied: bool, guards: Guards) -> None:
     """Refuses the first unattended run on an org: a person must have run `kamsync apply` once."""
     if guards.first_run == "go" or was_applied:

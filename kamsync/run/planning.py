@@ -38,12 +38,16 @@ _DECIDED = {"tier", "decided_tier", "score", "segment", "health"}  # a change of
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, how many accounts there are."""
+    """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, how many accounts there are.
+
+    `lacking`: fields that `setup` makes and the CRM does not show; they counted as empty, and nothing can be written.
+    """
 
     plan: Plan
     moves: TierMoves
     history: Mapping[str, Remembered]
     accounts: int
+    lacking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

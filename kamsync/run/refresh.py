@@ -74,12 +74,14 @@ def _save_all(
     rows: dict[str, int] = {}
     deleted: dict[str, int] = {}
     problems: list[str] = []
+    lacking: frozenset[str] = frozenset()
     for stream, pages in split_streams(connection.pull(requests)):
         result = snapshot.save(by_stream[stream], pages, marks[stream], progress)
         rows[str(stream)] = result.rows
         deleted[str(stream)] = result.deleted
         problems += result.problems
-    return PullSummary(rows, deleted, tuple(problems))
+        lacking |= result.lacking
+    return PullSummary(rows, deleted, tuple(problems), lacking)
 
 
 def _check_vanished(gone: int, known: int, guards: Guards, guarded: bool) -> None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 from kamsync.contract import PullSummary
-from kamsync.decide.guards import check_changed_share, check_choices, check_drifted_share, check_first_run, check_not_undone
+from kamsync.decide.guards import (
+    check_changed_share,
+    check_choices,
+    check_drifted_share,
+    check_first_run,
+    check_not_undone,
+    check_set_up,
+)
 from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
 from kamsync.run.apply import Applied, Applier
@@ -28,7 +36,8 @@ def pull_and_plan(
     now = shell.clock()
     summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
     recover(shell.connection, shell.cache, now)
-    return summary, plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
+    planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
+    return summary, replace(planned, lacking=summary.lacking)
 
 
 def plan_from_cache(
@@ -61,6 +70,7 @@ def unattended_checks(shell: Shell, planned: PlannedRun) -> Iterator[Callable[[]
     """The guards of a run that nobody watches, in the order in which they are told: each raises PlanRefused or returns."""
     guards = shell.config.program.guards
     cache = shell.cache
+    yield lambda: check_set_up(planned.lacking)
     yield lambda: check_not_undone(held_since_undo(cache, shell.config.compiled.hash))
     if planned.plan.changes:
         yield lambda: check_first_run(was_applied(cache) or was_written(cache), guards)
@@ -89,8 +99,10 @@ def refusals(shell: Shell, planned: PlannedRun) -> list[PlanRefused]:
 def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, undoes: str = "") -> Applied:
     """Writes what was planned, or exactly the saved `plan` that equals it; records how the run ended.
 
-    Guards are the caller's: a person who has looked and said yes passes them. `undoes` is the run that this one takes back.
+    Guards are the caller's: a person who has looked and said yes passes them; a CRM that was not set up, or whose pick lists do
+    not know a tier, is refused whoever says yes. `undoes` is the run that this one takes back.
     """
+    check_set_up(planned.lacking)
     written = planned.plan if plan is None else plan
     check_choices(written, _lacking(shell, written))
     run_id, program = planned.plan.run_id, shell.config.program

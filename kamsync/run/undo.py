@@ -46,7 +46,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
     """
     run = _run_to_undo(shell, run_id)
     now = shell.clock()
-    refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.read)
+    summary = refresh(shell.connection, shell.cache, shell.config, now=now, progress=shell.read)
     recover(shell.connection, shell.cache, now)
     wrote = [entry for entry in entries(shell.cache, run.run_id) if entry.outcome in HAPPENED]
     changes: list[Change] = []
@@ -64,7 +64,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
         org_id=shell.cache.meta(Meta.ORG_ID) or "",
     )
     touched = {change.account_id for change in changes} | {one.account_id for one in held}
-    return UndoPlan(PlannedRun(plan, TierMoves(0, 0), {}, len(touched)), run.run_id)
+    return UndoPlan(PlannedRun(plan, TierMoves(0, 0), {}, len(touched), summary.lacking), run.run_id)
 
 
 def carry_out_undo(shell: Shell, undo: UndoPlan) -> Applied:

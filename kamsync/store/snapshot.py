@@ -36,11 +36,12 @@ VanishCheck = Callable[[int, int], None]
 
 @dataclass
 class StreamResult:
-    """What one stream brought. `vanished`: rows of the last full pull that are gone now."""
+    """What one stream brought. `lacking`: fields of `setup` that the CRM does not show."""
 
     rows: int = 0
     deleted: int = 0
     problems: list[str] = dataclass_field(default_factory=list)
+    lacking: frozenset[str] = frozenset()
 
 
 def fingerprint(request: PullRequest, org_id: str, timezone: str) -> str:
@@ -88,6 +89,7 @@ class Snapshot:
                 result.rows += insert_rows(connection, insert, page.rows, request, oddities)
                 result.deleted += self._remove(page)
                 result.problems += page.problems
+                result.lacking |= page.lacking
                 merged = merged or bool(page.merged)
                 progress(stream, result.rows, None)
                 last = page

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kamsync.contract import Connection, DoctorRequest, TierChoice
+from kamsync.contract import TASK_KEY, Connection, DoctorRequest, TierChoice
 from kamsync.errors import KamsyncError
+from kamsync.flags import FLAG_PREFIX
 from kamsync.model import AccountUpdate, Column, OutcomeStatus, Stream
 from kamsync.testing.harness import TIERS, Promises, RunningCrm
 
@@ -58,11 +59,24 @@ class SetupPromises(Promises):
         assert bare_crm.connect(tiers=more).lacking_choices() == {}
         assert _write_tier(bare_crm.connect(tiers=more), account, "Z") == "done"
 
-    def test_before_setup_a_pull_of_flags_is_an_error_that_names_setup(self, bare_crm: RunningCrm) -> None:
-        with pytest.raises(KamsyncError) as caught:
-            bare_crm.pull(bare_crm.connect(), Stream.ACCOUNTS)
+    def test_before_setup_flags_are_empty_and_the_pull_says_what_is_lacking(self, bare_crm: RunningCrm) -> None:
+        pulled = bare_crm.pull_all(bare_crm.connect(), [bare_crm.request(Stream.ACCOUNTS), bare_crm.request(Stream.TASKS)])
+        accounts, tasks = pulled[Stream.ACCOUNTS], pulled[Stream.TASKS]
 
-        assert "kamsync setup" in caught.value.fix
+        assert accounts.last.lacking == set(self.harness.mapping.flags)
+        assert accounts.rows
+        assert not [name for row in accounts.rows for name in row if name.startswith(FLAG_PREFIX) and row[name]]
+        assert tasks.last.lacking == {TASK_KEY}
+        assert not tasks.rows
+        assert accounts.last.cursor is tasks.last.cursor is None
+
+    def test_after_setup_a_pull_lacks_nothing_and_can_go_on_from_its_cursor(self, bare_crm: RunningCrm) -> None:
+        bare_crm.provide()
+
+        for stream in (Stream.ACCOUNTS, Stream.TASKS):
+            pulled = bare_crm.pull(bare_crm.connect(), stream)
+            assert not pulled.last.lacking
+            assert pulled.last.cursor
 
     def test_a_mapped_field_that_the_crm_lacks_is_named_and_never_a_column_of_nothing(
         self, crm: RunningCrm, connection: Connection

@@ -56,13 +56,28 @@ def test_setup_twice_changes_nothing(desk: Desk) -> None:
 
 def test_a_dry_setup_creates_nothing(desk: Desk) -> None:
     assert "would_create" in {step["status"] for step in desk.good("setup", "--dry-run", "--json").json}
-    assert desk.run("plan").code != 0  # the fields are still missing
+    assert "run `kamsync setup` first" in desk.good("plan").out  # the fields are still missing
 
 
-def test_before_setup_the_plan_says_to_run_setup(desk: Desk) -> None:
-    result = desk.run("plan")
-    assert result.code in (1, 2)
-    assert "kamsync setup" in result.err and "Traceback" not in result.err
+def test_before_setup_the_plan_says_what_would_be_written_and_nothing_can_write_it(desk: Desk) -> None:
+    bare = desk.good("plan", "--json").json
+    assert bare["summary"]["update_account"] > 5 and bare["summary"]["create_task"] > 5
+    assert "kamsync setup" in bare["guards"][0]["fix"]
+    for command in (("apply", "--yes"), ("sync",)):
+        refused = desk.run(*command)
+        assert refused.code == 3 and "kamsync setup" in refused.err, refused.err
+    assert writes(desk) == 0
+    desk.good("setup")
+    planned = desk.good("plan", "--json").json
+    assert planned["base"] == bare["base"] and not planned["guards"]
+    desk.good("apply", "--yes")
+    assert "Nothing to write" in desk.good("sync").out
+
+
+def test_a_plan_made_before_setup_is_what_is_applied_after_it(desk: Desk) -> None:
+    desk.good("plan", "--out", "plan.json")
+    desk.good("setup")
+    assert "accounts updated" in desk.good("apply", "plan.json", "--yes").out
 
 
 def test_deleting_the_cache_creates_no_task_twice_and_writes_nothing(desk: Desk) -> None:

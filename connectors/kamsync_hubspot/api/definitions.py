@@ -25,18 +25,22 @@ class Definitions:
 
     def require(self, object_type: str, names: Iterable[str]) -> None:
         """HubSpot leaves unknown properties out without an error: a slip in the mapping would read as "no values"."""
-        try:
-            known = self.of(object_type)
-        except KamsyncError as error:
-            if is_refused(error):
-                return  # reading definitions is a right of its own; records may be read without it
-            raise
-        missing = [name for name in names if name and name not in known]
+        missing = self.missing(object_type, names)
         if missing:
             raise AccessDenied(
                 f"This portal has no property {', '.join(missing)} on {object_type}, which the mapping names.",
-                fix="Run `kamsync setup` for properties of this program (kam_…); otherwise correct the name in the mapping.",
+                fix="Correct the name in the mapping file, or remove the line; `kamsync mapping` lists what the portal has.",
             )
+
+    def missing(self, object_type: str, names: Iterable[str]) -> list[str]:
+        """Of these properties those that the portal lacks; none where definitions may not be read: a right of its own."""
+        try:
+            known = self.of(object_type)
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
+            return []
+        return [name for name in names if name and name not in known]
 
     def forget(self) -> None:
         """After a change."""

@@ -8,11 +8,12 @@ every full pull.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import KamsyncError
+from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
@@ -89,8 +90,9 @@ class Puller:
             case Stream.TASKS:
                 yield from self._tasks.pages(request)
             case _:
-                self._require_mapped(request)
-                yield from self._objects(request)
+                lacking = self._lacking_flags(request)
+                for page in self._objects(request):
+                    yield replace(page, cursor=None, lacking=lacking) if lacking and page.last else page
 
     def _if_allowed(self, request: PullRequest, pages: Iterator[Page]) -> Iterator[Page]:
         """What HubSpot refuses is left out, and the admin is told: without companies and deals alone nothing can be decided."""
@@ -105,10 +107,15 @@ class Puller:
 
     # --- companies, deals, line items --------------------------------------------------------------------------------------
 
-    def _require_mapped(self, request: PullRequest) -> None:
-        if request.cursor is None and request.stream in MAPPED_OBJECTS:  # with a cursor the same properties came before
-            names = [column.field for column in request.columns if column.name not in MAY_BE_MISSING]
-            Definitions(self._client).require(MAPPED_OBJECTS[request.stream], names)
+    def _lacking_flags(self, request: PullRequest) -> frozenset[str]:
+        """Flags whose properties are not there yet. Raises AccessDenied for a mapped property that setup would not make."""
+        if request.cursor is not None or request.stream not in MAPPED_OBJECTS:  # with a cursor the same properties came before
+            return frozenset()
+        named = {column.field: column.name for column in request.columns if column.field and column.name not in MAY_BE_MISSING}
+        flags = {field: name.removeprefix(FLAG_PREFIX) for field, name in named.items() if name.startswith(FLAG_PREFIX)}
+        definitions, object_type = Definitions(self._client), MAPPED_OBJECTS[request.stream]
+        definitions.require(object_type, [name for name in named if name not in flags])
+        return frozenset(flags[name] for name in definitions.missing(object_type, flags))
 
     def _objects(self, request: PullRequest) -> Iterator[Page]:
         source = source_of(request, self._portal, self._context)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kamsync.contract import Context, Page, PullRequest
+from kamsync.contract import TASK_KEY, Context, Page, PullRequest
 from kamsync.errors import ConfigError, KamsyncError, RecordRejected
 from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
@@ -58,8 +58,7 @@ class TaskReader:
         except (RecordRejected, ConfigError) as error:
             if not self._is_key_missing(error):
                 raise
-            problem = f"The portal has no task property {self._key} yet: run `kamsync setup`."
-            yield Page(Stream.TASKS, last=True, full=True, problems=(problem,))
+            yield Page(Stream.TASKS, last=True, full=True, lacking=frozenset({TASK_KEY}))
 
     def _whole(self, request: PullRequest, scope: str) -> Iterator[Page]:
         now = self._portal.now()

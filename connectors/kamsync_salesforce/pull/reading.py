@@ -64,3 +64,4 @@ class StreamReading:
     fingerprint: str
     problems: list[str] = field(default_factory=list)
     rows: int = 0
+    lacking: set[str] = field(default_factory=set)  # names of flags, or TASK_KEY, that the org does not show

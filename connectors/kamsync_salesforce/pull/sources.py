@@ -69,6 +69,10 @@ class Source:
         taken = {name.lower() for name in self.fields}
         return self.fields + tuple(name for name in extras if name.lower() not in taken)
 
+    def is_nothing_without(self, name: str) -> bool:
+        """Whether the field is what makes a record one of this stream: our tasks are those with our key."""
+        return self.stream is Stream.TASKS and name.lower() in {own.lower() for own in self.own_fields}
+
     def dropping(self, name: str) -> Source:
         """The same source for an org without the droppable field `name`: it is not asked for, and reads as null."""
         return replace(

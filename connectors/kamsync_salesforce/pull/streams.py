@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from kamsync.contract import Context, Page, PullRequest
+from kamsync.contract import TASK_KEY, Context, Page, PullRequest
 from kamsync.errors import KamsyncError
+from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
 from kamsync_salesforce.api.bulk import NotForBulk, start_query
 from kamsync_salesforce.api.client import Client
@@ -145,6 +146,9 @@ class Puller:
                 if fault.is_too_large_operation:
                     yield from self._in_halves(part, reading, error)
                     return
+                if part.source.is_nothing_without(fault.missing_field):
+                    reading.lacking.add(TASK_KEY)
+                    return
                 if _may_be_absent(part, error):
                     reading.problems.append(part.source.absent_problem)
                     return
@@ -185,6 +189,16 @@ class Puller:
         if not missing:
             return False
         source = part.source
+        ours = {name.lower() for name in source.own_fields - source.absent}
+        if missing.lower() in ours:
+            # A query names the first that is missing; before setup all of them are.
+            hidden = [name for name in source.own_fields if self._fields.find(source.sobject, name) is None]
+            if hidden:
+                self._client.log("fields_not_set_up", sobject=source.sobject, count=len(hidden))
+                for name in hidden:
+                    part.source = part.source.dropping(name)
+                part.job = None
+                return True
         dropped = next((name for name in source.droppable - source.absent if name.lower() == missing.lower()), None)
         if dropped is not None:
             self._client.log("field_absent", sobject=source.sobject, field=dropped)
@@ -210,6 +224,7 @@ class Puller:
         marks = {}
         merged: dict[str, str] = {}
         for part in reading.parts:
+            reading.lacking |= _flags_of(reading.request, part.source.absent)
             merged |= part.merged if part.changes_only else self._merged_before(part.source)
             texts = part.source.absent_field_problems
             reading.problems += [texts[name] for name in sorted(part.source.absent) if name in texts]
@@ -222,9 +237,12 @@ class Puller:
         if is_blind:
             reading.problems.append(NO_ACCOUNTS)
         # Without a cursor the next pull looks again, and says it again: that nothing changed would hide that nothing is seen.
-        goes_on_from = None if is_blind else cursor.dump()
+        lacking = frozenset(reading.lacking)
+        goes_on_from = None if is_blind or lacking else cursor.dump()
         problems = tuple(reading.problems)
-        return Page(stream, merged=survivors(merged), last=True, full=full, cursor=goes_on_from, problems=problems)
+        return Page(
+            stream, merged=survivors(merged), last=True, full=full, cursor=goes_on_from, problems=problems, lacking=lacking
+        )
 
     def _merged_before(self, source: Source) -> dict[str, str]:
         """Losers of merges that the recycle bin still shows: a whole read brings only the living, and tells no disappearance."""
@@ -238,6 +256,13 @@ class Puller:
                 raise
             return {}
         return {record["Id"]: record[MASTER] for record in records if record.get(MASTER)}
+
+
+def _flags_of(request: PullRequest, absent: Iterable[str]) -> set[str]:
+    """The flags whose fields are among the absent."""
+    gone = set(absent)
+    flags = (column for column in request.columns if column.name.startswith(FLAG_PREFIX))
+    return {column.name.removeprefix(FLAG_PREFIX) for column in flags if column.field in gone}
 
 
 def _may_be_absent(part: Reading, error: KamsyncError) -> bool:

@@ -12,7 +12,7 @@ from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import plan_reader, show_applied, show_plan
 from kamsync.cli.session import open_session
-from kamsync.decide.guards import check_saved
+from kamsync.decide.guards import check_saved, check_set_up
 from kamsync.errors import ConfigError
 from kamsync.run.plan_file import load_plan
 from kamsync.run.sync import carry_out, pull_and_plan
@@ -34,6 +34,7 @@ def apply(
     with session.shell("apply") as shell:
         # A person who says --yes has looked: the share guards are for runs that nobody watches.
         _, planned = pull_and_plan(shell, guarded=not yes, to_apply=yes)
+        check_set_up(planned.lacking)
         if saved is not None:
             check_saved(saved, planned.plan)
         written = planned.plan if saved is None else saved

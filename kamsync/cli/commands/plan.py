@@ -46,7 +46,8 @@ def plan(
         show_plan(made, reader, read=planned.accounts, seconds=time.monotonic() - started, limit=None if show_all else limit)
         if made.changes:
             target = f"kamsync apply {out}" if out is not None else "kamsync apply"
-            show(f"Nothing has been written. To write it: {target}")
+            first = "run `kamsync setup` first, which creates the fields in the CRM, then " if planned.lacking else ""
+            show(f"Nothing has been written. To write it: {first}{target}")
         else:
             show("Nothing to write: the CRM already says what the programme decides.")
         for one in held:

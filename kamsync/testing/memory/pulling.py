@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from kamsync import contract
 from kamsync.contract import Page, PullRequest
 from kamsync.errors import AccessDenied
+from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Column, Stream
 from kamsync.testing.memory.crm import MemoryCrm, plain
 from kamsync.testing.memory.mapping import TASK_KEY
@@ -21,7 +24,15 @@ _CURSOR = re.compile(r"<(?P<stream>[a-z_]+) (?P<stamp>\d{1,12})>")
 
 
 def pull_stream(crm: MemoryCrm, request: PullRequest) -> Page:
-    """The one page of a stream. Raises AccessDenied for a field that the org lacks."""
+    """The one page of a stream. Raises AccessDenied for a field that the org lacks, unless setup makes it."""
+    lacking = lacking_flags(crm, request)
+    if lacking:
+        return replace(pull_shown(crm, request), cursor=None, lacking=lacking)
+    return pull_shown(crm, request)
+
+
+def pull_shown(crm: MemoryCrm, request: PullRequest) -> Page:
+    """The page with null for what the org lacks of the program's own fields."""
     check_fields(crm, request)
     since = None if request.stream in ALWAYS_WHOLE else _stamp_of(request)
     until = crm.indexed_until
@@ -41,12 +52,22 @@ def pull_stream(crm: MemoryCrm, request: PullRequest) -> Page:
 
 def check_fields(crm: MemoryCrm, request: PullRequest) -> None:
     """Raises AccessDenied, naming the first field that accounts, or tasks, lack."""
-    missing = missing_fields(crm, request)
+    ours = {column.field for column in request.columns if column.name.startswith(FLAG_PREFIX)} | {TASK_KEY}
+    missing = [name for name in missing_fields(crm, request) if name not in ours]
     if missing:
         raise AccessDenied(
             f"This org has no field {missing[0]} on {request.stream}.",
             fix="Run `kamsync setup` for the fields of kamsync; correct the mapping for any other.",
         )
+
+
+def lacking_flags(crm: MemoryCrm, request: PullRequest) -> frozenset[str]:
+    """Of what setup makes, what the org lacks: names of flags, or the task key."""
+    missing = set(missing_fields(crm, request))
+    if request.stream is Stream.TASKS:
+        return frozenset({contract.TASK_KEY} if missing else ())
+    flags = (column for column in request.columns if column.name.startswith(FLAG_PREFIX))
+    return frozenset(column.name.removeprefix(FLAG_PREFIX) for column in flags if column.field in missing)
 
 
 def missing_fields(crm: MemoryCrm, request: PullRequest) -> list[str]:

@@ -76,7 +76,7 @@ def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] |
         gone[page.stream] = gone.get(page.stream, ()) + page.deleted_ids
         if page.last:
             found[page.stream] = Page(
-                page.stream, rows[page.stream], gone[page.stream], (), True, page.full, page.cursor, page.problems
+                page.stream, rows[page.stream], gone[page.stream], (), True, page.full, page.cursor, page.problems, page.lacking
             )
     return found
 

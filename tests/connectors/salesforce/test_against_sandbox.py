@@ -115,19 +115,18 @@ def test_a_session_that_expires_in_the_middle_is_renewed_without_losing_a_page(s
     assert ids(pages[Stream.OPPORTUNITIES]) == expected
 
 
-def test_before_setup_a_pull_says_to_run_it_and_afterwards_it_works(tmp_path: Path) -> None:
+def test_before_setup_a_pull_says_what_is_lacking_and_afterwards_nothing_is(tmp_path: Path) -> None:
     with an_org(accounts=40, opportunities=50, provisioned=False) as server:
         connection = connected(server)
-        with pytest.raises(AccessDenied) as caught:
-            pulled(connection)
-        assert "kamsync setup" in caught.value.fix
+        assert "tier" in pulled(connection)[Stream.ACCOUNTS].lacking
 
         first = list(connection.setup(dry_run=False, metadata_folder=tmp_path))
         second = list(connection.setup(dry_run=False))
 
         assert [step for step in first if step.status == "failed"] == []
         assert {step.status for step in second} == {"exists"}
-        assert pulled(connected(server))[Stream.ACCOUNTS].rows
+        after = pulled(connected(server))[Stream.ACCOUNTS]
+        assert after.rows and not after.lacking
 
 
 def test_a_dry_run_of_setup_changes_nothing() -> None:

@@ -94,7 +94,7 @@ def test_an_org_without_opportunity_products_is_told_of_and_goes_on(org: Any) ->
     assert "OpportunityLineItem" in pages[0].problems[0]
 
 
-def test_before_setup_a_pull_says_to_run_it(org: Any) -> None:
+def test_a_query_that_is_refused_without_our_fields_too_says_to_run_setup(org: Any) -> None:
     counts(org, Account=1)
     org.says("FROM Account", ("INVALID_FIELD", "No such column 'KAM_Tier__c' on entity 'Account'."))
     org.mock.get(f"{BASE}/sobjects/Account/describe", json={"fields": [{"name": "Id"}, {"name": "Name"}]})
