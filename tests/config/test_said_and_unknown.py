@@ -115,7 +115,11 @@ def test_a_live_contract_is_worth_what_it_brings_in_a_year_and_unknown_where_no_
     mapped: str, worth: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, account = a_desk(tmp_path, monkeypatch, value="contract_value_12m")
-    term = {"contract_start": TODAY - timedelta(days=700), "contract_months": 36.0, "contract_end": TODAY + timedelta(days=1)}
+    term: dict[str, date | float] = {
+        "contract_start": TODAY - timedelta(days=700),
+        "contract_months": 36.0,
+        "contract_end": TODAY + timedelta(days=1),
+    }
     signed = desk.crm.add_opportunity(account, TODAY, 900.0, **term)
     desk.crm.win(signed, add_months(TODAY, -18))
     kept = [line for line in (tmp_path / "memory.toml").read_text().splitlines() if not line.startswith("contract_")]
