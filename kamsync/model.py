@@ -36,13 +36,15 @@ class Column:
     """One canonical column of a stream and where the CRM keeps it.
 
     `field` is the vendor's name (a Salesforce field or parent path, a HubSpot property), empty where the connector
-    itself knows how to obtain it (an association, a stage's metadata). `values` translates picklist values.
+    itself knows how to obtain it (an association, a stage's metadata). `values` translates picklist values. An `is_optional`
+    one has no place of its own in any CRM: it is asked for only where a mapping names its field.
     """
 
     name: str
     kind: Kind = "text"
     field: str = ""
     values: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    is_optional: bool = False
 
 
 # The columns that a connector must be able to fill, by stream. Accounts also carry `flag_*` (FLAGS) and whatever
@@ -86,6 +88,9 @@ CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
             Column("type"),
             Column("owner_id"),
             Column("created_date", "date"),  # since when the CRM knows of it: what a replayed day may not see before
+            Column("contract_start", "date", is_optional=True),
+            Column("contract_months", "number", is_optional=True),
+            Column("contract_end", "date", is_optional=True),  # its last day
         ),
         Stream.LINE_ITEMS: (Column("id"), Column("opportunity_id"), Column("product_family")),
         # kind: task | meeting | call | email | note. One row for each (activity, account) pair.

@@ -218,6 +218,7 @@ def _program(
         health_amber=health.amber,
         health_min_coverage=health.min_coverage,
         account_columns=MappingProxyType(columns),
+        opportunity_columns=frozenset(column.name for column in mapping.opportunities),
         mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
         **_plain_settings(table),

@@ -25,7 +25,8 @@ SEPARATOR = "\x1f"  # between the renewal types in one parameter
 class Source:
     """Rows that some facts are aggregated from, by their `account_id`.
 
-    `rows`: what stands after FROM; `{amount}` in it is an amount in the programme's currency. `prepare`: statements that run
+    `rows`: what stands after FROM; `{amount}` in it is an amount in the programme's currency, `{contract}` the columns of
+    CONTRACT_COLUMNS, null where they are not mapped. `prepare`: statements that run
     before. `stream`: what must have been pulled; None where every run pulls it. Without `rows` the facts are expressions over
     all others ("derived"), or the table is filled by `store.facts_table` ("hierarchy").
     """
@@ -67,8 +68,8 @@ _NEAR = "(close_date IS NULL OR close_date BETWEEN :far_past AND :far_future)"
 _SOURCES = (
     Source(
         "opportunity",
-        "(SELECT account_id, close_date, is_won, is_closed, probability, type, {amount} AS amount FROM opportunities NOT INDEXED"
-        f" WHERE account_id IS NOT NULL AND {_NEAR})",
+        "(SELECT account_id, close_date, is_won, is_closed, probability, type, {amount} AS amount, {contract} FROM opportunities"
+        f" NOT INDEXED WHERE account_id IS NOT NULL AND {_NEAR})",
     ),
     Source(
         "line_item",
@@ -136,6 +137,15 @@ def _date(name: str, definition: str, source: str, sql: str) -> Fact:
     return Fact(name, "date", definition, source, sql, unit="date")
 
 
+# A contract's term; where only its end is known, the end itself says whether it is live.
+_START = "coalesce(contract_start, close_date)"
+_MONTHS = f"coalesce(contract_months, term_months({_START}, contract_end))"
+_LIVE = (
+    f"is_won AND close_date IS NOT NULL AND {_START} <= :as_of AND {_MONTHS} > 0"
+    f" AND CASE WHEN contract_months IS NULL THEN contract_end >= :as_of"
+    f" ELSE whole_months({_START}, :as_of) < contract_months END"
+)
+
 FACTS: tuple[Fact, ...] = (
     _money("won_amount_12m", "Sum of won amounts closed in the last 12 months", _sum(f"is_won AND {_12M}")),
     _money("won_amount_prev_12m", "The same for the 12 months before those", _sum(f"is_won AND {_PREV}")),
@@ -158,6 +168,17 @@ FACTS: tuple[Fact, ...] = (
         "opportunity",
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
         unit="money",
+    ),
+    Fact(
+        "contract_value_12m",
+        "number",
+        "Live contracts' value of 12 months: sum of won amount × 12 / months over those that run on the day;"
+        " unknown where neither their months nor their end are mapped",
+        "opportunity",
+        _sum(_LIVE, f"amount * 12 / {_MONTHS}"),
+        "0",
+        unit="money",
+        final="CASE WHEN :has_contracts THEN {value} END",
     ),
     _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed")),
     _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed")),
@@ -316,6 +337,7 @@ FACTS: tuple[Fact, ...] = (
         needs=("next_renewal_date",),
     ),
 )
+CONTRACT_COLUMNS = ("contract_start", "contract_months", "contract_end")
 _BY_NAME: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in FACTS})
 CORE_ACCOUNT_NAMES = tuple(column.name for column in CORE_COLUMNS[Stream.ACCOUNTS])
 # Opportunities that count for nobody (DECISIONS.md §2), each by its first reason: a condition, and what is said of them.

@@ -27,3 +27,13 @@ def whole_months(first: date, until: date) -> int | None:
         return None
     months = (until.year - first.year) * 12 + until.month - first.month
     return months if add_months(first, months) <= until else months - 1
+
+
+def term_months(first: date, last: date) -> int | None:
+    """Whole months of a term from `first` to its last day, at least 1; None where it ends before it begins.
+
+    A year is 12 whether people write its last day or the day after it.
+    """
+    if last < first:
+        return None
+    return max(whole_months(first, last + timedelta(days=1)) or 0, 1)

@@ -110,7 +110,8 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field.
+    """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field;
+    `opportunity_columns`: the names of the opportunities' mapped ones.
 
     `mapped_flags`: the flags that this CRM has a field for; the others are never written.
     """
@@ -142,6 +143,7 @@ class Program:
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
     account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    opportunity_columns: frozenset[str] = frozenset()
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)
     guards: Guards = Guards()
 

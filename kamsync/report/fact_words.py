@@ -29,6 +29,7 @@ _WORDS: Mapping[str, str] = {
     "lost_count_12m": "{} lost in 12 months",
     "win_rate_24m": "{} won of what was decided in 24 months",
     "avg_won_amount_24m": "{} on average",
+    "contract_value_12m": "{} a year under contract",
     "open_count": "{} open",
     "open_pipeline": "{} open",
     "weighted_pipeline": "{} open, by probability",

@@ -42,9 +42,10 @@ def _plain(stream: Stream) -> PullRequest:
 
 
 def _mapped(stream: Stream, mapped: tuple[Column, ...]) -> tuple[Column, ...]:
-    """The stream's columns, each with the field that the mapping names for it."""
+    """The stream's columns, each with the field that the mapping names for it; the optional ones only where it names one."""
     fields = {column.name: column for column in mapped}
-    return tuple(fields.get(column.name, column) for column in CORE_COLUMNS[stream])
+    wanted = (column for column in CORE_COLUMNS[stream] if column.name in fields or not column.is_optional)
+    return tuple(fields.get(column.name, column) for column in wanted)
 
 
 def _months_before(day: date, months: int) -> date:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.facts import (
+    CONTRACT_COLUMNS,
     CORE_ACCOUNT_NAMES,
     COUNT_FOR_NOBODY,
     FACTS,
@@ -24,7 +25,7 @@ from kamsync.decide.facts import (
 )
 from kamsync.decide.hierarchy import break_cycles, roll_up
 from kamsync.decide.money import Rates
-from kamsync.decide.months import whole_months
+from kamsync.decide.months import term_months, whole_months
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
 from kamsync.store.schema import Meta
@@ -48,6 +49,10 @@ class _Facts:
         self._db, self._compiled, self._program, self._wanted = db, compiled, compiled.program, compiled.facts
         renewals = "".join(f"{SEPARATOR}{kind}" for kind in self._program.renewal_types) + SEPARATOR
         self._params: dict[str, str | float | None] = {**windows(as_of), "renewal_types": renewals}
+        mapped = self._program.opportunity_columns
+        self._params["has_contracts"] = not mapped.isdisjoint(("contract_months", "contract_end"))
+        # The cache may still hold what a column held while it was mapped.
+        self._contract = ", ".join(f"{name if name in mapped else _NULL} AS {name}" for name in CONTRACT_COLUMNS)
         self._account_columns = {row[1] for row in db.execute("PRAGMA table_info(accounts)")}
         self._meta = dict(db.execute("SELECT name, value FROM meta"))
         self._pulled = {row[0] for row in db.execute("SELECT stream FROM cursors")}
@@ -60,6 +65,7 @@ class _Facts:
         )
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
+        self._db.create_function("term_months", 2, lru_cache(maxsize=4096)(_term_months), deterministic=True)
         self._prepare_money()
         problems = [*self._check_currencies(), *self._count_for_nobody(), *self._not_pulled()]
         self._join(problems)
@@ -178,7 +184,7 @@ class _Facts:
             self._db.execute(statement, self._params if ":" in statement else {})
         amount = "coalesce(amount, 0)" if self._same_currency else f"coalesce(amount * {self._factor}, 0)"
         columns = "".join(f", {fact.sql} AS {fact.name}" for fact in facts)
-        rows = source.rows.replace("{amount}", amount)
+        rows = source.rows.replace("{amount}", amount).replace("{contract}", self._contract)
         self._db.execute(
             f"CREATE TEMP TABLE {source.table} AS SELECT account_id{columns} FROM {rows} GROUP BY account_id", self._params
         )
@@ -210,3 +216,7 @@ def _quoted(name: str) -> str:
 
 def _whole_months(first: str | None, until: str) -> int | None:
     return None if first is None else whole_months(date.fromisoformat(first), date.fromisoformat(until))
+
+
+def _term_months(first: str | None, last: str | None) -> int | None:
+    return None if first is None or last is None else term_months(date.fromisoformat(first), date.fromisoformat(last))

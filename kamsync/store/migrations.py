@@ -39,6 +39,13 @@ def opportunities_know_their_age(db: sqlite_utils.Database) -> None:
     db.execute('ALTER TABLE "opportunities" ADD COLUMN "created_date" TEXT')
 
 
+@migrations()
+def opportunities_carry_contracts(db: sqlite_utils.Database) -> None:
+    """What the live value of contracts is computed from, where the admin maps it."""
+    for column, kind in (("contract_start", "TEXT"), ("contract_months", "REAL"), ("contract_end", "TEXT")):
+        db.execute(f'ALTER TABLE "opportunities" ADD COLUMN "{column}" {kind}')
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Brings the database to this version's schema."""
     migrations.apply(sqlite_utils.Database(connection))

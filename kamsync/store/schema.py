@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from kamsync.model import Kind, Stream
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Meta(StrEnum):

@@ -176,7 +176,8 @@ class RunningCrm:
             Stream.LINE_ITEMS: mapping.line_items,
         }.get(stream, ())
         fields = {column.name: column for column in mapped}
-        columns = tuple(fields.get(column.name, column) for column in CORE_COLUMNS[stream])
+        wanted = (column for column in CORE_COLUMNS[stream] if column.name in fields or not column.is_optional)
+        columns = tuple(fields.get(column.name, column) for column in wanted)
         if stream is Stream.ACCOUNTS:
             columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, crm_field) for name, crm_field in mapping.flags.items())
         return PullRequest(stream, columns, cursor, ACTIVITIES_SINCE if stream is Stream.ACTIVITIES else None)

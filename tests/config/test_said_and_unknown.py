@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kamsync.decide.months import add_months
 from tests.run.memory_desk import MemoryDesk
 
 TODAY = datetime.now(UTC).date()
@@ -108,3 +109,25 @@ def test_other_criteria_say_what_was_not_pulled_for_them(tmp_path: Path, monkeyp
     assert [one["known"] for one in shown.json if one["criterion"] == "c"] == [0]
     assert "meetings_90d: activities were not pulled yet" in shown.err
     assert "employees: not pulled yet" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("mapped", "worth"), [("contract_start contract_months", 300), ("contract_end", 600), ("contract_start", None)]
+)
+def test_a_live_contract_is_worth_what_it_brings_in_a_year_and_unknown_where_no_term_is_mapped(
+    mapped: str, worth: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, account = a_desk(tmp_path, monkeypatch, value="contract_value_12m")
+    term: dict[str, date | float] = {
+        "contract_start": TODAY - timedelta(days=700),
+        "contract_months": 36.0,
+        "contract_end": TODAY + timedelta(days=1),
+    }
+    signed = desk.crm.add_opportunity(account, TODAY, 900.0, **term)
+    desk.crm.win(signed, add_months(TODAY, -18))
+    kept = [line for line in (tmp_path / "memory.toml").read_text().splitlines() if not line.startswith("contract_")]
+    kept.insert(kept.index("[opportunity]") + 1, "\n".join(f'{name} = "{name}"' for name in mapped.split()))
+    (tmp_path / "memory.toml").write_text("\n".join(kept), encoding="utf-8")
+    desk.good("pull")
+
+    assert facts(desk)["contract_value_12m"] == worth

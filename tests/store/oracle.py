@@ -146,6 +146,7 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f["won_count_12m"], f["lost_count_12m"] = len(won12), len([o for o in lost24 if o["close_date"] > y1])
         f["win_rate_24m"] = len(won24) / (len(won24) + len(lost24)) if won24 or lost24 else None
         f["avg_won_amount_24m"] = math.fsum(o["value"] for o in won24) / len(won24) if won24 else None
+        f["contract_value_12m"] = _live_contracts(mine, program, as_of)
         f["open_count"], f["open_pipeline"] = len(opened), math.fsum(o["value"] for o in opened)
         f["weighted_pipeline"] = math.fsum(o["value"] * (o["probability"] or 0) for o in opened)
         days = sorted(o["close_date"] for o in won)
@@ -176,6 +177,26 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         everyone[account["id"]] = f
     _families(everyone)
     return everyone
+
+
+def _live_contracts(mine: Sequence[Row], program: Program, as_of: date) -> float | None:
+    """What the contracts that run on the day bring in twelve months."""
+    mapped = program.opportunity_columns
+    if not mapped & {"contract_months", "contract_end"}:
+        return None
+    total = 0.0
+    for o in mine:
+        start, months, end = (o[n] if n in mapped else None for n in ("contract_start", "contract_months", "contract_end"))
+        start = start or o["close_date"]
+        if not o["is_won"] or start is None or start > as_of:
+            continue
+        if months is not None:
+            if months > 0 and months_back(start, -math.ceil(months)) > as_of:
+                total += o["value"] * 12 / months
+        elif end is not None and end >= as_of:
+            whole = max((n for n in range(1, 400) if months_back(start, -n) <= end + timedelta(days=1)), default=1)
+            total += o["value"] * 12 / whole
+    return total
 
 
 def _meant(day: date | None, as_of: date) -> bool:
@@ -491,6 +512,9 @@ def random_world(rng: random.Random) -> World:
             "is_won": int(closed and rng.random() < 0.6),
             "probability": perhaps(rng.choice([0, 0.25, 0.5, 1])),
             "type": perhaps(rng.choice(["Renewal", "New"])),
+            "contract_start": perhaps(day(900, 60), 0.5),
+            "contract_months": perhaps(rng.choice([1, 12, 36, 18.5, 0]), 0.5),
+            "contract_end": perhaps(day(300, 700), 0.5),
         }
         world.opportunities.append(opportunity)
         for j in range(rng.randint(0, 2)):
@@ -561,5 +585,6 @@ def random_program(rng: random.Random) -> Program:
         health_min_coverage=rng.choice([0, 0.5, 1]),
         adopt_days=rng.choice([0, 30, 90]),
         existing_tiers=rng.choice(["current", "override"]),
+        opportunity_columns=frozenset(rng.sample(["contract_start", "contract_months", "contract_end"], rng.randint(0, 3))),
         mapped_flags=frozenset(mapped - {"decided_tier"} if rng.random() < 0.2 else mapped),
     )

@@ -42,6 +42,8 @@ def fill(crm: MemoryCrm, company: SampleCompany) -> None:
             probability=deal.probability,
             type=deal.type,
             owner_id=owners[deal.owner],
+            contract_start=deal.contract_start,
+            contract_months=deal.contract_months,
         )
     for item in company.line_items():
         crm.add_line_item(opportunities[item.opportunity], families[item.product])
