@@ -24,6 +24,8 @@ from kamsync.errors import ConfigError
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
 NOTHING = "—"
+# What Python's own operations and methods raise where a text uses them on a value that does not bear it.
+_FAILURES_OF_A_TEXT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
 class NotRendered(ValueError):
@@ -58,7 +60,7 @@ class CompiledTask:
         """Subject (one line) and body for the account with these facts."""
         try:
             subject, body = self._subject.render(values), self._body.render(values)
-        except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
+        except (TemplateError, *_FAILURES_OF_A_TEXT) as error:
             raise NotRendered(f"its text cannot be made ({str(self._place) or 'template'}): {error}") from error
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
 
@@ -84,6 +86,8 @@ class CompiledTask:
             ) from error
         except TemplateError as error:
             raise ConfigError(f"{self._place}: {error}", fix="Templates can use facts, filters, if and for.") from error
+        except (RecursionError, MemoryError, SyntaxError) as error:  # jinja2's parser, then Python's
+            raise ConfigError(f"{self._place}: the template is nested too deeply.", fix="Write it in simpler parts.") from error
 
 
 def _sandbox(words: Language) -> _Sandbox:

@@ -159,3 +159,23 @@ def test_an_address_is_refused_by_what_is_wrong_with_it(
     folder.write(f'[crm]\nkind = "{crm}"\n{table}{setting} = "{url}"\n{more}' + GOOD[GOOD.index("[[tiers]]") :])
     told = folder.run("doctor")
     assert told.code in (1, 2) and [word for word in said if word not in told.out + told.err] == [], told
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ " + "(" * 300 + "1" + ")" * 300 + " }}", "nested too deeply"),
+        ("{{ " + "[" * 3_000 + " }}", "config.toml"),
+        ("{% if 1 %}" * 200 + "x" + "{% endif %}" * 200, ""),
+        ("{{ " + "-" * 3_000 + "1 }}", "nested too deeply"),
+        ("{{ '{a}'.format() }}", ""),
+        ("{{ [][5] }}{{ {}['a'] }}", ""),
+        ("{{ name.nope() }}", ""),
+    ],
+)
+def test_a_template_of_any_kind_is_read_or_refused(folder: Folder, template: str, said: str) -> None:
+    task = f"[[playbooks.tasks]]\nname = 'call'\nsubject = '''{template}'''\n"
+    playbook = f"[[playbooks]]\nname = 'call'\nwhen = \"tier = 'A'\"\n{task}"
+    folder.write(GOOD + playbook)
+    told = folder.load()
+    assert told.code in (0, 2) and said in told.err and "bug" not in told.err and "Traceback" not in told.err, told

@@ -315,6 +315,12 @@ def test_nothing_is_repeated_or_raised_to_a_power(text: str) -> None:
         rendered(text, n=3)
 
 
+@pytest.mark.parametrize("text", ["{{ '{a}'.format() }}", "{{ '{0}'.format() }}", "{{ n.x.y }}", "{{ '%d' | format('a') }}"])
+def test_whatever_a_text_does_only_its_task_is_held_back(text: str) -> None:
+    with pytest.raises(NotRendered, match="its text cannot be made"):
+        rendered(text, n=3)
+
+
 @pytest.mark.parametrize("text", ["{{ name.street }}", "{{ other }}"])
 def test_what_is_not_there_is_no_empty_text(text: str) -> None:
     with pytest.raises(
