@@ -48,6 +48,7 @@ def criteria_hash(program: Program) -> str:
             program.health_amber,
             # Decisions carry the hash: what this version added changes it only where somebody sets it.
             *([] if program.health_min_coverage == HEALTH_MIN_COVERAGE else [program.health_min_coverage]),
+            *([] if program.existing_tiers == "current" else [program.existing_tiers]),
         ],
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]

@@ -74,6 +74,7 @@ def with_rule(**changes: Any) -> Program:
         replace(PROGRAM, renewal_types=("Renewal",)),
         replace(PROGRAM, min_coverage=0.1),
         replace(PROGRAM, drift="reclaim"),
+        replace(PROGRAM, existing_tiers="override"),
         replace(PROGRAM, adopt_days=91),
         replace(PROGRAM, segment_attractiveness=51),
         replace(PROGRAM, segment_strength=51),
