@@ -97,7 +97,6 @@ def open_cache(path: Path) -> Iterator[Cache]:
             from kamsync.store.migrations import migrate  # sqlite-utils takes long to load, and is needed once
 
             migrate(connection)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         yield Cache(path, connection)
 
 

@@ -12,6 +12,8 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from kamsync.store.schema import SCHEMA_VERSION
+
 migrations = Migrations("kamsync")
 
 
@@ -47,8 +49,11 @@ def opportunities_carry_contracts(db: sqlite_utils.Database) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the database to this version's schema."""
-    migrations.apply(sqlite_utils.Database(connection))
+    """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
+    database = sqlite_utils.Database(connection)
+    with database.atomic():
+        migrations.apply(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 _FIRST = """

@@ -13,6 +13,7 @@ from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
 from .app import HubSpotApp
+from .keeping import keep, put_back
 from .options import portal_options
 from .portal import Portal
 from .provisioned import provision
@@ -38,6 +39,13 @@ class HubSpotSandbox:
     def calls(self) -> int:
         """Calls that HubSpot would count against the day: all that a valid token made, refused ones aside."""
         return self.app.limits.calls
+
+    def keep(self) -> bytes:
+        """The portal's whole state, for `put_back`. Both only while no call is under way."""
+        return keep(self.portal)
+
+    def put_back(self, kept: bytes) -> None:
+        put_back(self.portal, kept)
 
 
 def build_sandbox(company: SampleCompany, options: SandboxOptions) -> HubSpotSandbox:

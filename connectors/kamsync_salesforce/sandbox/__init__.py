@@ -13,6 +13,7 @@ from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
 from .app import SalesforceApp
+from .keeping import KeptOrg, keep, put_back
 from .org import CLIENT_ID, CLIENT_SECRET, Org
 from .seed import load
 from .view import SalesforceView
@@ -41,6 +42,13 @@ class SalesforceSandbox:
     def calls(self) -> int:
         """API calls as Salesforce counts them against the day."""
         return self.org.calls
+
+    def keep(self) -> KeptOrg:
+        """The org's whole state, for `put_back`. Both only while no call is under way."""
+        return keep(self.org)
+
+    def put_back(self, kept: KeptOrg) -> None:
+        put_back(self.org, kept)
 
 
 def build_sandbox(company: SampleCompany, options: SandboxOptions) -> SalesforceSandbox:

@@ -1,0 +1,222 @@
+"""A small company's CRM over HTTP, an admin's folder beside it, and commands that end well or are killed.
+
+The state of both is kept and put back in milliseconds, so that hundreds of accidents begin from the same moment.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from kamsync.plugins import load_connector
+from kamsync.sandbox.company import Company
+from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+from tests.accidents.gate import Gate
+from tests.accidents.programme import REVENUE, programme_text, secret_name
+from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
+
+ACCOUNTS, OPPORTUNITIES = 60, 300
+ROOT = Path(__file__).parents[2]
+# Written with whatever else is, and telling of a run rather than of a decision.
+MOMENTS = ("evaluated_at",)
+
+
+class Keeping(Protocol):
+    """What the sandboxes of Salesforce and HubSpot offer besides."""
+
+    def keep(self) -> object: ...
+
+    def put_back(self, kept: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The CRM and the admin's folder as they were."""
+
+    crm: object
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended. `code` is negative for a signal. `calls` and `commits` are those until then."""
+
+    code: int
+    out: str
+    err: str
+    calls: int
+    commits: int
+
+
+@dataclass(frozen=True)
+class Death:
+    """Where a process ends: before or after its n-th call or commit, counted from 0."""
+
+    at: str  # "call" or "commit"
+    number: int
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.at} {self.number}"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that must not depend on accidents. `tasks` counts each by account, so that one made twice shows."""
+
+    flags: Mapping[str, Mapping[str, str]]
+    tasks: Counter[tuple[Any, ...]]
+    moves: frozenset[tuple[Any, ...]]
+
+    def differences(self, other: Seen) -> list[str]:
+        """What differs between this, which should be, and the other, which is; empty where nothing does."""
+        found = [
+            f"{account} {flag}: {self.flags[account][flag]!r}, not {value!r}"
+            for account, flags in other.flags.items()
+            for flag, value in flags.items()
+            if value != self.flags[account][flag]
+        ]
+        found += [f"task lost: {task}" for task in (self.tasks - other.tasks).elements()]
+        found += [f"task too many: {task}" for task in (other.tasks - self.tasks).elements()]
+        found += [f"history lacks {move}" for move in sorted(self.moves - other.moves)]
+        return found + [f"history has {move}" for move in sorted(other.moves - self.moves)]
+
+
+class World:
+    """One CRM and one folder. `kind` is salesforce or hubspot."""
+
+    def __init__(self, kind: str, folder: Path, server: SandboxServer, gate: Gate, zygote: subprocess.Popen[str]) -> None:
+        self.kind, self.folder, self.server, self.gate = kind, folder, server, gate
+        self._zygote = zygote
+        self._settings = server.crm.settings(server.base_url)
+        self._environment = {secret_name(name): str(value) for name, value in self._settings.items()} | {"HOME": str(folder)}
+
+    # --- moments -------------------------------------------------------------------------------------------------------------
+
+    def keep(self) -> Moment:
+        self.gate.wait_until_idle()
+        files = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.name.startswith(("kamsync.db", "config"))}
+        return Moment(self._keeping.keep(), files)
+
+    def put_back(self, moment: Moment) -> None:
+        self.gate.wait_until_idle()
+        self._keeping.put_back(moment.crm)
+        for path in self.folder.iterdir():
+            if path.name.startswith("kamsync.db"):
+                path.unlink()
+        for name, content in moment.files.items():
+            (self.folder / name).write_bytes(content)
+
+    @property
+    def _keeping(self) -> Keeping:
+        return cast(Keeping, self.server.crm)
+
+    # --- what people and the admin do ----------------------------------------------------------------------------------------
+
+    def configure(self, criterion: str = REVENUE, *, limit: int | None = None) -> None:
+        """The programme from now on."""
+        text = programme_text(self.kind, self._settings, criterion, limit=limit)
+        (self.folder / "config.toml").write_text(text, encoding="utf-8")
+
+    def account_of_tier(self, tier: str, place: int = 0) -> str:
+        """The id of the account of that place among those of the tier."""
+        return [one.id for one in self.server.crm.view.accounts(limit=10_000) if one.flags["tier"] == tier][place]
+
+    # --- commands ------------------------------------------------------------------------------------------------------------
+
+    def run(self, *arguments: str, death: Death | None = None) -> Ended:
+        """`kamsync arguments`, to its end or to its death."""
+        at_call = death.number if death is not None and death.at == "call" else None
+        at_commit = death.number if death is not None and death.at == "commit" else None
+        shared = self.folder / "shared"
+        self.gate.shared[:] = bytes(SIZE)
+        self.gate.reset(at_call, after=death is not None and death.after)
+        order = {
+            "arguments": arguments,
+            "folder": str(self.folder),
+            "environment": self._environment,
+            "shared": str(shared),
+            "out": str(self.folder / "out"),
+            "err": str(self.folder / "err"),
+            "commit": at_commit,
+            "after": death is not None and death.after,
+        }
+        code = int(_ask(self._zygote, json.dumps(order)))
+        self.gate.wait_until_idle()
+        out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        return Ended(code, out, err, self.gate.calls, get(self.gate.shared, COMMITS))
+
+    def good(self, *arguments: str) -> Ended:
+        """A command that must end well."""
+        ended = self.run(*arguments)
+        if ended.code:
+            raise AssertionError(f"kamsync {' '.join(arguments)} ended with {ended.code}: {ended.out} {ended.err}")
+        return ended
+
+    # --- looking -------------------------------------------------------------------------------------------------------------
+
+    def seen(self) -> Seen:
+        """The CRM as people see it, and what `history` would tell."""
+        view = self.server.crm.view
+        accounts = view.accounts(limit=10_000)
+        flags = {one.id: {flag: text for flag, text in one.flags.items() if flag not in MOMENTS} for one in accounts}
+        tasks = Counter(
+            (one.id, t.subject, t.body, t.due, t.owner, t.is_open) for one in accounts for t in view.tasks(one.id) if t.by_kamsync
+        )
+        return Seen(flags, tasks, frozenset(self._moves()))
+
+    def _moves(self) -> Iterator[tuple[Any, ...]]:
+        with sqlite3.connect(self.folder / "kamsync.db") as db:
+            yield from db.execute(
+                "SELECT account_id, as_of, tier, previous_tier FROM history WHERE settled AND tier IS NOT previous_tier"
+            )
+        db.close()
+
+
+@contextmanager
+def a_world(kind: str, folder: Path, *, hurry: float = 1.0, **vendor: Any) -> Iterator[World]:
+    """A CRM in which `setup` has run, and a configured folder without a cache."""
+    folder.mkdir(parents=True, exist_ok=True)
+    today = datetime.now(UTC).date()
+    company = Company(accounts=ACCOUNTS, opportunities=OPPORTUNITIES, today=today)
+    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor))
+    (folder / "shared").write_bytes(bytes(SIZE))
+    crm = cast(SandboxCrm, sandbox)
+    gate = Gate(crm.app, open_shared(folder / "shared"))
+    crm.app = gate
+    with SandboxServer(crm) as server, _a_zygote(hurry) as zygote:
+        world = World(kind, folder, server, gate, zygote)
+        world.configure()
+        world.good("setup")
+        yield world
+
+
+@contextmanager
+def _a_zygote(hurry: float) -> Iterator[subprocess.Popen[str]]:
+    command: Sequence[str] = [sys.executable, "-m", "tests.accidents.zygote", "--hurry", str(hurry)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
+        assert zygote.stdout is not None
+        if zygote.stdout.readline() != "ready\n":
+            raise AssertionError("the process that starts commands did not start")
+        yield zygote
+        assert zygote.stdin is not None
+        zygote.stdin.close()
+        zygote.wait()
+
+
+def _ask(zygote: subprocess.Popen[str], line: str) -> str:
+    assert zygote.stdin is not None
+    assert zygote.stdout is not None
+    zygote.stdin.write(line + "\n")
+    zygote.stdin.flush()
+    return zygote.stdout.readline()

@@ -1,0 +1,150 @@
+"""Runs `kamsync …` in forked processes that can be killed at any commit of the cache: what a shell starts, only sooner.
+
+    python -m tests.accidents.zygote [--hurry N]
+
+Started once with the libraries loaded. Each line of standard input is an order (JSON, written by tests.accidents.world); it
+forks, waits, and answers with a line: the exit code, negative for the signal that ended the process. With --hurry, waiting
+takes an N-th of its time, so that hundreds of retries fit into minutes.
+
+The dying is done from inside, by a trace of SQLite: each commit is counted before it happens, and the process ends itself by
+SIGKILL before the n-th, or after it before anything else happens. Calls are counted, and deaths at them done, by the CRM
+(tests.accidents.gate), which finds a death that is due after a commit in the file that both share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import importlib
+import json
+import mmap
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PID, DUE, COMMITS, SIZE = 0, 8, 16, 24  # places in the shared file, eight bytes each
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
+CACHE = "kamsync.db"
+LOADED = (
+    "kamsync.cli.app",
+    *(f"kamsync.cli.commands.{name}" for name in ("runs", "setup", "sync", "undo")),
+    "kamsync_hubspot.connection",
+    "kamsync_salesforce.connection",
+)
+
+
+class Dying:
+    """Counts commits in the shared file, and ends the process at the one that is fatal (None: at none)."""
+
+    def __init__(self, shared: mmap.mmap, fatal: int | None, *, after: bool) -> None:
+        self._shared, self._fatal, self._after = shared, fatal, after
+
+    def watch(self) -> None:
+        """From now on, every connection to the cache is followed."""
+        connect = sqlite3.connect
+
+        def followed(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = connect(*arguments, **options)
+            if CACHE in str(arguments[0]):
+                connection.set_trace_callback(lambda statement: self._seen(connection, statement))
+            return connection
+
+        sqlite3.connect = followed  # type: ignore[assignment]  # the overloads are not repeated here
+
+    def end_if_due(self) -> None:
+        """The end of the process, where it is due after a commit that was the last thing to happen."""
+        if get(self._shared, DUE):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _seen(self, connection: sqlite3.Connection, statement: str) -> None:
+        """SQLite calls before it carries a statement out."""
+        self.end_if_due()
+        is_write = statement.lstrip()[:7].upper().startswith(WRITES)
+        if statement != "COMMIT" and (connection.in_transaction or not is_write):
+            return
+        count = get(self._shared, COMMITS)
+        put(self._shared, COMMITS, count + 1)
+        if count == self._fatal:
+            put(self._shared, DUE, 1)
+            if not self._after:
+                self.end_if_due()
+
+
+def get(shared: mmap.mmap, place: int) -> int:
+    return int.from_bytes(shared[place : place + 8], "little")
+
+
+def put(shared: mmap.mmap, place: int, value: int) -> None:
+    shared[place : place + 8] = value.to_bytes(8, "little")
+
+
+def open_shared(path: Path) -> mmap.mmap:
+    """The file that the process, its parent and the CRM have in common."""
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), SIZE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--hurry", type=float, default=1.0)
+    hurry = parser.parse_args().hurry
+    if hurry != 1.0:
+        _hurry(hurry)
+    _load()
+    _answer("ready")
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            _live(order)
+        _answer(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+
+
+def _answer(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _hurry(times: float) -> None:
+    """Before anything is loaded that keeps `time.sleep` as a default."""
+    patient = time.sleep
+
+    def hasty(seconds: float) -> None:
+        patient(seconds / times)
+
+    time.sleep = hasty  # type: ignore[assignment]  # nobody here sleeps for anything but a float
+
+
+def _load() -> None:
+    """What the commands need, loaded once."""
+    for name in LOADED:
+        importlib.import_module(name)
+
+
+def _live(order: Mapping[str, Any]) -> None:
+    """One command, as a process of its own; never returns."""
+    for descriptor, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    shared = open_shared(Path(order["shared"]))
+    put(shared, PID, os.getpid())
+    dying = Dying(shared, order["commit"], after=order["after"])
+    dying.watch()
+    atexit.register(dying.end_if_due)
+    sys.argv = ["kamsync", *order["arguments"]]
+    from kamsync.cli import main as kamsync
+
+    kamsync()
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()
