@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kamsync.cli.console import say
+from kamsync.cli.console import say, show_json
 from kamsync.cli.outlet import close_outlets, open_outlets
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.printable import one_line
@@ -37,6 +37,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
     except KamsyncError as error:
         show_error(error)
+        if "--json" in arguments:
+            show_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
         return error.exit_code
     except KeyboardInterrupt:
         say("Interrupted. What was written is in the journal; the next run goes on from there.", "yellow")
