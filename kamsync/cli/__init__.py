@@ -36,6 +36,10 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
     except KamsyncError as error:
         show_error(error)
+        if "--json" in arguments:
+            from kamsync.cli.console import show_json
+
+            show_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
         return error.exit_code
     except KeyboardInterrupt:
         _say("Interrupted. What was written is in the journal; the next run goes on from there.", "yellow")

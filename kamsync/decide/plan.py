@@ -125,7 +125,7 @@ class HeldBack:
 class Plan:
     """Every write of one run. `run_id` includes when it was made, so the same changes at another time are another plan.
 
-    `summary` counts by op and tier move. `criteria_hash` names the criteria that decided; `base` names the changes themselves:
+    `summary` counts by op. `criteria_hash` names the criteria that decided; `base` names the changes themselves:
     planning anew gives another one where the CRM moved on, by which `apply` refuses a stale plan. `org_id` is the org that it
     was made for; `rehearsal` says that a day other than today was asked for, so that it can be looked at but not applied.
     """

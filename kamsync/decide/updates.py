@@ -109,15 +109,11 @@ def _key_of(change: Change) -> str:
 
 
 def summarise(changes: Iterable[Change], held_back: Sequence[HeldBack] = ()) -> Mapping[str, int]:
-    """Counts by operation, then by tier move ("B → A"), best known first for people and stable for machines."""
+    """Counts by operation, the three of every plan first; then what was held back."""
     ops: Counter[str] = Counter({"update_account": 0, "create_task": 0, "close_task": 0})
-    moves: Counter[str] = Counter()
     for change in changes:
         ops[op_of(change)] += 1
-        if isinstance(change, UpdateAccount) and "tier" in change.fields:
-            move = change.fields["tier"]
-            moves[f"{move.before or NO_TIER} → {move.after or NO_TIER}"] += 1
-    return MappingProxyType({**ops, "held_back": len(held_back), **dict(sorted(moves.items()))})
+    return MappingProxyType({**ops, "held_back": len(held_back)})
 
 
 def _differences(decision: Decision, shown: Mapping[str, Value], program: Program) -> dict[str, FieldChange]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
@@ -25,7 +26,7 @@ from kamsync.decide.plan import (
     op_of,
 )
 from kamsync.flags import FLAGS, from_json, to_json
-from kamsync.model import TaskType
+from kamsync.model import TaskType, Value
 
 VERSION = 1
 DIGEST = "digest"
@@ -45,6 +46,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "base": plan.base,
         "rehearsal": plan.rehearsal,
         "summary": dict(plan.summary),
+        "moves": _moves(plan.changes),
         "changes": [change_to_json(change) for change in plan.changes],
         "held_back": [
             {"account_id": h.account_id, "name": h.name, "what": h.what, "reason": h.reason, "key": h.key, "waits": h.waits}
@@ -52,6 +54,21 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         ],
         "problems": list(plan.problems),
     }
+
+
+def _moves(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """How many accounts go from which tier to which, null for none."""
+    found = Counter(
+        (_word_or_null(change.fields["tier"].before), _word_or_null(change.fields["tier"].after))
+        for change in changes
+        if isinstance(change, UpdateAccount) and "tier" in change.fields
+    )
+    ordered = sorted(found.items(), key=lambda move: tuple(word or "" for word in move[0]))
+    return [{"from": before, "to": after, "count": count} for (before, after), count in ordered]
+
+
+def _word_or_null(value: Value) -> str | None:
+    return None if value in (None, "") else str(value)
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
@@ -75,7 +92,7 @@ def _task_to_json(task: CreateTask) -> dict[str, Any]:
     return {
         "key": task.key,
         "account_id": task.account_id,
-        "account_name": task.account_name,
+        "name": task.account_name,
         "owner_id": task.owner_id,
         "subject": task.subject,
         "body": task.body,
@@ -91,7 +108,7 @@ def _reference(change: CloseTask | AttachTask | DeleteTask) -> dict[str, Any]:
         "key": change.key,
         "task_id": change.task_id,
         "account_id": change.account_id,
-        "account_name": change.account_name,
+        "name": change.account_name,
         "subject": change.subject,
     }
 
@@ -151,9 +168,10 @@ def _change(value: Mapping[str, Any]) -> Change:
 
 
 def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:
-    names = ("key", "account_id", "account_name", "owner_id", "subject", "body", "playbook")
+    names = ("key", "account_id", "owner_id", "subject", "body", "playbook")
     return CreateTask(
         **{name: _text(value, name) for name in names},
+        account_name=_text(value, "name"),
         due=_day(value, "due"),
         priority=_word(value, "priority", PRIORITIES),
         type=_word(value, "type", TYPES),
@@ -162,7 +180,8 @@ def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:
 
 
 def _referred(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _text(value, name) for name in ("key", "task_id", "account_id", "account_name", "subject")}
+    referred = {name: _text(value, name) for name in ("key", "task_id", "account_id", "subject")}
+    return {**referred, "account_name": _text(value, "name")}
 
 
 def _held_back(value: Mapping[str, Any]) -> HeldBack:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kamsync.decide.program import Program
+from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt
+
+
+def tier_to_json(tier: str) -> str | None:
+    """A tier in any JSON: its name, null for no tier."""
+    return None if tier == NO_TIER else tier
 
 
 def receipt_to_json(receipt: Receipt, program: Program, *, name: str, criteria_hash: str) -> dict[str, Any]:
@@ -15,8 +20,8 @@ def receipt_to_json(receipt: Receipt, program: Program, *, name: str, criteria_h
     return {
         "account_id": decision.account_id,
         "name": name,
-        "tier": decision.tier,
-        "previous_tier": decision.previous_tier,
+        "tier": tier_to_json(decision.tier),
+        "previous_tier": tier_to_json(decision.previous_tier),
         "since": decision.since and decision.since.isoformat(),
         "code": decision.code,
         "eligible": decision.eligible,

@@ -46,8 +46,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield one
 
 
-def cached_tiers(desk: Desk) -> dict[str, str]:
-    rows = sqlite3.connect(desk.folder / "kamsync.db").execute("SELECT id, coalesce(flag_tier, 'none') FROM accounts")
+def cached_tiers(desk: Desk) -> dict[str, str | None]:
+    rows = sqlite3.connect(desk.folder / "kamsync.db").execute("SELECT id, nullif(flag_tier, '') FROM accounts")
     return dict(rows.fetchall())
 
 
@@ -56,12 +56,12 @@ def test_simulate_compares_with_todays_tiers_and_calls_no_crm(desk: Desk) -> Non
     found = desk.good("simulate", "--criteria", "mine.toml", "--json").json
     assert len(desk.server.requests) == calls
     tiers = cached_tiers(desk)
-    assert sum(row["accounts"] for row in found["matrix"]) == len(tiers)
+    assert sum(row["count"] for row in found["matrix"]) == len(tiers)
     entering, leaving = found["entering"], found["leaving"]
-    assert entering and all(tiers[move["account_id"]] == move["from"] == "none" != move["to"] for move in entering)
-    assert all(tiers[move["account_id"]] == move["from"] != "none" == move["to"] for move in leaving)
+    assert entering and all(tiers[move["account_id"]] is move["from"] is None is not move["to"] for move in entering)
+    assert all(tiers[move["account_id"]] == move["from"] and move["to"] is None for move in leaving)
     assert all(move["because"] for move in [*entering, *leaving, *found["moving"]])
-    was = sum(row["accounts"] for row in found["matrix"] if row["from"] != "none")
+    was = sum(row["count"] for row in found["matrix"] if row["from"] is not None)
     assert found["key_accounts"] - was == len(entering) - len(leaving)
     assert sum(row["after"] for row in found["load"]) == found["key_accounts"]
 
@@ -109,15 +109,15 @@ def test_backtest_of_a_period_that_ends_before_it_begins_is_refused(desk: Desk) 
 
 
 def test_history_tells_every_tier_that_was_given(desk: Desk) -> None:
-    flagged = {account: tier for account, tier in cached_tiers(desk).items() if tier != "none"}
+    flagged = {account: tier for account, tier in cached_tiers(desk).items() if tier is not None}
     account, tier = next(iter(flagged.items()))
     (row,) = desk.good("history", account, "--json").json
-    assert (row["tier"], row["previous_tier"]) == (tier, "none")
+    assert (row["tier"], row["previous_tier"]) == (tier, None)
 
 
 def test_explain_answers_from_what_the_last_run_kept(desk: Desk, tmp_path: Path) -> None:
     """The proof: the opportunities are taken out of the cache behind its back, and the answer stays."""
-    account = next(account for account, tier in cached_tiers(desk).items() if tier != "none")
+    account = next(account for account, tier in cached_tiers(desk).items() if tier is not None)
     before = desk.good("explain", account, "--json").json
     database = sqlite3.connect(desk.folder / "kamsync.db")
     backup = tmp_path / "backup.db"
@@ -136,7 +136,7 @@ def test_accounts_lists_the_best_first_with_their_facts(desk: Desk) -> None:
     assert {"id", "name", "tier", "score", "attractiveness", "strength", "segment", "health", "since", "override", "eligible"} < {
         *rows[0]
     }
-    assert [row["tier"] for row in rows] == sorted(row["tier"] for row in rows)
+    assert [row["tier"] for row in rows] == sorted((row["tier"] for row in rows), key=lambda tier: tier or "none")
     assert {row["id"]: row["tier"] for row in rows} == cached_tiers(desk)
     assert rows[0]["facts"]["won_count_total"] > 0
 

@@ -71,7 +71,7 @@ PLAN = Plan(
     changes=CHANGES,
     held_back=(HeldBack("2", "Beta", "task care/call", "it waits", "care:call:once:2", waits=True), HeldBack("3", "C", "x", "y")),
     problems=("odd",),
-    summary=MappingProxyType({"update_account": 1, "none → A": 1}),
+    summary=MappingProxyType({"update_account": 1}),
     org_id="org-1",
     rehearsal=True,
 )

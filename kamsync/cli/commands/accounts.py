@@ -20,6 +20,7 @@ from kamsync.decide.tiers import tier_order
 from kamsync.flags import LIGHTS, SEGMENTS
 from kamsync.printable import one_line
 from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
+from kamsync.report.receipt_json import tier_to_json
 from kamsync.store.accounts import owners
 from kamsync.store.evaluate import Evaluation
 
@@ -95,7 +96,7 @@ def account_json(evaluation: Evaluation, decision: Decision) -> dict[str, Any]:
     return {
         "id": decision.account_id,
         "name": evaluation.names()[decision.account_id],
-        "tier": decision.tier,
+        "tier": tier_to_json(decision.tier),
         "score": decision.score,
         "attractiveness": decision.attractiveness,
         "strength": decision.strength,

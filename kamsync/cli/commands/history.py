@@ -10,6 +10,7 @@ from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.printable import one_line
+from kamsync.report.receipt_json import tier_to_json
 from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, count_history, flaps, history_of, recent_moves
 
@@ -51,8 +52,8 @@ def _as_json(entry: Remembered) -> dict[str, Any]:
         "name": entry.name,
         "as_of": entry.as_of,
         "run_id": entry.run_id,
-        "tier": entry.tier,
-        "previous_tier": entry.previous_tier,
+        "tier": tier_to_json(entry.tier),
+        "previous_tier": tier_to_json(entry.previous_tier),
         "code": entry.code,
         "score": entry.score,
         "segment": entry.segment,

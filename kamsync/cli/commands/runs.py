@@ -23,7 +23,7 @@ def runs(
     with open_session(config).cache(must_exist=True) as cache:
         found = list_runs(cache, limit)
     if json:
-        show_json([asdict(run) for run in found])
+        show_json([{**asdict(run), "undoes": run.undoes or None} for run in found])
         return
     for run in found:
         counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.summary.items() if count)

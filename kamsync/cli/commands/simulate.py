@@ -21,6 +21,7 @@ from kamsync.decide.receipts import Receipt
 from kamsync.decide.simulate import Comparison, Move, compare
 from kamsync.decide.tiers import tier_order
 from kamsync.printable import one_line
+from kamsync.report.receipt_json import tier_to_json
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
 from kamsync.store.accounts import owners
@@ -106,8 +107,8 @@ def _as_json(found: Comparison, names: Any, tasks: Counter[str], after: Evaluati
             {
                 "account_id": m.after.account_id,
                 "name": names[m.after.account_id],
-                "from": m.before.tier,
-                "to": m.after.tier,
+                "from": tier_to_json(m.before.tier),
+                "to": tier_to_json(m.after.tier),
                 "code": m.after.code,
                 "score": m.after.score,
                 "because": because(m.after, after.receipt(m.after.account_id).contributions, program),
@@ -116,7 +117,10 @@ def _as_json(found: Comparison, names: Any, tasks: Counter[str], after: Evaluati
         ]
 
     return {
-        "matrix": [{"from": old, "to": new, "accounts": count} for (old, new), count in sorted(found.matrix.items())],
+        "matrix": [
+            {"from": tier_to_json(old), "to": tier_to_json(new), "count": count}
+            for (old, new), count in sorted(found.matrix.items())
+        ],
         "entering": listed(found.entering),
         "leaving": listed(found.leaving),
         "moving": listed(found.moving),

@@ -47,7 +47,7 @@ def undo(
         applied = carry_out_undo(shell, undoing)
     applied.held_back += plan.held_back
     if json:
-        show_json({"run_id": plan.run_id, "undone": undoing.undone_run, **applied.summary()})
+        show_json({"run_id": plan.run_id, "undoes": undoing.undone_run, **applied.summary()})
     else:
         show_applied(plan.run_id, applied)
         show("`kamsync sync` and `kamsync run` wait now until somebody runs `kamsync apply` or changes the criteria.")
