@@ -127,12 +127,13 @@ def fires_for_one_run_only(playbook: Playbook) -> bool:
 
 
 def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> PreparedPlaybook:
-    _check_playbook(playbook, facts)
+    known = {**facts, **DECIDED_NAMES}
+    _check_playbook(playbook, known)
     tasks = []
     for task in playbook.tasks:
         due = parse_due(task.due, task.place)
-        if due.fact and facts.get(due.fact) != "date":
-            what = "is no date" if due.fact in facts else "is no fact"
+        if due.fact and known.get(due.fact) != "date":
+            what = "is no date" if due.fact in known else "is no fact"
             raise ConfigError(
                 f"{task.place}: due = {task.due!r}: {due.fact!r} {what}.", fix="`kamsync facts` lists the date facts."
             )
@@ -141,7 +142,7 @@ def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> 
         _check_english(task)
         check_assignee(task.assignee, program.account_columns, task.place)
         compiled = CompiledTask(task, program.language, currency=program.currency, country=program.country)
-        compiled.check_names({*facts, *DECIDED_NAMES, *TEMPLATE_NAMES})
+        compiled.check_names({*known, *TEMPLATE_NAMES})
         tasks.append(PreparedTask(task, due, compiled))
     label = in_language(playbook.label, program.language) or playbook.name
     return PreparedPlaybook(playbook, tuple(tasks), label)
