@@ -135,6 +135,10 @@ def build_playbook(table: PlaybookTable, source: TomlSource, path: tuple[str | i
         tasks=tuple(_task(task, source.place((*path, "tasks", i, "name"))) for i, task in enumerate(table.tasks)),
         every=table.every,
         when_clear=table.when_clear,
+        not_with=tuple(table.not_with),
+        group=table.group,
+        quiet_days=table.quiet_days,
+        stagger_days=table.stagger_days,
         label=MappingProxyType(dict(table.label)),
         place=source.place((*path, "name")),
     )
@@ -148,6 +152,10 @@ def _task(table: TaskTable, place: Place) -> TaskTemplate:
         due=str(table.due),
         assignee=table.assignee,
         priority=table.priority,
+        type=table.type,
+        after=table.after,
+        ahead_days=table.ahead_days,
+        late_days=table.late_days,
         place=place,
     )
 

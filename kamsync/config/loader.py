@@ -38,6 +38,7 @@ from kamsync.contract import Connector, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
 from kamsync.decide.facts import known_columns
+from kamsync.decide.playbooks import unmapped_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
@@ -202,6 +203,7 @@ def _program(
     tiers = build_tiers(file.tiers, criteria_source, table.language, problems)
     criteria, left_out = _mapped(build_criteria(file.criteria, criteria_source, table.language, problems), columns)
     check_weights(criteria, criteria_source, problems)
+    playbooks, unmapped = _playbooks(parsed, source, columns)
     segments, health = file.segments or parsed.segments, file.health or parsed.health
     if health.amber > health.green:
         problems.add(source.place(("health", "amber")), "health: amber is above green")
@@ -209,7 +211,8 @@ def _program(
         tiers=tiers,
         criteria=criteria,
         rules=build_rules(file.rules, tiers, criteria_source, table.language, problems),
-        playbooks=_playbooks(parsed, source),
+        playbooks=playbooks,
+        max_due_per_owner_per_day=parsed.plans.max_due_per_owner_per_day,
         eligible=Expression(table.eligible, source.place(("program", "eligible"))),
         segment_attractiveness=segments.attractiveness,
         segment_strength=segments.strength,
@@ -223,7 +226,7 @@ def _program(
         guards=Guards(**parsed.guard.model_dump()),
         **_plain_settings(table),
     )
-    return program, left_out
+    return program, (*left_out, *unmapped)
 
 
 def _plain_settings(table: ProgramTable) -> dict[str, Any]:
@@ -247,20 +250,43 @@ def _mapped(
     return tuple(kept), tuple(notices)
 
 
-def _playbooks(parsed: ConfigFile, source: TomlSource) -> tuple[Playbook, ...]:
-    playbooks = []
-    for name in parsed.program.playbooks:
-        text = read_shipped(name, "playbooks")
-        if text is None:
-            raise ConfigError(
-                f"{source.place(('program', 'playbooks'))}: there is no playbook "
-                f"{shown(name)}{nearest(name, shipped_names('playbooks'))}",
-                fix=f"Shipped playbooks: {', '.join(shipped_names('playbooks'))}; your own stand in [[playbooks]].",
-            )
-        shipped = parse_toml(text, f"playbook {name}")
-        playbooks.append(build_playbook(_validate(PlaybookTable, shipped), shipped, ()))
-    playbooks += [build_playbook(table, source, ("playbooks", index)) for index, table in enumerate(parsed.playbooks)]
-    return tuple(playbooks)
+def _playbooks(
+    parsed: ConfigFile, source: TomlSource, columns: Mapping[str, Kind]
+) -> tuple[tuple[Playbook, ...], tuple[str, ...]]:
+    """The shipped playbooks that are asked for and one's own; a notice on shipped ones that read what this org does not map."""
+    known, every = known_columns(columns), shipped_names("playbooks")
+    wanted = every if parsed.program.playbooks == "all" else tuple(parsed.program.playbooks)
+    shipped = [_shipped_playbook(name, source) for name in wanted]
+    missing = {playbook.name: unmapped_names(playbook, known) for playbook in shipped}
+    kept = [playbook for playbook in shipped if not missing[playbook.name]]
+    kept += [build_playbook(table, source, ("playbooks", index)) for index, table in enumerate(parsed.playbooks)]
+    _check_other_playbooks(kept, every)
+    left_out = [f"{name} (map {', '.join(names)})" for name, names in missing.items() if names]
+    return tuple(kept), ((f"Playbooks left out, for want of a field: {'; '.join(left_out)}.",) if left_out else ())
+
+
+def _shipped_playbook(name: str, source: TomlSource) -> Playbook:
+    text = read_shipped(name, "playbooks")
+    if text is None:
+        raise ConfigError(
+            f"{source.place(('program', 'playbooks'))}: there is no playbook "
+            f"{shown(name)}{nearest(name, shipped_names('playbooks'))}",
+            fix=f"Shipped playbooks: {', '.join(shipped_names('playbooks'))}; your own stand in [[playbooks]].",
+        )
+    shipped = parse_toml(text, f"playbook {name}")
+    return build_playbook(_validate(PlaybookTable, shipped), shipped, ())
+
+
+def _check_other_playbooks(playbooks: Sequence[Playbook], shipped: Sequence[str]) -> None:
+    """Refuses `not_with` of a playbook that nobody has; a shipped one need not be in use."""
+    known = sorted({*shipped, *(playbook.name for playbook in playbooks)})
+    for playbook in playbooks:
+        for other in playbook.not_with:
+            if other not in known:
+                raise ConfigError(
+                    f"{playbook.place}: not_with names {shown(other)}, which is no playbook{nearest(other, known)}",
+                    fix="`kamsync playbooks` lists the shipped ones; your own stand in [[playbooks]].",
+                )
 
 
 def _schedule(parsed: ConfigFile, source: TomlSource) -> Schedule:

@@ -68,7 +68,7 @@ class ProgramTable(_Table):
     country: Text = ""
     eligible: Written = "true"
     criteria: Text | None = None
-    playbooks: list[Text] = []
+    playbooks: list[Text] | Literal["all"] = []
     unknown_currency: Literal["error", "ignore"] = "error"
     renewal_types: list[Text] = []
     min_coverage: Share = 0.0
@@ -138,6 +138,10 @@ class TaskTable(_Table):
     due: Text | Annotated[int, Field(ge=0, le=MOST_DUE_DAYS)] = 0
     assignee: Text = "owner"
     priority: Literal["low", "normal", "high"] = "normal"
+    type: Literal["todo", "call", "email", "meeting"] = "todo"
+    after: Text = ""
+    ahead_days: Days | None = None
+    late_days: Days | None = None
 
 
 class PlaybookTable(_Table):
@@ -146,6 +150,10 @@ class PlaybookTable(_Table):
     tasks: list[TaskTable]
     every: Text = "once"
     when_clear: Literal["keep", "close"] = "keep"
+    not_with: list[Text] = []
+    group: Text = ""
+    quiet_days: Days = 0
+    stagger_days: Days = 0
     label: Texts = {}
 
 
@@ -159,6 +167,10 @@ class HealthTable(_Table):
     green: Points = 70.0
     amber: Points = 40.0
     min_coverage: Share = 0.5
+
+
+class PlansTable(_Table):
+    max_due_per_owner_per_day: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
 
 class ScheduleTable(_Table):
@@ -193,5 +205,6 @@ class ConfigFile(_Table):
     playbooks: list[PlaybookTable] = []
     segments: SegmentsTable = SegmentsTable()
     health: HealthTable = HealthTable()
+    plans: PlansTable = PlansTable()
     schedule: ScheduleTable = ScheduleTable()
     guard: GuardTable = GuardTable()

@@ -53,17 +53,24 @@ class Assignees:
 
     def assign(self, rule: str, facts: Mapping[str, FactValue]) -> Owner:
         """The active person whom `rule` names for the account with these facts, or the fallback owner."""
-        wanted, missing = self._wanted(rule, facts)
-        if wanted is not None and wanted.is_active:
-            return wanted
-        why = missing if wanted is None else f"{wanted.name or wanted.id} is inactive"
+        return self.assign_saying_why(rule, facts)[0]
+
+    def assign_saying_why(self, rule: str, facts: Mapping[str, FactValue]) -> tuple[Owner, str]:
+        """The same, and why it is not the person whom the rule names first ("" where it is)."""
+        whys: list[str] = []
+        for one in rules_of(rule):
+            wanted, missing = self._wanted(one, facts)
+            if wanted is not None and wanted.is_active:
+                return wanted, "; ".join(whys)
+            whys.append(missing if wanted is None else f"{wanted.name or wanted.id} is inactive")
+        why = "; ".join(whys)
         if not self._fallback:
             raise NoAssignee(f"{why}, and [program] fallback_owner is not set")
         stand_in = self._find(self._fallback)
         if stand_in is None or not stand_in.is_active:
             state = "unknown to the CRM" if stand_in is None else "inactive too"
             raise NoAssignee(f"{why}, and the fallback owner {self._fallback} is {state}")
-        return stand_in
+        return stand_in, why
 
     def _wanted(self, rule: str, facts: Mapping[str, FactValue]) -> tuple[Owner | None, str]:
         """The person, or None with what is missing."""
@@ -85,19 +92,31 @@ class Assignees:
         return self._by_id.get(token) or self._by_short_id.get(token) or self._by_email.get(token.casefold())
 
 
+def rules_of(assignee: str) -> tuple[str, ...]:
+    """The rules of an assignee, the first who can take the task first: "role:sponsor_id, owner.manager"."""
+    return tuple(one.strip() for one in assignee.split(","))
+
+
 def named_people(program: Program) -> dict[str, str]:
     """Whom the programme names by id or e-mail, by the place where it stands."""
     people = {FALLBACK_PLACE: program.fallback_owner} if program.fallback_owner else {}
     for playbook in program.playbooks:
         for task in playbook.tasks:
-            kind, _, argument = task.assignee.partition(":")
-            if kind == "user" and argument:
-                people[f"{task.place}: assignee"] = argument
+            for rule in rules_of(task.assignee):
+                kind, _, argument = rule.partition(":")
+                if kind == "user" and argument:
+                    people[f"{task.place}: assignee"] = argument
     return people
 
 
 def check_assignee(rule: str, account_fields: Iterable[str], place: Place) -> None:
-    """Refuses a rule that no account could ever follow."""
+    """Refuses a rule that no account could ever follow; a role that is not mapped may stand before others."""
+    rules = rules_of(rule)
+    if len(rules) > 1:
+        roles = {one.partition(":")[2] for one in rules[:-1] if one.startswith("role:")}
+        for one in rules:
+            check_assignee(one, {*account_fields, *roles} - {""}, place)
+        return
     kind, _, argument = rule.partition(":")
     if rule in ("owner", "owner.manager") or (kind == "user" and argument):
         return

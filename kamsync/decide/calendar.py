@@ -6,8 +6,9 @@ Saturday and Sunday are free. Pure: the package computes its calendars, it reads
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from kamsync.decide.program import Place
@@ -37,6 +38,43 @@ class BusinessCalendar:
 def business_calendar(country: str) -> BusinessCalendar:
     """The calendar of `country`; ConfigError where nobody knows that country."""
     return BusinessCalendar(country)
+
+
+def account_calendar(named: str | None, configured: str) -> BusinessCalendar:
+    """The calendar of the country that an account names (a code, or its name in a language of this program), else `configured`.
+
+    `configured` may be a part of that very country (`BR-SP`), which then knows more.
+    """
+    code = country_code(named or "")
+    if not code or code == configured.partition("-")[0].upper():
+        return business_calendar(configured)
+    try:
+        return business_calendar(code)
+    except ConfigError:  # a country whose holidays nobody knows
+        return business_calendar(configured)
+
+
+def country_code(named: str) -> str:
+    """The ISO code of a country as CRMs write it: "BR", "BRA", "Brasil", "United States"; "" where it names none."""
+    text = " ".join(named.split())
+    return _countries().get(text.casefold(), "")
+
+
+@cache
+def _countries() -> dict[str, str]:
+    from babel import Locale  # takes long to load, and many runs make no task
+    from babel.core import get_global
+
+    names = {language: dict[str, str](Locale(language).territories) for language in ("en", "pt", "es")}
+    codes = {code for code in names["en"] if len(code) == 2 and code.isalpha() and code not in ("ZZ", "EU")}
+    found = {code.casefold(): code for code in codes}
+    aliases: Mapping[str, Sequence[str]] = get_global("territory_aliases")
+    for alias, targets in aliases.items():
+        if len(alias) == 3 and alias.isalpha() and targets[0] in codes:
+            found[alias.casefold()] = targets[0]
+    for territories in names.values():
+        found |= {said.casefold(): code for code, said in territories.items() if code in codes}
+    return found | {"usa": "US", "uk": "GB", "great britain": "GB", "england": "GB", "estados unidos da américa": "US"}
 
 
 def check_country(country: str, place: Place) -> None:

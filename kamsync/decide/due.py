@@ -1,7 +1,7 @@
 """When a task is due: days or business days from the run's date, or from a date fact (DECISIONS.md §8).
 
-`"5"`, `"5 days"`, `"10 business days"`, `"renewal - 90 days"`, `"next_renewal_date - 20 business days"`. Never before as_of;
-with business days never on a weekend or holiday. Pure.
+`"5"`, `"5 days"`, `"10 business days"`, `"renewal - 90 days"`, `"next_renewal_date - 20 business days"`. Never before as_of,
+never on a weekend or a holiday. Pure.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ class Due:
     fact: str = ""
 
     def on(self, as_of: date, facts: Mapping[str, FactValue], calendar: BusinessCalendar) -> date:
-        """The due date for an account with these facts."""
+        """The due date for an account with these facts: the planned day or, where that is free or past, the next business day."""
+        return calendar.shift(max(self.planned(as_of, facts, calendar), as_of), 0)
+
+    def planned(self, as_of: date, facts: Mapping[str, FactValue], calendar: BusinessCalendar) -> date:
+        """The day as the rule says it, which may be past or free."""
         start = self._start(as_of, facts)
-        if not self.business:
-            return max(start + timedelta(days=self.days), as_of)
-        day = calendar.shift(start, self.days)
-        return day if day >= as_of else calendar.shift(as_of, 0)
+        return calendar.shift(start, self.days) if self.business else start + timedelta(days=self.days)
 
     def _start(self, as_of: date, facts: Mapping[str, FactValue]) -> date:
         if not self.fact:

@@ -10,20 +10,26 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from kamsync.decide.decision import FactValue
+from kamsync.decide.months import add_months, whole_months
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 
 KEY_LENGTH = 255  # the key field in both CRMs
 PERIODS = ("once", "entry", "month", "quarter", "year")
+_COUNTED = re.compile(r"(?P<count>[1-9]\d{0,3}) (?P<unit>day|month)s?")
 VALUE_PREFIX = "value:"
 _ENTRY = re.compile(r"(?P<tier>.+)-(?P<since>\d{4}-\d{2}-\d{2})")
 
 
 class NoOccurrence(ValueError):
     """The fact whose value names the occurrence is null; the text says which, for people."""
+
+
+class NotYet(NoOccurrence):
+    """The first period has not passed: nothing is wrong, and there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,31 @@ def occurrence_word(every: str, as_of: date, tier: str, since: date, facts: Mapp
     if value is None:
         raise NoOccurrence(f"it is made once for each {every.removeprefix(VALUE_PREFIX)}, which this account does not have")
     return f"{value:.10g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def is_counted(every: str) -> bool:
+    """Whether `every` is a number of days or months, counted from `since`."""
+    return _COUNTED.fullmatch(every) is not None
+
+
+def counted_word(every: str, as_of: date, since: date) -> str:
+    """The first day of the running period, `2027-02-23`. Raises NotYet before one whole period after `since`."""
+    match = _COUNTED.fullmatch(every)
+    if match is None:
+        raise ValueError(f"{every!r} counts no periods")
+    count, is_days = int(match["count"]), match["unit"] == "day"
+    passed = ((as_of - since).days if is_days else whole_months(since, as_of) or 0) // count
+    if passed < 1:
+        raise NotYet(f"{every} have not passed since {since}")
+    return (since + timedelta(days=passed * count) if is_days else add_months(since, passed * count)).isoformat()
+
+
+def staggered(since: date, account_id: str, stagger_days: int) -> date:
+    """`since`, later by as many days (0…stagger_days) as the account's id says: the same on every machine and every day."""
+    if not stagger_days:
+        return since
+    digest = hashlib.sha256(account_id.encode()).digest()
+    return since + timedelta(days=int.from_bytes(digest[:4], "big") % (stagger_days + 1))
 
 
 def entry_word(tier: str, since: date) -> str:
@@ -86,11 +117,11 @@ def parse_key(key: str) -> Key | None:
 
 def check_every(every: str, facts: Mapping[str, str], place: Place) -> None:
     """Refuses an `every` that is none, or that names no fact."""
-    if every in PERIODS:
+    if every in PERIODS or is_counted(every):
         return
     fact = every.removeprefix(VALUE_PREFIX)
     if not every.startswith(VALUE_PREFIX) or not fact:
-        choices = ", ".join((*PERIODS, "value:<fact>"))
+        choices = ", ".join((*PERIODS, "<N> days", "<N> months", "value:<fact>"))
         raise ConfigError(f"{place}: every = {every!r} is no occurrence.", fix=f"Write one of: {choices}.")
     if fact not in facts:
         raise ConfigError(f"{place}: every = {every!r}: {fact!r} is no fact.", fix="`kamsync facts` lists the facts.")

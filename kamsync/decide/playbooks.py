@@ -6,19 +6,21 @@ business of `tasks`; whether a playbook fires is decided by the facts (store.eva
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
-from kamsync.decide.assignees import check_assignee
+from kamsync.decide.assignees import check_assignee, rules_of
 from kamsync.decide.calendar import check_country
 from kamsync.decide.due import Due, parse_due
-from kamsync.decide.occurrences import check_every
+from kamsync.decide.expressions import names_in
+from kamsync.decide.occurrences import VALUE_PREFIX, check_every, is_counted
 from kamsync.decide.program import Place, Playbook, Program, TaskTemplate
 from kamsync.decide.templates import CompiledTask
-from kamsync.decide.texts import in_language
+from kamsync.decide.texts import FALLBACK_LANGUAGE, in_language
 from kamsync.errors import ConfigError
 from kamsync.model import Kind
 
@@ -79,10 +81,9 @@ class Playbooks:
     def facts_needed(self, playbook: str) -> frozenset[str]:
         """Names that this playbook's texts, dates and assignees read, beside those in its `when`."""
         prepared = self.by_name[playbook]
-        names = {"owner_id", prepared.playbook.every.partition(":")[2]}
+        names = {"owner_id", "country", prepared.playbook.every.partition(":")[2]}
         for task in prepared.tasks:
-            kind, _, argument = task.template.assignee.partition(":")
-            names |= task.compiled.names | {task.due.fact, argument if kind == "role" else ""}
+            names |= task.compiled.names | {task.due.fact} | _roles(task.template) & set(self.program.account_columns)
         return frozenset(names - {"", *TEMPLATE_NAMES, *DECIDED_NAMES})
 
 
@@ -94,7 +95,25 @@ def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
         if playbook.name in prepared:
             raise ConfigError(f"{playbook.place}: there are two playbooks {playbook.name!r}.", fix="Give one another name.")
         prepared[playbook.name] = _prepare(playbook, program, facts)
+    _check_exclusions(program.playbooks)
     return Playbooks(program, prepared)
+
+
+def unmapped_names(playbook: Playbook, known: Collection[str]) -> tuple[str, ...]:
+    """Names that a playbook cannot do without and nobody provides: fields that are not mapped."""
+    names = [*names_in(playbook.when.text)]
+    if playbook.every.startswith(VALUE_PREFIX):
+        names.append(playbook.every.removeprefix(VALUE_PREFIX))
+    for task in playbook.tasks:
+        rules = rules_of(task.assignee)
+        names += [*sorted(CompiledTask(task, FALLBACK_LANGUAGE).names), parse_due(task.due, task.place).fact]
+        names += sorted(_roles(task)) if len(rules) == 1 else []
+    provided = {"", *known, *DECIDED_NAMES, *TEMPLATE_NAMES}
+    return tuple(dict.fromkeys(name for name in names if name not in provided))
+
+
+def _roles(task: TaskTemplate) -> set[str]:
+    return {rule.partition(":")[2] for rule in rules_of(task.assignee) if rule.startswith("role:")}
 
 
 def reads_the_move(playbook: Playbook) -> bool:
@@ -108,20 +127,22 @@ def fires_for_one_run_only(playbook: Playbook) -> bool:
 
 
 def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> PreparedPlaybook:
-    _check_playbook(playbook, facts)
+    known = {**facts, **DECIDED_NAMES}
+    _check_playbook(playbook, known)
     tasks = []
     for task in playbook.tasks:
         due = parse_due(task.due, task.place)
-        if due.fact and facts.get(due.fact) != "date":
-            what = "is no date" if due.fact in facts else "is no fact"
+        if due.fact and known.get(due.fact) != "date":
+            what = "is no date" if due.fact in known else "is no fact"
             raise ConfigError(
                 f"{task.place}: due = {task.due!r}: {due.fact!r} {what}.", fix="`kamsync facts` lists the date facts."
             )
         if not in_language(task.subject, program.language).strip():
             raise ConfigError(f"{task.place}: task {task.name!r} has no subject.", fix='Give it one: subject = { en = "…" }.')
+        _check_english(task)
         check_assignee(task.assignee, program.account_columns, task.place)
-        compiled = CompiledTask(task, program.language)
-        compiled.check_names({*facts, *DECIDED_NAMES, *TEMPLATE_NAMES})
+        compiled = CompiledTask(task, program.language, currency=program.currency, country=program.country)
+        compiled.check_names({*known, *TEMPLATE_NAMES})
         tasks.append(PreparedTask(task, due, compiled))
     label = in_language(playbook.label, program.language) or playbook.name
     return PreparedPlaybook(playbook, tuple(tasks), label)
@@ -129,6 +150,7 @@ def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> 
 
 def _check_playbook(playbook: Playbook, facts: Mapping[str, str]) -> None:
     check_every(playbook.every, facts, playbook.place)
+    _check_turns(playbook)
     names = [task.name for task in playbook.tasks]
     if not names:
         raise ConfigError(f"{playbook.place}: playbook {playbook.name!r} has no task.", fix="Add a [[tasks]] table to it.")
@@ -146,6 +168,53 @@ def _check_playbook(playbook: Playbook, facts: Mapping[str, str]) -> None:
             "so the next run would close its tasks.",
             fix='Use when_clear = "keep", or a condition that lasts, such as tier = \'A\' with every = "entry".',
         )
+
+
+def _check_english(task: TaskTemplate) -> None:
+    """English is what every other language falls back to."""
+    for key, texts in (("subject", task.subject), ("body", task.body)):
+        if any(texts.values()) and not texts.get(FALLBACK_LANGUAGE):
+            raise ConfigError(
+                f"{task.place}: task {task.name!r} has a {key} in {', '.join(texts)} and none in English.",
+                fix=f'Add it: {key} = {{ en = "…" }}. Whoever reads another language gets the English text.',
+            )
+
+
+def _check_turns(playbook: Playbook) -> None:
+    """Refuses steps that wait for none before them, a group that is never quiet, and staggering of what is not counted."""
+    before: list[str] = []
+    for task in playbook.tasks:
+        if task.after and task.after not in before:
+            near = difflib.get_close_matches(task.after, before, n=1)
+            raise ConfigError(
+                f"{task.place}: after = {task.after!r} is no task that stands before {task.name!r}.",
+                fix=f"Did you mean {near[0]!r}?" if near else "Name a task of the same playbook that stands above it.",
+            )
+        before.append(task.name)
+    if bool(playbook.group) != bool(playbook.quiet_days):
+        has, lacks = ("group", "quiet_days") if playbook.group else ("quiet_days", "group")
+        raise ConfigError(
+            f"{playbook.place}: playbook {playbook.name!r} has {has} and no {lacks}.",
+            fix='Write both, such as group = "reference" and quiet_days = 90, or neither.',
+        )
+    if playbook.stagger_days and not is_counted(playbook.every):
+        raise ConfigError(
+            f"{playbook.place}: playbook {playbook.name!r} has stagger_days, and every = {playbook.every!r} is not counted.",
+            fix='Use it with every = "90 days" or every = "3 months".',
+        )
+
+
+def _check_exclusions(playbooks: Sequence[Playbook]) -> None:
+    """Refuses playbooks that give way to each other: neither would ever make a task."""
+    gives_way = {playbook.name: playbook.not_with for playbook in playbooks}
+    for playbook in playbooks:
+        for other in playbook.not_with:
+            if other == playbook.name or playbook.name in gives_way.get(other, ()):
+                whom = "itself" if other == playbook.name else f"{other!r}, which gives way to it"
+                raise ConfigError(
+                    f"{playbook.place}: playbook {playbook.name!r} gives way to {whom}.",
+                    fix="Name the other one in not_with of the less important playbook only.",
+                )
 
 
 def names_read(expression: str) -> tuple[str, ...]:

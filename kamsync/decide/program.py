@@ -18,7 +18,7 @@ from kamsync.decide.place import Expression as Expression
 from kamsync.decide.place import Place as Place
 from kamsync.decide.scales import Scale
 from kamsync.flags import FLAGS
-from kamsync.model import Kind
+from kamsync.model import Kind, TaskType
 
 Axis = Literal["attractiveness", "strength", "health"]
 Goal = Literal["retention", "expansion", "authority", "market"]
@@ -75,7 +75,9 @@ class Rule:
 class TaskTemplate:
     """One task of a playbook. `subject` and `body` by language; `due` as written (`5`, "10 business days", "renewal - 90 days").
 
-    `assignee`: owner | owner.manager | role:<account field> | user:<id or e-mail>.
+    `assignee`: owner | owner.manager | role:<account field> | user:<id or e-mail>; several, the first who can, with commas.
+    `after`: the task of the same playbook that must be done first. Made at most `ahead_days` before its planned day and at most
+    `late_days` after it; None where that does not matter.
     """
 
     name: str
@@ -84,16 +86,29 @@ class TaskTemplate:
     due: str
     assignee: str = "owner"
     priority: Literal["low", "normal", "high"] = "normal"
+    type: TaskType = "todo"
+    after: str = ""
+    ahead_days: int | None = None
+    late_days: int | None = None
     place: Place = Place()
 
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
+    """`not_with`: playbooks to which it gives way while they fire. `group`: of these one in `quiet_days` for an account.
+
+    `stagger_days`: over how many days the accounts' periods of `every` begin, so that they do not all fall on one day.
+    """
+
     name: str
     when: Expression
     tasks: tuple[TaskTemplate, ...]
-    every: str = "once"  # once | entry | month | quarter | year | value:<fact>
+    every: str = "once"  # once | entry | month | quarter | year | <N> days | <N> months | value:<fact>
     when_clear: Literal["keep", "close"] = "keep"
+    not_with: tuple[str, ...] = ()
+    group: str = ""
+    quiet_days: int = 0
+    stagger_days: int = 0
     label: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     place: Place = Place()
 
@@ -142,6 +157,7 @@ class Program:
     health_min_coverage: float = HEALTH_MIN_COVERAGE  # where less of the health weights is known, health is unknown
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
+    max_due_per_owner_per_day: int | None = None
     account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     opportunity_columns: frozenset[str] = frozenset()
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)

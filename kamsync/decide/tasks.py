@@ -7,22 +7,34 @@ the CRM or in the ledger, is never made again. Rendering comes last and only for
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
 from kamsync.decide.assignees import Assignees, NoAssignee, Owner
-from kamsync.decide.calendar import business_calendar
+from kamsync.decide.calendar import BusinessCalendar, account_calendar
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.due import NoDate
 from kamsync.decide.moves import UNFINISHED_ENTRY
-from kamsync.decide.occurrences import NoOccurrence, entry_of, entry_word, occurrence_word, parse_key, task_key
+from kamsync.decide.occurrences import (
+    NoOccurrence,
+    NotYet,
+    counted_word,
+    entry_of,
+    entry_word,
+    is_counted,
+    occurrence_word,
+    parse_key,
+    staggered,
+    task_key,
+)
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask, names_read
 from kamsync.decide.program import NO_TIER, Playbook, Program
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.texts import language
+from kamsync.decide.turns import QuietDays, SeenTask, Workload, done_keys, gives_way, with_open_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +96,18 @@ class TaskPlan:
 
 
 def plan_tasks(
-    playbooks: Playbooks, firings: Iterable[Firing], existing: Collection[str], owners: Iterable[Owner], as_of: date
+    playbooks: Playbooks,
+    firings: Iterable[Firing],
+    existing: Collection[str],
+    owners: Iterable[Owner],
+    as_of: date,
+    seen: Sequence[SeenTask] = (),
 ) -> TaskPlan:
     """The tasks that the firing playbooks still lack, at most `max_new_tasks_per_owner_per_run` for one person.
 
     `existing` are all keys ever created: those in the CRM, deleted and archived ones included, and those in the ledger. It
-    answers `in` quickly (a set). Where the limit cuts, best tier, then nearest due date, then key come first.
+    answers `in` quickly (a set). `seen` are the tasks of which more is known than the key. Where the limit cuts, best tier, then
+    nearest due date, then playbook and step come first.
     """
     program = playbooks.program
     assignees = Assignees(owners, program.fallback_owner)
@@ -97,13 +115,25 @@ def plan_tasks(
     ranks = {tier.name: rank for rank, tier in enumerate(program.tiers)}
     wanted: dict[str, _Wanted] = {}
     held: list[HeldBack] = []
+    unassigned: list[_Unassigned] = []
+    firings = tuple(firings)
+    at_work = {(firing.playbook, firing.account_id) for firing in firings} | with_open_tasks(seen)
+    known = _Known(existing, entries, done_keys(seen, keys_by_account), QuietDays(playbooks, seen, as_of), assignees, as_of)
     for firing in firings:
-        for one in _wanted_tasks(playbooks, firing, existing, entries, assignees, as_of):
+        if gives_way(playbooks.by_name[firing.playbook].playbook, firing.account_id, at_work):
+            continue
+        for one in _wanted_tasks(playbooks, firing, known):
             if isinstance(one, HeldBack):
                 held.append(one)
+            elif isinstance(one, _Unassigned):
+                unassigned.append(one)
             else:
                 wanted.setdefault(one.key, one)
-    ordered = sorted(wanted.values(), key=lambda w: (ranks.get(w.firing.decision.tier, len(ranks)), w.due, w.key))
+    held += _told_once(unassigned)
+    ordered = sorted(
+        wanted.values(), key=lambda w: (ranks.get(w.firing.decision.tier, len(ranks)), w.due, w.firing.playbook, w.step, w.key)
+    )
+    workload, reached = Workload(program.max_due_per_owner_per_day, seen), dict[tuple[str, str], date]()
     creates: list[CreateTask] = []
     made: Counter[str] = Counter()
     limit = program.max_new_tasks_per_owner_per_run
@@ -114,11 +144,15 @@ def plan_tasks(
         try:
             if _forgotten(one):
                 raise NotRendered("its text names the tier before, which nobody knows since the cache was rebuilt")
-            creates.append(_create(playbooks, one, assignees, as_of))
+            stands = one.firing.playbook, one.firing.account_id
+            due = workload.first_free_day(one.assignee.id, max(one.due, reached.get(stands, one.due)), one.calendar)
+            creates.append(_create(playbooks, one._replace(due=due), assignees, as_of))
         except NotRendered as error:
             held.append(_hold(one.firing, one.task, one.key, str(error)))
             continue
         made[one.assignee.id] += 1
+        workload.add(one.assignee.id, due)
+        reached[stands] = due
     return TaskPlan(tuple(creates), tuple(held))
 
 
@@ -192,6 +226,29 @@ class _Wanted(NamedTuple):
     key: str
     due: date
     assignee: Owner
+    stands_in: str  # why it is not the one whom the playbook names first
+    calendar: BusinessCalendar
+    step: int
+
+
+class _Unassigned(NamedTuple):
+    """A task that nobody can be given; the text says why."""
+
+    firing: Firing
+    task: PreparedTask
+    key: str
+    why: str
+
+
+class _Known(NamedTuple):
+    """What a run knows of the tasks and people that are there."""
+
+    existing: Collection[str]
+    entries: _Entries
+    done: Collection[str]
+    quiet: QuietDays
+    assignees: Assignees
+    as_of: date
 
 
 def _forgotten(wanted: _Wanted) -> bool:
@@ -203,24 +260,70 @@ def _forgotten(wanted: _Wanted) -> bool:
 _Entries = Mapping[tuple[str, str, str, str], list[date]]
 
 
-def _wanted_tasks(
-    playbooks: Playbooks, firing: Firing, existing: Collection[str], entries: _Entries, assignees: Assignees, as_of: date
-) -> Iterator[_Wanted | HeldBack]:
+def _wanted_tasks(playbooks: Playbooks, firing: Firing, known: _Known) -> Iterator[_Wanted | _Unassigned | HeldBack]:
+    """The tasks of a playbook that are not there and whose time has come, each due no earlier than the one before it."""
     prepared = playbooks.by_name[firing.playbook]
-    calendar = business_calendar(playbooks.program.country)
-    for task in prepared.tasks:
+    calendar = account_calendar(_text(firing.facts.get("country")), playbooks.program.country)
+    earliest = known.as_of
+    for step, task in enumerate(prepared.tasks):
         key = ""
         try:
-            occurrence = _occurrence(prepared.playbook, task, firing, entries, as_of)
+            occurrence = _occurrence(prepared.playbook, task, firing, known.entries, known.as_of)
             key = task_key(prepared.playbook.name, task.template.name, occurrence, firing.account_id)
-            if key in existing:
+            if key in known.existing or not known.quiet.are_over(prepared.playbook, occurrence, firing.account_id):
                 continue
-            due = task.due.on(as_of, firing.facts, calendar)
-            assignee = assignees.assign(task.template.assignee, firing.facts)
-        except (NoOccurrence, NoDate, NoAssignee) as error:
-            yield _hold(firing, task, key, str(error), waits=isinstance(error, NoAssignee))
+            if not _is_time(task, firing, calendar, known.as_of) or not _is_before_done(prepared, task, firing, known):
+                continue
+            due = max(task.due.on(known.as_of, firing.facts, calendar), earliest)
+            assignee, stands_in = known.assignees.assign_saying_why(task.template.assignee, firing.facts)
+        except NotYet:
             continue
-        yield _Wanted(firing, task, key, due, assignee)
+        except NoAssignee as error:
+            yield _Unassigned(firing, task, key, str(error))
+            continue
+        except (NoOccurrence, NoDate) as error:
+            yield _hold(firing, task, key, str(error))
+            continue
+        earliest = due
+        known.quiet.note(prepared.playbook.name, occurrence, firing.account_id, due)
+        yield _Wanted(firing, task, key, due, assignee, stands_in, calendar, step)
+
+
+def _text(value: FactValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_time(task: PreparedTask, firing: Firing, calendar: BusinessCalendar, as_of: date) -> bool:
+    """Whether the planned day is neither too far ahead nor too long past."""
+    ahead, late = task.template.ahead_days, task.template.late_days
+    if ahead is None and late is None:
+        return True
+    days = (task.due.planned(as_of, firing.facts, calendar) - as_of).days
+    return (ahead is None or days <= ahead) and (late is None or -days <= late)
+
+
+def _is_before_done(prepared: PreparedPlaybook, task: PreparedTask, firing: Firing, known: _Known) -> bool:
+    """Whether somebody has done the task that this one waits for."""
+    if not task.template.after:
+        return True
+    before = next(one for one in prepared.tasks if one.template.name == task.template.after)
+    occurrence = _occurrence(prepared.playbook, before, firing, known.entries, known.as_of)
+    return task_key(prepared.playbook.name, before.template.name, occurrence, firing.account_id) in known.done
+
+
+def _told_once(unassigned: Iterable[_Unassigned]) -> Iterator[HeldBack]:
+    """What nobody can be given, once for each reason and not for each task."""
+    by_reason: dict[str, list[_Unassigned]] = defaultdict(list)
+    for one in unassigned:
+        by_reason[one.why].append(one)
+    for why, them in by_reason.items():
+        first, accounts = them[0], {one.firing.account_id for one in them}
+        held = _hold(first.firing, first.task, first.key, why, waits=True)
+        if len(them) == 1:
+            yield held
+            continue
+        name = f"{held.name} and {len(accounts) - 1} more" if len(accounts) > 1 else held.name
+        yield replace(held, name=name, what=f"{len(them)} tasks")
 
 
 def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries: _Entries, as_of: date) -> str:
@@ -232,6 +335,9 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
         if day is not None and not _is_earlier_stay(day, playbook, firing, entries):
             return entry_word(decision.tier, day)
     day = firing.moved_on or as_of
+    if is_counted(playbook.every):
+        since = staggered(decision.since or day, firing.account_id, playbook.stagger_days)
+        return counted_word(playbook.every, day, since)
     return occurrence_word(playbook.every, day, decision.tier, decision.since or day, firing.facts)
 
 
@@ -291,7 +397,8 @@ def _create(playbooks: Playbooks, wanted: _Wanted, assignees: Assignees, as_of: 
         due=wanted.due,
         playbook=prepared.playbook.name,
         priority=task.template.priority,
-        reasons=(_because(prepared, firing.facts),),
+        reasons=(_because(prepared, firing.facts), *([_instead(wanted)] if wanted.stands_in else [])),
+        type=task.template.type,
     )
 
 
@@ -319,6 +426,10 @@ def _because(prepared: PreparedPlaybook, facts: Mapping[str, FactValue]) -> str:
     names = [name for name in names_read(prepared.playbook.when.text) if name in facts]
     seen = ", ".join(f"{name} {_value(facts[name])}" for name in names)
     return f"{prepared.label}: {seen}" if seen else prepared.label
+
+
+def _instead(wanted: _Wanted) -> str:
+    return f"{wanted.assignee.name or wanted.assignee.id} stands in: {wanted.stands_in}"
 
 
 def _value(value: FactValue) -> str:

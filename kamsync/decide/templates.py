@@ -1,21 +1,25 @@
 """Subjects and bodies of tasks: sandboxed templates over the facts of one account.
 
 Templates come from the admin and are compiled once, so that a mistake is a ConfigError with its place. Facts and account names
-are only ever values: text from the CRM is never compiled. A template that fails for one account raises `NotRendered`, which
-holds that task back and nothing else. Output is plain text; a connector whose CRM shows HTML escapes it.
+are only ever values: text from the CRM is never compiled. A sentence (or line) that names a value which is not known is left
+out: nobody reads a dash or a zero for something that nobody knows. A template that fails for one account raises `NotRendered`,
+which holds that task back and nothing else. Output is plain text; a connector whose CRM shows HTML escapes it.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from kamsync.decide.place import Place
 from kamsync.decide.program import TaskTemplate
 from kamsync.decide.reasons import cut_at_word
 from kamsync.decide.texts import Language, in_language, language
@@ -23,7 +27,39 @@ from kamsync.errors import ConfigError
 
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
-NOTHING = "—"
+MOST_DECIMALS = 6
+# Private-use characters, which no CRM text needs: an unknown value, and what ends a sentence when it stands inside a value.
+_UNKNOWN = "\ue000"
+_INSIDE = str.maketrans({".": "\ue001", "!": "\ue002", "?": "\ue003", "…": "\ue004", "\n": "\ue005", "\r": " ", _UNKNOWN: ""})
+_OUTSIDE = str.maketrans({"\ue001": ".", "\ue002": "!", "\ue003": "?", "\ue004": "…", "\ue005": "\n"})
+_SENTENCES = re.compile(r"((?<=[.!?…])[ \t]+|\n+)")
+# Nothing that defines, calls, assigns or loads: every text is at most as long as its facts and its own words make it.
+_NODES = (
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.If,
+    nodes.For,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.BinExpr,
+    nodes.UnaryExpr,
+    nodes.Concat,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Getattr,
+    nodes.List,
+    nodes.Tuple,
+    nodes.Keyword,
+)
+_FILTERS = frozenset(
+    ("abs", "capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "lower", "round", "sort", "title")
+) | frozenset(("trim", "truncate", "unique", "upper", "wordcount", "number", "percent", "day", "money"))
 # What Python's own operations and methods raise where a text uses them on a value that does not bear it.
 _FAILURES_OF_A_TEXT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
@@ -33,9 +69,9 @@ class NotRendered(ValueError):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Also refuses to repeat text: `"x" * 10**9` would be the one way left to fill the memory."""
+    """Also refuses to repeat or to pad text: `"x" * 10**9` would be the one way left to fill the memory."""
 
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
@@ -46,9 +82,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 class CompiledTask:
     """The subject and body of one task in one language, ready for any account."""
 
-    def __init__(self, task: TaskTemplate, language_name: str) -> None:
+    def __init__(self, task: TaskTemplate, language_name: str, *, currency: str = "", country: str = "") -> None:
+        """`currency`: ISO code of the programme's amounts, "" none. `country`: whose way of writing amounts, "" none."""
         words = language(language_name)
-        self._sandbox = _sandbox(words)
+        self._sandbox = _sandbox(words, _Money(words, currency, country))
         self._place = task.place
         subject, body = in_language(task.subject, language_name), in_language(task.body, language_name)
         # Every language is compiled, so that a broken translation is found before somebody chooses it.
@@ -57,9 +94,9 @@ class CompiledTask:
         self._subject, self._body = read[subject][1], read[body][1]
 
     def render(self, values: Mapping[str, object]) -> tuple[str, str]:
-        """Subject (one line) and body for the account with these facts."""
+        """Subject (one line) and body for the account with these facts, without the sentences whose values are not known."""
         try:
-            subject, body = self._subject.render(values), self._body.render(values)
+            subject, body = _known_only(self._subject.render(values)), _known_only(self._body.render(values))
         except (TemplateError, *_FAILURES_OF_A_TEXT) as error:
             raise NotRendered(f"its text cannot be made ({str(self._place) or 'template'}): {error}") from error
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
@@ -77,50 +114,120 @@ class CompiledTask:
         """The names that a text uses, and the text ready to be rendered; parsed once, which takes longest."""
         try:
             parsed = self._sandbox.parse(text)
+            _check_nodes(parsed, self._place)
             names = meta.find_undeclared_variables(parsed)
-            return names, self._sandbox.from_string(parsed)
+            return names, self._sandbox.from_string(_saying_parts(parsed))
         except TemplateSyntaxError as error:
             raise ConfigError(
                 f"{self._place}: line {error.lineno} of the template: {error.message}",
                 fix="Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
             ) from error
         except TemplateError as error:
-            raise ConfigError(f"{self._place}: {error}", fix="Templates can use facts, filters, if and for.") from error
+            raise ConfigError(f"{self._place}: {error}", fix=_ALLOWED) from error
         except (RecursionError, MemoryError, SyntaxError) as error:  # jinja2's parser, then Python's
             raise ConfigError(f"{self._place}: the template is nested too deeply.", fix="Write it in simpler parts.") from error
 
 
-def _sandbox(words: Language) -> _Sandbox:
+_ALLOWED = "Templates can use facts, if, one for at a time, and the filters " + ", ".join(sorted(_FILTERS)) + "."
+
+
+def _check_nodes(parsed: nodes.Template, place: Place) -> None:
+    """Refuses what could make a text without end, or run long: calls, definitions, loops in loops, filters that pad."""
+    for node in parsed.find_all(nodes.Node):
+        what = ""
+        if not isinstance(node, _NODES):
+            what = f"{type(node).__name__.lower()} is not allowed"
+        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
+            near = difflib.get_close_matches(node.name, _FILTERS, n=1)
+            what = f"there is no filter {node.name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        elif isinstance(node, nodes.For) and (node.recursive or any(node.find_all(nodes.For))):
+            what = "a for stands inside another"
+        if what:
+            raise ConfigError(f"{place}: line {node.lineno} of the template: {what}", fix=_ALLOWED)
+
+
+def _saying_parts(parsed: nodes.Template) -> nodes.Template:
+    """Makes `a ~ b` say its parts as the text itself would: what is unknown stays unknown, and is not the word None."""
+    for joined in parsed.find_all(nodes.Concat):
+        joined.nodes = [nodes.Filter(part, "said", [], [], None, None, lineno=joined.lineno) for part in joined.nodes]
+    return parsed
+
+
+def _known_only(text: str) -> str:
+    """Without the sentences and lines that name an unknown value; values are whole, whatever stands in them."""
+    pieces = _SENTENCES.split(text)
+    kept = []
+    for piece, gap in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
+        if _UNKNOWN not in piece:
+            kept.append(piece + gap)
+        elif gap.startswith("\n") and kept and not kept[-1].endswith("\n"):
+            kept[-1] = kept[-1].rstrip() + gap  # it ends the line of the sentences before it
+    return "".join(kept).translate(_OUTSIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """Amounts of the programme's currency, as people of that language and country write them."""
+
+    words: Language
+    currency: str
+    country: str
+
+    def write(self, value: object) -> str:
+        """A whole amount with its currency; the number alone where nobody knows the currency."""
+        if value is None:
+            return _UNKNOWN
+        amount = float(str(value))
+        if not self.currency:
+            return self.words.number(amount)
+        from babel import Locale, UnknownLocaleError
+        from babel.numbers import format_currency
+
+        name, country = self.words.name.partition("_")[0], self.country.partition("-")[0].upper()
+        try:
+            locale = Locale.parse(f"{name}_{country}") if country else Locale.parse(self.words.name)
+        except (UnknownLocaleError, ValueError):
+            locale = Locale.parse(self.words.name)
+        pattern = re.sub(r"\.0+", "", locale.currency_formats["standard"].pattern)
+        return format_currency(round(amount), self.currency, pattern, locale=locale, currency_digits=False)
+
+
+def _sandbox(words: Language, money: _Money) -> _Sandbox:
     sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, words), autoescape=False)
     # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
     sandbox.globals.clear()
-    del sandbox.filters["random"]
     sandbox.filters["number"] = lambda value, decimals=0: _number(value, words, decimals)
     sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, words, decimals)
     sandbox.filters["day"] = lambda value: _day(value, words)
+    sandbox.filters["money"] = money.write
+    sandbox.filters["said"] = lambda value: _plain(value, words)
+    for name in {*sandbox.filters} - _FILTERS - {"said"}:
+        del sandbox.filters[name]
     return sandbox
 
 
 def _plain(value: object, words: Language) -> object:
-    """Null is a dash, and a number is written as people of that language write it."""
+    """Null is unknown, and a number is written as people of that language write it."""
     if value is None:
-        return NOTHING
+        return _UNKNOWN
+    if isinstance(value, str):
+        return value if value == _UNKNOWN else value.translate(_INSIDE)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return words.number(value, 0 if float(value).is_integer() else 2)
 
 
 def _number(value: object, words: Language, decimals: int) -> str:
-    return NOTHING if value is None else words.number(float(str(value)), decimals)
+    return _UNKNOWN if value is None else words.number(float(str(value)), min(max(decimals, 0), MOST_DECIMALS))
 
 
 def _percent(value: object, words: Language, decimals: int) -> str:
     """A share (0.25) as "25 %"."""
-    return NOTHING if value is None else f"{words.number(100 * float(str(value)), decimals)} %"
+    return _UNKNOWN if value is None else f"{words.number(100 * float(str(value)), min(max(decimals, 0), MOST_DECIMALS))} %"
 
 
 def _day(value: object, words: Language) -> str:
     """A date fact, which is ISO text, as people of that language write it."""
     if value is None:
-        return NOTHING
+        return _UNKNOWN
     return words.day(value if isinstance(value, date) else date.fromisoformat(str(value)[:10]))

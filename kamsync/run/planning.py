@@ -28,7 +28,7 @@ from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.journal import halved_deletions, task_of
 from kamsync.store.last_evaluation import keep_if_free
-from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_tasks
+from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_tasks, seen_tasks
 from kamsync.store.schema import Meta
 
 Keep = Literal["always", "if_final", "no"]
@@ -136,7 +136,7 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
         return TaskPlan()
     names = evaluation.names()
     firings = list(_firings(evaluation, playbooks, names))
-    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of)
+    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen_tasks(cache))
     fires = {(firing.playbook, firing.account_id) for firing in firings}
     closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
     lives_on = merged_into(cache)

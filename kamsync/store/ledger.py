@@ -12,6 +12,7 @@ from typing import Literal
 
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.tasks import CreatedTask, ExistingTask, keys_by_account
+from kamsync.decide.turns import SeenTask
 from kamsync.model import Outcome
 from kamsync.store.accounts import merged_into
 from kamsync.store.database import Cache
@@ -103,6 +104,29 @@ def created_tasks(cache: Cache) -> dict[str, CreatedTask]:
 def open_tasks(cache: Cache) -> Iterator[ExistingTask]:
     """This program's open tasks as the CRM showed them at the last pull."""
     yield from _existing(cache, "t.account_id IS NOT NULL AND t.account_id <> ''")
+
+
+def seen_tasks(cache: Cache) -> list[SeenTask]:
+    """Every task of this program, open, done or gone: as the CRM shows it, else as the ledger has it."""
+    lives_on = merged_into(cache)
+    rows = cache.connection.execute(
+        "SELECT key, account_id, owner_id, due, is_open AND NOT coalesce(is_deleted, 0),"
+        " NOT is_open AND NOT coalesce(is_deleted, 0) FROM tasks WHERE key IS NOT NULL"
+        " UNION ALL SELECT key, account_id, owner_id, due, 0, status = 'closed' FROM task_ledger"
+        " WHERE key NOT IN (SELECT key FROM tasks WHERE key IS NOT NULL) ORDER BY 1"
+    )
+    return [
+        SeenTask(
+            key,
+            lives_on.get(account_id or _named(key), account_id or ""),
+            owner_id or "",
+            date.fromisoformat(due) if due else None,
+            bool(is_open),
+            bool(is_done),
+        )
+        for key, account_id, owner_id, due, is_open, is_done in rows
+        if key
+    ]
 
 
 def loose_tasks(cache: Cache) -> Iterator[ExistingTask]:

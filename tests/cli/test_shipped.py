@@ -49,7 +49,7 @@ def test_a_copied_playbook_works_in_a_configuration_and_speaks_its_language(open
     desk.edit_config('playbooks = ["onboarding", "quarterly-review"]', 'language = "es"')
     own = (desk.folder / "mine.toml").read_text().replace('name = "onboarding"', 'name = "mine"')
     desk.config.write_text(desk.config.read_text() + own)
-    assert "Confirmar {{ name }}" in desk.good("playbooks", "show", "mine").out
+    assert "Confirme {{ name }}" in desk.good("playbooks", "show", "mine").out
     desk.good("setup")
     keys = [change["key"] for change in desk.good("plan", "--json").json["changes"] if change["op"] == "create_task"]
     assert keys and all(key.startswith("mine:") for key in keys)

@@ -202,8 +202,31 @@ priority = "high"
 name = "plan"
 subject = "Plan"
 due = 3
-assignee = "role:coach_id"
+assignee = "role:coach_id, owner"
 priority = "low"
+type = "call"
+after = "call"
+[[playbooks.tasks]]
+name = "letter"
+subject = "Letter"
+due = "90 days"
+type = "email"
+ahead_days = 30
+late_days = 10
+[[playbooks]]
+name = "review"
+when = "tier_rank = 1"
+every = "90 days"
+stagger_days = 20
+not_with = ["welcome"]
+group = "reviews"
+quiet_days = 30
+[[playbooks.tasks]]
+name = "hold"
+subject = "Hold"
+type = "meeting"
+[plans]
+max_due_per_owner_per_day = 3
 [schedule]
 sync = "0 6 * * 1-5"
 full_pull = "0 3 * * 0"
@@ -239,6 +262,7 @@ name = "t"
 subject = "Do {number}"
 due = "5"
 priority = "normal"
+type = "todo"
 assignee = "{assignee}"
 """
     for number, (every, assignee) in enumerate(
@@ -246,7 +270,7 @@ assignee = "{assignee}"
         for number, every in enumerate((*(one for one in PERIODS if one != "entry"), "value:next_renewal_date"))
     )
 )
-LANGUAGE = '[program]\nlanguage = "en"\ncriteria = "balanced"\ncurrency = "EUR"\n'
+LANGUAGE = '[program]\nplaybooks = "all"\nlanguage = "en"\ncriteria = "balanced"\ncurrency = "EUR"\n'
 PROGRAMMES = {"scales": SCALES, "holds": HOLDS, "preset": PRESET, "language": LANGUAGE}
 
 

@@ -104,7 +104,7 @@ def test_a_task_says_what_for_whom_and_why() -> None:
         owner_id="u1",
         subject="Call Acme",
         body="Because.",
-        due=date(2026, 11, 28),
+        due=date(2026, 11, 30),
         playbook="care",
         priority="high",
         reasons=("Care: tier A",),
@@ -120,12 +120,12 @@ def test_texts_are_in_the_programmes_language_and_fall_back_to_english() -> None
 
 
 def test_templates_know_labels_names_and_dates() -> None:
-    text = "{{ tier_label }}|{{ segment_label }}|{{ owner_name }}|{{ next_renewal_date | day }}|{{ nps }}|{{ 0.256 | percent }}"
+    text = "{{ tier_label }}|{{ segment_label }}|{{ owner_name }}|{{ next_renewal_date | day }}|{{ 0.256 | percent }}. {{ nps }}."
     firing = a_firing(facts={"next_renewal_date": "2027-02-01", "nps": None})
 
     create = the_task(plan(playbooks(a_playbook(a_task(body={"en": text})), language="en"), firing))
 
-    assert create.body == "Strategic|Key|Ana|2027-02-01|—|26 %"
+    assert create.body == "Strategic|Key|Ana|2027-02-01|26 %."
 
 
 def test_templates_know_everything_that_was_decided() -> None:
@@ -148,11 +148,11 @@ def test_templates_know_everything_that_was_decided() -> None:
 
 def test_numbers_are_written_without_needless_decimals() -> None:
     text = (
-        "{{ won_amount_12m }} {{ won_amount_12m | number(1) }} {{ 0.1234 | percent(1) }} {{ nps | number }} {{ nps | percent }}"
+        "{{ won_amount_12m }} {{ won_amount_12m | number(1) }} {{ 0.1234 | percent(1) }}! {{ nps | number }}! {{ nps | percent }}"
     )
     firing = a_firing(facts={"won_amount_12m": 12345.0, "nps": None})
 
-    assert the_task(plan(playbooks(a_playbook(a_task(body={"en": text}))), firing)).body == "12,345 12,345.0 12.3 % — —"
+    assert the_task(plan(playbooks(a_playbook(a_task(body={"en": text}))), firing)).body == "12,345 12,345.0 12.3 %!"
 
 
 def test_an_account_name_that_looks_like_a_template_is_only_a_name() -> None:
@@ -199,7 +199,7 @@ def test_a_text_that_cannot_be_made_for_one_account_holds_that_task_back_only(te
         (a_playbook(a_task(body={"en": "ok", "es": "{% if %}"})), "config.toml:12", "{{ name }}"),
         (a_playbook(a_task(body={"en": "{{ name | nope }}"})), "nope", ""),
         (a_playbook(a_task(subject={"en": "{{ won_amount_13m }}"})), "won_amount_13m", "won_amount_12m"),
-        (a_playbook(a_task(body={"en": "{{ lipsum() }}"})), "lipsum", "facts"),
+        (a_playbook(a_task(body={"en": "{{ lipsum() }}"})), "call is not allowed", "facts"),
         (a_playbook(a_task(body={"en": "{{ [1, 2] | random }}"})), "random", ""),
         (a_playbook(a_task(due="soon-ish")), "soon-ish", "business days"),
         (a_playbook(a_task(due="nps - 5 days")), "is no date", "facts"),
@@ -244,7 +244,7 @@ def test_a_playbook_tells_which_facts_its_texts_dates_and_assignees_read() -> No
 
     books = playbooks(a_playbook(task, every="value:won_amount_12m"))
 
-    assert books.facts_needed("care") == {"nps", "next_renewal_date", "owner_id", "sponsor_id", "won_amount_12m"}
+    assert books.facts_needed("care") == {"country", "nps", "next_renewal_date", "owner_id", "sponsor_id", "won_amount_12m"}
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_the_words_of_an_error_name_the_thing_the_place_and_the_mend(task: TaskT
         (
             a_playbook(every="week"),
             "config.toml:12 (playbooks.care): every = 'week' is no occurrence.",
-            "Write one of: once, entry, month, quarter, year, value:<fact>.",
+            "Write one of: once, entry, month, quarter, year, <N> days, <N> months, value:<fact>.",
         ),
         (
             a_playbook(name="a:b"),
@@ -323,13 +323,13 @@ def test_a_playbook_without_tasks_is_found_at_load() -> None:
     ("due", "expected"),
     [
         ("0", date(2026, 11, 23)),
-        ("5 days", date(2026, 11, 28)),
+        ("5 days", date(2026, 11, 30)),
         ("1 day", date(2026, 11, 24)),
         ("5 business days", date(2026, 11, 30)),
         ("0 business days", date(2026, 11, 23)),
-        ("renewal - 90 days", date(2026, 12, 27)),
+        ("renewal - 90 days", date(2026, 12, 28)),
         ("next_renewal_date - 10 business days", date(2027, 3, 15)),
-        ("renewal", date(2027, 3, 27)),
+        ("renewal", date(2027, 3, 29)),
         ("renewal + 3 days", date(2027, 3, 30)),
         ("renewal - 500 days", date(2026, 11, 23)),
     ],
@@ -619,7 +619,7 @@ def test_the_period_of_a_replayed_move_is_that_of_its_day(every: str, word: str)
     create = the_task(plan(books, moved(date(2026, 10, 30))))
 
     assert create.key == f"care:call:{word}:001A"
-    assert create.due == date(2026, 11, 28)  # late, but not before today
+    assert create.due == date(2026, 11, 30)  # late, but not before today
 
 
 def test_a_move_that_is_replayed_while_the_run_sees_the_next_one_makes_both_their_own_tasks() -> None:
@@ -643,7 +643,7 @@ def test_a_text_that_names_the_tier_before_is_held_back_where_nobody_remembers_i
     (held,) = forgotten.held_back
     assert (held.what, held.key, held.waits) == ("task care/told", f"care:told:A-{TODAY}:001A", False)
     assert "nobody knows since the cache was rebuilt" in held.reason
-    assert [create.subject for create in known.creates] == ["Call Acme", "From B"]
+    assert [create.subject for create in known.creates] == ["From B", "Call Acme"]
 
 
 @pytest.mark.parametrize(
@@ -722,7 +722,7 @@ def test_a_loose_task_without_a_date_is_asked_for_with_todays() -> None:
 
 
 def test_the_limit_lets_best_tier_and_nearest_due_date_first_and_tells_the_rest() -> None:
-    books = playbooks(a_playbook(a_task("late", due="9"), a_task("early", due="1")), max_new_tasks_per_owner_per_run=3)
+    books = playbooks(a_playbook(a_task("early", due="1"), a_task("late", due="9")), max_new_tasks_per_owner_per_run=3)
     firings = [a_firing("003"), a_firing("001", tier="B"), a_firing("002")]
 
     result = plan(books, *firings)
@@ -838,7 +838,7 @@ def test_a_whole_number_in_the_reason_of_a_task_has_no_decimals() -> None:
 
 def test_a_playbook_with_a_fixed_user_reads_no_field_of_that_name() -> None:
     books = playbooks(a_playbook(a_task(assignee="user:nps", subject={"en": "Call"}), every="month"))
-    assert books.facts_needed("care") == {"owner_id"}
+    assert books.facts_needed("care") == {"country", "owner_id"}
 
 
 def test_tasks_of_an_entry_on_the_very_day_of_the_held_tier_are_recognised() -> None:
@@ -866,9 +866,9 @@ def test_a_place_says_what_is_known_of_it(place: Place, text: str) -> None:
 
 
 def test_one_task_that_is_held_back_does_not_hold_the_next_one() -> None:
-    tasks = (a_task("late", due="renewal - 9 days"), a_task("empty", subject={"en": "{{ nps or '' }}x"}), a_task("call"))
+    tasks = (a_task("late", due="renewal - 9 days"), a_task("empty", subject={"en": "{{ nps or 'x' }}"}), a_task("call"))
     result = plan(playbooks(a_playbook(*tasks)), a_firing(facts={"nps": None}))
-    assert [create.key for create in result.creates] == ["care:call:once:001A", "care:empty:once:001A"]
+    assert [create.key for create in result.creates] == ["care:empty:once:001A", "care:call:once:001A"]
     assert [held.what for held in result.held_back] == ["task care/late"]
 
 
@@ -894,11 +894,14 @@ def test_a_text_names_the_tier_also_where_the_account_has_just_lost_it(tier: str
     assert the_task(plan(books, a_firing(tier=tier, previous_tier="A"))).body == text
 
 
-def test_labels_of_what_is_not_known_are_a_dash() -> None:
-    task = a_task(body={"en": "{{ segment_label }}{{ health_label }}{{ owner_name }}"}, assignee="user:u1")
+def test_sentences_on_what_is_not_known_are_left_out() -> None:
+    task = a_task(
+        body={"en": "Be kind. {{ segment_label }}. Health {{ health_label }}! {{ owner_name }} x.\nCall."},
+        assignee="user:u1",
+    )
     firing = a_firing(facts={"owner_id": None})
     unknown = replace(firing, decision=firing.decision._replace(segment=None, health=None))
-    assert the_task(plan(playbooks(a_playbook(task)), unknown)).body == "———"
+    assert the_task(plan(playbooks(a_playbook(task)), unknown)).body == "Be kind.\nCall."
 
 
 def test_tasks_of_accounts_without_a_tier_come_after_those_with_one() -> None:

@@ -17,7 +17,7 @@ from kamsync.cli.shipped_files import (
     shipped_text,
     write_copy,
 )
-from kamsync.config.shipped import playbook_fragment
+from kamsync.config.shipped import playbook_fragment, shipped_names
 from kamsync.report.fitting import wrap
 
 NameArgument = Annotated[str, typer.Argument(help="The playbook's name; `kamsync playbooks` lists them.", metavar="NAME")]
@@ -36,7 +36,8 @@ def _group(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, json: 
 def list_playbooks(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """List the shipped playbooks with what each is for; those in use are marked."""
     program = document_of(config).get("program", {})
-    list_shipped("playbooks", used=frozenset(program.get("playbooks", ())), json=json)
+    named = program.get("playbooks", ())
+    list_shipped("playbooks", used=frozenset(shipped_names("playbooks") if named == "all" else named), json=json)
     if not json:
         show('To use one: playbooks = ["onboarding", …] under [program]. To read one: kamsync playbooks show NAME')
 
