@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ValidationError
@@ -50,10 +50,20 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When `kamsync run` works; None where the configuration names no time."""
+    """When `kamsync run` works; None where the configuration names no time. Each time is put off by up to `jitter_seconds`."""
 
     sync: Timetable | None = None
     full_pull: Timetable | None = None
+    jitter_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How logs look, from which level on they are kept, and the file that gets them besides standard error."""
+
+    format: Literal["plain", "json"] = "plain"
+    level: Literal["info", "debug"] = "info"
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,9 @@ class Config:
     schedule: Schedule
     notices: tuple[str, ...] = ()
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
+    log: LogSettings = LogSettings()
+    serve_port: int = 0  # 0: nothing is served
+    history_months: int | None = None  # None: kept for ever
 
     @property
     def program(self) -> Program:
@@ -107,6 +120,9 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
         schedule=schedule,
         notices=(*warnings, *left_out),
         tier_choices=tuple(TierChoice(tier.name, tier.label or tier.name) for tier in program.tiers),
+        log=_log_settings(parsed, source, folder),
+        serve_port=parsed.serve.port,
+        history_months=parsed.history.months,
     )
 
 
@@ -267,7 +283,14 @@ def _schedule(parsed: ConfigFile, source: TomlSource) -> Schedule:
     def timetable(key: str, text: str | None) -> Timetable | None:
         return None if text is None else parse_cron(text, parsed.program.timezone, source.place(("schedule", key)))
 
-    return Schedule(timetable("sync", parsed.schedule.sync), timetable("full_pull", parsed.schedule.full_pull))
+    table = parsed.schedule
+    return Schedule(timetable("sync", table.sync), timetable("full_pull", table.full_pull), table.jitter_seconds)
+
+
+def _log_settings(parsed: ConfigFile, source: TomlSource, folder: Path) -> LogSettings:
+    table = parsed.log
+    file = None if table.file is None else folder / path_of(table.file, source.place(("log", "file")))
+    return LogSettings(table.format, table.level, file)
 
 
 def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
@@ -278,4 +301,4 @@ def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
         problems.add(source.place(("program", "timezone")), f"{shown(name)} is no time zone{hint}")
 
 
-__all__ = ["Config", "Schedule", "in_language", "load_config", "load_criteria"]
+__all__ = ["Config", "LogSettings", "Schedule", "in_language", "load_config", "load_criteria"]

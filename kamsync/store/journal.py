@@ -45,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One write of a run: the intent and its outcome (None: no answer is known)."""
+    """One write of a run: the intent and its outcome (None: no answer is known). `at` is when it was known, in ISO form."""
 
     run_id: str
     seq: int
@@ -56,6 +56,7 @@ class Entry:
     outcome: str | None
     record_id: str | None
     message: str | None
+    at: str | None = None
 
     @property
     def name(self) -> str:
@@ -141,6 +142,25 @@ def list_runs(cache: Cache, limit: int = 50) -> list[Run]:
     return [_run(row) for row in rows]
 
 
+def runs_by_outcome(cache: Cache) -> dict[tuple[str, str], int]:
+    """How many runs are remembered, by (kind, status)."""
+    rows = cache.connection.execute("SELECT kind, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2")
+    return {(kind, status): count for kind, status, count in rows}
+
+
+def last_good_run(cache: Cache) -> datetime | None:
+    """When the last run ended that wrote all it wanted to write; None where there was none."""
+    rows = cache.connection.execute("SELECT max(finished_at) FROM runs WHERE status = 'done' AND kind <> 'undo'")
+    (found,) = rows.fetchone()
+    return None if found is None else datetime.fromisoformat(found)
+
+
+def last_unattended_run(cache: Cache) -> datetime | None:
+    """When the last `sync` or `apply` began, however it ended; None where there was none."""
+    (found,) = cache.connection.execute("SELECT max(started_at) FROM runs WHERE kind <> 'undo'").fetchone()
+    return None if found is None else datetime.fromisoformat(found)
+
+
 def find_run(cache: Cache, run_id: str) -> Run | None:
     """The run of that id, or the one whose id begins so, where there is only one."""
     rows = cache.connection.execute(
@@ -219,7 +239,7 @@ def settle_entries(cache: Cache, settled: Iterable[tuple[Entry, Settled, str]], 
     )
 
 
-_ENTRY_COLUMNS = "run_id, seq, op, ref, account_id, intent, outcome, record_id, message"
+_ENTRY_COLUMNS = "run_id, seq, op, ref, account_id, intent, outcome, record_id, message, at"
 
 
 def entries(cache: Cache, run_id: str) -> Iterator[Entry]:
@@ -243,8 +263,8 @@ def halved_deletions(cache: Cache) -> list[Entry]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    run_id, seq, op, ref, account_id, intent, outcome, record_id, message = row
-    return Entry(run_id, seq, op, ref, account_id, json.loads(intent), outcome, record_id, message)
+    run_id, seq, op, ref, account_id, intent, outcome, record_id, message, at = row
+    return Entry(run_id, seq, op, ref, account_id, json.loads(intent), outcome, record_id, message, at)
 
 
 def fields_of(entry: Entry) -> dict[str, FieldChange]:

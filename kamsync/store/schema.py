@@ -17,6 +17,7 @@ class Meta(StrEnum):
     ORG_NAME = "org_name"
     BASE_CURRENCY = "base_currency"
     PULLED_AT = "pulled_at"
+    FULL_PULLED_AT = "full_pulled_at"
     CRM_URL = "crm_url"
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
