@@ -225,6 +225,11 @@ format = "plain"                      # or "json", a line for machines
 level = "info"                        # "debug" also says every single write
 # file = "kamsync.log"                # besides standard error, where systemd and containers collect it
 
+# Who hears when a run fails or is held back, and when it is well again; an address of apprise's (github.com/caronc/apprise).
+# [[notify]]
+# url = { env = "KAMSYNC_CHANNEL" }   # e.g. slack://… or mailto://…; needs: pip install 'kamsync[notify]'
+# who = "failures"
+
 [serve]
 port = 0                              # not 0: /healthz and /metrics on this machine while `kamsync run` runs
 """

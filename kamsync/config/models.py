@@ -179,6 +179,11 @@ class ServeTable(_Table):
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
+class NotifyTable(_Table):
+    url: dict[str, Text]  # a secret: who knows it can write to the channel
+    who: Literal["failures"] = "failures"
+
+
 class HistoryTable(_Table):
     months: Annotated[int, Field(ge=1, le=MOST_MONTHS)] | None = None
 
@@ -214,4 +219,5 @@ class ConfigFile(_Table):
     guard: GuardTable = GuardTable()
     history: HistoryTable = HistoryTable()
     log: LogTable = LogTable()
+    notify: list[NotifyTable] = []
     serve: ServeTable = ServeTable()

@@ -22,6 +22,7 @@ class Meta(StrEnum):
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
     NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
+    TOLD = "told"  # the trouble that channels were last told of, and when
     LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 

@@ -219,6 +219,9 @@ months = 24
 format = "json"
 level = "debug"
 file = "every.log"
+[[notify]]
+url = {{ env = "MEMORY_TOKEN" }}
+who = "failures"
 [serve]
 port = 9464
 """

@@ -16,6 +16,7 @@ from kamsync.log import configure_logs, log
 from kamsync.model import Usage
 from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule, scheduled, was_missed
+from kamsync.run.notices import sender, tell
 from kamsync.run.serving import serving
 from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
@@ -35,6 +36,15 @@ class _Night:
         return self._usage
 
     def work(self, full: bool) -> Applied:
+        """Pulls, plans, applies, and tells the channels of [[notify]] what is new, however it ends."""
+        try:
+            return self._run(full)
+        finally:
+            if self._session.config.channels and exists(self._session.config.cache_path, "cache"):
+                with self._session.cache() as cache:
+                    tell(cache, self._session.config.program.name, datetime.now(UTC), sender(self._session.config.channels))
+
+    def _run(self, full: bool) -> Applied:
         with self._session.shell("sync", stopping=self.stopping) as shell:
             planned, applied = run_sync(shell, full=full)
             self._usage = shell.connection.usage()
