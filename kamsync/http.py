@@ -19,10 +19,12 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import requests.adapters
 import tenacity
 import urllib3
 
+from kamsync.answers import BoundedAdapter
+from kamsync.answers import BoundedPool as BoundedPool  # connectors take these from here
+from kamsync.answers import download_of as download_of
 from kamsync.certificates import authorities
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, TryLater
 from kamsync.model import Usage
@@ -225,7 +227,7 @@ class PoliteSession(requests.Session):
         # Cookies would make a session that threads share hold state; no CRM API needs them.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0))
+            self.mount(scheme, BoundedAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         parts = urlsplit(request.url or "")

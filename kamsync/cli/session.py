@@ -34,6 +34,7 @@ class Session:
 
     path: Path
     config: Config
+    talks: bool = True  # progress and connectors' events are said; else they are only logged, as `kamsync run` does
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -46,7 +47,7 @@ class Session:
             program_name=config.program.name,
             language=config.program.language,
             api_budget_share=config.program.guards.api_budget_share,
-            log=_log,
+            log=self._log,
         )
         connection = config.connector.connect(config.settings, context)
         try:
@@ -83,19 +84,42 @@ class Session:
         from kamsync.run.stopping import Stopping, stopping_on
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
+            if self.talks:
+                self._keep_log()
             if stopping is None:
                 stopping = stack.enter_context(stopping_on(Stopping())) if kind else Stopping()
             run_id = stack.enter_context(recorded(cache, self.config, kind)) if kind else ""
             self._tell_news(cache)
-            connection, progress = stack.enter_context(self.connection()), stack.enter_context(pulling())
+            connection = stack.enter_context(self.connection())
+            progress = stack.enter_context(pulling()) if self.talks else _silent
             yield Shell(connection, cache, self.config, progress=progress, stopping=stopping, run_id=run_id)
+
+    def _keep_log(self) -> None:
+        """A person looks on: standard error keeps to talk, and the log's own lines go to its file, where one is named."""
+        if self.config.log.file is not None:
+            from kamsync.log import configure_logs  # structlog takes long to load
+
+            settings = self.config.log
+            configure_logs(format=settings.format, level=settings.level, file=settings.file, stderr=False)
+
+    def _log(self, event: str, **fields: object) -> None:
+        """A connector's events."""
+        from kamsync.log import log
+
+        if self.talks:
+            details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
+            say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")
+        log().info(event, **fields)
 
     def _tell_news(self, cache: Cache) -> None:
         """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
         notices = "\n".join(self.config.notices)
         if notices != (cache.meta(Meta.NOTICES_TOLD) or ""):
             for notice in self.config.notices:
-                say(notice, "dim")
+                if self.talks:
+                    say(notice, "dim")
+                else:
+                    self._log("notice", said=notice)
             cache.set_meta(Meta.NOTICES_TOLD, notices)
 
     def doctor_request(self) -> DoctorRequest:
@@ -111,7 +135,5 @@ def open_session(path: Path) -> Session:
     return Session(path, load_config(path))
 
 
-def _log(event: str, **fields: object) -> None:
-    """A connector's events: a line on stderr."""
-    details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")
+def _silent(stream: str, count: int, total: int | None) -> None:
+    """Progress that nobody looks at."""

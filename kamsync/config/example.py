@@ -207,12 +207,29 @@ _REST = """\
 path = "kamsync.db"                   # disposable: the next run rebuilds it from the CRM
 
 [schedule]
-sync = "0 6 * * 1-5"                  # crontab: minute hour day month weekday
-full_pull = "0 3 * * 0"               # reads everything, to find what no change stamp tells
+sync = "0 6 * * 1-5"                  # crontab: minute hour day month weekday; or an interval, "every 15 minutes"
+full_pull = "0 3 * * 0"               # reads everything, to find what no change stamp tells; then syncs as well
+jitter_seconds = 0                    # each time is put off at random by up to so many seconds
 
 [guard]
 max_changed_share = 0.2               # of the flagged accounts that may change tier in one run
 max_vanished_share = 0.1              # of the accounts that may be gone since the last pull
 api_budget_share = 0.5                # of the API calls that the CRM has left when a run begins
 first_run = "ask"                     # the first run on an org waits for a person's `kamsync apply`; "go" lets the schedule begin
+
+[history]
+# months = 24                         # what is older is erased: runs, their writes and decisions; without it all is kept
+
+[log]
+format = "plain"                      # or "json", a line for machines
+level = "info"                        # "debug" also says every single write
+# file = "kamsync.log"                # besides standard error, where systemd and containers collect it
+
+# Who hears when a run fails or is held back, and when it is well again; an address of apprise's (github.com/caronc/apprise).
+# [[notify]]
+# url = { env = "KAMSYNC_CHANNEL" }   # e.g. slack://… or mailto://…; needs: pip install 'kamsync[notify]'
+# who = "failures"
+
+[serve]
+port = 0                              # not 0: /healthz and /metrics on this machine while `kamsync run` runs
 """

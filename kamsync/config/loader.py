@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ValidationError
@@ -31,10 +31,10 @@ from kamsync.config.crm import connector_settings
 from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable
 from kamsync.config.paths import cache_path_of
-from kamsync.config.secrets import Surroundings
+from kamsync.config.secrets import Surroundings, resolve_secret
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
-from kamsync.contract import Connector, TierChoice
+from kamsync.contract import Connector, Secret, Setting, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
 from kamsync.decide.facts import known_columns
@@ -46,15 +46,26 @@ from kamsync.files import everyone_can_read, path_of
 from kamsync.model import CORE_COLUMNS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
+_CHANNEL = Setting("url", "Where to send notices, as apprise writes addresses.", type="url", secret=True)
 Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When `kamsync run` works; None where the configuration names no time."""
+    """When `kamsync run` works; None where the configuration names no time. Each time is put off by up to `jitter_seconds`."""
 
     sync: Timetable | None = None
     full_pull: Timetable | None = None
+    jitter_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How logs look, from which level on they are kept, and the file that gets them besides standard error."""
+
+    format: Literal["plain", "json"] = "plain"
+    level: Literal["info", "debug"] = "info"
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,10 @@ class Config:
     schedule: Schedule
     notices: tuple[str, ...] = ()
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
+    log: LogSettings = LogSettings()
+    serve_port: int = 0  # 0: nothing is served
+    channels: tuple[Secret, ...] = ()  # of [[notify]]: addresses of apprise's that hear of failures
+    history_months: int | None = None  # None: kept for ever
 
     @property
     def program(self) -> Program:
@@ -108,6 +123,10 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
         schedule=schedule,
         notices=(*warnings, *left_out),
         tier_choices=tuple(TierChoice(tier.name, tier.label or tier.name) for tier in program.tiers),
+        log=_log_settings(parsed, source, folder),
+        serve_port=parsed.serve.port,
+        channels=_channels(parsed, source, around),
+        history_months=parsed.history.months,
     )
 
 
@@ -293,7 +312,19 @@ def _schedule(parsed: ConfigFile, source: TomlSource) -> Schedule:
     def timetable(key: str, text: str | None) -> Timetable | None:
         return None if text is None else parse_cron(text, parsed.program.timezone, source.place(("schedule", key)))
 
-    return Schedule(timetable("sync", parsed.schedule.sync), timetable("full_pull", parsed.schedule.full_pull))
+    table = parsed.schedule
+    return Schedule(timetable("sync", table.sync), timetable("full_pull", table.full_pull), table.jitter_seconds)
+
+
+def _log_settings(parsed: ConfigFile, source: TomlSource, folder: Path) -> LogSettings:
+    table = parsed.log
+    file = None if table.file is None else folder / path_of(table.file, source.place(("log", "file")))
+    return LogSettings(table.format, table.level, file)
+
+
+def _channels(parsed: ConfigFile, source: TomlSource, around: Surroundings) -> tuple[Secret, ...]:
+    places = (source.place(("notify", index, "url")) for index in range(len(parsed.notify)))
+    return tuple(resolve_secret(table.url, place, _CHANNEL, around) for table, place in zip(parsed.notify, places, strict=True))
 
 
 def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
@@ -304,4 +335,4 @@ def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
         problems.add(source.place(("program", "timezone")), f"{shown(name)} is no time zone{hint}")
 
 
-__all__ = ["Config", "Schedule", "in_language", "load_config", "load_criteria"]
+__all__ = ["Config", "LogSettings", "Schedule", "in_language", "load_config", "load_criteria"]

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 MOST_DAYS = 36_500  # a century: farther away the calendar ends
 MOST_DUE_DAYS = 9_999  # as decide.due reads them
+MOST_JITTER_SECONDS = 6 * 3600
+MOST_MONTHS = 1_200
 MOST = 1_000_000_000
 MOST_TEXT = 32_000  # as much as a CRM takes in a description
 MOST_WEIGHT = 1_000_000
@@ -176,6 +178,26 @@ class PlansTable(_Table):
 class ScheduleTable(_Table):
     sync: Text | None = None
     full_pull: Text | None = None
+    jitter_seconds: Annotated[int, Field(ge=0, le=MOST_JITTER_SECONDS)] = 0
+
+
+class LogTable(_Table):
+    format: Literal["plain", "json"] = "plain"
+    level: Literal["info", "debug"] = "info"
+    file: Name | None = None
+
+
+class ServeTable(_Table):
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+class NotifyTable(_Table):
+    url: dict[str, Text]  # a secret: who knows it can write to the channel
+    who: Literal["failures"] = "failures"
+
+
+class HistoryTable(_Table):
+    months: Annotated[int, Field(ge=1, le=MOST_MONTHS)] | None = None
 
 
 class GuardTable(_Table):
@@ -208,3 +230,7 @@ class ConfigFile(_Table):
     plans: PlansTable = PlansTable()
     schedule: ScheduleTable = ScheduleTable()
     guard: GuardTable = GuardTable()
+    history: HistoryTable = HistoryTable()
+    log: LogTable = LogTable()
+    notify: list[NotifyTable] = []
+    serve: ServeTable = ServeTable()

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from kamsync.contract import Connection
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
 from kamsync.flags import same_value
+from kamsync.log import log
 from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef, TaskSeen, Value
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
@@ -204,12 +205,17 @@ class Applier:
             for outcomes in self._batches(self.connection.push_accounts(wanted), applied):
                 done = [by_id[o.ref] for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
-                    note_outcomes(self.cache, self.run_id, "update_account", outcomes, self.clock())
+                    self._note("update_account", outcomes)
                     self._keep_what_was_written(done, [o.ref for o in outcomes if o.status == "rejected"])
                 applied.updated += len(done)
                 written |= {update.account_id for update in done}
                 _count_failures(outcomes, {i: u.name for i, u in by_id.items()}, applied)
         return {u.account_id for u in updates if u.account_id not in written and "tier" in u.fields}
+
+    def _note(self, op: str, outcomes: Sequence[Outcome]) -> None:
+        note_outcomes(self.cache, self.run_id, op, outcomes, self.clock())
+        for one in outcomes:
+            log().debug("write", op=op, ref=one.ref, outcome=one.status, record_id=one.record_id, said=one.message)
 
     def _keep_what_was_written(self, updates: Sequence[UpdateAccount], rejected: Sequence[str]) -> None:
         """The cache shows at once what the CRM now shows, so that the echo of our own writes changes nothing."""
@@ -225,7 +231,7 @@ class Applier:
             for outcomes in self._batches(self.connection.create_tasks([_new_task(c) for c in chunk]), applied):
                 made = [made_from(by_key[o.ref], o, self.run_id) for o in outcomes]
                 with self.cache.transaction():
-                    note_outcomes(self.cache, self.run_id, "create_task", outcomes, self.clock())
+                    self._note("create_task", outcomes)
                     keep_made(self.cache, [one for one in made if one is not None])
                 applied.created += sum(o.status == "done" for o in outcomes)
                 applied.existed += sum(o.status == "existed" for o in outcomes)
@@ -239,7 +245,7 @@ class Applier:
             for outcomes in self._batches(self.connection.create_tasks(tasks), applied):
                 done = [(o.ref, by_key[o.ref].account_id) for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
-                    note_outcomes(self.cache, self.run_id, "attach_task", outcomes, self.clock())
+                    self._note("attach_task", outcomes)
                     mark_attached(self.cache, done)
                 applied.attached += len(done)
                 _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
@@ -250,7 +256,7 @@ class Applier:
             for outcomes in self._batches(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
                 done = [o.ref for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
-                    note_outcomes(self.cache, self.run_id, "close_task", outcomes, self.clock())
+                    self._note("close_task", outcomes)
                     mark_closed(self.cache, done)
                 applied.closed += len(done)
                 _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
@@ -262,7 +268,7 @@ class Applier:
             for outcomes in self._batches(self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
                 done = [o.ref for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
-                    note_outcomes(self.cache, self.run_id, "delete_task", outcomes, self.clock())
+                    self._note("delete_task", outcomes)
                     free_keys(self.cache, done)
                 applied.deleted += len(done)
                 _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)

@@ -1,69 +1,188 @@
 """`kamsync run`: the schedule in the foreground, for systemd, Docker or a terminal.
 
-A run that the machine slept through is made up for at once (level-triggered: one is as good as five). SIGTERM and SIGINT let the
-present batch finish, then end. An error of one night is logged and does not stop the next.
+Runs that the machine slept or was switched off through are made up for by one, at once (level-triggered: one is as good as
+five). SIGTERM and SIGINT let the present batch finish, then end. An error of one night is logged and does not stop the next.
 """
 
 from __future__ import annotations
 
+import os
+import random
 import signal
+import sys
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
-from kamsync.config import Config
+from kamsync.config import Config, Schedule
 from kamsync.decide.timetable import Timetable
 from kamsync.errors import ConfigError, KamsyncError
+from kamsync.run.heartbeat import Job, beat, schedule_lock
+from kamsync.run.shell import is_recorded
 from kamsync.run.stopping import Stopping, stopping_on
 
-MISFIRE_GRACE_SECONDS = 24 * 3600  # APScheduler's default of one second silently drops late runs
+MISFIRE_GRACE_SECONDS = 7 * 24 * 3600  # APScheduler's default of one second silently drops late runs
+BEAT_SECONDS = 20.0  # also how late a job may be that a suspended machine slept through: timers stand still meanwhile
+STOP_SECONDS = 25.0  # systemd and Docker kill what has not ended after a while; the next run settles what is left open then
+Work = Callable[[bool], None]
+Log = Callable[..., None]
 
 
-def run_schedule(config: Config, work: Callable[[bool], None], log: Callable[..., None], stopping: Stopping) -> None:
-    """Calls `work(full)` at the configured times until `stopping`. Raises ConfigError where nothing is scheduled."""
-    jobs = [(name, table, full) for name, table, full in _jobs(config) if table is not None]
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One line of the schedule; `full` reads everything."""
+
+    name: str
+    table: Timetable
+    full: bool
+
+
+class _Times(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
+    """A timetable as APScheduler asks for it, each time put off at random by up to `jitter_seconds`."""
+
+    def __init__(self, table: Timetable, jitter_seconds: int) -> None:
+        self._table, self._jitter_seconds = table, jitter_seconds
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        following = self._table.next_after(previous_fire_time or now)
+        if following is None:
+            return None
+        # In UTC: Python compares two moments of one zone by their wall clocks, which lie in the hour that comes twice.
+        return following.astimezone(UTC) + timedelta(seconds=random.uniform(0, self._jitter_seconds))
+
+
+def scheduled(schedule: Schedule) -> tuple[Due, ...]:
+    """The lines that the configuration has; the full pull first, so that the sync of the same minute finds everything read."""
+    lines = (("full_pull", schedule.full_pull, True), ("sync", schedule.sync, False))
+    return tuple(Due(name, table, full) for name, table, full in lines if table is not None)
+
+
+def was_missed(due: Due, last: datetime | None, now: datetime) -> bool:
+    """Whether a time of this line has come since `last`, when a run of its kind began; never where there was none yet."""
+    following = None if last is None else due.table.next_after(last)
+    return following is not None and following <= now
+
+
+def run_schedule(
+    config: Config, work: Work, log: Log, stopping: Stopping, *, last_runs: Callable[[], tuple[datetime | None, datetime | None]]
+) -> None:
+    """Calls `work(full)` at the configured times until `stopping`; missed ones are made up for once at the start.
+
+    `last_runs` tells when the last run, and the last full pull, began. Raises ConfigError where nothing is scheduled and
+    PlanRefused where another schedule runs on the same cache.
+    """
+    jobs = scheduled(config.schedule)
     if not jobs:
         raise ConfigError(
             f"{config.path}: nothing is scheduled.", fix='Add [schedule] sync = "0 6 * * 1-5" to the configuration.'
         )
-    scheduler = BackgroundScheduler(timezone=config.program.timezone)
-    turn = threading.Lock()  # a weekly full pull and the morning's run never overlap
-    for name, table, full in jobs:
-        scheduler.add_job(
-            _survivor(name, full, work, log, turn, stopping),
-            table.trigger,
-            id=name,
-            coalesce=True,
-            max_instances=1,
-            misfire_grace_time=MISFIRE_GRACE_SECONDS,
-        )
-    with stopping_on(stopping, (signal.SIGINT, signal.SIGTERM)):
-        scheduler.start()
-        for name, table, _ in jobs:
-            log("scheduled", job=name, cron=table.cron, next=str(table.next_after(datetime.now(UTC))))
-        stopping.wait()
-        log("stopping", detail="the present batch is finished first")
-        scheduler.shutdown(wait=True)
+    with stopping_on(stopping, (signal.SIGINT, signal.SIGTERM)), schedule_lock(config.cache_path):
+        keeper = _Keeper(config, work, log, stopping, jobs)
+        keeper.start()
+        _make_up(keeper, last_runs(), log)
+        keeper.hold()
 
 
-def _jobs(config: Config) -> tuple[tuple[str, Timetable | None, bool], ...]:
-    return (("sync", config.schedule.sync, False), ("full_pull", config.schedule.full_pull, True))
+def _make_up(keeper: _Keeper, last_runs: tuple[datetime | None, datetime | None], log: Log) -> None:
+    """One run for whatever was missed while nothing held the schedule: a full one where that was among them."""
+    last, last_full = last_runs
+    now = datetime.now(UTC)
+    missed = [due for due in keeper.jobs if was_missed(due, last_full if due.full else last, now)]
+    if missed:
+        log("missed", jobs=", ".join(due.name for due in missed), detail="made up for by one run now")
+        keeper.run_now(missed[0])
 
 
-def _survivor(
-    name: str, full: bool, work: Callable[[bool], None], log: Callable[..., None], turn: threading.Lock, stopping: Stopping
-) -> Callable[[], None]:
-    def job() -> None:
-        with turn:
-            if stopping():
-                return
-            try:
-                work(full)
-            except KamsyncError as error:
-                log("run failed", job=name, error=error.message, fix=error.fix)
-            except Exception as error:  # noqa: BLE001 - one bad night must not end the schedule
-                log("run failed by a bug", job=name, error=f"{type(error).__name__}: {error}")
+class _Keeper:
+    """The running scheduler, its heartbeat, and its end."""
 
-    return job
+    def __init__(self, config: Config, work: Work, log: Log, stopping: Stopping, jobs: tuple[Due, ...]) -> None:
+        self.jobs = jobs
+        self._config, self._work, self._log, self._stopping = config, work, log, stopping
+        self._turn = threading.Lock()  # a weekly full pull and the morning's run never overlap
+        self._started_at = _iso(datetime.now(UTC))
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+
+    def start(self) -> None:
+        for due in self.jobs:
+            self._scheduler.add_job(
+                self._survivor(due),
+                _Times(due.table, self._config.schedule.jitter_seconds),
+                id=due.name,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=MISFIRE_GRACE_SECONDS,
+            )
+        self._scheduler.start()
+        for job in self._next():
+            self._log("scheduled", job=job.name, line=job.line, next=job.next_at or "never")
+
+    def run_now(self, due: Due) -> None:
+        self._scheduler.add_job(self._survivor(due), id="missed")
+
+    def hold(self) -> None:
+        """Until somebody asks to stop; then waits for the batch in hand, and no longer than STOP_SECONDS."""
+        self._beat()
+        while not self._stopping.wait(BEAT_SECONDS):
+            self._scheduler.wakeup()
+            self._beat()
+        self._log("stopping", detail="the present batch is finished first")
+        self._scheduler.shutdown(wait=False)
+        if not self._turn.acquire(timeout=STOP_SECONDS):
+            self._log("stopped", detail="the CRM let us wait too long; the next run settles what is left open")
+            _leave()
+        self._turn.release()
+
+    def _beat(self) -> None:
+        try:
+            beat(self._config.cache_path, self._started_at, _iso(datetime.now(UTC)), tuple(self._next()))
+        except KamsyncError as error:
+            self._log("no heartbeat", error=error.message, fix=error.fix)
+
+    def _next(self) -> Iterator[Job]:
+        for due in self.jobs:
+            found: Any = self._scheduler.get_job(due.name)
+            following = None if found is None else found.next_run_time
+            zone = ZoneInfo(due.table.timezone)
+            shown = None if following is None else following.astimezone(zone).isoformat(timespec="seconds")
+            yield Job(due.name, due.table.cron, due.table.timezone, shown)
+
+    def _survivor(self, due: Due) -> Callable[[], None]:
+        def job() -> None:
+            with self._turn:
+                if self._stopping():
+                    return
+                began = time.monotonic()
+                try:
+                    self._work(due.full)
+                except KamsyncError as error:
+                    if not is_recorded(error):
+                        self._log("failed", job=due.name, error=error.message, fix=error.fix, seconds=_since(began))
+                except Exception as error:  # noqa: BLE001 - one bad night must not end the schedule
+                    self._log("failed by a bug", job=due.name, error=f"{type(error).__name__}: {error}")
+
+        return job
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 1)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _leave() -> None:
+    """Ends the process though a thread still waits for an answer: every write is in the journal before it is sent."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(0)

@@ -60,6 +60,8 @@ def refresh(
         cache.set_meta(Meta.BASE_CURRENCY, identity.base_currency)
         cache.set_meta(Meta.PULLED_AT, now.isoformat(timespec="seconds"))
         cache.set_meta(Meta.CRM_URL, identity.url)
+        if all(request.cursor is None for request in requests):
+            cache.set_meta(Meta.FULL_PULLED_AT, now.isoformat(timespec="seconds"))
     return summary
 
 

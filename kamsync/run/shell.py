@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,10 +13,17 @@ from filelock import FileLock, Timeout
 from kamsync.config import Config
 from kamsync.contract import Connection
 from kamsync.errors import KamsyncError, PlanRefused, Stopped
+from kamsync.log import log, stamped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
 from kamsync.store.database import Cache, make_room, saying_what_is_wrong
+from kamsync.store.erasing import erase_older
 from kamsync.store.journal import RunKind, RunStatus, finish_run, is_running, start_run
+from kamsync.store.schema import Meta
+
+MONTH = timedelta(days=365.25 / 12)
+RECORDED = "Recorded as run "
+LOOK_SECONDS = 0.5  # `is_locked` holds the lock for a moment: a run that begins in it must not be refused
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def run_lock(cache_path: Path) -> Iterator[None]:
     lock = _lock(cache_path)
     with saying_what_is_wrong(cache_path):
         try:
-            lock.acquire()
+            lock.acquire(timeout=LOOK_SECONDS)
         except Timeout:
             raise PlanRefused(
                 f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
@@ -84,19 +91,43 @@ def recorded(
     now = clock()
     run_id = new_run_id(now)
     start_run(cache, run_id, kind, now, today(config, now))
-    try:
-        yield run_id
-    except KamsyncError as error:
+    if config.history_months is not None:
+        erase_older(cache, now - config.history_months * MONTH)
+    with stamped(run_id=run_id, org=cache.meta(Meta.ORG_ID) or ""):
+        try:
+            yield run_id
+        except BaseException as error:
+            _record_error(cache, run_id, error, clock)
+            error.add_note(f"{RECORDED}{run_id}")
+            raise
         if is_running(cache, run_id):
-            status: RunStatus = "refused" if isinstance(error, PlanRefused) else "failed"
-            status = "interrupted" if isinstance(error, Stopped) else status
-            finish_run(cache, run_id, status, clock(), message=error.message, fix=error.fix)
-        raise
-    except BaseException as error:
-        if is_running(cache, run_id):
-            stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
-            message = "" if stopped else f"{type(error).__name__}: a bug in kamsync"
-            finish_run(cache, run_id, "interrupted" if stopped else "failed", clock(), message=message)
-        raise
+            finish_run(cache, run_id, "declined", clock(), message="nobody said yes")
+
+
+def is_recorded(error: BaseException) -> bool:
+    """Whether a run that `recorded` began ended by this error, and the log has said so."""
+    return any(note.startswith(RECORDED) for note in getattr(error, "__notes__", ()))
+
+
+def _record_error(cache: Cache, run_id: str, error: BaseException, clock: Callable[[], datetime]) -> None:
+    status, message, fix = _ending(error)
     if is_running(cache, run_id):
-        finish_run(cache, run_id, "declined", clock(), message="nobody said yes")
+        finish_run(cache, run_id, status, clock(), message=message, fix=fix)
+    tell = log().error if status == "failed" else log().warning
+    tell("run ended", outcome=status, error=message, fix=fix)
+    if not isinstance(error, KamsyncError):
+        log().debug("where it ended", exc_info=error)
+
+
+def _ending(error: BaseException) -> tuple[RunStatus, str, str]:
+    """How a run ended by this error: status, message, mend."""
+    match error:
+        case PlanRefused():
+            return "refused", error.message, error.fix
+        case Stopped():
+            return "interrupted", error.message, error.fix
+        case KamsyncError():
+            return "failed", error.message, error.fix
+        case KeyboardInterrupt() | SystemExit() | GeneratorExit():
+            return "interrupted", "", ""
+    return "failed", f"{type(error).__name__}: a bug in kamsync", ""

@@ -17,6 +17,7 @@ from kamsync.decide.guards import (
 )
 from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
+from kamsync.log import log, stamp, step
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
@@ -27,6 +28,7 @@ from kamsync.store.accounts import was_written
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.journal import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.last_evaluation import keep_if_free
+from kamsync.store.schema import Meta
 
 
 def pull_and_plan(
@@ -34,9 +36,17 @@ def pull_and_plan(
 ) -> tuple[PullSummary, PlannedRun]:
     """Refreshes the cache, settles what earlier runs left open, and plans; writes nothing to the CRM."""
     now = shell.clock()
-    summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
-    recover(shell.connection, shell.cache, now)
-    planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
+    with step("pulled") as counts:
+        summary = refresh(shell.connection, shell.cache, shell.config, now=now, full=full, guarded=guarded, progress=shell.read)
+        stamp(org=shell.cache.meta(Meta.ORG_ID) or "")
+        counts |= {**summary.rows, "deleted": sum(summary.deleted.values()), "full": full}
+    with step("recovered") as counts:
+        counts["settled"] = recover(shell.connection, shell.cache, now)
+    with step("planned") as counts:
+        planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
+        counts |= {"changes": len(planned.plan.changes), "held_back": len(planned.plan.held_back)}
+    for problem in planned.plan.problems:
+        log().warning("problem", said=problem)
     return summary, replace(planned, lacking=summary.lacking)
 
 
@@ -108,7 +118,11 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     run_id, program = planned.plan.run_id, shell.config.program
     describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
     applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
-    applied = applier.apply(written)
+    with step("applied") as counts:
+        applied = applier.apply(written)
+        counts |= applied.summary()
+    for name, message, url in applied.rejected:
+        log().warning("refused by the CRM", account=name, said=message, url=url)
     ended: RunStatus = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
     finish_run(shell.cache, run_id, ended, shell.clock(), applied.summary(), f"undo of {undoes}" if undoes else "")
     if applied.updated and not applied.stopped:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,6 +25,8 @@ Kind = Literal["status", "html", "reset_before", "reset_after", "truncate", "slo
 TRANSPORT = "kamsync.transport"
 PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Proxy authentication</body></html>"
 HANG_SECONDS = 3600.0
+MOST_PATTERN = 200
+_BACKTRACKS = re.compile(r"[*+}]\)+[*+{]")  # (a+)+ may take for ever on a short path
 
 
 @dataclass
@@ -53,6 +55,21 @@ class Fault:
             return False
         self.fired += 1
         return True
+
+
+def fault_from_json(text: bytes) -> dict[str, Any]:
+    """The fields of a fault as a client that is no Python writes them. Raises ValueError over what would stop the sandbox."""
+    read = json.loads(text)
+    if not isinstance(read, dict) or read.get("kind") not in get_args(Kind):
+        raise ValueError(f"kind is one of {', '.join(get_args(Kind))}")
+    path = read.get("path", "")
+    if not isinstance(path, str) or len(path) > MOST_PATTERN or _BACKTRACKS.search(path):
+        raise ValueError(f"path is a regular expression of at most {MOST_PATTERN} characters without a repetition inside another")
+    try:
+        re.compile(path)
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"path is no regular expression: {error}") from error
+    return read
 
 
 class Faults:

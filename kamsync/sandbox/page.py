@@ -6,6 +6,7 @@ no web page elsewhere can reach a sandbox that happens to run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,6 +24,8 @@ _templates = Environment(
     loader=PackageLoader("kamsync.sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _templates.filters["path"] = lambda value: quote(str(value), safe="")
+OWN_SITES = ("none", "same-origin")
+REFUSAL = "The sandbox answers on this machine only."
 EDITABLE = ("tier", "override", "override_until")
 
 
@@ -90,11 +93,20 @@ def _html(template: str, **values: Any) -> HTMLResponse:
     )
 
 
+def is_foreign(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from elsewhere: a name that only resolves here, or a form or script of another page.
+
+    `headers` by small name. A browser names the page that asks (Origin; Sec-Fetch-Site); programs name none.
+    """
+    named = headers.get("host", "")
+    host = urlsplit(f"//{named}").hostname or ""
+    if not is_loopback(host):
+        return True
+    if method in ("GET", "HEAD"):
+        return False
+    origin = headers.get("origin")
+    return (origin is not None and urlsplit(origin).netloc != named) or headers.get("sec-fetch-site", "none") not in OWN_SITES
+
+
 def _refused(request: Request) -> Response | None:
-    """Only loopback may look; only this page may edit (a rebinding name or a foreign form is refused)."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    origin = request.headers.get("origin")
-    foreign = request.method == "POST" and origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if is_loopback(host) and not foreign:
-        return None
-    return PlainTextResponse("The sandbox answers on this machine only.", status_code=403)
+    return PlainTextResponse(REFUSAL, status_code=403) if is_foreign(request.method, request.headers) else None

@@ -23,13 +23,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kamsync.errors import ConfigError
 from kamsync.sandbox.crm import SandboxCrm
-from kamsync.sandbox.faults import TRANSPORT, Faults, Message, Receive, Scope, Send, with_faults
-from kamsync.sandbox.page import Page
+from kamsync.sandbox.faults import TRANSPORT, Faults, Message, Receive, Scope, Send, fault_from_json, with_faults
+from kamsync.sandbox.page import REFUSAL, Page, is_foreign
 from kamsync.sandbox.tls import make_certificates
 
 HOST = "127.0.0.1"
 REMEMBERED_REQUESTS = 10_000
 START_TIMEOUT_SECONDS = 30
+MOST_FAULT_BYTES = 64_000
 
 
 class Request(NamedTuple):
@@ -80,8 +81,9 @@ class SandboxServer:
             raise ConfigError(f"Port {self._port} is taken: {error.strerror}", fix="Choose another with --port.") from error
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
-            with_faults(self._app, self.faults),
+            self._in_front,
             http=_Protocol,
+            interface="asgi3",
             log_level="error",
             access_log=False,
             lifespan="off",
@@ -89,7 +91,7 @@ class SandboxServer:
             timeout_graceful_shutdown=2,
             **self._certificates(),
         )
-        self._page = Page(self.crm)
+        self._page, self._crm_app = Page(self.crm), with_faults(self._app, self.faults)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="sandbox", daemon=True)
         self._thread.start()
@@ -123,13 +125,18 @@ class SandboxServer:
         self.ca_path = files.ca
         return {"ssl_certfile": str(files.certificate), "ssl_keyfile": str(files.key), "ssl_version": ssl.PROTOCOL_TLS_SERVER}
 
+    async def _in_front(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The page and the control of faults stand before the faults: one that hits every path could never be taken back."""
+        path: str = scope.get("path", "")
+        if scope["type"] == "http" and (path == "/" or path.startswith("/_sandbox/")):
+            await self._own(path, scope, receive, send)
+        else:
+            await self._crm_app(scope, receive, send)
+
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        if path == "/" or path.startswith("/_sandbox/"):
-            await self._own(path, scope, receive, send)
-            return
         status = 0
 
         async def counting(message: Message) -> None:
@@ -152,18 +159,29 @@ class SandboxServer:
     async def _faults(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST a rule (the fields of faults.Fault) or DELETE them all: for clients that are no Python."""
         status, answer = 200, "{}"
-        if scope["method"] == "DELETE":
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if is_foreign(scope["method"], headers):
+            status, answer = 403, json.dumps({"error": REFUSAL})
+        elif scope["method"] == "DELETE":
             self.faults.clear()
+        elif scope["method"] != "POST":
+            status, answer = 405, json.dumps({"error": "POST a fault, or DELETE them all."})
         else:
-            body = b""
-            while True:
-                message = await receive()
-                body += message.get("body", b"")
-                if not message.get("more_body"):
-                    break
             try:
-                self.faults.add(**json.loads(body))
-            except (ValueError, TypeError) as error:
+                self.faults.add(**fault_from_json(await _body(receive, MOST_FAULT_BYTES)))
+            except (ValueError, TypeError, RecursionError) as error:
                 status, answer = 400, json.dumps({"error": str(error)})
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": answer.encode()})
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    """The request's body. Raises ValueError where it is longer than `most` bytes."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise ValueError(f"more than {most:,} bytes")
+        if not message.get("more_body"):
+            return bytes(body)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, UpdateAccount, op_of
 from kamsync.flags import from_json, to_json
 from kamsync.model import Outcome
+from kamsync.redaction import redact
 from kamsync.store.database import Cache
 
 _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, message, fix, criteria_hash, undoes"
@@ -45,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One write of a run: the intent and its outcome (None: no answer is known)."""
+    """One write of a run: the intent and its outcome (None: no answer is known). `at` is when it was known, in ISO form."""
 
     run_id: str
     seq: int
@@ -56,6 +57,7 @@ class Entry:
     outcome: str | None
     record_id: str | None
     message: str | None
+    at: str | None = None
 
     @property
     def name(self) -> str:
@@ -102,7 +104,7 @@ def finish_run(
     with cache.transaction() as connection:
         connection.execute(
             "UPDATE runs SET status = ?, finished_at = ?, summary = ?, message = ?, fix = ? WHERE run_id = ?",
-            (status, now.isoformat(timespec="seconds"), json.dumps(counted), message, fix, run_id),
+            (status, now.isoformat(timespec="seconds"), json.dumps(counted), redact(message), redact(fix), run_id),
         )
 
 
@@ -139,6 +141,25 @@ def list_runs(cache: Cache, limit: int = 50) -> list[Run]:
         (limit,),
     )
     return [_run(row) for row in rows]
+
+
+def runs_by_outcome(cache: Cache) -> dict[tuple[str, str], int]:
+    """How many runs are remembered, by (kind, status)."""
+    rows = cache.connection.execute("SELECT kind, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2")
+    return {(kind, status): count for kind, status, count in rows}
+
+
+def last_good_run(cache: Cache) -> datetime | None:
+    """When the last run ended that wrote all it wanted to write; None where there was none."""
+    rows = cache.connection.execute("SELECT max(finished_at) FROM runs WHERE status = 'done' AND kind <> 'undo'")
+    (found,) = rows.fetchone()
+    return None if found is None else datetime.fromisoformat(found)
+
+
+def last_unattended_run(cache: Cache) -> datetime | None:
+    """When the last `sync` or `apply` began, however it ended; None where there was none."""
+    (found,) = cache.connection.execute("SELECT max(started_at) FROM runs WHERE kind <> 'undo'").fetchone()
+    return None if found is None else datetime.fromisoformat(found)
 
 
 def find_run(cache: Cache, run_id: str) -> Run | None:
@@ -206,7 +227,7 @@ def note_outcomes(cache: Cache, run_id: str, op: str, outcomes: Sequence[Outcome
     """What the CRM answered; call it inside the transaction that also keeps what follows from it."""
     cache.connection.executemany(
         "UPDATE journal SET outcome = ?, record_id = ?, message = ?, at = ? WHERE run_id = ? AND op = ? AND ref = ?",
-        [(o.status, o.record_id, o.message, now.isoformat(timespec="seconds"), run_id, op, o.ref) for o in outcomes],
+        [(o.status, o.record_id, redact(o.message), now.isoformat(timespec="seconds"), run_id, op, o.ref) for o in outcomes],
     )
 
 
@@ -219,7 +240,7 @@ def settle_entries(cache: Cache, settled: Iterable[tuple[Entry, Settled, str]], 
     )
 
 
-_ENTRY_COLUMNS = "run_id, seq, op, ref, account_id, intent, outcome, record_id, message"
+_ENTRY_COLUMNS = "run_id, seq, op, ref, account_id, intent, outcome, record_id, message, at"
 
 
 def entries(cache: Cache, run_id: str) -> Iterator[Entry]:
@@ -243,8 +264,8 @@ def halved_deletions(cache: Cache) -> list[Entry]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    run_id, seq, op, ref, account_id, intent, outcome, record_id, message = row
-    return Entry(run_id, seq, op, ref, account_id, json.loads(intent), outcome, record_id, message)
+    run_id, seq, op, ref, account_id, intent, outcome, record_id, message, at = row
+    return Entry(run_id, seq, op, ref, account_id, json.loads(intent), outcome, record_id, message, at)
 
 
 def fields_of(entry: Entry) -> dict[str, FieldChange]:

@@ -143,3 +143,8 @@ def _existing(cache: Cache, condition: str) -> Iterator[ExistingTask]:
     for key, task_id, account_id, owner_id, subject, due, is_open in rows:
         day = date.fromisoformat(due) if due else None
         yield ExistingTask(key, task_id, account_id or "", owner_id or "", subject or "", day, bool(is_open))
+
+
+def task_counts(cache: Cache) -> dict[str, int]:
+    """Tasks of the ledger by status."""
+    return dict(cache.connection.execute("SELECT status, count(*) FROM task_ledger GROUP BY 1 ORDER BY 1").fetchall())

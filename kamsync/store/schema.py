@@ -17,10 +17,12 @@ class Meta(StrEnum):
     ORG_NAME = "org_name"
     BASE_CURRENCY = "base_currency"
     PULLED_AT = "pulled_at"
+    FULL_PULLED_AT = "full_pulled_at"
     CRM_URL = "crm_url"
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
     NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
+    TOLD = "told"  # the trouble that channels were last told of, and when
     LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 

@@ -230,11 +230,23 @@ max_due_per_owner_per_day = 3
 [schedule]
 sync = "0 6 * * 1-5"
 full_pull = "0 3 * * 0"
+jitter_seconds = 60
 [guard]
 max_changed_share = 1
 max_vanished_share = 0.5
 api_budget_share = 0.9
 first_run = "go"
+[history]
+months = 24
+[log]
+format = "json"
+level = "debug"
+file = "every.log"
+[[notify]]
+url = {{ env = "MEMORY_TOKEN" }}
+who = "failures"
+[serve]
+port = 9464
 """
 # A preset, shipped playbooks, and every other choice.
 PRESET = """
@@ -250,6 +262,9 @@ existing_tiers = "current"
 write_scope = "flagged"
 [guard]
 first_run = "ask"
+[log]
+format = "plain"
+level = "info"
 """ + "".join(
     f"""
 [[playbooks]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -144,3 +145,72 @@ def test_an_unknown_time_zone_says_its_place_and_what_to_write() -> None:
         parse_cron("0 6 * * *", "Mars/Olympus", PLACE)
     assert caught.value.message == "config.toml:40 (schedule.sync): 'Mars/Olympus' is no time zone."
     assert caught.value.fix == "Use a name such as America/Sao_Paulo or UTC in [program] timezone."
+
+
+ZONES = (
+    "America/New_York", "America/Sao_Paulo", "America/Santiago", "Africa/Cairo", "Asia/Beirut", "Asia/Kolkata",
+    "Australia/Lord_Howe", "Europe/Berlin", "Europe/Helsinki", "Pacific/Apia",
+)  # fmt: skip
+LINES = ("0 6 * * 1-5", "0 3 * * 0", "0 0 * * *", "30 2 * * *")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("cron", LINES)
+def test_a_year_has_every_day_of_a_line_once_whatever_clocks_do(cron: str, zone: str) -> None:
+    timetable, moment = parse_cron(cron, zone, PLACE), datetime(2025, 12, 31, 12, tzinfo=ZoneInfo(zone))
+    minute, hour, _, _, weekdays = cron.split()
+    wanted = {"1-5": range(5), "0": (6,), "*": range(7)}[weekdays]
+    days_of_year = [day for number in range(365) if (day := date(2026, 1, 1) + timedelta(number)).weekday() in wanted]
+    for day in days_of_year:
+        following = timetable.next_after(moment)
+        assert following is not None and following > moment and following.date() == day
+        late = datetime.combine(day, following.time()) - datetime.combine(day, time(int(hour), int(minute)))
+        assert timedelta(0) <= late <= timedelta(hours=1)
+        moment = following
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "after", "expected"),
+    [
+        ("30 2 * * *", "Europe/Berlin", datetime(2026, 3, 28, 12, tzinfo=UTC), "Sun 29 Mar 03:00 CEST"),
+        ("0 0 * * *", "Africa/Cairo", datetime(2026, 4, 23, 12, tzinfo=UTC), "Fri 24 Apr 01:00 EEST"),
+        ("15 2 * * *", "Australia/Lord_Howe", datetime(2026, 10, 3, tzinfo=UTC), "Sun 04 Oct 02:30 +11"),
+        ("0 3 * * 0", "Europe/Helsinki", datetime(2026, 10, 24, 12, tzinfo=UTC), "Sun 25 Oct 03:00 EEST"),
+    ],
+)
+def test_a_time_that_clocks_skip_comes_at_the_first_moment_after(cron: str, zone: str, after: datetime, expected: str) -> None:
+    assert following(cron, after, zone) == expected
+
+
+def test_a_time_that_comes_twice_is_kept_the_first_time_only() -> None:
+    table = parse_cron("30 1 * * *", "America/New_York", PLACE)
+    first = table.next_after(datetime(2026, 11, 1, 4, tzinfo=UTC))
+    assert first is not None and first.astimezone(UTC) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    second = table.next_after(first)
+    assert second is not None and second.astimezone(UTC) == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_line_of_every_quarter_goes_on_when_clocks_change(zone: str) -> None:
+    table = parse_cron("*/15 * * * *", zone, PLACE)
+    for begin in (datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC)):
+        moment = begin
+        for _ in range(4 * 48):
+            following = table.next_after(moment)
+            assert following is not None and following.astimezone(UTC) - moment == timedelta(minutes=15)
+            moment = following.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "minutes"), [("every minute", 1), ("every 15 minutes", 15), ("Every 2 hours", 120), ("every day", 1440)]
+)
+def test_an_interval_is_kept_in_any_zone(line: str, minutes: int) -> None:
+    table = parse_cron(line, "Asia/Kolkata", PLACE)
+    first = table.next_after(FRIDAY)
+    assert first is not None and table.next_after(first) == first + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("line", ["every", "every 0 minutes", "every other day", "every 3 weeks"])
+def test_what_is_no_interval_is_told(line: str) -> None:
+    with pytest.raises(ConfigError, match="fields instead of five"):
+        parse_cron(line, "UTC", PLACE)

@@ -28,7 +28,7 @@ from hubspot.crm.associations import v4 as associations_package
 
 from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
-from kamsync.http import CONNECT_TIMEOUT_SECONDS, CallMeter, RetryPolicy, check_address
+from kamsync.http import CONNECT_TIMEOUT_SECONDS, BoundedPool, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.api.answer import Answer, Silences
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
@@ -282,6 +282,7 @@ def _api_client(base_url: str, trusted: Authorities) -> Any:
     api = _ApiClient(configuration=configuration)
     if trusted.folder:
         api.rest_client.pool_manager.connection_pool_kw["ca_cert_dir"] = trusted.folder
+    api.rest_client.pool_manager = BoundedPool(api.rest_client.pool_manager)
     api.user_agent = USER_AGENT
     api.set_default_header("Accept-Encoding", "gzip")
     return api

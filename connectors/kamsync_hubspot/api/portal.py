@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from kamsync.contract import AccountField
-from kamsync.errors import ConfigError, KamsyncError
+from kamsync.errors import BadAnswer, ConfigError, KamsyncError
 from kamsync.model import CrmMapping, Identity, Kind
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_refused
@@ -65,16 +65,21 @@ class Portal:
 
     def owners(self, *, archived: bool) -> Iterator[Mapping[str, Any]]:
         """People only: a QUEUE is nobody who could be given a task."""
-        after = ""
+        after, asked = "", set[str]()
         while True:
             where: dict[str, Any] = {"after": after} if after else {}
             answer = self._client.call(
                 self._client.owners.get_page, limit=OWNERS_PAGE, archived=archived, doing="the list of owners", **where
             )
             yield from (owner for owner in answer.results if str(owner.get("type") or "PERSON").upper() != "QUEUE")
-            if not answer.after or answer.after == after:
-                return
             after = answer.after
+            if not after:
+                return
+            if after in asked:
+                raise BadAnswer(
+                    f"HubSpot's list of owners does not get on from {after}.", fix="Run again; report this if it stays."
+                )
+            asked.add(after)
 
     def stages(self) -> Mapping[str, Stage]:
         """Deal stages of all pipelines; raises what HubSpot says where they may not be read."""

@@ -57,15 +57,16 @@ def list_pages(
         options["associations"] = [",".join(associations)]
 
     def pages() -> Iterator[list[Record]]:
-        after, count = "", 0
+        after, count, asked = "", 0, set[str]()
         while limit_pages is None or count < limit_pages:
             where: dict[str, Any] = {"after": after} if after else {}
             answer = client.call(client.records.get_page, object_type, doing=doing, **options, **where)
             yield answer.results
             count += 1
-            if answer.after and answer.after == after:
+            if answer.after in asked:
                 raise BadAnswer(f"HubSpot's {doing} does not get on from {after}.", fix="Run again; report this if it stays.")
             after = answer.after
+            asked.add(after)
             if not after:
                 return
 
@@ -150,6 +151,7 @@ def fetch_links(client: Client, source: str, target: str, ids: Iterable[str]) ->
     """Associated records by id of `source`; a record with none is missing. Labels are read from the types' numbers."""
     found: dict[str, list[Link]] = {}
     waiting: list[dict[str, str]] = [{"id": one} for one in ids]
+    asked: set[tuple[str, str]] = set()
     while waiting:
         inputs, waiting = waiting[:ASSOCIATIONS_BATCH], waiting[ASSOCIATIONS_BATCH:]
         doing = f"reading which {target} belong to {source}"
@@ -161,6 +163,11 @@ def fetch_links(client: Client, source: str, target: str, ids: Iterable[str]) ->
             found.setdefault(record_id, []).extend(_link(entry) for entry in result.get("to") or ())
             following = ((result.get("paging") or {}).get("next") or {}).get("after")
             if following:  # 500 a record and answer
+                if (record_id, str(following)) in asked:
+                    raise BadAnswer(
+                        f"HubSpot, {doing}, does not get on from {following}.", fix="Run again; report this if it stays."
+                    )
+                asked.add((record_id, str(following)))
                 waiting.append({"id": record_id, "after": str(following)})
     return found
 

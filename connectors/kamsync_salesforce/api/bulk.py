@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from kamsync.errors import BadAnswer, KamsyncError, TryLater
-from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.client import Client, never_twice
 from kamsync_salesforce.api.errors import JobFailed, fault_of, translate
 
 RESULT_PAGES_VERSION = 58.0
@@ -130,8 +130,9 @@ class _NoResultPages(Exception):
 
 def _addresses(client: Client, job: QueryJob, doing: str) -> Iterator[str]:
     path: str | None = f"jobs/query/{job.id}/resultPages"
-    first = True
+    first, asked = True, set[str]()
     while path:
+        never_twice(path, asked, doing)
         try:
             answer = client.rest("GET", _below_base(client, path), doing=doing)
         except KamsyncError as error:
@@ -182,8 +183,9 @@ def _download(client: Client, address: str, doing: str) -> ResultPage:
 
 
 def _serial_pages(client: Client, job: QueryJob, doing: str) -> Iterator[ResultPage]:
-    locator = ""
+    locator, asked = "", set[str]()
     while locator != "null":
+        never_twice(locator, asked, doing)
         suffix = f"&locator={locator}" if locator else ""
         address = f"jobs/query/{job.id}/results?maxRecords={SERIAL_PAGE_RECORDS}{suffix}"
         page, locator = _fetch(client, address, doing)

@@ -20,7 +20,7 @@ from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSessi
 from simple_salesforce.util import call_salesforce
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
-from kamsync.http import CallMeter, RetryPolicy, is_loopback
+from kamsync.http import CallMeter, RetryPolicy, download_of, is_loopback
 from kamsync.model import Usage
 from kamsync_salesforce.api.auth import Credentials, Token, is_salesforce_host, sign_in
 from kamsync_salesforce.api.errors import fault_of, passes, surely_not_applied, translate
@@ -30,9 +30,15 @@ from kamsync_salesforce.settings import DEFAULT_API_VERSION
 T = TypeVar("T")
 
 OLDEST_API_VERSION = 47.0  # Bulk API 2.0 query; CompletedDateTime of tasks
-DOWNLOAD_CHUNK_BYTES = 1 << 18
 RENEWALS_PER_CALL = 2
 NO_API_CODES = ("API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED")
+
+
+def never_twice(place: str, asked: set[str], doing: str) -> None:
+    """Remembers where the next page is. Raises BadAnswer where that was asked for before: such pages never end."""
+    if place in asked:
+        raise BadAnswer(f"Salesforce sends the pages of {doing} round in a circle.", fix="Run again; report this if it stays.")
+    asked.add(place)
 
 
 class Client:
@@ -106,8 +112,9 @@ class Client:
     def records(self, soql: str, *, include_deleted: bool = False, doing: str = "a query") -> list[dict[str, Any]]:
         """All records of a query that is known to be small."""
         page = self.query(soql, include_deleted=include_deleted, doing=doing)
-        found = list(page["records"])
+        found, asked = list(page["records"]), set[str]()
         while not page["done"]:
+            never_twice(page["nextRecordsUrl"], asked, doing)
             page = self.query_more(page["nextRecordsUrl"], doing=doing)
             found += page["records"]
         return found
@@ -186,7 +193,7 @@ class Client:
             target.truncate()
             headers = {**self.sf.headers, "Accept": "text/csv"}
             with call_salesforce(self._url(path), "GET", self._session, headers, stream=True) as response:
-                for chunk in response.iter_content(DOWNLOAD_CHUNK_BYTES):
+                for chunk in download_of(response):
                     target.write(chunk)
                 return dict(response.headers.lower_items())
 
@@ -222,6 +229,11 @@ class Client:
                 return self._with_session(call)
             except (SalesforceError, SalesforceOperationError, requests.RequestException) as error:
                 raise translate(error, doing=doing, host=self._host, retry_after=self._session.last_retry_after) from error
+            except RecursionError as error:  # JSON of thousands of lists in lists, which Python's reader follows down
+                raise BadAnswer(
+                    f"{self._host} answered {doing} with JSON of another shape than Salesforce's.",
+                    fix="Check `login_url` and `instance_url`; a gateway may be answering in between.",
+                ) from error
 
         def may_try_again(error: BaseException) -> bool:
             return passes(error) and (repeatable or surely_not_applied(error))

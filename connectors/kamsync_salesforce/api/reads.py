@@ -9,7 +9,7 @@ from typing import Any
 
 from kamsync.errors import BadAnswer, KamsyncError, TryLater
 from kamsync_salesforce.api.bulk import QueryJob, result_pages
-from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.client import Client, never_twice
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.translate import STAMP, literal, parse_moment, quote, rows_of_records, select
 
@@ -40,6 +40,7 @@ def read_by_rest(
     """
     doing = f"reading {sobject}"
     checkpoint: tuple[str, str] | None = None
+    asked: set[str] = set()
     for _ in range(RESTARTS):
         conditions = [*where, *([_after(*checkpoint)] if checkpoint else [])]
         soql = select(sobject, _with_id(fields), conditions, f"{STAMP}, Id")
@@ -57,6 +58,7 @@ def read_by_rest(
             if records:
                 checkpoint = (records[-1][STAMP], records[-1]["Id"])
             try:
+                never_twice(page["nextRecordsUrl"], asked, doing)
                 page = client.query_more(page["nextRecordsUrl"], doing=doing)
             except KamsyncError as error:
                 fault = fault_of(error)

@@ -1,24 +1,104 @@
-"""`kamsync run`: the scheduler in the foreground."""
+"""`kamsync run`: the scheduler in the foreground, or what it would do now, once."""
 
 from __future__ import annotations
 
-from kamsync.cli.console import say
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
-from kamsync.cli.printing import show_applied
-from kamsync.cli.session import _log, open_session
-from kamsync.run.daemon import run_schedule
+from kamsync.cli.session import Session, open_session
+from kamsync.files import exists
+from kamsync.log import configure_logs, log
+from kamsync.model import Usage
+from kamsync.run.apply import Applied
+from kamsync.run.daemon import run_schedule, scheduled, was_missed
+from kamsync.run.notices import sender, tell
+from kamsync.run.serving import serving
 from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
+from kamsync.store.journal import last_unattended_run
+from kamsync.store.schema import Meta
 
 
-def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Hold the schedule of [schedule] in the foreground, for systemd, Docker or a terminal; Ctrl-C or SIGTERM ends it gently."""
-    session, stopping = open_session(config), Stopping()
+class _Night:
+    """One run as the schedule makes it, and what it used of the CRM."""
 
-    def work(full: bool) -> None:
-        with session.shell("sync", stopping=stopping) as shell:
+    def __init__(self, session: Session) -> None:
+        self._session, self.stopping = session, Stopping()
+        self._usage: Usage | None = None
+
+    def usage(self) -> Usage | None:
+        """Calls of the last run, None before it."""
+        return self._usage
+
+    def work(self, full: bool) -> Applied:
+        """Pulls, plans, applies, and tells the channels of [[notify]] what is new, however it ends."""
+        try:
+            return self._run(full)
+        finally:
+            if self._session.config.channels and exists(self._session.config.cache_path, "cache"):
+                with self._session.cache() as cache:
+                    tell(cache, self._session.config.program.name, datetime.now(UTC), sender(self._session.config.channels))
+
+    def _run(self, full: bool) -> Applied:
+        with self._session.shell("sync", stopping=self.stopping) as shell:
             planned, applied = run_sync(shell, full=full)
-        show_applied(planned.plan.run_id, applied, problems=planned.plan.problems)
+            self._usage = shell.connection.usage()
+            reasons = Counter(held.reason for held in (*planned.plan.held_back, *applied.held_back))
+            for reason, count in reasons.most_common():
+                log().info("held back", count=count, reason=reason)
+            outcome = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
+            log().info("run ended", outcome=outcome, calls=self._usage.used_by_us)
+        return applied
 
-    say(f"kamsync runs for {session.config.program.name!r}; Ctrl-C ends it.")
-    run_schedule(session.config, work, _log, stopping)
+    def last_runs(self) -> tuple[datetime | None, datetime | None]:
+        """When the last run, and the last full pull, began; None for never."""
+        if not exists(self._session.config.cache_path, "cache"):
+            return None, None
+        with self._session.cache() as cache:
+            full = cache.meta(Meta.FULL_PULLED_AT)
+            return last_unattended_run(cache), None if full is None else datetime.fromisoformat(full)
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run once now and end, for cron and containers: full where a full pull is due.")
+    ] = False,
+) -> None:
+    """Hold the schedule of [schedule] in the foreground, for systemd, Docker or a terminal; Ctrl-C or SIGTERM ends it gently."""
+    session = replace(open_session(config), talks=False)
+    settings = session.config.log
+    configure_logs(format=settings.format, level=settings.level, file=settings.file)
+    night = _Night(session)
+    if once:
+        _once(session, night)
+        return
+    log().info("started", program=session.config.program.name, config=str(config))
+    with serving(session.config, night.usage):
+        run_schedule(session.config, lambda full: _ignore(night.work(full)), _tell, night.stopping, last_runs=night.last_runs)
+
+
+def _once(session: Session, night: _Night) -> None:
+    from kamsync.run.stopping import stopping_on
+
+    _, last_full = night.last_runs()
+    now = datetime.now(UTC)
+    full = any(was_missed(due, last_full, now) for due in scheduled(session.config.schedule) if due.full)
+    with stopping_on(night.stopping):
+        applied = night.work(full)
+    if not applied.complete:
+        raise typer.Exit(1)
+
+
+def _ignore(applied: Applied) -> None:
+    """The schedule goes on whatever a run wrote; the log and the journal have it."""
+
+
+def _tell(event: str, **fields: object) -> None:
+    level = log().error if "failed" in event else log().info
+    level(event, **fields)

@@ -1,45 +1,138 @@
-"""`kamsync status`: what the program knows and when it learnt it."""
+"""`kamsync status`: what the program knows and when it learnt it, what schedule runs, what waits for a person."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+from kamsync.cli.commands.runs import run_line
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from kamsync.cli.session import open_session
+from kamsync.cli.session import Session, open_session
+from kamsync.errors import PlanRefused
 from kamsync.printable import one_line
+from kamsync.report.run_trace import in_words
+from kamsync.run.daemon import scheduled
+from kamsync.run.heartbeat import Heartbeat, living_schedule
+from kamsync.run.outcome import waiting_for_people
+from kamsync.run.trace import seen_runs
 from kamsync.store.accounts import record_counts, tier_counts
-from kamsync.store.journal import list_runs
+from kamsync.store.journal import Run
 from kamsync.store.schema import Meta
 
 
+@dataclass(frozen=True)
+class _State:
+    """Everything that is shown, read in one go."""
+
+    session: Session
+    now: datetime
+    counts: dict[str, int]
+    tiers: dict[str, int]
+    last: Run | None
+    pulled: str | None
+    org: str | None
+    waiting: list[PlanRefused]
+    living: Heartbeat | None
+
+    @property
+    def next_run(self) -> datetime | None:
+        """By the schedule that really runs; by the configuration where none does."""
+        if self.living is not None:
+            known = [datetime.fromisoformat(job.next_at) for job in self.living.jobs if job.next_at]
+        else:
+            found = [due.table.next_after(self.now) for due in scheduled(self.session.config.schedule)]
+            known = [moment for moment in found if moment is not None]
+        return min(known, default=None)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the schedule that runs is another one than the configuration now says."""
+        configured = {(due.name, due.table.cron, due.table.timezone) for due in scheduled(self.session.config.schedule)}
+        return self.living is not None and configured != {(job.name, job.line, job.timezone) for job in self.living.jobs}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        config = self.session.config
+        named = {"configuration": config.path.absolute(), "cache": config.cache_path, "log": config.log.file}
+        return {name: path for name, path in named.items() if path is not None}
+
+
 def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Show what the cache holds, the last run and the next one. Reads the cache only."""
-    session = open_session(config)
-    with session.cache(must_exist=True) as cache:
-        counts, tiers = record_counts(cache), tier_counts(cache)
-        runs = list_runs(cache, 1)
-        pulled, org = cache.meta(Meta.PULLED_AT), cache.meta(Meta.ORG_NAME)
-    timetable = session.config.schedule.sync
-    following = timetable.next_after(datetime.now(UTC)) if timetable else None
-    last = runs[0] if runs else None
+    """Show what the cache holds and how old it is, the last run, what schedule runs, what waits for you. Reads the cache only."""
+    state = _read(open_session(config))
     if json:
-        show_json(
-            {
-                "crm": session.config.connector.kind,
-                "org": org,
-                "cache": str(session.config.cache_path),
-                "pulled_at": pulled,
-                "records": counts,
-                "tiers": tiers,
-                "last_run": last and {"run_id": last.run_id, "status": last.status, "started_at": last.started_at},
-                "next_run": following and following.isoformat(),
-            }
+        show_json(_as_json(state))
+    else:
+        _show(state)
+
+
+def _read(session: Session) -> _State:
+    with session.cache(must_exist=True) as cache:
+        return _State(
+            session=session,
+            now=datetime.now(UTC),
+            counts=record_counts(cache),
+            tiers=tier_counts(cache),
+            last=next(iter(seen_runs(cache, 1)), None),
+            pulled=cache.meta(Meta.PULLED_AT),
+            org=cache.meta(Meta.ORG_NAME),
+            waiting=waiting_for_people(cache, session.config),
+            living=living_schedule(session.config.cache_path),
         )
-        return
-    show(f"{session.config.connector.label}: {one_line(org or 'never pulled')}   last pull {pulled or 'never'}")
-    show(f"Cache: {session.config.cache_path}")
-    show("In the cache: " + ", ".join(f"{count:,} {stream.replace('_', ' ')}" for stream, count in counts.items() if count))
-    show("Tiers in the CRM: " + (", ".join(f"{tier}: {count:,}" for tier, count in tiers.items()) or "none yet"))
-    show(f"Last run: {last.run_id} {last.kind} {last.status} {one_line(last.message)}".rstrip() if last else "No run yet.")
-    show(f"Next run: {following.isoformat()}" if following else "Nothing is scheduled ([schedule] sync).")
+
+
+def _as_json(state: _State) -> dict[str, Any]:
+    return {
+        "crm": state.session.config.connector.kind,
+        "org": state.org,
+        "cache": str(state.session.config.cache_path),
+        "files": {name: str(path) for name, path in state.files.items()},
+        "pulled_at": state.pulled,
+        "age_seconds": state.pulled and int((state.now - datetime.fromisoformat(state.pulled)).total_seconds()),
+        "records": state.counts,
+        "tiers": state.tiers,
+        "last_run": state.last and asdict(state.last),
+        "next_run": state.next_run and state.next_run.isoformat(),
+        "schedule": state.living and asdict(state.living),
+        "schedule_is_outdated": state.is_outdated,
+        "waiting": [{"message": one.message, "fix": one.fix} for one in state.waiting],
+    }
+
+
+def _show(state: _State) -> None:
+    config = state.session.config
+    pulled = "never"
+    if state.pulled:
+        ago = in_words((state.now - datetime.fromisoformat(state.pulled)).total_seconds())
+        pulled = f"{state.pulled} ({ago} ago)"
+    show(f"{config.connector.label}: {one_line(state.org or 'never pulled')}   last pull {pulled}")
+    for name, path in state.files.items():
+        show(f"{name.capitalize()}: {path}")
+    show("In the cache: " + ", ".join(f"{n:,} {stream.replace('_', ' ')}" for stream, n in state.counts.items() if n))
+    show("Tiers in the CRM: " + (", ".join(f"{tier}: {count:,}" for tier, count in state.tiers.items()) or "none yet"))
+    show(f"Last run: {run_line(state.last)}" if state.last else "No run yet.")
+    if state.last and state.last.fix:
+        show(f"    To mend it: {one_line(state.last.fix)}")
+    for one in state.waiting:
+        if state.last is None or one.message != state.last.message:
+            show(f"Waits for you: {one_line(one.message)}")
+            show(f"    To go on: {one_line(one.fix)}")
+    _show_schedule(state)
+
+
+def _show_schedule(state: _State) -> None:
+    due = scheduled(state.session.config.schedule)
+    following = state.next_run.isoformat(timespec="seconds") if state.next_run else "never"
+    if state.living is not None:
+        lines = ", ".join(f"{job.name} {job.line!r}" for job in state.living.jobs)
+        show(f"Schedule: runs since {state.living.started_at} as process {state.living.pid} on {state.living.host}: {lines}")
+        if state.is_outdated:
+            show("    It is not what the configuration says now: restart `kamsync run`.")
+        show(f"Next run: {following}")
+    elif due:
+        show(f"Schedule: `kamsync run` is not running here; by the configuration the next run would be {following}.")
+    else:
+        show("Nothing is scheduled ([schedule] sync).")

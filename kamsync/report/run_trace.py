@@ -1,0 +1,139 @@
+"""What one run did, write by write, for people, spreadsheets and machines. Pure; the journal's entries come in as `Write`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from kamsync.printable import one_line
+from kamsync.report.csv_text import csv_text
+
+MOST_SHOWN = 60  # characters of a value in a line; JSON and CSV have all of it
+CSV_COLUMNS = (
+    "run_id",
+    "seq",
+    "op",
+    "account_id",
+    "account",
+    "field",
+    "before",
+    "after",
+    "outcome",
+    "message",
+    "record_id",
+    "at",
+)
+
+_SIGNS: Mapping[str, str] = MappingProxyType(
+    {"update_account": "~", "create_task": "+", "attach_task": "↳", "close_task": "✓", "delete_task": "-"}
+)
+_OUTCOMES: Mapping[str | None, str] = MappingProxyType(
+    {
+        None: "no answer is known yet; the next run looks",
+        "done": "",
+        "existed": "was there already",
+        "rejected": "refused by the CRM",
+        "unknown": "no answer came; the next run looks",
+        "absent": "had not happened",
+        "unclear": "nobody can tell: people changed the record since",
+        "halved": "its key is free, the task is still there",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One field of a write, as JSON has it."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of a run. `ref` is the account's id or the task's key; `outcome` None where nobody knows; `at` is ISO."""
+
+    seq: int
+    op: str
+    account_id: str
+    account: str
+    ref: str
+    values: tuple[Value, ...]
+    outcome: str | None
+    message: str
+    record_id: str
+    at: str
+
+
+def trace_lines(writes: Sequence[Write]) -> Iterator[str]:
+    """One line a write, and one below it for each field that changed."""
+    for write in writes:
+        ended = ": ".join(part for part in (_OUTCOMES.get(write.outcome, write.outcome or ""), write.message) if part)
+        yield one_line(f"  {_SIGNS.get(write.op, '?')} {write.account}  {_said(write)}" + (f"   [{ended}]" if ended else ""))
+        if write.op == "update_account":
+            for value in write.values:
+                yield one_line(f"      {value.field}  {_shown(value.before)} → {_shown(value.after)}")
+
+
+def trace_json(write: Write) -> dict[str, Any]:
+    """One write as JSON; `fields` maps each field to what was before and what was written."""
+    return {
+        "seq": write.seq,
+        "op": write.op,
+        "account_id": write.account_id,
+        "account": write.account,
+        "ref": write.ref,
+        "fields": {value.field: {"from": value.before, "to": value.after} for value in write.values},
+        "outcome": write.outcome,
+        "message": write.message,
+        "record_id": write.record_id or None,
+        "at": write.at or None,
+    }
+
+
+def trace_csv(run_id: str, writes: Sequence[Write]) -> str:
+    """One line a field."""
+    return csv_text(
+        CSV_COLUMNS,
+        (
+            (run_id, w.seq, w.op, w.account_id, w.account, v.field, v.before, v.after, w.outcome, w.message, w.record_id, w.at)
+            for w in writes
+            for v in w.values
+        ),
+    )
+
+
+def duration(started_at: str, finished_at: str | None) -> str:
+    """`12 s`, `3 min 5 s`, `2 h 10 min`; "" where the run has no end."""
+    if not finished_at:
+        return ""
+    return in_words((datetime.fromisoformat(finished_at) - datetime.fromisoformat(started_at)).total_seconds())
+
+
+def in_words(seconds: float) -> str:
+    """A span of time in its two largest units."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
+
+
+def _said(write: Write) -> str:
+    words = {"create_task": "task", "attach_task": "attach task", "close_task": "close task", "delete_task": "remove task"}
+    if write.op == "update_account":
+        return ", ".join(value.field for value in write.values)
+    after = {value.field: value.before if value.after is None else value.after for value in write.values}
+    due = f" due {after['due']}" if after.get("due") else ""
+    return f"{words.get(write.op, write.op)} “{after.get('subject', '')}”{due}"
+
+
+def _shown(value: Any) -> str:
+    text = "—" if value is None or value == "" else str(value)
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"

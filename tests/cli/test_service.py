@@ -1,0 +1,102 @@
+"""`kamsync service`: files that fit the configuration, tested as far as this machine can."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kamsync.config.example import Answers, render_config
+from tests.journeys.command import run_command
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    text = render_config(Answers(sign_in="jwt_bearer", timezone="America/Sao_Paulo"))
+    (tmp_path / "config.toml").write_text(text.replace("port = 0 ", "port = 9464 "), encoding="utf-8")
+    return tmp_path
+
+
+def printed(folder: Path, kind: str) -> str:
+    """No secret is set: none is needed to print a file."""
+    code, out, err = run_command(("service", kind), folder, {**os.environ})
+    assert code == 0, err
+    return out
+
+
+def test_the_systemd_unit_hands_over_every_secret_and_a_place_to_write(folder: Path) -> None:
+    unit = printed(folder, "systemd")
+
+    assert f"EnvironmentFile={folder}/kamsync.env" in unit and "SF_CLIENT_ID" in unit
+    assert f"LoadCredential=kamsync.key:{folder}/kamsync.key" in unit
+    assert f"run --config {folder}/config.toml" in unit
+    assert "StateDirectory=kamsync" in unit and "ReadWritePaths" not in unit
+
+
+def test_a_cache_elsewhere_may_be_written_by_the_unit(folder: Path) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('path = "kamsync.db"', 'path = "/srv/kam/kamsync.db"'), encoding="utf-8")
+
+    assert "ReadWritePaths=/srv/kam\n" in printed(folder, "systemd")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+def test_systemd_itself_finds_nothing_wrong_and_the_exposure_low(folder: Path) -> None:
+    unit = folder / "kamsync.service"
+    unit.write_text(printed(folder, "systemd"), encoding="utf-8")
+
+    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    own = [line for line in verified.stderr.splitlines() if "kamsync" in line]
+    scored = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)], capture_output=True, text=True, check=False
+    )
+
+    assert not own, verified.stderr
+    score = re.search(r"Overall exposure level for kamsync.service: ([\d.]+)", scored.stdout)
+    assert score is not None and float(score[1]) <= 2.0, scored.stdout + scored.stderr
+
+
+def test_the_image_has_no_compiler_no_rights_and_a_health_check(folder: Path) -> None:
+    lines = printed(folder, "docker").splitlines()
+    final = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM")) :]
+
+    assert "USER 10001" in final and not any("pip install" in line for line in final)
+    assert "--read-only" in lines[1] and "--env-file kamsync.env" in lines[1] and "kamsync.key:/config/kamsync.key:ro" in lines[1]
+    check = next(line for line in final if line.startswith("HEALTHCHECK"))
+    assert "127.0.0.1:9464/healthz" in json.loads(check.partition("CMD ")[2])[2]
+
+
+@pytest.mark.parametrize(
+    ("sync", "line"),
+    [
+        ("0 6 * * 1-5", "0 6 * * 1-5 "),
+        ("every 15 minutes", "*/15 * * * * "),
+        ("every 2 hours", "0 */2 * * * "),
+        ("every 7 minutes", "0 6 * * 1-5 "),
+    ],
+)
+def test_cron_gets_the_time_of_the_schedule(folder: Path, sync: str, line: str) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('sync = "0 6 * * 1-5"', f'sync = "{sync}"'), encoding="utf-8")
+
+    said = printed(folder, "cron")
+
+    assert said.splitlines()[-2] == "CRON_TZ=America/Sao_Paulo"
+    assert said.splitlines()[-1].startswith(line) and f"run --once --config {folder}/config.toml" in said
+    assert ("is no time of cron's" in said) == (sync == "every 7 minutes")
+
+
+def test_windows_holds_the_schedule_from_the_start_of_the_machine(folder: Path) -> None:
+    script = printed(folder, "windows")
+
+    assert "-AtStartup" in script and f"run --config {folder}/config.toml" in script and "SF_CLIENT_ID" in script
+
+
+def test_without_a_configuration_it_says_what_to_do(tmp_path: Path) -> None:
+    code, _, err = run_command(("service", "systemd"), tmp_path, {**os.environ})
+    assert code == 2 and "kamsync init" in err
