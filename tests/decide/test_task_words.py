@@ -324,9 +324,14 @@ def test_nothing_is_repeated_or_raised_to_a_power(text: str) -> None:
         rendered(text, n=3)
 
 
-@pytest.mark.parametrize("text", ["{{ '{a}'.format() }}", "{{ '{0}'.format() }}", "{{ n.x.y }}", "{{ '%d' | format('a') }}"])
-def test_whatever_a_text_does_only_its_task_is_held_back(text: str) -> None:
+def test_whatever_a_text_does_only_its_task_is_held_back() -> None:
     with pytest.raises(NotRendered, match="its text cannot be made"):
+        rendered("{{ n.x.y }}", n=3)
+
+
+@pytest.mark.parametrize("text", ["{{ '{a}'.format() }}", "{{ '{0}'.format() }}", "{{ '%d' | format('a') }}"])
+def test_a_text_that_formats_by_itself_is_refused_before_any_task_is_made(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not allowed|there is no filter"):
         rendered(text, n=3)
 
 
