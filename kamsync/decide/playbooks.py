@@ -18,7 +18,7 @@ from kamsync.decide.calendar import check_country
 from kamsync.decide.due import Due, parse_due
 from kamsync.decide.expressions import names_in
 from kamsync.decide.occurrences import VALUE_PREFIX, check_every, is_counted
-from kamsync.decide.program import Place, Playbook, Program, TaskTemplate
+from kamsync.decide.program import NO_TIER, Expression, Place, Playbook, Program, TaskTemplate
 from kamsync.decide.templates import CompiledTask
 from kamsync.decide.texts import FALLBACK_LANGUAGE, in_language
 from kamsync.errors import ConfigError
@@ -52,6 +52,12 @@ TEMPLATE_NAMES = (
 )
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
+_TEXT = r"'(?:[^']|'')*'"
+_TIER_COMPARED = re.compile(
+    rf"\b(?:previous_)?tier\s*(?:==?|<>|!=)\s*{_TEXT}|{_TEXT}\s*(?:==?|<>|!=)\s*(?:previous_)?tier\b"
+    rf"|\b(?:previous_)?tier\s+(?:not\s+)?in\s*\((?:\s*{_TEXT}\s*,?)*\)",
+    re.IGNORECASE,
+)
 
 
 # What is other on the next run, because the move is over.
@@ -95,6 +101,8 @@ def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
         if playbook.name in prepared:
             raise ConfigError(f"{playbook.place}: there are two playbooks {playbook.name!r}.", fix="Give one another name.")
         prepared[playbook.name] = _prepare(playbook, program, facts)
+        if program.tiers:
+            _check_tiers(playbook.when, [tier.name for tier in program.tiers])
     _check_exclusions(program.playbooks)
     return Playbooks(program, prepared)
 
@@ -215,6 +223,30 @@ def _check_exclusions(playbooks: Sequence[Playbook]) -> None:
                     f"{playbook.place}: playbook {playbook.name!r} gives way to {whom}.",
                     fix="Name the other one in not_with of the less important playbook only.",
                 )
+
+
+def _check_tiers(when: Expression, tiers: Sequence[str]) -> None:
+    """Refuses a comparison of the tier with a word that is no tier: the playbook would never fire, and nobody would know."""
+    known = (*tiers, NO_TIER)
+    for match in _TIER_COMPARED.finditer(when.text):
+        for text in _QUOTED.finditer(match[0]):
+            word = text[0][1:-1].replace("''", "'")
+            if word in known:
+                continue
+            near = difflib.get_close_matches(word, known, n=1) or [one for one in known if one.casefold() == word.casefold()]
+            line, caret = _pointed_at(when.text, match.start() + text.start())
+            raise ConfigError(
+                f"{when.place}: {word!r} is no tier of this programme.\n    {line}\n    {caret}",
+                fix=(f"Did you mean {near[0]!r}? " if near else "")
+                + f"Its tiers are {', '.join(tiers)}; tier_rank = 1 is the best one, whatever it is called.",
+            )
+
+
+def _pointed_at(text: str, position: int) -> tuple[str, str]:
+    """The line of a text in which the position stands, and a caret below it."""
+    start = text.rfind("\n", 0, position) + 1
+    line = text[start:].partition("\n")[0]
+    return line, " " * (position - start) + "^"
 
 
 def names_read(expression: str) -> tuple[str, ...]:

@@ -117,6 +117,18 @@ def test_a_mistake_in_these_options_is_found_at_load(tmp_path: Path, text: str, 
     assert said in folder.refused()
 
 
+@pytest.mark.parametrize("when", ["tier = 'B'", "tier_rank = 1 and previous_tier not in ('A', 'B')", "'B' <> tier"])
+def test_a_tier_that_the_programme_does_not_have_is_pointed_at(tmp_path: Path, when: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write(GOOD + CARE.replace("tier_rank = 1", when) + STEP)
+
+    said = folder.refused()
+
+    assert "'B' is no tier of this programme" in said and "config.toml:" in said
+    line, caret = said.splitlines()[1:3]
+    assert line.strip() == when and line[caret.index("^") :].startswith("'B'")
+
+
 def test_all_playbooks_are_taken_but_for_those_whose_fields_are_not_mapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
