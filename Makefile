@@ -1,6 +1,7 @@
 # make demo   the main job on the embedded sandbox CRM
 # make test   everything that must hold before a change lands (what CI runs)
-# make check  the quick half of it: lint, types, import rules
+# make check  the part of it without tests: lint, types, import rules
+# make quick  what one runs while working: that, and the tests that need no server; below a minute on two idle cores
 # make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
@@ -14,7 +15,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
-.PHONY: mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
+.PHONY: quick mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -22,6 +23,10 @@ demo: $(READY)
 test: check pytest
 
 check: lint types imports
+
+# The import rules are among the tests of the architecture: once is enough.
+quick: lint types
+	$(BIN)/pytest -n 2 tests/test_architecture.py tests/decide tests/store tests/report tests/run --deselect tests/store/test_any_machine.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("kamsync needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
