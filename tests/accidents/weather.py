@@ -33,7 +33,7 @@ REFUSED = {"status": "error", "category": "VALIDATION_ERROR", "message": "This a
 
 @dataclass(frozen=True)
 class Weather:
-    """Faults for `kamsync.sandbox.faults`, how many runs go through them, and the call after which a person edits (None: no edit)."""
+    """Faults for `kamsync.sandbox.faults`, how many runs go through them, and after which call a person edits (None: no edit)."""
 
     seed: int
     faults: Sequence[Mapping[str, Any]]
