@@ -1,7 +1,7 @@
 # make demo   the main job on the embedded sandbox CRM
 # make test   everything that must hold before a change lands (what CI runs)
 # make check  the part of it without tests: lint, types, import rules
-# make quick  what one runs while working: that, and the tests that need no server; below a minute on two idle cores
+# make quick  what one runs while working: that, and the tests that need no server
 # make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
