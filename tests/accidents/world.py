@@ -184,12 +184,14 @@ class World:
 
 
 @contextmanager
-def a_world(kind: str, folder: Path, *, hurry: float = 1.0, **vendor: Any) -> Iterator[World]:
+def a_world(
+    kind: str, folder: Path, *, accounts: int = ACCOUNTS, opportunities: int = OPPORTUNITIES, hurry: float = 1.0
+) -> Iterator[World]:
     """A CRM in which `setup` has run, and a configured folder without a cache."""
     folder.mkdir(parents=True, exist_ok=True)
     today = datetime.now(UTC).date()
-    company = Company(accounts=ACCOUNTS, opportunities=OPPORTUNITIES, today=today)
-    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor))
+    company = Company(accounts=accounts, opportunities=opportunities, today=today)
+    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False))
     (folder / "shared").write_bytes(bytes(SIZE))
     crm = cast(SandboxCrm, sandbox)
     gate = Gate(crm.app, open_shared(folder / "shared"))

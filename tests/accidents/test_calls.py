@@ -1,0 +1,45 @@
+"""What a run costs in API calls: little when nothing changed, and hardly more reads than writes when much did."""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from tests.accidents.programme import SIZE
+from tests.accidents.world import World, a_world
+
+QUIET = 11
+RECORDS_A_READ = {"salesforce": 200, "hubspot": 100}
+# Asked once a run, however much is written: what fields there are and take, which status is closed, what lies in the archive.
+ONCE = {"salesforce": 4, "hubspot": 6}
+WRITING = ("/batch/update", "/batch/upsert", "/batch/archive", "/batch/create", "/composite/sobjects")
+
+
+def writes_since(world: World, start: int) -> int:
+    calls = list(world.server.requests)[start:]
+    reading = "/composite/sobjects/Account"  # a POST there retrieves
+    return sum(
+        any(part in call.path for part in WRITING) and not (call.method == "POST" and call.path.endswith(reading))
+        for call in calls
+    )
+
+
+@pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
+def test_a_quiet_sync_takes_eleven_calls_and_writing_hardly_more_reads_than_writes(crm: str, tmp_path: Path) -> None:
+    with a_world(crm, tmp_path / crm, accounts=600, opportunities=1_200) as world:
+        world.good("sync")
+        assert world.good("sync").calls <= QUIET
+        world.configure(SIZE)
+        moment = world.keep()
+        planning = world.good("plan").calls
+        world.put_back(moment)
+        start = len(world.server.requests)
+        ended = world.good("sync", "--json")
+        counts = json.loads(ended.out)
+    kinds = [counts["updated"], counts["created"], counts["closed"]]
+    assert all(count > RECORDS_A_READ[crm] / 8 for count in kinds)
+    looked = sum(ceil(count / RECORDS_A_READ[crm]) for count in kinds)
+    assert ended.calls - planning - writes_since(world, start) <= looked + ONCE[crm]
