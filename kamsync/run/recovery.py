@@ -19,7 +19,7 @@ from kamsync.store.accounts import keep_flags, merged_into
 from kamsync.store.database import Cache
 from kamsync.store.history import settle_history
 from kamsync.store.journal import Entry, Settled, fields_of, settle_entries, task_of, unsettled
-from kamsync.store.ledger import Made, Status, free_keys, keep_made, mark_attached, mark_closed
+from kamsync.store.ledger import Made, Status, free_keys, keep_made, keep_seen, mark_attached, mark_closed
 
 
 def recover(connection: Connection, cache: Cache, now: datetime) -> int:
@@ -81,6 +81,7 @@ def _settle_task(cache: Cache, entry: Entry, seen: TaskSeen | None) -> tuple[Set
             keep_made(
                 cache, [Made(task.key, task.account_id, task_id, task.owner_id, task.subject, task.due, status, entry.run_id)]
             )
+            keep_seen(cache, task.key, seen)
             return "done", task_id
         case "attach_task":
             if seen is None or not seen.account_id:

@@ -13,7 +13,7 @@ from typing import Literal
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.tasks import CreatedTask, ExistingTask, keys_by_account
 from kamsync.decide.turns import SeenTask
-from kamsync.model import Outcome
+from kamsync.model import Outcome, TaskSeen
 from kamsync.store.accounts import merged_into
 from kamsync.store.database import Cache
 
@@ -47,12 +47,33 @@ def made_from(task: CreateTask, outcome: Outcome, run_id: str) -> Made | None:
 
 
 def keep_made(cache: Cache, tasks: Iterable[Made]) -> None:
-    """Adds tasks, which the cache shows at once as the CRM does; call it inside a transaction."""
+    """Adds tasks, whose keys are taken from now on; call it inside a transaction."""
     rows = [(t.key, t.account_id, t.task_id, t.owner_id, t.subject, t.due.isoformat(), t.status, t.run_id) for t in tasks]
     cache.connection.executemany(
         "INSERT OR REPLACE INTO task_ledger (key, account_id, task_id, owner_id, subject, due, status, run_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
+    )
+
+
+def keep_seen(cache: Cache, key: str, task: TaskSeen) -> None:
+    """The cache shows a task that was looked up, though no pull has brought it yet: an index may hide it for a while.
+
+    Call it inside a transaction.
+    """
+    cache.connection.execute(
+        "INSERT OR IGNORE INTO tasks (id, key, account_id, owner_id, subject, due, is_open, is_deleted, _pull)"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(_pull), 0) FROM tasks",
+        (
+            task.task_id,
+            key,
+            task.account_id,
+            task.owner_id,
+            task.subject,
+            task.due and task.due.isoformat(),
+            task.is_open,
+            task.is_deleted,
+        ),
     )
 
 

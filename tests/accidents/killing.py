@@ -74,10 +74,7 @@ def _scene(world: World, name: str, begins: Moment, command: Sequence[str], runs
 
 def kill(world: World, scene: Scene, death: Death) -> list[str]:
     """Plays the scene with that death; what was wrong afterwards, nothing where all is well."""
-    world.put_back(scene.begins)
-    died = world.run(*scene.command, death=death)
-    if died.code != KILLED:
-        return [f"the process lived: {died.code} {died.out} {died.err}"]
+    kill_run(world, scene, death)
     wrong: list[str] = []
     for _ in range(scene.runs):
         again = world.run(*scene.command)
@@ -88,6 +85,14 @@ def kill(world: World, scene: Scene, death: Death) -> list[str]:
     wrong += scene.ends.differences(seen)
     wrong += nothing_left(world, scene, seen)
     return wrong
+
+
+def kill_run(world: World, scene: Scene, death: Death) -> None:
+    """The scene's first run, which dies."""
+    world.put_back(scene.begins)
+    died = world.run(*scene.command, death=death)
+    if died.code != KILLED:
+        raise AssertionError(f"the process lived: {died.code} {died.out} {died.err}")
 
 
 def _runs(world: World) -> list[Mapping[str, Any]]:
