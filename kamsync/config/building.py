@@ -12,10 +12,10 @@ from dataclasses import field as dataclass_field
 from types import MappingProxyType
 
 from kamsync.config.checking import nearest
-from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, TaskTable, TierTable
+from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, SeatTable, TaskTable, TierTable
 from kamsync.config.toml_source import TomlSource
 from kamsync.decide.place import Expression, Place
-from kamsync.decide.program import NO_TIER, Criterion, Decay, Playbook, Rule, TaskTemplate, Tier
+from kamsync.decide.program import NO_TIER, Criterion, Decay, Playbook, Rule, Seat, TaskTemplate, Tier
 from kamsync.decide.scales import Flag, Scale, ScaleRefused, read_scale
 
 
@@ -97,6 +97,7 @@ def build_criteria(
             decay=decay,
             label=in_language(table.label, language) or table.name,
             unit=table.unit or "",
+            actionable=table.actionable,
             place=source.place((*path, "name")),
         )
         criteria.append((criterion, table.optional))
@@ -126,6 +127,29 @@ def build_rules(
         when = Expression(table.when, source.place((*path, "when")))
         rules.append(Rule(when, table.floor, table.ceiling, table.exclude, in_language(table.reason, language)))
     return tuple(rules)
+
+
+def build_seats(
+    tables: Sequence[SeatTable], tiers: Sequence[Tier], source: TomlSource, language: str, problems: Problems
+) -> tuple[tuple[Seat, bool], ...]:
+    """Each seat with whether it may be left out where its fields are not mapped."""
+    names = [tier.name for tier in tiers]
+    seats = []
+    for index, table in enumerate(tables):
+        path = ("seats", index)
+        if table.tier not in names:
+            problems.add(source.place((*path, "tier")), f"tier = {table.tier!r} names no tier{nearest(table.tier, names)}")
+        seat = Seat(
+            tier=table.tier,
+            count=table.count,
+            when=Expression(table.when, source.place((*path, "when"))),
+            rank=Expression(table.rank, source.place((*path, "rank"))),
+            evidence=Expression(table.evidence, source.place((*path, "evidence"))),
+            valid_days=table.valid_days,
+            reason=in_language(table.reason, language),
+        )
+        seats.append((seat, table.optional))
+    return tuple(seats)
 
 
 def build_playbook(table: PlaybookTable, source: TomlSource, path: tuple[str | int, ...]) -> Playbook:

@@ -22,6 +22,7 @@ from kamsync.config.building import (
     build_criteria,
     build_playbook,
     build_rules,
+    build_seats,
     build_tiers,
     check_weights,
     in_language,
@@ -29,7 +30,7 @@ from kamsync.config.building import (
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
 from kamsync.config.mapping import load_mapping
-from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable
+from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable, ReviewTable
 from kamsync.config.paths import cache_path_of
 from kamsync.config.secrets import Surroundings, resolve_secret
 from kamsync.config.shipped import read_shipped, shipped_names
@@ -39,7 +40,7 @@ from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
 from kamsync.decide.facts import known_columns
 from kamsync.decide.playbooks import unmapped_names
-from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program
+from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program, Seat
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
 from kamsync.files import everyone_can_read, path_of
@@ -48,6 +49,7 @@ from kamsync.plugins import load_connector
 
 _CHANNEL = Setting("url", "Where to send notices, as apprise writes addresses.", type="url", secret=True)
 Model = TypeVar("Model", bound=BaseModel)
+Part = TypeVar("Part", Criterion, Seat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,10 @@ def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     criteria, _ = _mapped(built, base.account_columns)
     check_weights(criteria, source, problems)
     rules = build_rules(file.rules, tiers, source, base.language, problems)
+    seats, _ = _mapped(build_seats(file.seats, tiers, source, base.language, problems), base.account_columns)
     if problems.found:
         raise refuse(problems.found, source.name)
-    program = replace(base, tiers=tiers, criteria=criteria, rules=rules)
+    program = replace(base, tiers=tiers, criteria=criteria, rules=rules, seats=seats, **_review(file.review))
     if file.segments is not None:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
@@ -223,6 +226,13 @@ def _program(
     criteria, left_out = _mapped(build_criteria(file.criteria, criteria_source, table.language, problems), columns)
     check_weights(criteria, criteria_source, problems)
     playbooks, unmapped = _playbooks(parsed, source, columns)
+    seats, no_seats = _mapped(
+        (
+            *build_seats(file.seats, tiers, criteria_source, table.language, problems),
+            *(build_seats(parsed.seats, tiers, source, table.language, problems) if parsed.seats else ()),
+        ),
+        columns,
+    )
     segments, health = file.segments or parsed.segments, file.health or parsed.health
     if health.amber > health.green:
         problems.add(source.place(("health", "amber")), "health: amber is above green")
@@ -243,9 +253,11 @@ def _program(
         opportunity_columns=frozenset(column.name for column in mapping.opportunities),
         mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
+        seats=seats,
+        **_review(parsed.review or file.review),
         **_plain_settings(table),
     )
-    return program, (*left_out, *unmapped)
+    return program, (*left_out, *no_seats, *unmapped)
 
 
 def _plain_settings(table: ProgramTable) -> dict[str, Any]:
@@ -254,18 +266,24 @@ def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     return {**settings, "renewal_types": tuple(table.renewal_types)}
 
 
-def _mapped(
-    built: Sequence[tuple[Criterion, bool]], columns: Mapping[str, Kind]
-) -> tuple[tuple[Criterion, ...], tuple[str, ...]]:
-    """Without the optional criteria whose fields are not mapped, and a notice on each."""
+def _review(table: ReviewTable | None) -> dict[str, Any]:
+    """What [review] says; nothing where there is none."""
+    if table is None:
+        return {}
+    return {"review_months": tuple(sorted(set(table.months))), "review_between": table.between, "approve": table.approve}
+
+
+def _mapped(built: Sequence[tuple[Part, bool]], columns: Mapping[str, Kind]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Without the optional criteria or seats whose fields are not mapped, and a notice on each."""
     known = known_columns(columns)
     kept, notices = [], []
-    for criterion, optional in built:
-        unmapped = unknown_names(criterion, known) if optional else ()
+    for part, optional in built:
+        unmapped = unknown_names(part, known) if optional else ()
         if unmapped:
-            notices.append(f"Criterion {criterion.name!r} is left out: {', '.join(unmapped)} is not mapped to a CRM field.")
+            what = f"Criterion {part.name!r}" if isinstance(part, Criterion) else f"A seat in {part.tier}"
+            notices.append(f"{what} is left out: {', '.join(unmapped)} is not mapped to a CRM field.")
         else:
-            kept.append(criterion)
+            kept.append(part)
     return tuple(kept), tuple(notices)
 
 

@@ -80,6 +80,8 @@ class ProgramTable(_Table):
     write_scope: Literal["flagged", "all"] = "flagged"
     score_deadband: Points = 5.0
     fallback_owner: Text = ""
+    unit: Literal["account", "group"] = "account"
+    members: Literal["inherit", "none"] = "inherit"
     max_new_tasks_per_owner_per_run: Count | None = None
 
 
@@ -122,6 +124,7 @@ class CriterionTable(_Table):
     missing: Literal["zero", "skip"] | Points = "zero"
     decay: DecayTable | None = None
     unit: Literal["money", "percent", "count", "days", "months", "date"] | None = None
+    actionable: bool | None = None
     optional: bool = False
 
 
@@ -131,6 +134,23 @@ class RuleTable(_Table):
     ceiling: Text | None = None
     exclude: bool = False
     reason: Label = ""
+
+
+class SeatTable(_Table):
+    tier: Text
+    count: Annotated[int, Field(ge=1, le=MOST)]
+    when: Written
+    rank: Written = "won_amount_12m"
+    evidence: Written
+    valid_days: Days
+    reason: Label = ""
+    optional: bool = False
+
+
+class ReviewTable(_Table):
+    months: list[Annotated[int, Field(ge=1, le=12)]] = []
+    between: Literal["hold", "rises"] = "hold"
+    approve: bool = False
 
 
 class TaskTable(_Table):
@@ -213,6 +233,8 @@ class CriteriaFile(_Table):
     tiers: list[TierTable] = []
     criteria: list[CriterionTable] = []
     rules: list[RuleTable] = []
+    seats: list[SeatTable] = []
+    review: ReviewTable | None = None
     segments: SegmentsTable | None = None
     health: HealthTable | None = None
 
@@ -224,6 +246,8 @@ class ConfigFile(_Table):
     tiers: list[TierTable] = []
     criteria: list[CriterionTable] = []
     rules: list[RuleTable] = []
+    seats: list[SeatTable] = []
+    review: ReviewTable | None = None
     playbooks: list[PlaybookTable] = []
     segments: SegmentsTable = SegmentsTable()
     health: HealthTable = HealthTable()

@@ -14,7 +14,7 @@ from kamsync.decide.expressions import Compiled, Role, compile_expression
 from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, streams_of, with_what_they_need
 from kamsync.decide.place import Expression
 from kamsync.decide.playbooks import DECIDED_NAMES, Playbooks, compile_playbooks
-from kamsync.decide.program import Criterion, Program
+from kamsync.decide.program import Criterion, Program, Seat
 from kamsync.decide.scales import ScaleRefused
 from kamsync.errors import ConfigError
 from kamsync.model import Kind, Stream
@@ -45,8 +45,18 @@ class CompiledCriterion:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledSeat:
+    """The SQL of a seat's expressions: who could have it, in which order, and the date of the evidence."""
+
+    when: Compiled
+    rank: Compiled
+    evidence: Compiled
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledProgram:
-    """`columns`: every name that an expression may read, with its kind. `rules`, `criteria`: in the programme's order.
+    """`columns`: every name that an expression may read, with its kind. `rules`, `criteria`, `seats`: in the programme's
+    order.
 
     `firing`: each playbook's `when` by its name. `names`: facts and account fields that deciding and its texts read.
     `facts`: those of them that are computed, and what they are computed from.
@@ -62,6 +72,7 @@ class CompiledProgram:
     names: frozenset[str]
     facts: frozenset[str]
     hash: str
+    seats: tuple[CompiledSeat, ...] = ()
 
     @property
     def streams(self) -> frozenset[Stream]:
@@ -80,16 +91,28 @@ def compile_program(program: Program) -> CompiledProgram:
     eligible = compile_expression(program.eligible, columns, "condition")
     criteria = tuple(_criterion(criterion, columns) for criterion in program.criteria)
     rules = tuple(compile_expression(rule.when, columns, "condition") for rule in program.rules)
+    seats = tuple(_seat(seat, columns) for seat in program.seats)
     with_decided: dict[str, Kind] = {**columns, **DECIDED_NAMES}
     firing = {one.name: compile_expression(one.when, with_decided, "condition") for one in program.playbooks}
     playbooks = compile_playbooks(program, columns)
     parts = [eligible, *rules, *firing.values(), *(part for criterion in criteria for part in criterion.parts)]
+    parts += [part for seat in seats for part in (seat.when, seat.rank, seat.evidence)]
     read = {name for part in parts for name in part.columns}
     for playbook in program.playbooks:
         read |= playbooks.facts_needed(playbook.name)
     facts = with_what_they_need(read)
     names = frozenset(read & set(columns) | facts)
-    return CompiledProgram(program, columns, eligible, rules, criteria, playbooks, firing, names, facts, criteria_hash(program))
+    hashed = criteria_hash(program)
+    return CompiledProgram(program, columns, eligible, rules, criteria, playbooks, firing, names, facts, hashed, seats)
+
+
+def _seat(seat: Seat, columns: Mapping[str, Kind]) -> CompiledSeat:
+    rank, evidence = compile_expression(seat.rank, columns), compile_expression(seat.evidence, columns)
+    if rank.kind not in ("number", None):
+        raise _refused(seat.rank, f"seats are taken by a number, and this is a {rank.kind}", "Name a fact that is a number.")
+    if evidence.kind not in ("date", None):
+        raise _refused(seat.evidence, f"evidence is a date, and this is a {evidence.kind}", "Name a date fact.")
+    return CompiledSeat(compile_expression(seat.when, columns, "condition"), rank, evidence)
 
 
 def _criterion(criterion: Criterion, columns: Mapping[str, Kind]) -> CompiledCriterion:

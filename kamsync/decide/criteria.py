@@ -10,19 +10,22 @@ from typing import Any
 
 from kamsync.decide.expressions import names_in
 from kamsync.decide.place import Expression
-from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program
+from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program, Seat
 
 
-def expressions_of(criterion: Criterion) -> Iterator[Expression]:
-    """Every expression of a criterion: its value, what its scale reads, and the date that its decay counts from."""
+def expressions_of(criterion: Criterion | Seat) -> Iterator[Expression]:
+    """Every expression of a criterion: its value, what its scale reads, the date that its decay counts from. Those of a seat."""
+    if isinstance(criterion, Seat):
+        yield from (criterion.when, criterion.rank, criterion.evidence)
+        return
     yield criterion.value
     yield from criterion.scale.expressions()
     if criterion.decay is not None:
         yield criterion.decay.since
 
 
-def unknown_names(criterion: Criterion, known: Collection[str]) -> tuple[str, ...]:
-    """Names that the criterion reads and nobody provides: fields that are not mapped."""
+def unknown_names(criterion: Criterion | Seat, known: Collection[str]) -> tuple[str, ...]:
+    """Names that the criterion, or seat, reads and nobody provides: fields that are not mapped."""
     names = (name for expression in expressions_of(criterion) for name in names_in(expression.text))
     return tuple(dict.fromkeys(name for name in names if name not in known))
 
@@ -31,7 +34,9 @@ def criteria_hash(program: Program) -> str:
     """Twelve hex digits that change whenever a decision could: not with places, labels or playbooks."""
     kept = {
         "tiers": [as_plain(tier, but={"label"}) for tier in program.tiers],
-        "criteria": [as_plain(criterion, but={"label", "unit"}) | _scale_name(criterion) for criterion in program.criteria],
+        "criteria": [
+            as_plain(criterion, but={"label", "unit", "actionable"}) | _scale_name(criterion) for criterion in program.criteria
+        ],
         "rules": [as_plain(rule) for rule in program.rules],
         "eligible": program.eligible.text,
         "settings": [
@@ -50,8 +55,17 @@ def criteria_hash(program: Program) -> str:
             *([] if program.health_min_coverage == HEALTH_MIN_COVERAGE else [program.health_min_coverage]),
             *([] if program.existing_tiers == "current" else [program.existing_tiers]),
         ],
+        **_what_is_set(program),
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _what_is_set(program: Program) -> dict[str, Any]:
+    """What later versions added: part of the hash only where somebody uses it."""
+    review = [program.review_months, program.review_between] if program.review_months else None
+    group = program.members if program.unit == "group" else None
+    found = {"seats": [as_plain(seat) for seat in program.seats], "review": review, "group": group}
+    return {key: value for key, value in found.items() if value}
 
 
 def _scale_name(criterion: Criterion) -> dict[str, str]:

@@ -23,6 +23,9 @@ Code = Literal[
     "excluded",
     "not_eligible",
     "capacity",
+    "seat",
+    "review",
+    "group",
     "override",
 ]
 FactValue = str | float | int | None
@@ -66,6 +69,7 @@ class Decision(NamedTuple):
     override says what they want; `writes_override`: that choice, or the override of a merged account, becomes an override in the
     CRM by this decision.
     `points_missing` and `next_tier`: the nearest better tier, where one exists.
+    `seat`: why a place was reserved for it. `would_be`: what the next review would make of it, where that differs.
     `notes` are sentences about bad CRM values (an override that names no tier).
     """
 
@@ -91,3 +95,5 @@ class Decision(NamedTuple):
     notes: tuple[str, ...] = ()
     drifted: bool = False
     writes_override: bool = False
+    seat: str = ""
+    would_be: str | None = None

@@ -25,8 +25,8 @@ SEPARATOR = "\x1f"  # between the renewal types in one parameter
 class Source:
     """Rows that some facts are aggregated from, by their `account_id`.
 
-    `rows`: what stands after FROM; `{amount}` in it is an amount in the programme's currency, `{contract}` the columns of
-    CONTRACT_COLUMNS, null where they are not mapped. `prepare`: statements that run
+    `rows`: what stands after FROM. In it `{account}` is whom a row counts for, `{amount}` an amount in the programme's
+    currency, `{contract}` the columns of CONTRACT_COLUMNS, null where they are not mapped. `prepare`: statements that run
     before. `stream`: what must have been pulled; None where every run pulls it. Without `rows` the facts are expressions over
     all others ("derived"), or the table is filled by `store.facts_table` ("hierarchy").
     """
@@ -68,31 +68,31 @@ _NEAR = "(close_date IS NULL OR close_date BETWEEN :far_past AND :far_future)"
 _SOURCES = (
     Source(
         "opportunity",
-        "(SELECT account_id, close_date, is_won, is_closed, probability, type, {amount} AS amount, {contract} FROM opportunities"
-        f" NOT INDEXED WHERE account_id IS NOT NULL AND {_NEAR})",
+        "(SELECT {account} AS account_id, close_date, is_won, is_closed, probability, type, {amount} AS amount, {contract}"
+        f" FROM opportunities NOT INDEXED WHERE account_id IS NOT NULL AND {_NEAR})",
     ),
     Source(
         "line_item",
         "bought LEFT JOIN sold USING (family) WHERE account_id IS NOT NULL",
         (
             # In the table's own order, which is nearly that of the line items' index: half the time of going by account.
-            "CREATE TEMP TABLE bought AS SELECT o.account_id, l.product_family AS family,"
+            "CREATE TEMP TABLE bought AS SELECT {account} AS account_id, l.product_family AS family,"
             " max(o.close_date > :months_24) AS recent"
             " FROM opportunities o NOT INDEXED CROSS JOIN line_items l ON o.id = l.opportunity_id"
             " WHERE o.is_won AND o.close_date BETWEEN :far_past AND :as_of AND l.product_family IS NOT NULL"
-            " GROUP BY o.account_id, l.product_family",
+            " GROUP BY 1, l.product_family",
             "CREATE TEMP TABLE sold AS SELECT DISTINCT family FROM bought WHERE recent",
         ),
         Stream.LINE_ITEMS,
     ),
-    Source("activity", "activities", stream=Stream.ACTIVITIES),
+    Source("activity", "(SELECT {account} AS account_id, kind, activity_date FROM activities)", stream=Stream.ACTIVITIES),
     Source(
         "rhythm",
         # The middle gap, or the two middle ones, of each account with five dates or more.
         "(SELECT account_id, gap, row_number() OVER (PARTITION BY account_id ORDER BY gap) AS place,"
         " count(*) OVER (PARTITION BY account_id) AS gaps FROM (SELECT account_id, julianday(activity_date)"
         " - julianday(lag(activity_date) OVER (PARTITION BY account_id ORDER BY activity_date)) AS gap FROM"
-        " (SELECT DISTINCT account_id, activity_date FROM activities"
+        " (SELECT DISTINCT {account} AS account_id, activity_date FROM activities"
         " WHERE activity_date > :months_24 AND activity_date <= :as_of)) WHERE gap IS NOT NULL)"
         " WHERE gaps >= 4 AND place IN ((gaps + 1) / 2, (gaps + 2) / 2)",
         stream=Stream.ACTIVITIES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 def break_cycles(parents: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -45,3 +45,16 @@ def roll_up(links: Mapping[str, str], own: Mapping[str, tuple[float, float]]) ->
         if children[parent] == 0:
             ready.append(parent)
     return {account: (round(won, 6), round(pipeline, 6)) for account, (won, pipeline) in totals.items()}
+
+
+def leads_of(parents: Mapping[str, str], accounts: Collection[str]) -> dict[str, str]:
+    """Of each account that has a parent among `accounts`, the ultimate parent. A cycle is broken at the least id."""
+    links, _ = break_cycles({child: parent for child, parent in parents.items() if parent in accounts})
+    leads: dict[str, str] = {}
+    for start in links:
+        path, node = [], start
+        while node in links and node not in leads:
+            path.append(node)
+            node = links[node]
+        leads.update(dict.fromkeys(path, leads.get(node, node)))
+    return leads

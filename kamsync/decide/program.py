@@ -44,6 +44,7 @@ class Criterion:
     decay: Decay | None = None
     label: str = ""
     unit: Unit = ""  # of its value; "" where it is the fact's own, or none
+    actionable: bool | None = None  # whether somebody can act on it; None: not where it reads tenure and size only
     place: Place = Place()
 
 
@@ -68,6 +69,22 @@ class Rule:
     floor: str | None = None
     ceiling: str | None = None  # a tier or NO_TIER
     exclude: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """`count` reserved places in `tier`, for accounts for which `when` holds and whose `evidence` (a date) is fresh enough.
+
+    The first by `rank` have them.
+    """
+
+    tier: str
+    count: int
+    when: Expression
+    rank: Expression
+    evidence: Expression
+    valid_days: int
     reason: str = ""
 
 
@@ -128,6 +145,9 @@ class Program:
     """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field;
     `opportunity_columns`: the names of the opportunities' mapped ones.
 
+    `review_months`: the months in which scores may change tiers, any where there are none; `review_between`: what happens in
+    the others. `approve`: an unattended run leaves moves into and out of the best tier to a person. `unit`: who is decided;
+    `members`: what those get whose group is.
     `mapped_flags`: the flags that this CRM has a field for; the others are never written.
     """
 
@@ -162,6 +182,12 @@ class Program:
     opportunity_columns: frozenset[str] = frozenset()
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)
     guards: Guards = Guards()
+    seats: tuple[Seat, ...] = ()
+    review_months: tuple[int, ...] = ()
+    review_between: Literal["hold", "rises"] = "hold"
+    approve: bool = False
+    unit: Literal["account", "group"] = "account"
+    members: Literal["inherit", "none"] = "inherit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def _head(decision: Decision, words: Language) -> str:
     fired = [_one_line(reason) for reason in decision.fired if reason.strip()]
     if decision.code in _CAUSES_BY_RULE and fired:
         return f"{head} ({words.list_separator.join(fired)})"
+    if decision.code == "seat" and decision.seat.strip():
+        return f"{head} ({_one_line(decision.seat)})"
     if decision.code == "override" and decision.until is not None:
         return f"{head} {words.until.format(day=words.day(decision.until))}"
     return head

@@ -62,6 +62,7 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
         )
     criteria = {c.name: unknown(n for e in expressions_of(c) for n in names_in(e.text)) for c in program.criteria}
     rules = [unknown(names_in(rule.when.text)) for rule in program.rules]
+    seats = [unknown(n for e in expressions_of(seat) for n in names_in(e.text)) for seat in program.seats]
     kept = tuple(c for c in program.criteria if not criteria[c.name])
     if not any(c.axis != "health" for c in kept):
         raise ConfigError(
@@ -70,8 +71,10 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
         )
     left_out = [LeftOut(f"criterion {c.name}", criteria[c.name]) for c in program.criteria if criteria[c.name]]
     left_out += [LeftOut(f"rule {rule.when.text}", hidden) for rule, hidden in zip(program.rules, rules, strict=True) if hidden]
+    left_out += [LeftOut(f"seat in {s.tier}", hidden) for s, hidden in zip(program.seats, seats, strict=True) if hidden]
+    kept_seats = tuple(seat for seat, hidden in zip(program.seats, seats, strict=True) if not hidden)
     kept_rules = tuple(rule for rule, hidden in zip(program.rules, rules, strict=True) if not hidden)
-    reduced = replace(program, criteria=kept, rules=kept_rules, playbooks=())
+    reduced = replace(program, criteria=kept, rules=kept_rules, seats=kept_seats, playbooks=())
     return Replayable(reduced, tuple(left_out), tuple(_notes(reduced, fixed)))
 
 

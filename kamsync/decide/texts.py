@@ -63,6 +63,9 @@ _ENGLISH = Language(
             "excluded": "Excluded by a rule",
             "not_eligible": "Not eligible",
             "capacity": "A better tier is full",
+            "seat": "A reserved place",
+            "review": "Kept until the next review",
+            "group": "As its group",
             "override": "Set by a person",
         }
     ),
@@ -90,6 +93,9 @@ _PORTUGUESE = Language(
             "excluded": "Excluída por regra",
             "not_eligible": "Não elegível",
             "capacity": "Categoria superior lotada",
+            "seat": "Vaga reservada",
+            "review": "Mantida até a próxima revisão",
+            "group": "Como o seu grupo",
             "override": "Definida por uma pessoa",
         }
     ),
@@ -117,6 +123,9 @@ _SPANISH = Language(
             "excluded": "Excluida por una regla",
             "not_eligible": "No elegible",
             "capacity": "Categoría superior completa",
+            "seat": "Plaza reservada",
+            "review": "Se mantiene hasta la próxima revisión",
+            "group": "Como su grupo",
             "override": "Fijada por una persona",
         }
     ),

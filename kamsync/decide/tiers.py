@@ -1,4 +1,4 @@
-"""From scores to tiers: hysteresis, rules, holds, capacity, overrides, drift (DECISIONS.md §6). Pure.
+"""From scores to tiers: hysteresis, rules, holds, seats, capacity, reviews, overrides, drift (DECISIONS.md §6). Pure.
 
 `settle` takes every account of the programme at once, because capacity compares them. Tiers are indexes into the programme's
 list, best first; `len(tiers)` is no tier. Order of input never matters: ties end at the account id.
@@ -6,52 +6,48 @@ list, best first; `len(tiers)` is no tier. Order of input never matters: ties en
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
-from kamsync.decide.decision import Capacity, Code, Decision
+from kamsync.decide.decision import Code, Decision
+from kamsync.decide.places import fill_places
 from kamsync.decide.program import NO_TIER, Held, Program, Rule
+from kamsync.decide.standing import Standing, is_young
+
+_SETTLED: frozenset[Code] = frozenset({"override", "not_eligible", "excluded", "group"})  # no review and no seat touches them
 
 
-@dataclass(slots=True)
-class Standing:
-    """One account on its way to a tier. `fired` are indexes of the rules that hold for it."""
+def settle(
+    standings: Sequence[Standing], program: Program, as_of: date, seating: Sequence[Sequence[str]] = ()
+) -> Iterable[Decision]:
+    """One decision for each standing, in the order given.
 
-    account_id: str
-    owner_id: str | None
-    eligible: bool
-    score: float | None
-    attractiveness: float | None
-    strength: float | None
-    health_score: float | None
-    coverage: float
-    won_amount_12m: float
-    held: Held
-    fired: tuple[int, ...] = ()
-    current: int = 0
-    since: date | None = None
-    placed: int = 0
-    floor: int | None = None
-    ceiling: int = 0
-    code: Code = "score"
-    until: date | None = None
-    override: str | None = None
-    drifted: bool = False
-    writes_override: bool = False
-    capacity: Capacity | None = None
-    notes: tuple[str, ...] = ()
-
-
-def settle(standings: Sequence[Standing], program: Program, as_of: date) -> Iterable[Decision]:
-    """One decision for each standing, in the order given."""
+    `seating`: for each of the programme's seats the ids of those who could have it, in the order of their claim.
+    """
     ladder = Ladder(program, as_of)
     for standing in standings:
         ladder.place(standing)
-    ladder.fill(standings)
+    ladder.seat(standings, seating)
+    fill_places(standings, program, as_of)
+    if is_between_reviews(standings, program, as_of):
+        ladder.hold_until_review(standings)
+    ladder.follow_leads(standings)
     return (ladder.decision(standing) for standing in standings)
+
+
+def is_between_reviews(standings: Iterable[Standing], program: Program, as_of: date) -> bool:
+    """The day's month is none of the programme's review months, nor the one in which the org was decided for the first time.
+
+    That month is read from the CRM (who took a tier before it?), so that a first run that was killed is carried on.
+    """
+    if not program.review_months or as_of.month in program.review_months:
+        return False
+    month = as_of.replace(day=1)
+    return any(_was_decided(one.held) and one.held.since is not None and one.held.since < month for one in standings)
+
+
+def _was_decided(held: Held) -> bool:
+    return held.decided_tier is not None if held.is_mapped else bool(held.tier)
 
 
 class Ladder:
@@ -70,10 +66,13 @@ class Ladder:
         self._see_current(standing)
         if self._overridden(standing):
             return
+        if standing.lead is not None:
+            standing.placed, standing.code = self._none, "group"
+            return
         if not standing.eligible:
             standing.placed, standing.code = self._none, "not_eligible"
             return
-        rules = [self._program.rules[index] for index in standing.fired]
+        rules = self._fired(standing)
         if any(rule.exclude for rule in rules):
             standing.placed, standing.code = self._none, "excluded"
             return
@@ -81,20 +80,66 @@ class Ladder:
         self._by_rules(standing, rules)
         self._by_holds(standing)
 
-    def fill(self, standings: Iterable[Standing]) -> None:
-        """§6.5: best tier first; who does not fit competes further down."""
-        waiting: list[list[Standing]] = [[] for _ in range(self._none + 1)]
-        taken: list[list[Standing]] = [[] for _ in range(self._none + 1)]
-        eligible = 0
+    def seat(self, standings: Iterable[Standing], seating: Sequence[Sequence[str]]) -> None:
+        """§6.5: reserved places, those of the best tier first; nobody takes two, and none above a ceiling."""
+        claims = sorted(zip(self._program.seats, seating, strict=True), key=lambda claim: self._exact[claim[0].tier])
+        if not any(ids for _, ids in claims):
+            return
+        by_id = {one.account_id: one for one in standings}
+        for order, (seat, ids) in enumerate(claims):
+            tier = self._exact[seat.tier]
+            free = [one for one in map(by_id.__getitem__, ids) if self._may_sit(one, tier)]
+            for turn, standing in enumerate(free[: seat.count]):
+                standing.seat, standing.seat_order, standing.seat_reason = tier, (order, turn), seat.reason or seat.when.text
+                self._take_seat(standing)
+
+    def _may_sit(self, standing: Standing, tier: int) -> bool:
+        return standing.code not in _SETTLED and standing.seat is None and standing.ceiling <= tier
+
+    def _take_seat(self, standing: Standing) -> None:
+        if standing.seat is not None and standing.placed >= standing.seat:
+            standing.placed, standing.code = standing.seat, "seat"
+
+    def hold_until_review(self, standings: Sequence[Standing]) -> None:
+        """§6.5: score, hysteresis and capacity wait for the next review; all else acts on the tier that the account has.
+
+        What was settled so far is what the review would make of it.
+        """
+        found = [(one.placed, one.code, one.capacity) for one in standings]
         for standing in standings:
-            eligible += standing.eligible
-            fixed = standing.code == "override" or self._is_promised(standing)
-            (taken if fixed else waiting)[standing.placed].append(standing)
-        for index in range(self._none):
-            for pushed in self._full(index, waiting[index], taken[index], eligible):
-                pushed.placed = self._next_below(pushed, index)
-                pushed.code = "capacity"
-                (taken if self._is_promised(pushed) else waiting)[pushed.placed].append(pushed)
+            if standing.code not in _SETTLED:
+                self._place_again(standing)
+        fill_places(standings, self._program, self._as_of, keeps_all=True)
+        for standing, (placed, code, capacity) in zip(standings, found, strict=True):
+            if standing.placed == placed:
+                standing.code, standing.capacity = code, capacity
+            else:
+                standing.would_be = placed
+
+    def _place_again(self, standing: Standing) -> None:
+        """From the current tier, or from a better score where rises are let through."""
+        standing.capacity = None
+        self._by_score(standing)
+        if self._program.review_between != "rises" or standing.placed >= standing.current:
+            standing.placed, standing.code = standing.current, "review"
+        self._by_rules(standing, self._fired(standing), agreeing=True)
+        self._by_holds(standing)
+        self._take_seat(standing)
+
+    def follow_leads(self, standings: Iterable[Standing]) -> None:
+        """The members of a group have its lead's tier; where they are left alone, none of their own."""
+        members = [one for one in standings if one.code == "group"]
+        if not members:
+            return
+        leads = {one.account_id: one for one in standings}
+        for member in members:
+            if self._program.members == "none":
+                member.current = self._none
+            elif member.lead is not None:
+                member.placed = leads[member.lead].placed
+
+    def _fired(self, standing: Standing) -> list[Rule]:
+        return [self._program.rules[index] for index in standing.fired]
 
     def decision(self, standing: Standing) -> Decision:
         """The settled values of one account."""
@@ -124,6 +169,8 @@ class Ladder:
             notes=standing.notes,
             drifted=standing.drifted,
             writes_override=standing.writes_override,
+            seat=standing.seat_reason if standing.code == "seat" else "",
+            would_be=None if standing.would_be is None else self._name(standing.would_be),
         )
 
     def _see_current(self, standing: Standing) -> None:
@@ -193,83 +240,25 @@ class Ladder:
                 standing.placed, standing.code = index, "hysteresis"
                 return
 
-    def _by_rules(self, standing: Standing, rules: Sequence[Rule]) -> None:
+    def _by_rules(self, standing: Standing, rules: Sequence[Rule], *, agreeing: bool = False) -> None:
+        """`agreeing`: a rule settles the tier also where the account would be in it without."""
         floors = [self._exact[rule.floor] for rule in rules if rule.floor is not None]
         ceilings = [self._ceiling(rule.ceiling) for rule in rules if rule.ceiling is not None]
         if floors:
             standing.floor = min(floors)
-            if standing.floor < standing.placed:
+            if standing.floor < standing.placed + agreeing:
                 standing.placed, standing.code = standing.floor, "floor"
         if ceilings:
             standing.ceiling = max(ceilings)
-            if standing.ceiling > standing.placed:
+            if standing.ceiling > standing.placed - agreeing:
                 standing.placed, standing.code = standing.ceiling, "ceiling"
 
     def _by_holds(self, standing: Standing) -> None:
         if round(standing.coverage, 9) < self._program.min_coverage:
             standing.placed, standing.code = standing.current, "low_coverage"
             return
-        if standing.placed > standing.current and self._is_young(standing):
+        if standing.placed > standing.current and is_young(standing, self._program, self._as_of):
             standing.placed, standing.code = standing.current, "min_days"
-
-    def _is_young(self, standing: Standing) -> bool:
-        """In its current tier for less than that tier's `min_days`."""
-        if standing.current == self._none or standing.since is None:
-            return False
-        return (self._as_of - standing.since).days < self._tiers[standing.current].min_days
-
-    def _is_promised(self, standing: Standing) -> bool:
-        """A promise to a customer: nobody leaves a tier before its `min_days` for lack of room."""
-        return standing.placed == standing.current and standing.placed != self._none and self._is_young(standing)
-
-    def _full(self, index: int, waiting: list[Standing], taken: list[Standing], eligible: int) -> list[Standing]:
-        """Those of `waiting` for whom tier `index` has no room, each with its rank and the limit that it met."""
-        tier = self._tiers[index]
-        limits = [("max_accounts", tier.max_accounts)]
-        if tier.top_percent is not None:
-            share = math.ceil(round(tier.top_percent * eligible / 100, 9))
-            limits.append(("top_percent", share))
-        given = [(limit, kind) for kind, limit in limits if limit is not None]
-        if not given and tier.max_per_owner is None:
-            return []
-        most, kind = min(given, default=(None, "max_accounts"))
-        per_owner = Counter(standing.owner_id for standing in taken)
-        count, pushed = len(taken), []
-        for rank, standing in enumerate(sorted(waiting, key=lambda s: self._rank(s, index)), start=len(taken) + 1):
-            owner_full = (
-                tier.max_per_owner is not None and standing.owner_id and per_owner[standing.owner_id] >= tier.max_per_owner
-            )
-            if most is not None and count >= most:
-                standing.capacity = standing.capacity or Capacity(tier.name, rank, most, kind)  # type: ignore[arg-type]  # from `limits`
-            elif owner_full and tier.max_per_owner is not None:
-                standing.capacity = standing.capacity or Capacity(tier.name, rank, tier.max_per_owner, "max_per_owner")
-            else:
-                count += 1
-                per_owner[standing.owner_id] += 1
-                continue
-            pushed.append(standing)
-        return pushed
-
-    def _rank(self, standing: Standing, index: int) -> tuple[float, float, str]:
-        """Best first: score, with the tier's own margin for those who are in it, revenue, then the id."""
-        tier = self._tiers[index]
-        bonus = tier.enter - tier.leave if standing.current == index else 0.0
-        score = -math.inf if standing.score is None else round(standing.score + bonus, 6)
-        return (-score, -standing.won_amount_12m, standing.account_id)
-
-    def _next_below(self, standing: Standing, index: int) -> int:
-        """The next tier that the score reaches, the floor promises (every tier from itself down), or that it may not leave yet.
-
-        Never one above a ceiling.
-        """
-        for below in range(max(index + 1, standing.ceiling), self._none):
-            tier = self._tiers[below]
-            enters = standing.score is not None and standing.score >= tier.enter
-            stays = standing.score is not None and below >= standing.current and standing.score >= tier.leave
-            promised = below == standing.current and self._is_young(standing)
-            if enters or stays or promised or (standing.floor is not None and below >= standing.floor):
-                return below
-        return self._none
 
     def _next_up(self, standing: Standing) -> tuple[str | None, float | None]:
         if standing.placed == 0 or not self._tiers:

@@ -45,6 +45,8 @@ def plan_account(
     written. `contributions` and `receipt` (the decision as JSON) are called only where a text has to be made, because receipts
     cost more than decisions.
     """
+    if decision.code == "group" and program.members == "none":
+        return None
     if program.write_scope != "all" and _never_concerned(decision, observed):
         return None
     shown = {flag: _shown(flag, value) for flag, value in observed.items()}

@@ -37,6 +37,8 @@ def receipt_to_json(receipt: Receipt, program: Program, *, name: str, criteria_h
         "changed_by_hand": decision.drifted,
         "capacity": place and {"tier": place.tier, "rank": place.rank, "limit": place.limit, "kind": place.kind},
         "rules": list(decision.fired),
+        "seat": decision.seat,
+        "would_be": decision.would_be,
         "next_tier": decision.next_tier,
         "points_missing": decision.points_missing,
         "notes": list(decision.notes),

@@ -81,6 +81,12 @@ def settled_by(decision: Decision, enter: float | None = None) -> str:
             return "it is not eligible for the programme"
         case "capacity":
             return _capacity(decision)
+        case "seat":
+            return f"a reserved place: {decision.seat}"
+        case "review":
+            return f"tiers wait for the next review, which would make it {decision.would_be}"
+        case "group":
+            return "its group is decided as one, by the account at its head"
         case "override":
             until = f", until {decision.until.isoformat()}" if decision.until else ""
             if decision.drifted and decision.writes_override:

@@ -11,6 +11,7 @@ from typing import Literal
 import orjson
 
 from kamsync.contract import Capabilities
+from kamsync.decide.approval import awaiting_approval, waits_for_approval
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
@@ -69,11 +70,13 @@ def make_plan(
     capabilities: Capabilities = WITHOUT_A_CRM,
     keep: Keep = "no",
     problems: Sequence[str] = (),
+    unattended: bool = False,
 ) -> PlannedRun:
     """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency.
 
     `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
-    changes what it was made from. `problems` of the pull come first among the plan's own.
+    changes what it was made from. `problems` of the pull come first among the plan's own. `unattended`: nobody looks at this
+    plan, so that it leaves to a person what the programme wants approved.
     """
     program, hashed = compiled.program, compiled.hash
     with Evaluation(cache.path, compiled, when.as_of) as evaluation:
@@ -82,10 +85,14 @@ def make_plan(
         tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
         if keep == "always" or (keep == "if_final" and not updates):
             keep_if_free(cache, evaluation, compiled, when.as_of)
-        moves = count_tier_moves(evaluation.decisions())
+        waiting = (
+            awaiting_approval(updates, program, lambda account_id: evaluation.decision(account_id).code) if unattended else {}
+        )
+        moves = count_tier_moves(decision for decision in evaluation.decisions() if decision.account_id not in waiting)
         found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)
-    changes: tuple[Change, ...] = (*updates, *tasks.changes, *_half_done(cache))
+    wanted: tuple[Change, ...] = (*updates, *tasks.changes, *_half_done(cache))
+    changes = tuple(change for change in wanted if not waits_for_approval(change, waiting))
     plan = assemble_plan(
         run_id=when.run_id,
         as_of=when.as_of,
@@ -93,12 +100,13 @@ def make_plan(
         criteria_hash=hashed,
         base=fingerprint_of(sorted(changes, key=repr)),
         changes=changes,
-        held_back=tasks.held_back,
+        held_back=(*tasks.held_back, *waiting.values()),
         problems=found,
         org_id=cache.meta(Meta.ORG_ID) or "",
         rehearsal=when.rehearsal,
     )
-    return PlannedRun(plan, moves, history, accounts)
+    kept = {account: remembered for account, remembered in history.items() if account not in waiting}
+    return PlannedRun(plan, moves, kept, accounts)
 
 
 def _updates(
@@ -159,6 +167,8 @@ def _firings(evaluation: Evaluation, playbooks: Playbooks, names: Mapping[str, s
     for name, prepared in playbooks.by_name.items():
         for account_id, facts, moved_on in evaluation.firing(prepared.playbook):
             decision, held = evaluation.decision(account_id), evaluation.held(account_id)
+            if decision.code == "group":
+                continue  # the account at the group's head has the plan
             yield Firing(name, account_id, names[account_id], decision, facts, held.since, moved_on)
 
 

@@ -32,7 +32,13 @@ from kamsync.store.schema import Meta
 
 
 def pull_and_plan(
-    shell: Shell, *, as_of: date | None = None, full: bool = False, guarded: bool = True, to_apply: bool = False
+    shell: Shell,
+    *,
+    as_of: date | None = None,
+    full: bool = False,
+    guarded: bool = True,
+    to_apply: bool = False,
+    unattended: bool = False,
 ) -> tuple[PullSummary, PlannedRun]:
     """Refreshes the cache, settles what earlier runs left open, and plans; writes nothing to the CRM."""
     now = shell.clock()
@@ -43,7 +49,7 @@ def pull_and_plan(
     with step("recovered") as counts:
         counts["settled"] = recover(shell.connection, shell.cache, now)
     with step("planned") as counts:
-        planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply)
+        planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply, unattended=unattended)
         counts |= {"changes": len(planned.plan.changes), "held_back": len(planned.plan.held_back)}
     for problem in planned.plan.problems:
         log().warning("problem", said=problem)
@@ -51,7 +57,7 @@ def pull_and_plan(
 
 
 def plan_from_cache(
-    shell: Shell, *, as_of: date | None = None, problems: tuple[str, ...] = (), to_apply: bool = False
+    shell: Shell, *, as_of: date | None = None, problems: tuple[str, ...] = (), to_apply: bool = False, unattended: bool = False
 ) -> PlannedRun:
     """A plan from what the cache holds now. `problems` of the pull join those of the decision."""
     now = shell.clock()
@@ -65,12 +71,13 @@ def plan_from_cache(
         capabilities=shell.connection.capabilities,
         keep="if_final" if to_apply else "always",
         problems=problems,
+        unattended=unattended,
     )
 
 
 def sync(shell: Shell, *, full: bool = False) -> tuple[PlannedRun, Applied]:
     """Pull, plan, apply in one. Raises PlanRefused when a guard holds it back; nothing has been written then."""
-    _, planned = pull_and_plan(shell, full=full, to_apply=True)
+    _, planned = pull_and_plan(shell, full=full, to_apply=True, unattended=True)
     for check in unattended_checks(shell, planned):
         check()
     return planned, carry_out(shell, planned)

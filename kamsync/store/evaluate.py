@@ -17,7 +17,8 @@ from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.tiers import Standing, settle, tier_order
+from kamsync.decide.standing import Standing
+from kamsync.decide.tiers import settle, tier_order
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
@@ -150,7 +151,7 @@ class Evaluation:
         self.problems = make_facts(self._db, self._compiled, self._as_of)
         self._scores = Scores(self._db, self._compiled, self._as_of, self._replayed)
         standings = self._scores.take_standings()
-        for row, decision in enumerate(settle(standings, self._program, self._as_of)):
+        for row, decision in enumerate(settle(standings, self._program, self._as_of, self._scores.seating())):
             self._decisions.append(decision)
             standing, standings[row] = standings[row], _SETTLED  # half the memory goes back as the decisions come
             if standing.held is not NOTHING_HELD:

@@ -23,7 +23,7 @@ from kamsync.decide.facts import (
     facts_from,
     windows,
 )
-from kamsync.decide.hierarchy import break_cycles, roll_up
+from kamsync.decide.hierarchy import break_cycles, leads_of, roll_up
 from kamsync.decide.money import Rates
 from kamsync.decide.months import term_months, whole_months
 from kamsync.errors import ConfigError
@@ -66,10 +66,21 @@ class _Facts:
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
         self._db.create_function("term_months", 2, lru_cache(maxsize=4096)(_term_months), deterministic=True)
+        self._account = self._who_is_decided()
         self._prepare_money()
         problems = [*self._check_currencies(), *self._count_for_nobody(), *self._not_pulled()]
         self._join(problems)
         return tuple(problems)
+
+    def _who_is_decided(self) -> str:
+        """SQL for the account that a row counts for. Where the group is the unit, temp.leads names each member's lead."""
+        if self._program.unit != "group":
+            return "account_id"
+        rows = self._db.execute("SELECT id, parent_id FROM accounts ORDER BY id").fetchall()
+        leads = leads_of({child: parent for child, parent in rows if parent is not None}, {account for account, _ in rows})
+        self._db.execute("CREATE TEMP TABLE leads (id TEXT PRIMARY KEY, lead TEXT) WITHOUT ROWID")
+        self._db.executemany("INSERT INTO temp.leads VALUES (?, ?)", leads.items())
+        return "coalesce((SELECT lead FROM temp.leads WHERE leads.id = account_id), account_id)"
 
     def _prepare_money(self) -> None:
         """SQL for an amount's factor: constants where a currency has one rate, the function only where the day decides."""
@@ -181,10 +192,11 @@ class _Facts:
             self._fill_families(problems)
             return
         for statement in source.prepare:
-            self._db.execute(statement, self._params if ":" in statement else {})
+            self._db.execute(statement.replace("{account}", self._account), self._params if ":" in statement else {})
         amount = "coalesce(amount, 0)" if self._same_currency else f"coalesce(amount * {self._factor}, 0)"
         columns = "".join(f", {fact.sql} AS {fact.name}" for fact in facts)
         rows = source.rows.replace("{amount}", amount).replace("{contract}", self._contract)
+        rows = rows.replace("{account}", self._account)
         self._db.execute(
             f"CREATE TEMP TABLE {source.table} AS SELECT account_id{columns} FROM {rows} GROUP BY account_id", self._params
         )

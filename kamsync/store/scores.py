@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import Any
 
 from kamsync.decide.columns import column_scorer, coverages, means
-from kamsync.decide.compiled import CompiledCriterion, CompiledProgram
+from kamsync.decide.compiled import CompiledCriterion, CompiledProgram, CompiledSeat
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.program import Held
+from kamsync.decide.months import days_before
+from kamsync.decide.program import Held, Seat
 from kamsync.decide.receipts import Receipt, make_receipt
 from kamsync.decide.scoring import Scored
-from kamsync.decide.tiers import Standing
+from kamsync.decide.standing import Standing
 from kamsync.flags import FLAG_PREFIX
 
 CHUNK = 2_000
@@ -59,6 +60,12 @@ class Scores:
         self, db: sqlite3.Connection, compiled: CompiledProgram, as_of: date, replayed: Mapping[str, Held] | None
     ) -> None:
         self._db, self._compiled, self._program, self._replayed = db, compiled, compiled.program, replayed
+        # IS TRUE is 0 or 1 whatever the expression gives: null is not true, as in a playbook's `when`.
+        self._as_of, self._eligible = as_of, f"(({compiled.eligible.sql}) IS TRUE)"
+        self._leads: Mapping[str, str] = {}
+        if compiled.program.unit == "group":
+            self._leads = dict(db.execute("SELECT id, lead FROM temp.leads").fetchall())
+            self._eligible = f"({self._eligible} AND id NOT IN (SELECT id FROM temp.leads))"
         program = compiled.program
         self._readings = Readings(compiled)
         self._scorers = [column_scorer(one.criterion, as_of) for one in compiled.criteria]
@@ -82,6 +89,18 @@ class Scores:
         taken, self._standings = self._standings, []
         return taken
 
+    def seating(self) -> list[list[str]]:
+        """For each seat the eligible accounts that could have it by their evidence, best rank first."""
+        return [self._claims(seat, compiled) for seat, compiled in zip(self._program.seats, self._compiled.seats, strict=True)]
+
+    def _claims(self, seat: Seat, compiled: CompiledSeat) -> list[str]:
+        oldest = days_before(self._as_of, seat.valid_days).isoformat()
+        sql = (
+            f"SELECT id FROM temp.facts WHERE ({self._eligible}) AND ({compiled.when.sql}) AND ({compiled.evidence.sql}) >= ?"
+            f" ORDER BY ({compiled.rank.sql}) IS NULL, ({compiled.rank.sql}) DESC, id"
+        )
+        return [account_id for (account_id,) in self._db.execute(sql, (oldest,))]
+
     def raw(self) -> Iterator[tuple[list[float], list[int], Sequence[Any]]]:
         """By account id: scaled scores (nan: left out), which values were unknown, and the row that a receipt reads."""
         with closing(self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts ORDER BY rowid")) as rows:
@@ -96,8 +115,7 @@ class Scores:
     # -- scoring -------------------------------------------------------------------------------------------------------------
 
     def _score(self) -> None:
-        # IS TRUE is 0 or 1 whatever the expression gives: null is not true, as in a playbook's `when`.
-        eligible = f"(({self._compiled.eligible.sql}) IS TRUE)"
+        eligible = self._eligible
         fired = [f"(({rule.sql}) IS TRUE)" for rule in self._compiled.rules]
         since = [f"({one.since.sql})" if one.since else "NULL" for one in self._compiled.criteria]
         computed = ", ".join([eligible, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
@@ -157,6 +175,7 @@ class Scores:
                 won[i] or 0.0,
                 _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
+                lead=self._leads.get(account_id),
             )
 
     def _among(self, eligible: str) -> Mapping[int, array[float]]:

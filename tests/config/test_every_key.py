@@ -67,6 +67,7 @@ scale = { values = { true = 100, false = 20 } }
 [[criteria]]
 name = "linear"
 unit = "count"
+actionable = false
 label = "Satisfaction"
 axis = "strength"
 goal = "retention"
@@ -159,6 +160,25 @@ reason = "Served by partners"
 [[rules]]
 when = "won_count_total = 0 and nps < 0"
 exclude = true
+[[seats]]
+tier = "A"
+count = 1
+when = "is_strategic"
+rank = "employees"
+evidence = "reference_date"
+valid_days = 500
+reason = { pt_BR = "Abre um mercado", en = "Opens a market" }
+[[seats]]
+tier = "B"
+count = 2
+when = "a_field_that_nobody_mapped > 1"
+evidence = "reference_date"
+valid_days = 90
+optional = true
+[review]
+months = [1, 7]
+between = "rises"
+approve = true
 [segments]
 attractiveness = 60
 strength = 40
@@ -184,6 +204,8 @@ existing_tiers = "override"
 write_scope = "all"
 score_deadband = 1
 fallback_owner = "bob@example.com"
+unit = "group"
+members = "none"
 max_new_tasks_per_owner_per_run = 1
 {CRITERIA}
 [[playbooks]]
@@ -260,6 +282,8 @@ unknown_currency = "error"
 drift = "adopt"
 existing_tiers = "current"
 write_scope = "flagged"
+unit = "group"
+members = "inherit"
 [guard]
 first_run = "ask"
 [log]
@@ -285,7 +309,17 @@ assignee = "{assignee}"
         for number, every in enumerate((*(one for one in PERIODS if one != "entry"), "value:next_renewal_date"))
     )
 )
-LANGUAGE = '[program]\nplaybooks = "all"\nlanguage = "en"\ncriteria = "balanced"\ncurrency = "EUR"\n'
+LANGUAGE = """
+[program]
+playbooks = "all"
+language = "en"
+criteria = "balanced"
+currency = "EUR"
+unit = "account"
+[review]
+months = [1]
+between = "hold"
+"""
 PROGRAMMES = {"scales": SCALES, "holds": HOLDS, "preset": PRESET, "language": LANGUAGE}
 
 

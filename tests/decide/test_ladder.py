@@ -9,7 +9,8 @@ import pytest
 
 from kamsync.decide.decision import Capacity, Decision
 from kamsync.decide.program import NO_TIER, Expression, Held, Program, Rule, Tier
-from kamsync.decide.tiers import Standing, settle, tier_order
+from kamsync.decide.standing import Standing
+from kamsync.decide.tiers import settle, tier_order
 
 AS_OF = date(2025, 6, 30)
 SINCE = date(2024, 1, 1)

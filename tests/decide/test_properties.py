@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import NO_TIER, Expression, Held, Program, Rule, Tier
-from kamsync.decide.tiers import Standing, settle
+from kamsync.decide.standing import Standing
+from kamsync.decide.tiers import settle
 
 AS_OF = date(2025, 6, 30)
 WHEN = Expression("true")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import Expression, Held, Program, Rule, Tier
-from kamsync.decide.tiers import Standing, settle
+from kamsync.decide.standing import Standing
+from kamsync.decide.tiers import settle
 
 AS_OF = date(2025, 6, 30)
 LADDER = (Tier("A", 80, 70), Tier("B", 50, 40))

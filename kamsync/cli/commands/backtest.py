@@ -101,7 +101,7 @@ def _snapshots(session: Session, compiled: CompiledProgram, days: list[date], no
                 None,
             )
         )
-        held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
+        held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since, decided_tier=d.tier) for d in decisions}
         say(f"{day.isoformat()}: {sum(d.tier != NO_TIER for d in decisions):,} key accounts", "dim")
     for place, snapshot in enumerate(snapshots):
         end = add_months(snapshot.day, LATER_MONTHS)
