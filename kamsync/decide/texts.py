@@ -12,6 +12,7 @@ from datetime import date
 from types import MappingProxyType
 
 from kamsync.decide.decision import Code
+from kamsync.glossary import HEALTH, SEGMENTS
 
 FALLBACK_LANGUAGE = "en"
 
@@ -42,10 +43,6 @@ class Language:
         return value.strftime(self.date_format)
 
 
-def _frozen(**texts: str) -> Mapping[str, str]:
-    return MappingProxyType(texts)
-
-
 _ENGLISH = Language(
     name="en",
     decimal=".",
@@ -72,8 +69,8 @@ _ENGLISH = Language(
     until="until {day}",
     capacity="{tier}: rank {rank} of {limit} places",
     coverage="{share} % known",
-    segments=_frozen(key="Key", development="Development", maintenance="Maintenance", opportunistic="Opportunistic"),
-    health=_frozen(green="Green", amber="Amber", red="Red"),
+    segments=SEGMENTS["en"],
+    health=HEALTH["en"],
 )
 
 _PORTUGUESE = Language(
@@ -102,8 +99,8 @@ _PORTUGUESE = Language(
     until="até {day}",
     capacity="{tier}: posição {rank} de {limit} vagas",
     coverage="{share} % conhecido",
-    segments=_frozen(key="Chave", development="Desenvolvimento", maintenance="Manutenção", opportunistic="Oportunista"),
-    health=_frozen(green="Verde", amber="Amarelo", red="Vermelho"),
+    segments=SEGMENTS["pt_BR"],
+    health=HEALTH["pt_BR"],
 )
 
 _SPANISH = Language(
@@ -132,8 +129,8 @@ _SPANISH = Language(
     until="hasta el {day}",
     capacity="{tier}: puesto {rank} de {limit} plazas",
     coverage="{share} % conocido",
-    segments=_frozen(key="Clave", development="Desarrollo", maintenance="Mantenimiento", opportunistic="Oportunista"),
-    health=_frozen(green="Verde", amber="Ámbar", red="Rojo"),
+    segments=SEGMENTS["es"],
+    health=HEALTH["es"],
 )
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType({text.name: text for text in (_ENGLISH, _PORTUGUESE, _SPANISH)})

@@ -44,14 +44,14 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "changed": "Contas-chave – alteradas neste mês",
         "set": "Gestão de contas-chave",
         "agent_set": "Gestão de contas-chave: agente",
-        "set_help": "Ver os campos de conta-chave nas contas e editar a definição manual.",
+        "set_help": "Ver os campos de conta-chave nas contas e editar a exceção de categoria.",
         "agent_set_help": "Para o usuário com que o kamsync entra: preencher os campos de conta-chave.",
     },
     "es": {
         "changed": "Cuentas clave – cambiadas este mes",
         "set": "Gestión de cuentas clave",
         "agent_set": "Gestión de cuentas clave: agente",
-        "set_help": "Ver los campos de cuenta clave en las cuentas y editar el nivel fijado.",
+        "set_help": "Ver los campos de cuenta clave en las cuentas y editar la excepción de categoría.",
         "agent_set_help": "Para el usuario con el que entra kamsync: escribir los campos de cuenta clave.",
     },
 }

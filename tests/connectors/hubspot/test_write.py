@@ -70,7 +70,7 @@ def test_setup_makes_what_is_missing_once_and_a_rehearsal_makes_nothing(a_world:
 def test_setup_speaks_the_programmes_language(a_world: Callable[..., World]) -> None:
     world = a_world(provisioned=False)
     list(world.connect(language="pt_BR").setup(dry_run=False))
-    assert world.call("GET", "/crm/v3/properties/companies/kam_tier")["label"] == "Nível da conta-chave"
+    assert world.call("GET", "/crm/v3/properties/companies/kam_tier")["label"] == "Categoria da conta-chave"
 
 
 def test_doctor_is_content_after_setup_and_names_what_is_missing_before(a_world: Callable[..., World]) -> None:
