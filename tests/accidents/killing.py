@@ -75,12 +75,11 @@ def _scene(world: World, name: str, begins: Moment, command: Sequence[str], runs
 def kill(world: World, scene: Scene, death: Death) -> list[str]:
     """Plays the scene with that death; what was wrong afterwards, nothing where all is well."""
     kill_run(world, scene, death)
-    wrong: list[str] = []
+    wrong = list(_status_of_the_dead(world, scene.known_runs))
     for _ in range(scene.runs):
         again = world.run(*scene.command)
         if again.code and not (scene.name == "undo" and again.code == NOTHING_TO_UNDO):
             wrong.append(f"the run afterwards ended with {again.code}: {again.out} {again.err}")
-    wrong += _status_of_the_dead(world, scene.known_runs)
     seen = world.seen()
     wrong += scene.ends.differences(seen)
     wrong += nothing_left(world, scene, seen)
@@ -102,7 +101,7 @@ def _runs(world: World) -> list[Mapping[str, Any]]:
 
 
 def _status_of_the_dead(world: World, known: frozenset[str]) -> Iterator[str]:
-    """A run that died is told from those that ended; the last things that a process does come after its run."""
+    """A dead run is told from a living one at once; the last things that a process does come after its run."""
     new = [str(run["status"]) for run in _runs(world) if run["run_id"] not in known]
     if set(new) - {"interrupted", "done", "refused"} or new.count("interrupted") > 1:
         yield f"`runs` calls the runs {', '.join(new)}"
