@@ -61,7 +61,7 @@ def test_a_dry_setup_creates_nothing(desk: Desk) -> None:
 
 def test_before_setup_the_plan_says_what_would_be_written_and_nothing_can_write_it(desk: Desk) -> None:
     bare = desk.good("plan", "--json").json
-    assert bare["summary"]["update_account"] > 5 and bare["summary"]["create_task"] > 5
+    assert bare["summary"]["update_account"] > 5 and bare["summary"]["create_task"] > 0
     assert "kamsync setup" in bare["guards"][0]["fix"]
     for command in (("apply", "--yes"), ("sync",)):
         refused = desk.run(*command)
