@@ -36,6 +36,7 @@ class Contribution(NamedTuple):
 
     `scaled` is None where the criterion was skipped; `known` is False where the value was null. `facts` are the fact values
     that the expression read. `unit` is the value's, "" where it has none.
+    `actionable`: whether somebody can act on it; None where its facts tell.
     """
 
     criterion: str
@@ -49,6 +50,7 @@ class Contribution(NamedTuple):
     points: float
     facts: Mapping[str, FactValue]
     unit: Unit = ""
+    actionable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

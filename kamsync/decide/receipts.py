@@ -54,6 +54,7 @@ def make_receipt(
             brought.get(i, 0.0) if eligible else 0.0,
             facts[i],
             criterion.unit or unit_of(criterion.value.text.strip()),
+            criterion.actionable,
         )
         for i, criterion in enumerate(criteria)
     ]

@@ -124,8 +124,15 @@ def _room(contributions: Sequence[Contribution]) -> list[tuple[float, str]]:
     return [
         (round(c.weight * (100 - c.scaled) / weights, 2), c.label or c.criterion)
         for c in contributions
-        if c.axis != "health" and c.scaled is not None and c.scaled < 100 and not NOBODY_CHANGES.issuperset(c.facts)
+        if c.axis != "health" and c.scaled is not None and c.scaled < 100 and _is_actionable(c)
     ]
+
+
+def _is_actionable(contribution: Contribution) -> bool:
+    """As the criterion says; where it says nothing, not where it reads tenure and size only."""
+    if contribution.actionable is not None:
+        return contribution.actionable
+    return not NOBODY_CHANGES.issuperset(contribution.facts)
 
 
 def show_value(value: FactValue) -> str:

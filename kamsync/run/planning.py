@@ -15,7 +15,7 @@ from kamsync.decide.approval import awaiting_approval, waits_for_approval
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
-from kamsync.decide.plan import Change, DeleteTask, Plan, UpdateAccount
+from kamsync.decide.plan import Change, DeleteTask, HeldBack, Plan, UpdateAccount
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
@@ -42,6 +42,7 @@ class PlannedRun:
     """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, how many accounts there are.
 
     `lacking`: fields that `setup` makes and the CRM does not show; they counted as empty, and nothing can be written.
+    `waiting`: of what the plan holds back, the moves that wait for a person's approval.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class PlannedRun:
     history: Mapping[str, Remembered]
     accounts: int
     lacking: frozenset[str] = frozenset()
+    waiting: tuple[HeldBack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def make_plan(
         rehearsal=when.rehearsal,
     )
     kept = {account: remembered for account, remembered in history.items() if account not in waiting}
-    return PlannedRun(plan, moves, kept, accounts)
+    return PlannedRun(plan, moves, kept, accounts, waiting=tuple(waiting.values()))
 
 
 def _updates(

@@ -127,6 +127,7 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
     with step("applied") as counts:
         applied = applier.apply(written)
+        applied.held_back += planned.waiting
         counts |= applied.summary()
     for name, message, url in applied.rejected:
         log().warning("refused by the CRM", account=name, said=message, url=url)

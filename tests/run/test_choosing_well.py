@@ -107,9 +107,11 @@ def test_an_unattended_run_leaves_the_best_tier_to_a_person(tmp_path: Path, monk
     desk.crm.add_account("Large", employees=90.0, owner_id=owner)
     desk.crm.add_account("Small", employees=20.0, owner_id=owner)
 
-    desk.good("sync")
+    ran = desk.good("sync")
 
     assert tiers(desk) == {"Large": None, "Small": "B"}
+    assert "Large: moves into A wait for a person: `kamsync apply` writes them" in ran.out
+    assert not desk.crm.tasks()
     desk.good("apply", "--yes")
     assert tiers(desk) == {"Large": "A", "Small": "B"}
 
@@ -130,3 +132,13 @@ def test_a_group_is_decided_as_one_by_its_head(
     assert tiers(desk) == {"Head": "A", "Middle": branch, "Branch": branch}
     assert desk.good("explain", below, "--json").json["code"] == code
     assert desk.good("plan", "--json").json["changes"] == []
+
+
+@pytest.mark.parametrize(("actionable", "named"), [("", True), ("actionable = false\n", False)])
+def test_the_nearest_way_up_names_only_what_somebody_can_act_on(
+    actionable: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(tmp_path, monkeypatch, actionable, value="open_pipeline")
+    account = desk.crm.add_account("Small")
+    desk.good("pull")
+    assert ("the nearest way that somebody can act on is size" in " ".join(desk.good("explain", account).out.split())) == named
