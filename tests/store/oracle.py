@@ -20,7 +20,7 @@ from typing import Any
 
 from kamsync.decide.facts import FACTS
 from kamsync.decide.place import Expression
-from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Tier
+from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Seat, Tier
 from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Share, Values
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Kind
@@ -80,6 +80,9 @@ class Verdict:
     until: date | None = None
     drifted: bool = False
     writes_override: bool = False
+    head: str | None = None
+    seat: tuple[str, int, int] | None = None  # the tier, which table of seats, whose turn
+    would_be: str | None = None
 
 
 # -- §1 ----------------------------------------------------------------------------------------------------------------------
@@ -127,11 +130,12 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         for o in world.opportunities
         if o["id"] == item["opportunity_id"] and o["is_won"] and y2 < o["close_date"] <= as_of and item["product_family"]
     }
+    heads = heads_of(world) if program.unit == "group" else {}
     for account in world.accounts:
         mine = [
             {**o, "value": converted(world, o, program.currency)}
             for o in world.opportunities
-            if o["account_id"] == account["id"] and _meant(o["close_date"], as_of)
+            if heads.get(o["account_id"], o["account_id"]) == account["id"] and _meant(o["close_date"], as_of)
         ]
         won = [o for o in mine if o["is_won"] and o["close_date"] <= as_of]
         lost = [o for o in mine if o["is_closed"] and not o["is_won"]]
@@ -161,7 +165,11 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         }
         sells = any(i["product_family"] for i in world.line_items)
         f["product_families"], f["whitespace_count"] = (len(bought), len(sold - bought)) if sells else (None, None)
-        acts = [a for a in world.activities if a["account_id"] == account["id"] and y2 < a["activity_date"] <= as_of]
+        acts = [
+            a
+            for a in world.activities
+            if heads.get(a["account_id"], a["account_id"]) == account["id"] and y2 < a["activity_date"] <= as_of
+        ]
         f["last_activity_date"] = max((a["activity_date"] for a in acts), default=None)
         f["days_since_last_activity"] = (as_of - f["last_activity_date"]).days if acts else None
         two_way = [a["activity_date"] for a in acts if a["kind"] in ("meeting", "call")]
@@ -204,8 +212,31 @@ def _meant(day: date | None, as_of: date) -> bool:
     return day is None or months_back(as_of, 600) <= day <= months_back(as_of, -600)
 
 
+def heads_of(world: World) -> dict[str, str]:
+    """The ultimate parent of each account that has one in the CRM."""
+    ids = {a["id"] for a in world.accounts}
+    parents = _uncircled({a["id"]: a["parent_id"] for a in world.accounts if a["parent_id"] in ids})
+    heads = {}
+    for account in parents:
+        head = account
+        while head in parents:
+            head = parents[head]
+        heads[account] = head
+    return heads
+
+
 def _families(everyone: dict[str, Row]) -> None:
-    parents = {i: f["parent_id"] for i, f in everyone.items() if f["parent_id"]}
+    parents = _uncircled({i: f["parent_id"] for i, f in everyone.items() if f["parent_id"]})
+    for account, f in everyone.items():
+        family = [account]
+        for member in family:
+            family += [child for child, parent in parents.items() if parent == member]
+        f["family_won_amount_12m"] = math.fsum(everyone[m]["won_amount_12m"] for m in family)
+        f["family_open_pipeline"] = math.fsum(everyone[m]["open_pipeline"] for m in family)
+
+
+def _uncircled(parents: dict[str, str]) -> dict[str, str]:
+    """Without the parent of the least account of each circle."""
     for account in sorted(parents):
         loop, node = [account], parents[account]
         while node in parents and node not in loop:
@@ -213,12 +244,7 @@ def _families(everyone: dict[str, Row]) -> None:
             node = parents[node]
         if node == account and account == min(loop):
             del parents[account]
-    for account, f in everyone.items():
-        family = [account]
-        for member in family:
-            family += [child for child, parent in parents.items() if parent == member]
-        f["family_won_amount_12m"] = math.fsum(everyone[m]["won_amount_12m"] for m in family)
-        f["family_open_pipeline"] = math.fsum(everyone[m]["open_pipeline"] for m in family)
+    return parents
 
 
 # -- §4, §5 ------------------------------------------------------------------------------------------------------------------
@@ -296,18 +322,98 @@ def _score(verdict: Verdict, program: Program, rivals: Sequence[Row], meanings: 
 def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str, Meaning]) -> dict[str, Verdict]:
     facts = facts_of_everyone(world, program, as_of)
     found = {a["id"]: Verdict(a, facts[a["id"]]) for a in world.accounts}
+    if program.unit == "group":
+        for account, head in heads_of(world).items():
+            found[account].head = head
     for verdict in found.values():
-        verdict.eligible = bool(meanings[program.eligible.text](verdict.facts))
+        verdict.eligible = verdict.head is None and bool(meanings[program.eligible.text](verdict.facts))
     rivals = [v.facts for v in found.values() if v.eligible]
     for verdict in found.values():
         if verdict.eligible:
             _score(verdict, program, rivals, meanings, as_of)
         verdict.fired = [r for r in program.rules if meanings[r.when.text](verdict.facts)]
         _candidate(verdict, world, program, as_of)
+    _seats(list(found.values()), program, as_of, meanings)
     _capacity(list(found.values()), program, as_of)
+    if _between_reviews(world, program, as_of):
+        _wait(list(found.values()), program, as_of)
     for v in found.values():
+        if v.code == "group":
+            v.tier = found[v.head or ""].tier if program.members == "inherit" else "none"
+            v.current = v.current if program.members == "inherit" else "none"
         v.since = as_of if v.tier != v.current else v.account.get("flag_since") or as_of
     return found
+
+
+OUT_OF_PLAY = ("override", "not_eligible", "excluded", "group")
+
+
+def _order(program: Program) -> dict[str, int]:
+    return {name: i for i, name in enumerate([*(t.name for t in program.tiers), "none"])}
+
+
+def _seats(everyone: Sequence[Verdict], program: Program, as_of: date, meanings: Mapping[str, Meaning]) -> None:
+    order = _order(program)
+    for table, seat in enumerate(sorted(program.seats, key=lambda s: order[s.tier])):
+        able = []
+        for v in everyone:
+            evidence = meanings[seat.evidence.text](v.facts)
+            fresh = evidence is not None and (as_of - evidence).days <= seat.valid_days
+            ceiling = max((order[r.ceiling] for r in v.fired if r.ceiling), default=0)
+            free = v.code not in OUT_OF_PLAY and v.seat is None and ceiling <= order[seat.tier]
+            if free and fresh and meanings[seat.when.text](v.facts):
+                able.append(v)
+
+        def claim(v: Verdict, rank: Meaning = meanings[seat.rank.text]) -> tuple[bool, float, str]:
+            value = rank(v.facts)
+            return value is None, -(value or 0), v.account["id"]
+
+        for turn, v in enumerate(sorted(able, key=claim)[: seat.count]):
+            v.seat = (seat.tier, table, turn)
+            _sit(v, order)
+
+
+def _sit(v: Verdict, order: Mapping[str, int]) -> None:
+    if v.seat and order[v.tier] >= order[v.seat[0]]:
+        v.tier, v.code = v.seat[0], "seat"
+
+
+def _between_reviews(world: World, program: Program, as_of: date) -> bool:
+    """Neither a review's month nor that of the org's first decision, before which nobody was given a tier."""
+    if not program.review_months or as_of.month in program.review_months:
+        return False
+    flag = "flag_decided_tier" if "decided_tier" in program.mapped_flags else "flag_tier"
+    days = [a["flag_since"] for a in world.accounts if a.get(flag) and a.get("flag_since")]
+    return any((day.year, day.month) < (as_of.year, as_of.month) for day in days)
+
+
+def _wait(everyone: Sequence[Verdict], program: Program, as_of: date) -> None:
+    """Scores and capacity change nothing now; what was found so far is what a review would find."""
+    order = _order(program)
+    review = [(v.tier, v.code) for v in everyone]
+    for v in everyone:
+        if v.code in OUT_OF_PLAY:
+            continue
+        by_score = next((t.name for t in program.tiers if v.score is not None and v.score >= t.enter), "none")
+        rises = program.review_between == "rises" and order[by_score] < order[v.current]
+        v.tier, v.code = (by_score, "score") if rises else (v.current, "review")
+        floor = min((order[r.floor] for r in v.fired if r.floor), default=99)
+        ceiling = max((order[r.ceiling] for r in v.fired if r.ceiling), default=-1)
+        if floor <= order[v.tier]:
+            v.tier, v.code = program.tiers[floor].name, "floor"
+        if ceiling >= order[v.tier]:
+            v.tier, v.code = [*order][ceiling], "ceiling"
+        if v.coverage < program.min_coverage - 1e-9:
+            v.tier, v.code = v.current, "low_coverage"
+        elif order[v.tier] > order[v.current] and may_not_leave(v, program, as_of):
+            v.tier, v.code = v.current, "min_days"
+        _sit(v, order)
+    _capacity(everyone, program, as_of, keeps_all=True)
+    for v, (tier, code) in zip(everyone, review, strict=True):
+        if v.tier == tier:
+            v.code = code
+        else:
+            v.would_be = tier
 
 
 def named(word: str | None, program: Program) -> str | None:
@@ -324,6 +430,9 @@ def _candidate(v: Verdict, world: World, program: Program, as_of: date) -> None:
     v.current = decided or "none" if shown is None or (program.drift == "reclaim" and word) else shown
     if _by_a_person(v, world, program, as_of, shown, by_hand=by_hand, before_us=not word):
         v.current = decided or "none" if by_hand else v.current
+        return
+    if v.head is not None:
+        v.tier, v.code = "none", "group"
         return
     if not v.eligible:
         v.tier, v.code = "none", "not_eligible"
@@ -378,11 +487,12 @@ def may_not_leave(v: Verdict, program: Program, as_of: date) -> bool:
     return since is not None and as_of < since + timedelta(days=days)
 
 
-def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date) -> None:
+def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date, *, keeps_all: bool = False) -> None:
+    """`keeps_all`: nobody leaves the tier that it has for lack of room."""
     order = {name: i for i, name in enumerate([*(t.name for t in program.tiers), "none"])}
     for index, tier in enumerate(program.tiers):
-        inside = [v for v in everyone if v.tier == tier.name]
-        promised = [v for v in inside if v.current == tier.name and may_not_leave(v, program, as_of)]
+        inside = [v for v in everyone if v.tier == tier.name and v.code != "group"]
+        promised = [v for v in inside if v.current == tier.name and (keeps_all or may_not_leave(v, program, as_of))]
         placed = [v for v in inside if v.code == "override" or v in promised]
         owners = Counter(v.account["owner_id"] for v in placed)
         room = [tier.max_accounts] if tier.max_accounts is not None else []
@@ -391,9 +501,10 @@ def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date) -> Non
         size = len(placed)
         margin = tier.enter - tier.leave
 
-        def rank(v: Verdict, tier: Tier = tier, margin: float = margin) -> tuple[float, float, str]:
+        def rank(v: Verdict, tier: Tier = tier, margin: float = margin) -> tuple[tuple[int, ...], float, float, str]:
+            seat = (0, *v.seat[1:]) if v.seat and v.seat[0] == tier.name else (1,)
             score = -1000.0 if v.score is None else v.score + (margin if v.current == tier.name else 0)
-            return -round(score, 6), -round(v.facts["won_amount_12m"], 6), v.account["id"]
+            return seat, -round(score, 6), -round(v.facts["won_amount_12m"], 6), v.account["id"]
 
         for v in sorted((v for v in inside if v not in placed), key=rank):
             owner = v.account["owner_id"]
@@ -408,10 +519,11 @@ def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date) -> Non
             for lower in program.tiers[index + 1 :]:
                 at = order[lower.name]
                 reached = v.score is not None and (v.score >= lower.enter or (at >= order[v.current] and v.score >= lower.leave))
-                stays = lower.name == v.current and may_not_leave(v, program, as_of)
+                stays = lower.name == v.current and (keeps_all or may_not_leave(v, program, as_of))
+                seated = v.seat is not None and v.seat[0] == lower.name
                 allowed = at >= max(ceilings, default=0)
-                if allowed and (reached or stays or (floors and at >= min(floors))):
-                    v.tier = lower.name
+                if allowed and (reached or stays or seated or (floors and at >= min(floors))):
+                    v.tier, v.code = lower.name, "seat" if seated else "capacity"
                     break
 
 
@@ -572,6 +684,17 @@ def random_program(rng: random.Random) -> Program:
     )
     if rng.random() < 0.2:
         rules += (Rule(Expression("children_count > 1"), exclude=True),)
+    seats = tuple(
+        Seat(
+            rng.choice(["A", "A", "B"]),
+            rng.randint(1, 2),
+            Expression(rng.choice(["true", *conditions])),
+            Expression(rng.choice(["employees", "won_amount_12m"])),
+            Expression("reference_date"),
+            rng.choice([100, 600]),
+        )
+        for _ in range(rng.choice([0, 0, 1, 2]))
+    )
     mapped = {name for name, flag in FLAGS.items() if not flag.optional}
     return Program(
         tiers=tiers,
@@ -585,6 +708,11 @@ def random_program(rng: random.Random) -> Program:
         health_min_coverage=rng.choice([0, 0.5, 1]),
         adopt_days=rng.choice([0, 30, 90]),
         existing_tiers=rng.choice(["current", "override"]),
+        seats=seats,
+        review_months=rng.choice([(), (), (1, 7), (6,)]),
+        review_between=rng.choice(["hold", "rises"]),
+        unit=rng.choice(["account", "account", "group"]),
+        members=rng.choice(["inherit", "none"]),
         opportunity_columns=frozenset(rng.sample(["contract_start", "contract_months", "contract_end"], rng.randint(0, 3))),
         mapped_flags=frozenset(mapped - {"decided_tier"} if rng.random() < 0.2 else mapped),
     )

@@ -73,7 +73,7 @@ def test_every_decision_agrees_with_the_oracle(seed: int, tmp_path: Path) -> Non
         assert (decision.tier, decision.code, decision.until) == (verdict.tier, verdict.code, verdict.until), account
         assert (decision.previous_tier, decision.since) == (verdict.current, verdict.since), account
         assert (decision.override, decision.writes_override) == (verdict.override, verdict.writes_override), account
-        assert decision.drifted == verdict.drifted, account
+        assert (decision.drifted, decision.would_be) == (verdict.drifted, verdict.would_be), account
 
 
 @pytest.mark.parametrize("seed", range(40))
