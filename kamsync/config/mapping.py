@@ -20,6 +20,7 @@ from kamsync.flags import FLAGS
 from kamsync.model import CORE_COLUMNS, Column, CrmMapping, Kind, Stream
 
 _STREAMS = {"account": Stream.ACCOUNTS, "opportunity": Stream.OPPORTUNITIES, "line_item": Stream.LINE_ITEMS}
+KEEP_A_CHOICE = ("tier", "override", "override_until")  # a tier changed by hand is told by the first, and kept in the others
 LONGEST_NAME = 60  # it becomes a column of the cache
 
 
@@ -76,6 +77,14 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
         raise ConfigError(
             f"{source.place(('flags', unknown[0]))}: {shown(unknown[0])} is no flag{nearest(unknown[0], FLAGS)}",
             fix=f"The flags are {', '.join(FLAGS)}.",
+        )
+    lacking = [flag for flag in KEEP_A_CHOICE if flag not in parsed.flags]
+    if "decided_tier" in parsed.flags and lacking:
+        raise ConfigError(
+            f"{source.place(('flags', 'decided_tier'))}: decided_tier is mapped without {' and '.join(lacking)}: a tier that a "
+            "person sets by hand would be known for theirs, and there would be no field to keep it in.",
+            fix=f"Map {', '.join(KEEP_A_CHOICE)} beside decided_tier; or leave decided_tier out, and no tier is known for a "
+            "person's but by the override field.",
         )
     return CrmMapping(
         crm=parsed.crm,

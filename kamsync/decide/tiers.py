@@ -166,7 +166,7 @@ class Ladder:
             fired=tuple(self._program.rules[i].reason or self._program.rules[i].when.text for i in standing.fired),
             next_tier=better,
             points_missing=missing,
-            notes=standing.notes,
+            notes=(*standing.notes, *self._written_back(standing)),
             drifted=standing.drifted,
             writes_override=standing.writes_override,
             seat=standing.seat_reason if standing.code == "seat" else "",
@@ -187,6 +187,13 @@ class Ladder:
             shown = decided
         standing.current = self._none if shown is None else shown
         standing.since = held.since
+
+    def _written_back(self, standing: Standing) -> tuple[str, ...]:
+        """Under `reclaim`: that a person's tier does not stay."""
+        theirs = self._index(standing.held.tier)
+        if not standing.drifted or standing.code == "override" or theirs == standing.placed:
+            return ()
+        return (f"the tier was changed to {standing.held.tier or NO_TIER!r} by hand; it is written back",)
 
     def _overridden(self, standing: Standing) -> bool:
         """A person's choice: the override field until its date, else a tier that was changed by hand."""

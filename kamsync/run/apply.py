@@ -26,6 +26,7 @@ from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached,
 
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
 GUARDED_FLAGS = ("tier", "override", "override_until", "decided_tier")
+SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
 FOLLOWS = "its account's update did not go through, and it follows from that"
 TOUCHED = "a person changed the task since the plan was made"
 GONE = "the task is gone from the CRM"
@@ -197,7 +198,7 @@ class Applier:
             yield batch
 
     def _update(self, updates: Sequence[UpdateAccount], applied: Applied) -> set[str]:
-        """Writes flags; returns the accounts whose tier did not go through."""
+        """Writes flags; returns the accounts whose tier, or since when they are in it, did not go through."""
         by_id = {u.account_id: u for u in updates}
         written: set[str] = set()
         for chunk in self._chunks(updates, applied):
@@ -210,7 +211,7 @@ class Applier:
                 applied.updated += len(done)
                 written |= {update.account_id for update in done}
                 _count_failures(outcomes, {i: u.name for i, u in by_id.items()}, applied)
-        return {u.account_id for u in updates if u.account_id not in written and "tier" in u.fields}
+        return {u.account_id for u in updates if u.account_id not in written and not u.fields.keys().isdisjoint(SETTLE_AN_ENTRY)}
 
     def _note(self, op: str, outcomes: Sequence[Outcome]) -> None:
         note_outcomes(self.cache, self.run_id, op, outcomes, self.clock())

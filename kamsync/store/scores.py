@@ -120,13 +120,15 @@ class Scores:
         since = [f"({one.since.sql})" if one.since else "NULL" for one in self._compiled.criteria]
         computed = ", ".join([eligible, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
-        # The cache may still hold what a flag showed while it was mapped.
+        # The cache may still hold what a flag showed while it was mapped. Of several merged accounts the override that holds
+        # longest counts, with its own date.
         mapped = self._compiled.program.mapped_flags
         shown = ", ".join(f'a."{FLAG_PREFIX}{flag}"' if flag in mapped else "NULL" for flag in _HELD_FLAGS)
         held = (
-            f"SELECT {shown}, m.override, m.until FROM accounts a LEFT JOIN ("
-            "SELECT new_id, max(override) AS override, max(override_until) AS until FROM merges WHERE override IS NOT NULL"
-            " GROUP BY new_id) m ON m.new_id = a.id ORDER BY a.id"
+            f"SELECT {shown}, m.override, m.override_until FROM accounts a LEFT JOIN ("
+            "SELECT new_id, override, override_until, row_number() OVER (PARTITION BY new_id"
+            " ORDER BY override_until IS NOT NULL, override_until DESC, old_id) AS place"
+            " FROM merges WHERE override <> '') m ON m.new_id = a.id AND m.place = 1 ORDER BY a.id"
         )
         among = self._among(eligible)
         with closing(self._db.execute(facts)) as rows, closing(self._db.execute(held)) as holding:

@@ -50,6 +50,21 @@ def test_a_mapping_and_criteria_are_read_as_meant_too(folder: Folder) -> None:
     assert folder.load().code == 0
 
 
+@pytest.mark.parametrize("flag", ["tier", "override", "override_until"])
+def test_a_mapping_that_could_not_keep_a_persons_choice_is_refused_with_its_line(folder: Folder, flag: str) -> None:
+    folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "own.toml"'))
+    lines = [line for line in (read_shipped("hubspot") or "").splitlines() if line.split(" = ")[0].strip() != flag]
+    folder.write("\n".join(lines), "own.toml")
+    place = next(number for number, line in enumerate(lines, start=1) if line.startswith("decided_tier"))
+
+    said = folder.refused()
+
+    assert f"own.toml:{place}" in said and f"decided_tier is mapped without {flag}" in said.replace("\n", " ")
+
+    folder.write("\n".join(line for line in lines if not line.startswith("decided_tier")), "own.toml")
+    assert folder.load().code == 0
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

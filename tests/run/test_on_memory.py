@@ -52,6 +52,23 @@ def test_a_fresh_plan_is_applied_and_a_second_one_is_empty(desk: MemoryDesk) -> 
     assert desk.good("plan", "--json").json["changes"] == []
 
 
+def test_a_plan_says_whose_tier_is_written_back(desk: MemoryDesk) -> None:
+    config = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(config + '[program]\ndrift = "reclaim"\n')
+    desk.good("apply", "--yes")
+    beta = next(one.id for one in desk.crm.accounts() if one.get("name") == "Beta")
+    desk.crm.set_flag(beta, "tier", "A")
+
+    (change,) = desk.good("plan", "--json").json["changes"]
+    shown = desk.good("plan").out
+    desk.good("apply", "--yes")
+
+    assert change["fields"]["tier"] == {"from": "A", "to": "B"}
+    assert "the tier was changed to 'A' by hand; it is written back" in " ".join(shown.split())
+    assert (desk.crm.flag(beta, "tier"), desk.crm.flag(beta, "override")) == ("B", None)
+    assert desk.good("plan", "--json").json["changes"] == []
+
+
 def test_doctor_is_content_and_setup_finds_everything_there(desk: MemoryDesk) -> None:
     desk.good("doctor")
     assert {step["status"] for step in desk.good("setup", "--json").json} == {"exists"}

@@ -299,6 +299,24 @@ def test_the_override_of_a_merged_account_counts_until_the_one_that_lives_on_has
     }
 
 
+def test_of_several_merged_accounts_the_override_that_holds_longest_counts_with_its_own_date(tmp_path: Path) -> None:
+    until = AS_OF + timedelta(days=3)
+    lost = {"new_id": "a1", "seen": AS_OF}
+    merges = [
+        {"old_id": "x", "override": "B", "override_until": AS_OF, **lost},
+        {"old_id": "y", "override": "A", "override_until": until, **lost},
+    ]
+    for_ever = {"old_id": "z", "override": "B", "override_until": None, **lost}
+    world = World([an_account("a1", nps=5)], merges=merges, mapped={"nps": "number"})
+    forever = World([an_account("a1", nps=5)], merges=[*merges, for_ever], mapped={"nps": "number"})
+
+    by_date = decide(tmp_path / "dated.db", world, by_nps())["a1"]
+    without = decide(tmp_path / "forever.db", forever, by_nps())["a1"]
+
+    assert (by_date.override, by_date.until) == ("A", until)
+    assert (without.override, without.until) == ("B", None)
+
+
 # --- moves that earlier runs made ------
 
 
