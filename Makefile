@@ -57,7 +57,7 @@ stories: $(DEVREADY)
 	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 tests/story/test_story.py $(ARGS)
 
 faults: $(DEVREADY)
-	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py
+	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py
 
 mutations: $(DEVREADY)
 	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py

@@ -1,6 +1,6 @@
 """Whatever goes wrong on the line during a run, runs in good weather bring the CRM to where it would have been.
 
-A few seeds of each CRM; `python -m bench.faults` plays thousands.
+A few seeds of each CRM, by `make faults`; `python -m bench.faults` plays thousands.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tests.accidents.world import a_world
 SEEDS = range(6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
 def test_after_any_weather_the_crm_shows_what_it_shows_without(crm: str, tmp_path: Path) -> None:
     with a_world(crm, tmp_path / crm, hurry=50.0) as world:
