@@ -19,10 +19,15 @@ UNFINISHED_ENTRY = timedelta(days=92)  # for how long what a move asked for, and
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """An account's last moves as the history has them: between tiers (None: only seen where it was), and of its health."""
+    """An account's last moves as the history has them: between tiers (None: only seen where it was), and of its health.
+
+    `previous_since`: since when it had been in the tier that it came from, as the CRM showed it.
+    """
 
     tier: str | None = None
     previous_tier: str | None = None
+    moved_on: date | None = None
+    previous_since: date | None = None
     health: str | None = None
     previous_health: str | None = None
     health_moved_on: date | None = None
@@ -52,3 +57,16 @@ def move_of(
     if previous is None or previous not in order:
         return None
     return Move(held.since, previous, order[decision.tier] < order[previous])
+
+
+def stay_began(decision: Decision, held: Held, remembered: Remembered | None) -> date | None:
+    """The first day whose tasks can be of the account's present stay in its tier; None where the CRM shows no date.
+
+    Flags are written before tasks, so a tier that is kept has its tasks under its own `since`. Only where the CRM went back to an
+    earlier state (an undo, a restored backup) and the account enters again, the tasks of the first time are younger than the
+    tier that the CRM shows meanwhile: they are this stay's, also for the runs after the one that entered.
+    """
+    if decision.tier != decision.previous_tier or held.since is None or remembered is None:
+        return held.since
+    entered = (remembered.tier, remembered.moved_on) == (decision.tier, held.since)
+    return min(remembered.previous_since or held.since, held.since) if entered else held.since

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import date
 from typing import NamedTuple
 
@@ -41,9 +42,10 @@ from kamsync.decide.turns import QuietDays, SeenTask, Workload, done_keys, gives
 class Firing:
     """A playbook that fires for an account, with what its tasks need to know.
 
-    `facts` are the facts and DECIDED_NAMES. `held_since` is the day on which the account took the tier that the CRM showed at
-    the pull. `moved_on`: this run does not see the move that the playbook asks for, it was decided on that earlier day. Tasks
-    that were made for it exist; those that no run came to are wanted again.
+    `facts` are the facts and DECIDED_NAMES. `stay_began` is the first day whose tasks can be of the present stay in the tier,
+    None where the CRM shows no date (decide.moves). `merged_on`: the day on which it was seen that another was merged into the
+    account. `moved_on`: this run does not see the move that the playbook asks for, it was decided on that earlier day. Tasks that
+    were made for it exist; those that no run came to are wanted again.
     """
 
     playbook: str
@@ -51,7 +53,8 @@ class Firing:
     name: str
     decision: Decision
     facts: Mapping[str, FactValue]
-    held_since: date | None = None
+    stay_began: date | None = None
+    merged_on: date | None = None
     moved_on: date | None = None
 
 
@@ -102,16 +105,18 @@ def plan_tasks(
     owners: Iterable[Owner],
     as_of: date,
     seen: Sequence[SeenTask] = (),
+    inherited: Collection[str] = frozenset(),
 ) -> TaskPlan:
     """The tasks that the firing playbooks still lack, at most `max_new_tasks_per_owner_per_run` for one person.
 
     `existing` are all keys ever created: those in the CRM, deleted and archived ones included, and those in the ledger. It
-    answers `in` quickly (a set). `seen` are the tasks of which more is known than the key. Where the limit cuts, best tier, then
-    nearest due date, then playbook and step come first.
+    answers `in` quickly (a set). `seen` are the tasks of which more is known than the key. `inherited` are those of the keys
+    that were made for an account which was merged into the one that they name. Where the limit cuts, best tier, then nearest due
+    date, then playbook and step come first.
     """
     program = playbooks.program
     assignees = Assignees(owners, program.fallback_owner)
-    entries = _entries_made(playbooks, existing)
+    entries = _entries_made(playbooks, existing, inherited)
     ranks = {tier.name: rank for rank, tier in enumerate(program.tiers)}
     wanted: dict[str, _Wanted] = {}
     held: list[HeldBack] = []
@@ -142,8 +147,6 @@ def plan_tasks(
             held.append(_hold(one.firing, one.task, one.key, _over_limit(one.assignee, limit), waits=True))
             continue
         try:
-            if _forgotten(one):
-                raise NotRendered("its text names the tier before, which nobody knows since the cache was rebuilt")
             stands = one.firing.playbook, one.firing.account_id
             due = workload.first_free_day(one.assignee.id, max(one.due, reached.get(stands, one.due)), one.calendar)
             creates.append(_create(playbooks, one._replace(due=due), assignees, as_of))
@@ -207,17 +210,23 @@ def plan_attachments(
 
 
 def keys_by_account(keys: Iterable[tuple[str, str]]) -> set[str]:
-    """Every key, and each also as the key of the account that its task belongs to now.
+    """Every key, and each also as the key of the account that its task belongs to now (`inherited_keys`)."""
+    some = list(keys)
+    return {text for text, _ in some} | inherited_keys(some)
 
-    `keys` are (key, account id or ""): after a merge the keys of the lost account count as the survivor's own.
+
+def inherited_keys(keys: Iterable[tuple[str, str]]) -> set[str]:
+    """After a merge the keys of the lost account count as the survivor's own: those, but for what the survivor has itself.
+
+    `keys` are (key, account id or "").
     """
-    found: set[str] = set()
+    own, found = set(), set()
     for text, account_id in keys:
-        found.add(text)
+        own.add(text)
         head, _, named = text.rpartition(":")
         if account_id and named != account_id:
             found.add(f"{head}:{account_id}")
-    return found
+    return found - own
 
 
 class _Wanted(NamedTuple):
@@ -251,13 +260,22 @@ class _Known(NamedTuple):
     as_of: date
 
 
-def _forgotten(wanted: _Wanted) -> bool:
-    """Whether the text needs the previous tier of a move that this cache has not seen."""
-    return "previous_tier" in wanted.task.compiled.names and wanted.firing.facts.get("previous_tier") is None
+def _why_empty(wanted: _Wanted) -> str:
+    """A subject is left out like any sentence whose value nobody knows."""
+    if "previous_tier" in wanted.task.compiled.names and wanted.firing.facts.get("previous_tier") is None:
+        return "its subject names the tier before, which nobody knows since the cache was rebuilt"
+    return "its subject is empty"
 
 
-# Days on which an account was given the tasks of an entry, by (playbook, task, account id, tier).
-_Entries = Mapping[tuple[str, str, str, str], list[date]]
+@dataclass(slots=True)
+class _Made:
+    """Days on which an account was given one task of an entry: by itself, or as one that was merged into it."""
+
+    own: list[date] = dataclass_field(default_factory=list)
+    inherited: list[date] = dataclass_field(default_factory=list)
+
+
+_Entries = Mapping[tuple[str, str, str, str], _Made]  # by (playbook, task, account id, tier)
 
 
 def _wanted_tasks(playbooks: Playbooks, firing: Firing, known: _Known) -> Iterator[_Wanted | _Unassigned | HeldBack]:
@@ -330,9 +348,9 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
     """The word of this occurrence; for an entry, the word of the tasks that an earlier run already made for the same entry."""
     decision = firing.decision
     if playbook.every == "entry":
-        made = entries.get((playbook.name, task.template.name, firing.account_id, decision.tier), [])
-        day = _day_of_same_entry(firing, made)
-        if day is not None and not _is_earlier_stay(day, playbook, firing, entries):
+        made = entries.get((playbook.name, task.template.name, firing.account_id, decision.tier))
+        day = _day_of_same_entry(firing, made) if made is not None else None
+        if day is not None:
             return entry_word(decision.tier, day)
     day = firing.moved_on or as_of
     if is_counted(playbook.every):
@@ -341,42 +359,33 @@ def _occurrence(playbook: Playbook, task: PreparedTask, firing: Firing, entries:
     return occurrence_word(playbook.every, day, decision.tier, decision.since or day, firing.facts)
 
 
-def _day_of_same_entry(firing: Firing, made: Iterable[date]) -> date | None:
+def _day_of_same_entry(firing: Firing, made: _Made) -> date | None:
     """The day under which tasks of this very entry exist, which need not be the decision's `since`.
 
-    A run that is killed after it made the tasks and before it wrote the tier leaves the account in its old tier. A run on a
-    later day decides the same entry with a later `since`: its tasks are those younger than the tier that the CRM still shows.
-    Once the tier is written, they are those made shortly before its `since`. Where the CRM shows no date at all, a tier just
-    entered has the tasks of the last weeks, and a tier that was there already has the last ones there are.
+    Its own tasks are those since `stay_began`; those of an account that was merged into it also where it was merged during this
+    stay, or before it began. Where the CRM shows no date at all, a tier just entered has the tasks of the last weeks, and a tier
+    that was there already has the last ones there are.
     """
-    decision = firing.decision
-    entering = decision.previous_tier != decision.tier
-    if entering and firing.held_since is not None:
-        earliest = firing.held_since
-    elif entering or firing.held_since is not None:
-        earliest = (decision.since or date.max) - UNFINISHED_ENTRY
-    else:
-        earliest = date.min
-    return max((day for day in made if day >= earliest), default=None)
+    decision, began = firing.decision, firing.stay_began
+    if began is None:
+        entering = decision.previous_tier != decision.tier
+        began = (decision.since or date.max) - UNFINISHED_ENTRY if entering else date.min
+    merged_since = firing.merged_on is not None and began <= firing.merged_on
+    days = [day for day in made.own if day >= began] + [day for day in made.inherited if merged_since or day >= began]
+    return max(days, default=None)
 
 
-def _is_earlier_stay(day: date, playbook: Playbook, firing: Firing, entries: _Entries) -> bool:
-    """Whether some task of the playbook was made both on that day and for the present stay: then they are two stays."""
-    decision = firing.decision
-    made = (entries.get((playbook.name, task.name, firing.account_id, decision.tier), []) for task in playbook.tasks)
-    return day != decision.since and any(day in days and decision.since in days for days in made)
-
-
-def _entries_made(playbooks: Playbooks, existing: Iterable[str]) -> _Entries:
+def _entries_made(playbooks: Playbooks, existing: Iterable[str], inherited: Collection[str]) -> _Entries:
     by_entry = {name for name, prepared in playbooks.by_name.items() if prepared.playbook.every == "entry"}
-    made: dict[tuple[str, str, str, str], list[date]] = defaultdict(list)
+    made: dict[tuple[str, str, str, str], _Made] = defaultdict(_Made)
     if not by_entry:
         return made
     for text in existing:
         key = parse_key(text)
         entry = entry_of(key.occurrence) if key is not None and key.playbook in by_entry else None
         if key is not None and entry is not None:
-            made[(key.playbook, key.task, key.account_id, entry[0])].append(entry[1])
+            of_account = made[(key.playbook, key.task, key.account_id, entry[0])]
+            (of_account.inherited if text in inherited else of_account.own).append(entry[1])
     return made
 
 
@@ -386,7 +395,7 @@ def _create(playbooks: Playbooks, wanted: _Wanted, assignees: Assignees, as_of: 
     values = _template_values(playbooks.program, wanted, assignees, as_of)
     subject, body = task.compiled.render(values)
     if not subject:
-        raise NotRendered("its subject is empty")
+        raise NotRendered(_why_empty(wanted))
     return CreateTask(
         key=wanted.key,
         account_id=firing.account_id,

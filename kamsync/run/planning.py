@@ -23,13 +23,13 @@ from kamsync.decide.tasks import Firing, TaskPlan, plan_attachments, plan_closes
 from kamsync.decide.updates import Writing, assemble_plan, plan_account
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json
-from kamsync.store.accounts import merged_into, owners
+from kamsync.store.accounts import merged_into, merged_on, owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.journal import halved_deletions, task_of
 from kamsync.store.last_evaluation import keep_if_free
-from kamsync.store.ledger import created_tasks, known_keys, loose_tasks, open_tasks, seen_tasks
+from kamsync.store.ledger import created_tasks, keys_of_the_merged, known_keys, loose_tasks, open_tasks, seen_tasks
 from kamsync.store.schema import Meta
 
 Keep = Literal["always", "if_final", "no"]
@@ -128,7 +128,10 @@ def _updates(
         updates.append(update)
         if _DECIDED & update.fields.keys():
             health = observed.get("health")
-            history[decision.account_id] = _remembered(decision, str(health) if health else None, name, receipt(), when, hashed)
+            since = evaluation.held(decision.account_id).since
+            history[decision.account_id] = _remembered(
+                decision, str(health) if health else None, since, name, receipt(), when, hashed
+            )
     return updates, history
 
 
@@ -145,8 +148,9 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     if not playbooks.by_name:
         return TaskPlan()
     names = evaluation.names()
-    firings = list(_firings(evaluation, playbooks, names))
-    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen_tasks(cache))
+    firings = list(_firings(evaluation, playbooks, names, merged_on(cache)))
+    inherited = keys_of_the_merged(cache)
+    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen_tasks(cache), inherited)
     fires = {(firing.playbook, firing.account_id) for firing in firings}
     closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
     lives_on = merged_into(cache)
@@ -165,16 +169,27 @@ def _half_done(cache: Cache) -> Iterator[DeleteTask]:
         yield DeleteTask(entry.ref, str(entry.intent["task_id"]), entry.account_id, entry.name, task.subject, task, why)
 
 
-def _firings(evaluation: Evaluation, playbooks: Playbooks, names: Mapping[str, str]) -> Iterator[Firing]:
+def _firings(
+    evaluation: Evaluation, playbooks: Playbooks, names: Mapping[str, str], merged: Mapping[str, date]
+) -> Iterator[Firing]:
     for name, prepared in playbooks.by_name.items():
         for account_id, facts, moved_on in evaluation.firing(prepared.playbook):
-            decision, held = evaluation.decision(account_id), evaluation.held(account_id)
+            decision = evaluation.decision(account_id)
             if decision.code == "group":
                 continue  # the account at the group's head has the plan
-            yield Firing(name, account_id, names[account_id], decision, facts, held.since, moved_on)
+            began, merge = evaluation.stay_began(account_id), merged.get(account_id)
+            yield Firing(name, account_id, names[account_id], decision, facts, began, merge, moved_on)
 
 
-def _remembered(decision: Decision, previous_health: str | None, name: str, receipt: str, when: When, hashed: str) -> Remembered:
+def _remembered(
+    decision: Decision,
+    previous_health: str | None,
+    previous_since: date | None,
+    name: str,
+    receipt: str,
+    when: When,
+    hashed: str,
+) -> Remembered:
     return Remembered(
         account_id=decision.account_id,
         name=name,
@@ -189,6 +204,7 @@ def _remembered(decision: Decision, previous_health: str | None, name: str, rece
         criteria_hash=hashed,
         receipt=receipt,
         previous_health=previous_health,
+        previous_since=previous_since.isoformat() if previous_since else None,
     )
 
 

@@ -111,6 +111,12 @@ def merged_into(cache: Cache) -> dict[str, str]:
     return dict(cache.connection.execute("SELECT old_id, new_id FROM merges").fetchall())
 
 
+def merged_on(cache: Cache) -> dict[str, date]:
+    """The day on which the last merge into an account was seen, by the id that lives on."""
+    rows = cache.connection.execute("SELECT new_id, max(seen) FROM merges GROUP BY new_id")
+    return {account_id: date.fromisoformat(seen) for account_id, seen in rows}
+
+
 def forget_inherited_overrides(cache: Cache, account_ids: Iterable[str] | None = None) -> None:
     """The override of a merged account counts until the survivor has one: those named, or all that the CRM shows with one.
 

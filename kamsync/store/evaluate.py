@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of
+from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
@@ -70,6 +71,14 @@ class Evaluation:
 
     def held(self, account_id: str) -> Held:
         return self._held.get(account_id, NOTHING_HELD)
+
+    def stay_began(self, account_id: str) -> date | None:
+        """The first day whose tasks can be of the account's present stay in its tier (decide.moves)."""
+        return stay_began(self.decision(account_id), self.held(account_id), self._remembered.get(account_id))
+
+    @cached_property
+    def _remembered(self) -> Mapping[str, Remembered]:
+        return recent_moves_by_account(self._db)
 
     def settled(self) -> Iterator[tuple[Decision, str, Mapping[str, Value]]]:
         """Each decision with the account's name and the flags that the CRM shows, by account id."""
@@ -174,7 +183,7 @@ class Evaluation:
         """Accounts that moved lately and that this run leaves where they are, as they were on the day of their move."""
         if not self._make_table("moved"):
             return
-        self._fill("moved", self._moves(recent_moves_by_account(self._db), self._shown_health()))
+        self._fill("moved", self._moves(self._remembered, self._shown_health()))
 
     def _moves(self, known: Mapping[str, Remembered], health: Mapping[str, str]) -> Iterator[tuple[FactValue, ...]]:
         earliest = self._as_of - UNFINISHED_ENTRY

@@ -16,7 +16,10 @@ from kamsync.store.database import Cache
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """One decision as it was. `receipt` is the text of the JSON that explain prints: a first run keeps a hundred thousand."""
+    """One decision as it was. `receipt` is the text of the JSON that explain prints: a first run keeps a hundred thousand.
+
+    `previous_since`: the day on which the account had taken the tier before, as the CRM showed it.
+    """
 
     account_id: str
     name: str
@@ -31,6 +34,7 @@ class Remembered:
     criteria_hash: str
     receipt: str
     previous_health: str | None = None
+    previous_since: str | None = None
 
     @property
     def contributions(self) -> list[Mapping[str, Any]]:
@@ -39,7 +43,8 @@ class Remembered:
 
 
 _COLUMNS = (
-    "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt, previous_health"
+    "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt, previous_health,"
+    " previous_since"
 )
 _ROW = attrgetter(*_COLUMNS.split(", "))
 
@@ -103,12 +108,14 @@ def flaps(cache: Cache) -> list[tuple[str, str, int]]:
 def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.Remembered]:
     """The last move between tiers, and the last change of health, of every account that has a history."""
     found: dict[str, dict[str, Any]] = {}
-    columns = "account_id, as_of, tier, previous_tier, health, previous_health"
+    columns = "account_id, as_of, tier, previous_tier, previous_since, health, previous_health"
     rows = db.execute(f"SELECT {columns} FROM history WHERE settled ORDER BY id")
-    for account_id, as_of, tier, previous_tier, health, previous_health in rows:
+    for account_id, as_of, tier, previous_tier, previous_since, health, previous_health in rows:
         last = found.setdefault(account_id, {})
         if tier != previous_tier:
+            came_from = date.fromisoformat(previous_since) if previous_since else None
             last |= {"tier": tier, "previous_tier": previous_tier}
+            last |= {"moved_on": date.fromisoformat(as_of), "previous_since": came_from}
         if health != previous_health:
             last |= {"health": health, "previous_health": previous_health, "health_moved_on": date.fromisoformat(as_of)}
     return {account_id: moves.Remembered(**last) for account_id, last in found.items()}

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Literal
 
 from kamsync.decide.plan import CreateTask
-from kamsync.decide.tasks import CreatedTask, ExistingTask, keys_by_account
+from kamsync.decide.tasks import CreatedTask, ExistingTask, inherited_keys, keys_by_account
 from kamsync.decide.turns import SeenTask
 from kamsync.model import Outcome, TaskSeen
 from kamsync.store.accounts import merged_into
@@ -107,9 +107,18 @@ def free_keys(cache: Cache, keys: Iterable[str]) -> None:
 
 def known_keys(cache: Cache) -> set[str]:
     """Every key that exists or existed, those of merged accounts also as keys of the account that lives on."""
+    return keys_by_account(_keys_with_accounts(cache))
+
+
+def keys_of_the_merged(cache: Cache) -> set[str]:
+    """Of `known_keys` those that count as an account's own, though they were made for one that was merged into it."""
+    return inherited_keys(_keys_with_accounts(cache))
+
+
+def _keys_with_accounts(cache: Cache) -> Iterator[tuple[str, str]]:
     lives_on = merged_into(cache)
     rows = cache.connection.execute("SELECT key, account_id FROM tasks UNION ALL SELECT key, account_id FROM task_ledger")
-    return keys_by_account((key, lives_on.get(account_id or _named(key), account_id or "")) for key, account_id in rows if key)
+    return ((key, lives_on.get(account_id or _named(key), account_id or "")) for key, account_id in rows if key)
 
 
 def _named(key: str) -> str:

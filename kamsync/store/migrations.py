@@ -48,6 +48,12 @@ def opportunities_carry_contracts(db: sqlite_utils.Database) -> None:
         db.execute(f'ALTER TABLE "opportunities" ADD COLUMN "{column}" {kind}')
 
 
+@migrations()
+def moves_know_what_they_came_from(db: sqlite_utils.Database) -> None:
+    """A stay that began anew after an undo is told from a second one."""
+    db.execute("ALTER TABLE history ADD COLUMN previous_since TEXT")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
     database = sqlite_utils.Database(connection)

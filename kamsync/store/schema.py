@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from kamsync.model import Kind, Stream
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 class Meta(StrEnum):

@@ -69,7 +69,7 @@ def a_firing(
         account_id, tier, previous_tier, since, "score", True, 86.0, 80.0, 90.0, 75.0, 1.0, segment="key", health="green"
     )
     known: dict[str, FactValue] = {"owner_id": "u1", "sponsor_id": None, "next_renewal_date": None, "won_amount_12m": 1234567.5}
-    values: dict[str, Any] = {"playbook": "care", "name": "Acme", "held_since": since}
+    values: dict[str, Any] = {"playbook": "care", "name": "Acme", "stay_began": since}
     return Firing(account_id=account_id, decision=decision, facts={**known, "tier": tier, **(facts or {})}, **{**values, **given})
 
 
@@ -512,8 +512,8 @@ def test_a_long_value_keeps_its_beginning_in_a_key_of_full_length() -> None:
 ENTERED = a_playbook(when=Expression("entered"), every="entry")
 
 
-def entering(day: date, held_since: date | None) -> Firing:
-    return a_firing(previous_tier="B", since=day, held_since=held_since, facts={"entered": 1})
+def entering(day: date, stay_began: date | None) -> Firing:
+    return a_firing(previous_tier="B", since=day, stay_began=stay_began, facts={"entered": 1})
 
 
 def test_a_run_that_was_killed_before_it_wrote_the_tier_does_not_make_the_tasks_again_on_a_later_day() -> None:
@@ -534,7 +534,7 @@ def test_a_lasting_condition_makes_no_second_tasks_after_a_killed_run_was_repeat
     repeated = TODAY + timedelta(days=2)
 
     assert plan(books, entering(repeated, date(2026, 1, 1)), existing=existing, as_of=repeated) == TaskPlan()
-    settled = a_firing(since=repeated)
+    settled = a_firing(since=repeated, stay_began=date(2026, 1, 1))
     assert plan(books, settled, existing=existing, as_of=repeated + timedelta(days=1)) == TaskPlan()
 
 
@@ -546,11 +546,10 @@ def test_an_account_in_a_dated_tier_gets_the_tasks_of_this_stay_whatever_an_earl
 
 def test_a_tier_without_a_date_that_gets_one_keeps_its_tasks() -> None:
     books = playbooks(a_playbook(every="entry"))
-    first = the_task(plan(books, a_firing(since=TODAY, held_since=None)))
+    first = the_task(plan(books, a_firing(since=TODAY, stay_began=None)))
     later = TODAY + timedelta(days=3)
 
-    assert plan(books, a_firing(since=later, held_since=None), existing={first.key}, as_of=later) == TaskPlan()
-    assert plan(books, a_firing(since=later), existing={first.key}, as_of=later) == TaskPlan()
+    assert plan(books, a_firing(since=later, stay_began=None), existing={first.key}, as_of=later) == TaskPlan()
 
 
 def test_entering_again_after_having_left_makes_the_tasks_again() -> None:
@@ -575,7 +574,7 @@ def test_an_account_whose_tier_has_no_date_gets_the_tasks_of_an_entry_once() -> 
 
 def test_a_condition_that_lasts_with_entry_fires_once_for_each_stay_in_the_tier() -> None:
     books = playbooks(a_playbook(every="entry"))
-    first = the_task(plan(books, a_firing(previous_tier="B", since=TODAY, held_since=date(2026, 1, 1))))
+    first = the_task(plan(books, a_firing(previous_tier="B", since=TODAY, stay_began=date(2026, 1, 1))))
 
     settled = plan(books, a_firing(since=TODAY), existing={first.key}, as_of=TODAY + timedelta(days=1))
 
@@ -644,6 +643,14 @@ def test_a_text_that_names_the_tier_before_is_held_back_where_nobody_remembers_i
     assert (held.what, held.key, held.waits) == ("task care/told", f"care:told:A-{TODAY}:001A", False)
     assert "nobody knows since the cache was rebuilt" in held.reason
     assert [create.subject for create in known.creates] == ["From B", "Call Acme"]
+
+
+def test_a_text_that_can_do_without_the_tier_before_is_made_also_where_nobody_remembers_it() -> None:
+    text = "Meet{% if previous_tier %}, so far {{ previous_tier }}{% endif %}"
+    books = playbooks(a_playbook(a_task(subject={"en": text}), every="entry"))
+
+    assert the_task(plan(books, moved(TODAY, previous_tier=None))).subject == "Meet"
+    assert the_task(plan(books, moved(TODAY, previous_tier="B"))).subject == "Meet, so far B"
 
 
 @pytest.mark.parametrize(
@@ -844,7 +851,7 @@ def test_a_playbook_with_a_fixed_user_reads_no_field_of_that_name() -> None:
 def test_tasks_of_an_entry_on_the_very_day_of_the_held_tier_are_recognised() -> None:
     books = playbooks(a_playbook(every="entry", when=Expression("entered")))
     day = date(2026, 11, 20)
-    firing = a_firing(tier="A", previous_tier="B", since=TODAY, held_since=day)
+    firing = a_firing(tier="A", previous_tier="B", since=TODAY, stay_began=day)
     assert plan(books, firing, existing={f"care:call:A-{day}:001A"}) == TaskPlan()
     earlier = day - timedelta(days=1)
     assert the_task(plan(books, firing, existing={f"care:call:A-{earlier}:001A"})).key == f"care:call:A-{TODAY}:001A"
@@ -919,7 +926,7 @@ def test_a_condition_that_reads_no_fact_is_told_by_its_label_alone() -> None:
 def test_keys_of_other_programmes_among_the_existing_ones_are_no_entries() -> None:
     books = playbooks(a_playbook(every="entry"), a_playbook(name="other"))
     strange = {"call back", "other:call:A-2026-11-20:001A", "care:call:once:001A", "care:mail:A-2026-11-20:001A"}
-    result = plan(books, a_firing(since=TODAY, held_since=TODAY), existing=strange)
+    result = plan(books, a_firing(since=TODAY, stay_began=TODAY), existing=strange)
     assert the_task(result).key == f"care:call:A-{TODAY}:001A"
 
 

@@ -49,7 +49,7 @@ when = "entered and tier_rank = 1"
 every = "entry"
 [[playbooks.tasks]]
 name = "meet"
-subject = "Meet {{ name }}, so far {{ previous_tier }}"
+subject = "Meet {{ name }}{% if previous_tier %}, so far {{ previous_tier }}{% endif %}"
 due = 3
 [[playbooks.tasks]]
 name = "agree"

@@ -439,7 +439,7 @@ class Story:
         """Nothing twice, nothing of people's overwritten or unannounced, also where the run went wrong."""
         ours = [one for one in news if one.author == "program"]
         self._check_announced(ran, ours)
-        self._check_by_hand(ran)
+        self._check_by_hand(ran, ours[0].stamp if ours else self.crm.records.stamp + 1)
         for one in ours:
             if one.stream is Stream.TASKS and one.name == TASK_KEY and one.after:
                 self._check_created(one, ours)
@@ -470,19 +470,23 @@ class Story:
                 continue  # the other fields of a new task
             self._check("the plan shown is what is written", write in ran.planned, f"{write} was written and not planned")
 
-    def _check_by_hand(self, ran: Ran) -> None:
+    def _check_by_hand(self, ran: Ran, written_from: int) -> None:
         for account_id in ran.by_hand:
             if self.crm.records.find(Stream.ACCOUNTS, account_id) is None:
                 continue
-            edited = account_id in self.holds or account_id in self._inherited or account_id in self._edited_since_decided()
+            edited = (
+                account_id in self.holds
+                or account_id in self._inherited
+                or account_id in self._edited_since_decided(written_from)
+            )
             self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
 
-    def _edited_since_decided(self) -> set[str]:
-        """Accounts whose tier people, and not a restored backup, edited after the program had last written it."""
+    def _edited_since_decided(self, stamp: int) -> set[str]:
+        """Accounts whose tier people, and not a restored backup, edited before `stamp` after the program had last written it."""
         at_once = Counter(one.stamp for one in self.crm.log)
         by_people: set[str] = set()
         for one in self.crm.log:
-            if one.stream is Stream.ACCOUNTS and one.name in (TIER, OVERRIDE, UNTIL):
+            if one.stamp < stamp and one.stream is Stream.ACCOUNTS and one.name in (TIER, OVERRIDE, UNTIL):
                 # A restored backup writes more fields of a record at once than any person does.
                 by_person = one.author == "people" and at_once[one.stamp] <= 2
                 (by_people.add if by_person else by_people.discard)(one.record_id)
@@ -620,7 +624,8 @@ class Story:
 
     def _check_at_rest(self) -> None:
         for task in self.crm.tasks():
-            self._check("no ghost", bool(task.get(TASK_KEY)), f"{task.id} has lost its key and lives")
+            remembered = task.id not in self._strangers and len(self.computers) == 1
+            self._check("no ghost", bool(task.get(TASK_KEY)) or not remembered, f"{task.id} has lost its key and lives")
             loose = not task.get("account_id") and not task.get("former_account_id")
             dead = not self._alive(self.crm.records.living_id(Key.of(self._first_key(task.id)).account_id))
             self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")

@@ -152,6 +152,27 @@ def test_a_run_killed_at_any_commit_is_completed_by_the_next(story: Story, commi
     story.settle()
 
 
+@pytest.mark.parametrize("kind", ["kill_after", "raise"])
+def test_a_second_stay_in_a_tier_gets_its_own_tasks_also_where_all_of_them_were_cut(story: Story, kind: FaultKind) -> None:
+    story.settle()
+    for potential in (85, 50):
+        story.edit_potential(BETA, potential)
+        story.settle()
+        story.sleep(5)
+    story.edit_potential(BETA, 85)
+    story.sync_with(kind, name="create_tasks" if kind == "raise" else "push_accounts")
+    story.sleep(1)
+    story.settle()
+
+
+def test_a_text_that_names_the_tier_before_is_not_lost_with_the_cache(story: Story) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    story.sync_with("kill_after", name="push_accounts")
+    story.delete_cache()
+    story.settle()
+
+
 def test_tasks_that_failed_to_hang_on_their_company_are_completed(on_hubspot: Story) -> None:
     on_hubspot.settle()
     on_hubspot.edit_potential(BETA, 85)
