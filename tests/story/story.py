@@ -26,6 +26,7 @@ from kamsync.testing.memory import (
     Written,
 )
 from tests.story.company import ADOPT_DAYS, USUAL, Rules, open_org
+from tests.story.inheritance import NOTHING, Choice, Sight
 from tests.story.model import NONE, Fields, score_of, valid_override, wanted
 from tests.story.program import Computer, Ran
 
@@ -90,7 +91,8 @@ class Story:
         self.holds: dict[str, Hold] = {}
         self.past: Past | None = None
         self.undone: Past | None = None
-        self._inherited: dict[str, tuple[str, date | None]] = {}  # a lost account's override, by the id that lives on
+        self._sights: dict[str, Sight] = {}  # by the computer's name
+        self._indexed: dict[str, Choice] = {}  # the overrides when the index stopped
         self._waits: dict[str, Waits] = {}
         self.saved_by: Computer | None = None
         self._kept: tuple[Backup, dict[str, str], dict[str, Hold], dict[str, date]] | None = None
@@ -153,12 +155,9 @@ class Story:
         return [task for task in self.crm.tasks() if task.text(TASK_KEY).startswith(playbook) and task.get(TASK_KEY)]
 
     def merge(self, winner_id: str, loser_id: str) -> str:
-        loser = self._fields(loser_id)
-        left = (loser.override, loser.override_until) if loser.override else self._inherited.get(loser_id)
         survivor = self.crm.merge_accounts(winner_id, loser_id)
-        inherited = self._inherited.pop(winner_id, None) or left
-        if inherited is not None:
-            self._inherited[survivor] = inherited
+        for computer in self.computers:
+            self._sight(computer).merge((winner_id, loser_id), survivor)
         hold = self.holds.pop(winner_id, None)
         self.holds.pop(loser_id, None)
         if hold is not None:
@@ -182,6 +181,7 @@ class Story:
 
     def stop_index(self) -> None:
         self.crm.stop_index()
+        self._indexed = self._overrides()
         self._lagging = True
 
     def catch_up(self) -> None:
@@ -211,6 +211,7 @@ class Story:
 
     def delete_cache(self) -> None:
         self.computer.delete_cache()
+        self._sight(self.computer).forget()
         if self.waits_for_person == "yes":
             self.waits_for_person = "unknown"  # nobody remembers the undo
         self._strangers |= set(self.crm.records.tables[Stream.TASKS])
@@ -282,6 +283,7 @@ class Story:
         ran = self.computer.save_plan(self.rules, self.day)
         self._check("ends well", ran.ending == "done", f"plan ended {ran.ending}: {ran.words}")
         self._check("plan writes nothing", self.crm.records.stamp == stamp, "plan has written")
+        self._sight(self.computer).glimpse(self._overrides(), *([self._indexed] if self._lagging else []))
         self.saved_by, self._saved_on = self.computer, self.day
         return ran
 
@@ -333,7 +335,7 @@ class Story:
         start, stamp = len(self.crm.log), self.crm.records.stamp
         before = self.crm.backup()
         self._days.append((stamp, self.day))
-        ran = past.computer.undo(self.rules, self.day, past.run_id)
+        ran = self._undo(past)
         self._undos.append((stamp, self.crm.records.stamp))
         self._check("ends well", ran.ending in ("done", "partial"), f"undo ended {ran.ending}: {ran.words}")
         self._check_safety(ran, self.crm.log[start:], is_undo=True)
@@ -351,7 +353,7 @@ class Story:
         start, stamp = len(self.crm.log), self.crm.records.stamp
         self.crm.faults.add(kind, skip=call, call=name)
         self._days.append((stamp, self.day))
-        ran = past.computer.undo(self.rules, self.day, past.run_id)
+        ran = self._undo(past)
         self.crm.faults.clear()
         self._undos.append((stamp, self.crm.records.stamp))
         self._check_safety(ran, self.crm.log[start:], is_undo=True)
@@ -359,11 +361,19 @@ class Story:
         self.waits_for_person = "unknown"
         return ran
 
+    def _undo(self, past: Past) -> Ran:
+        """An undo pulls as any run does."""
+        sight = self._sight(past.computer)
+        sight.glimpse(self._overrides(), *([self._indexed] if self._lagging else []))
+        ran = past.computer.undo(self.rules, self.day, past.run_id)
+        sight.glimpse(self._overrides())
+        return ran
+
     def undo_again(self) -> Ran:
         """Takes back what was just taken back: nothing happens."""
         assert self.undone is not None
         start = len(self.crm.log)
-        ran = self.undone.computer.undo(self.rules, self.day, self.undone.run_id)
+        ran = self._undo(self.undone)
         self._check("undone once", len(self.crm.log) == start, f"a second undo wrote {self.crm.log[start:]}")
         return ran
 
@@ -393,6 +403,7 @@ class Story:
         decided_on: date | None = None,
     ) -> Ran:
         before = {one: self._fields(one) for one in self.accounts()}
+        overrides = self._overrides()
         kept, start, stamp = self.crm.backup(), len(self.crm.log), self.crm.records.stamp
         self._days.append((stamp, self.day))
         last_run = self.computer.last_run()
@@ -405,8 +416,12 @@ class Story:
             self._check("ends well", ran.ending == "done" or bool(meddled), f"a good run ended {ran.ending}: {ran.words}")
             self._check_tiers(looked_at, decided_on or self.day)
             self._adopt(looked_at)
+            self._sight(self.computer).look(overrides)
         elif ran.ending in ("refused", "failed") and not may_refuse:
             self._check("ends well", False, f"a run ended {ran.ending}: {ran.words}")
+        if not is_good:
+            self._sight(self.computer).glimpse(overrides, *([self._indexed] if self._lagging else []))
+        self._keep_what_was_written(news, sure=is_good and not meddled)
         self._learn_decided(news)
         self._check_decided()
         self._check_holds()
@@ -432,6 +447,21 @@ class Story:
             override=record.text(OVERRIDE),
             override_until=until if isinstance(until, date) else None,
         )
+
+    def _sight(self, computer: Computer) -> Sight:
+        return self._sights.setdefault(computer.name, Sight())
+
+    def _overrides(self) -> dict[str, Choice]:
+        fields = {one: self._fields(one) for one in self.accounts()}
+        return {one: (shown.override, shown.override_until) for one, shown in fields.items()}
+
+    def _keep_what_was_written(self, news: Sequence[Written], *, sure: bool) -> None:
+        """A computer knows the overrides that it has written itself."""
+        written = {one.record_id for one in news if one.author == "program" and one.name in (OVERRIDE, UNTIL)}
+        if not written:
+            return
+        present = self._overrides()
+        (self._sight(self.computer).look if sure else self._sight(self.computer).glimpse)(present)
 
     # --- what holds whatever happened ----------------------------------------------------------------------------------------
 
@@ -476,7 +506,7 @@ class Story:
                 continue
             edited = (
                 account_id in self.holds
-                or account_id in self._inherited
+                or self._sight(self.computer).inherited(account_id) != {NOTHING}
                 or account_id in self._edited_since_decided(written_from)
             )
             self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
@@ -540,10 +570,9 @@ class Story:
         for account_id, hold in self.holds.items():
             if not self._alive(account_id) or (hold.until is not None and self.day > hold.until):
                 continue
-            tier = self.crm.account(account_id).text(TIER)
-            self._check(
-                "a person's tier stays", tier == hold.tier, f"{account_id} was set to {hold.tier or NONE} by hand, shows {tier}"
-            )
+            tier, moves = self.crm.account(account_id).text(TIER), self._moves(account_id)
+            stays = tier == hold.tier or moves[-1].author == "people"  # they changed their mind, and no run has seen it
+            self._check("a person's tier stays", stays, f"{account_id} was set to {hold.tier or NONE} by hand, shows {tier}")
 
     # --- what a good run leaves ----------------------------------------------------------------------------------------------
 
@@ -554,9 +583,13 @@ class Story:
 
     def _with_inheritance(self, account_id: str, fields: Fields, now: Fields) -> Fields:
         """A lost account's override counts for the one that lives on, where this computer had seen it before the merge."""
-        override, until = self._inherited.get(account_id, ("", None))
-        taken = bool(override) and not fields.override and (now.override, now.override_until) == (override, until)
-        return replace(fields, override=override, override_until=until) if taken else fields
+        if fields.override:
+            return fields
+        possible = self._sight(self.computer).inherited(account_id)
+        shown = (now.override, now.override_until)
+        override, until = shown if shown in possible else min(possible, key=str)
+        held = replace(fields, override=override, override_until=until)
+        return held if valid_override(held, self.rules, self.day) else fields
 
     def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
         must = wanted(fields, self.rules, day)
