@@ -66,7 +66,11 @@ def stay_began(decision: Decision, held: Held, remembered: Remembered | None) ->
     earlier state (an undo, a restored backup) and the account enters again, the tasks of the first time are younger than the
     tier that the CRM shows meanwhile: they are this stay's, also for the runs after the one that entered.
     """
-    if decision.tier != decision.previous_tier or held.since is None or remembered is None:
+    if held.since is None:
+        return None
+    if decision.tier != decision.previous_tier:
+        return held.since + timedelta(days=1)  # on the day itself it may have left the tier that it enters now
+    if remembered is None or (remembered.tier, remembered.moved_on) != (decision.tier, held.since):
         return held.since
-    entered = (remembered.tier, remembered.moved_on) == (decision.tier, held.since)
-    return min(remembered.previous_since or held.since, held.since) if entered else held.since
+    came_from = remembered.previous_since
+    return held.since if came_from is None else min(came_from + timedelta(days=1), held.since)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from kamsync.decide.decision import Decision
-from kamsync.decide.moves import UNFINISHED_ENTRY, Move, Remembered, move_of
+from kamsync.decide.moves import UNFINISHED_ENTRY, Move, Remembered, move_of, stay_began
 from kamsync.decide.program import NO_TIER, Held
 
 TODAY = date(2026, 11, 23)
@@ -63,3 +63,38 @@ def test_an_account_that_was_only_seen_where_it_is_has_not_moved(remembered: Rem
 
 def test_a_move_from_a_tier_that_the_programme_has_no_more_is_no_move() -> None:
     assert move(remembered=Remembered("A", "Gold")) is None
+
+
+EARLIER = SINCE - timedelta(days=30)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("previous", "since", "remembered", "began"),
+    [
+        (None, SINCE, None, SINCE),
+        (None, SINCE, Remembered("A", "B", SINCE), SINCE),
+        (None, SINCE, Remembered("A", "B", SINCE, EARLIER), EARLIER + DAY),
+        (None, SINCE, Remembered("A", "B", SINCE, SINCE), SINCE),
+        (None, SINCE, Remembered("A", "B", EARLIER, EARLIER - DAY), SINCE),
+        (None, SINCE, Remembered("B", "A", SINCE, EARLIER), SINCE),
+        ("B", EARLIER, None, EARLIER + DAY),
+        ("B", None, None, None),
+        (None, None, Remembered("A", "B", SINCE, EARLIER), None),
+    ],
+    ids=[
+        "nobody remembers how it came",
+        "it came from a tier without a date",
+        "it came from a tier that it had taken earlier",
+        "it came from a tier of the same day",
+        "its last remembered move is an older one",
+        "its last remembered move led elsewhere",
+        "it enters now",
+        "it enters now from a tier without a date",
+        "its tier has no date",
+    ],
+)
+def test_the_tasks_of_a_stay_are_those_since_it_began(
+    previous: str | None, since: date | None, remembered: Remembered | None, began: date | None
+) -> None:
+    assert stay_began(a_decision(previous=previous), Held(tier="A", since=since), remembered) == began

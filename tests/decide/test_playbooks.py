@@ -848,7 +848,7 @@ def test_a_playbook_with_a_fixed_user_reads_no_field_of_that_name() -> None:
     assert books.facts_needed("care") == {"country", "owner_id"}
 
 
-def test_tasks_of_an_entry_on_the_very_day_of_the_held_tier_are_recognised() -> None:
+def test_tasks_of_an_entry_on_the_first_day_of_the_stay_are_recognised() -> None:
     books = playbooks(a_playbook(every="entry", when=Expression("entered")))
     day = date(2026, 11, 20)
     firing = a_firing(tier="A", previous_tier="B", since=TODAY, stay_began=day)

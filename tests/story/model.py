@@ -27,13 +27,12 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What must stand there. `adopted`: a person's tier becomes an override by this run."""
+    """What must stand there."""
 
     tier: str
     since: date | None
     override: str
     override_until: date | None
-    adopted: bool = False
 
 
 def valid_override(fields: Fields, rules: Rules, day: date) -> bool:
@@ -52,10 +51,18 @@ def wanted(fields: Fields, rules: Rules, day: date) -> Wanted:
     if valid_override(fields, rules, day):
         tier = "" if fields.override == NONE else fields.override
         return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
-    if fields.decided and fields.tier != ("" if fields.decided == NONE else fields.decided):
-        return Wanted(fields.tier, fields.since, fields.tier or NONE, day + timedelta(days=ADOPT_DAYS), adopted=True)
+    if fields.tier != _before(fields):
+        until = day + timedelta(days=ADOPT_DAYS)
+        return Wanted(fields.tier, _since(fields, fields.tier, day), fields.tier or NONE, until)
     tier = _by_score(fields, rules)
     return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
+
+
+def _before(fields: Fields) -> str:
+    """The tier that the account moves from: what was decided, whatever people wrote beside it; "" none."""
+    if not fields.decided:
+        return fields.tier
+    return "" if fields.decided == NONE else fields.decided
 
 
 def _by_score(fields: Fields, rules: Rules) -> str:
@@ -67,6 +74,6 @@ def _by_score(fields: Fields, rules: Rules) -> str:
 
 
 def _since(fields: Fields, tier: str, day: date) -> date | None:
-    if tier == fields.tier and (fields.since or not tier):
+    if tier == _before(fields) and (fields.since or not tier):
         return fields.since
     return day

@@ -546,10 +546,13 @@ class Story:
         return same and self.crm.records.living_id(other.account_id) == living
 
     def _entries(self, account_id: str) -> int:
-        """How often the account took the best tier."""
-        best = self.rules.tiers[0][0]
-        moves = [one for one in self.crm.log if one.record_id == account_id and one.name == TIER]
-        return sum(one.after == best for one in moves)
+        """How often the account took the best tier: by whoever wrote it there, or as a person's that was adopted."""
+        best, entries, tier = self.rules.tiers[0][0], 0, ""
+        for one in self.crm.log:
+            if one.record_id == account_id and one.name in (TIER, FLAG_FIELDS["since"]):
+                tier = str(one.after or "") if one.name == TIER else tier
+                entries += tier == best
+        return entries
 
     def _check_not_a_persons(self, one: Written) -> None:
         edits = self._edits(one.record_id, before=one.stamp)
@@ -594,8 +597,7 @@ class Story:
     def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
         must = wanted(fields, self.rules, day)
         self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
-        written_back = fields.decided == must.tier != fields.tier  # against an edit that an override beats: no new stay
-        if must.tier and not must.adopted and not written_back:
+        if must.tier:
             self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
         shown, said = (now.override, now.override_until), (must.override, must.override_until)
         self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")

@@ -98,6 +98,16 @@ def test_another_machine_knows_the_edits_too(story: Story) -> None:
     story.settle()
 
 
+def test_a_tier_that_people_set_beside_an_override_is_theirs_from_the_day_of_the_run(story: Story) -> None:
+    story.settle()
+    story.edit_tier(ACME, "B")
+    story.edit_override(ACME, "B")
+    story.sleep(29)
+    story.settle()
+
+    assert story.crm.flag(ACME, "since") == story.day
+
+
 # --- no task is lost -----------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +173,30 @@ def test_a_second_stay_in_a_tier_gets_its_own_tasks_also_where_all_of_them_were_
     story.sync_with(kind, name="create_tasks" if kind == "raise" else "push_accounts")
     story.sleep(1)
     story.settle()
+
+
+def test_a_tier_that_was_left_on_the_day_of_its_entry_is_entered_with_tasks_again(story: Story) -> None:
+    story.apply()
+    story.edit_tier(ACME, "B")
+    story.settle()
+    story.sleep(91)
+    story.settle()
+
+
+def test_tasks_that_people_kept_through_an_undo_do_not_come_again(story: Story) -> None:
+    story.settle()
+    story.sleep(1)
+    story.edit_potential(BETA, 85)
+    story.sync()
+    kept = [task.id for task in story.tasks("onboarding") if BETA in task.text("kam_task_key")]
+    for task_id in kept:
+        story.crm.complete_task(task_id)
+    story.undo()
+    story.sleep(1)
+    story.apply()
+    story.settle()
+
+    assert kept == [task.id for task in story.tasks("onboarding") if BETA in task.text("kam_task_key")]
 
 
 def test_a_text_that_names_the_tier_before_is_not_lost_with_the_cache(story: Story) -> None:
