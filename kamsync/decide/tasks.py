@@ -194,7 +194,7 @@ def plan_closes(
 def plan_attachments(
     tasks: Iterable[ExistingTask], account_of: Callable[[str], str], account_names: Mapping[str, str], today: date
 ) -> TaskPlan:
-    """Open tasks of this program that hang on no account, though their keys name one: the association was lost.
+    """Tasks of this program that hang on no account, though their keys name one: the association was lost.
 
     `tasks` are those of which nobody knows that they were attached. `account_of`: the account that an id lives on as.
     """

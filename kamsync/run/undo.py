@@ -120,8 +120,10 @@ def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value])
     theirs = [flag for flag in foreign if not same_value(present.get(flag), wrote[flag].before)]
     if any(flag in BY_A_PERSON or flag == "decided_tier" for flag in theirs):
         return {}, theirs
-    if "tier" in foreign and "decided_tier" in moved and "decided_tier" not in foreign:
-        return {}, ["tier"]  # as before the run, and yet a choice: what was decided stands beside it
+    settling = [flag for flag in moved if flag in (*BY_A_PERSON, "decided_tier")]
+    as_before = [flag for flag in settling if flag in foreign]
+    if as_before and as_before != settling:
+        return {}, as_before  # a record is written whole: what is as before the run beside what the run left is a person's choice
     back = {flag: FieldChange(wrote[flag].after, wrote[flag].before) for flag in moved if flag not in foreign}
     return back, theirs
 

@@ -133,7 +133,7 @@ def created_tasks(cache: Cache) -> dict[str, CreatedTask]:
 
 def open_tasks(cache: Cache) -> Iterator[ExistingTask]:
     """This program's open tasks as the CRM showed them at the last pull."""
-    yield from _existing(cache, "t.account_id IS NOT NULL AND t.account_id <> ''")
+    yield from _existing(cache, "t.is_open AND t.account_id IS NOT NULL AND t.account_id <> ''")
 
 
 def seen_tasks(cache: Cache) -> list[SeenTask]:
@@ -160,15 +160,19 @@ def seen_tasks(cache: Cache) -> list[SeenTask]:
 
 
 def loose_tasks(cache: Cache) -> Iterator[ExistingTask]:
-    """Open tasks that hang on no account, but for those of which it is known that they did: a person took them off."""
-    yield from _existing(cache, "coalesce(t.account_id, '') = '' AND coalesce(l.status, 'existed') IN ('loose', 'existed')")
+    """Tasks that hang on no account: those of which it is known that they never did, and open ones of which nobody knows.
+
+    Of any other a person took the account off.
+    """
+    never, unknown = "l.status = 'loose'", "t.is_open AND coalesce(l.status, 'existed') = 'existed'"
+    yield from _existing(cache, f"coalesce(t.account_id, '') = '' AND ({never} OR {unknown})")
 
 
 def _existing(cache: Cache, condition: str) -> Iterator[ExistingTask]:
     rows = cache.connection.execute(
         "SELECT t.key, t.id, t.account_id, t.owner_id, t.subject, t.due, t.is_open FROM tasks t"
         " LEFT JOIN task_ledger l ON l.key = t.key"
-        f" WHERE t.is_open AND NOT coalesce(t.is_deleted, 0) AND t.key IS NOT NULL AND {condition} ORDER BY t.key"
+        f" WHERE NOT coalesce(t.is_deleted, 0) AND t.key IS NOT NULL AND {condition} ORDER BY t.key"
     )
     for key, task_id, account_id, owner_id, subject, due, is_open in rows:
         day = date.fromisoformat(due) if due else None

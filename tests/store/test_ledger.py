@@ -169,6 +169,12 @@ def test_a_task_that_hangs_on_no_account_is_loose_unless_it_is_known_that_it_did
     assert keys(loose_tasks(cache)) == ([TASK.key] if is_loose else [])
 
 
+def test_a_task_that_never_hung_on_its_account_is_loose_also_once_it_is_done(cache: Cache) -> None:
+    kept(cache, replace(MADE, status="loose"))
+    shown(cache, account_id="", is_open=0)
+    assert keys(loose_tasks(cache)) == [TASK.key]
+
+
 def test_a_task_that_a_person_closed_or_deleted_is_not_attached(cache: Cache) -> None:
     shown(cache, account_id="", is_open=0)
     shown(cache, "care:fax:once:1", id="T2", account_id="", is_deleted=1)

@@ -224,7 +224,7 @@ class Computer:
         """What `history` says last, by account id; accounts without a history are left out."""
         with open_cache(self._cache_path) as opened:
             found = {one: history_of(opened, one, 1) for one in account_ids}
-        return {one: remembered[0].tier for one, remembered in found.items() if remembered}
+        return {one: remembered[0].tier for one, remembered in found.items() if remembered and remembered[0].account_id == one}
 
 
 def _writes(plan: Plan) -> Iterator[Write]:

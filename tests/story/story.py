@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Any, Literal
 
 from kamsync.decide.plan import Plan, UpdateAccount
@@ -262,8 +263,11 @@ class Story:
             stamp, logged = self.crm.records.stamp, len(self.crm.log)
             edited = meddle()
             planned = any(change.account_id == edited and isinstance(change, UpdateAccount) for change in plan.changes)
-            # What somebody set to what it was already is no edit.
-            touched.append((edited, stamp, planned and len(self.crm.log) > logged))
+            # What somebody set to what it was already is no edit; nor is what an index that stopped had shown all along.
+            moved = len(self.crm.log) > logged and not (
+                self._lagging and self._overrides().get(edited) == self._indexed.get(edited)
+            )
+            touched.append((edited, stamp, planned and moved))
 
         start = len(self.crm.log)
         ran = self._run(lambda: self.computer.apply(self.rules, self.day, between), meddled=touched)
@@ -663,7 +667,10 @@ class Story:
             self._check("no ghost", bool(task.get(TASK_KEY)) or not remembered, f"{task.id} has lost its key and lives")
             loose = not task.get("account_id") and not task.get("former_account_id")
             dead = not self._alive(self.crm.records.living_id(Key.of(self._first_key(task.id)).account_id))
-            self._check("tasks are whole", not loose or dead, f"{task.get(TASK_KEY)} hangs on no account")
+            theirs = not task.get("is_open") and (
+                task.id in self._strangers or len(self.computers) > 1
+            )  # who knows it never hung?
+            self._check("tasks are whole", not loose or dead or theirs, f"{task.get(TASK_KEY)} hangs on no account")
         for account_id in self.accounts():
             for playbook, name, occurrences in self._wanted_tasks(account_id):
                 there = [
@@ -703,8 +710,9 @@ class Story:
         moves = self._moves(account_id)
         if not moves or moves[-1].author != "program":
             return False
-        if len(moves) > 1 and moves[-2].author == "people" and moves[-2].before == moves[-1].after:
-            return False  # a person's edit was written back: it had never left
+        edits = list(takewhile(lambda one: one.author == "people", reversed(moves[:-1])))
+        if edits and edits[-1].before == moves[-1].after:
+            return False  # people's edits were written back: it had never left
         return not any(first < moves[-1].stamp <= last for first, last in self._undos)
 
     def _left_best_on(self, account_id: str) -> date:

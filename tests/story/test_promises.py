@@ -214,6 +214,15 @@ def test_tasks_that_failed_to_hang_on_their_company_are_completed(on_hubspot: St
     on_hubspot.settle()
 
 
+def test_a_task_that_people_complete_before_it_hangs_on_its_company_is_completed_too(on_hubspot: Story) -> None:
+    on_hubspot.settle()
+    on_hubspot.edit_potential(BETA, 85)
+    on_hubspot.sync_with_loose_tasks(2)
+    for task in on_hubspot.tasks("onboarding"):
+        on_hubspot.crm.complete_task(task.id)
+    on_hubspot.settle()
+
+
 def test_tasks_of_a_run_killed_before_they_were_attached_are_completed(on_hubspot: Story) -> None:
     on_hubspot.settle()
     on_hubspot.edit_potential(BETA, 85)
@@ -342,6 +351,17 @@ def test_a_tier_that_people_emptied_stays_empty_after_an_undo(story: Story) -> N
     story.undo()
     story.apply()
     story.settle()
+
+
+@pytest.mark.parametrize("choice", ["A", ""])
+def test_an_override_that_people_changed_stays_after_an_undo_also_where_it_had_been_empty(story: Story, choice: str) -> None:
+    story.settle()
+    story.edit_tier(BETA, "A")
+    story.sync()
+    story.edit_override(BETA, choice)  # for ever, or not at all; the run had found neither an override nor a date
+    story.undo()
+
+    assert (story.crm.flag(BETA, "tier"), story.crm.flag(BETA, "override")) == ("A", choice or None)
 
 
 @pytest.mark.parametrize("name", ["push_accounts", "free_keys", "delete_tasks"])
