@@ -11,10 +11,11 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from kamsync.config import Config, load_config
 from kamsync.model import Kind
-from kamsync.testing.memory import CONNECTOR, Behaviour, MemoryCrm, mapping_text, write_entry_point
+from kamsync.testing.memory import CONNECTOR, FLAG_FIELDS, Behaviour, MemoryCrm, mapping_text, write_entry_point
 
 POTENTIALS = (85, 65, 50, 35, 10)
 FIELDS: dict[str, Kind] = {"potential": "number"}
@@ -25,11 +26,17 @@ TOKEN = "a-token-that-opens-the-memory"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One programme. `tiers`: (name, enter, leave), best first. `full_score`: the potential that scores 100."""
+    """One programme. `tiers`: (name, enter, leave), best first. `full_score`: the potential that scores 100.
+
+    `unmapped`: flags for which this company has no field.
+    """
 
     name: str
     tiers: tuple[tuple[str, int, int], ...] = (("A", 70, 60), ("B", 40, 30))
     full_score: int = 100
+    drift: Literal["adopt", "reclaim"] = "adopt"
+    existing_tiers: Literal["current", "override"] = "current"
+    unmapped: tuple[str, ...] = ()
 
     def rank(self, tier: str | None) -> int:
         """0 is the best; past the last is no tier."""
@@ -40,7 +47,10 @@ class Rules:
 USUAL = Rules("usual")
 OTHER_CRITERIA = Rules("other criteria", full_score=125)
 OTHER_TIERS = Rules("other tiers", tiers=(("A", 82, 75), ("B", 45, 33)))
-PROGRAMMES = (USUAL, OTHER_CRITERIA, OTHER_TIERS)
+RECLAIMING = Rules("people's tiers are written back", drift="reclaim")
+KEEPING = Rules("the tiers that there were are kept", existing_tiers="override")
+LEAN = Rules("few fields", unmapped=("score", "segment", "health", "reasons", "evaluated_at", "receipt"))
+PROGRAMMES = (USUAL, OTHER_CRITERIA, OTHER_TIERS, RECLAIMING, KEEPING, LEAN)
 
 PLAYBOOKS = """
 [[playbooks]]
@@ -89,7 +99,9 @@ def config_of(rules: Rules) -> Config:
     """The programme as the program reads it from its file. Its org and its cache are given when a run starts."""
     folder = Path(tempfile.mkdtemp(prefix="kamsync-story-"))
     try:
-        (folder / "memory.toml").write_text(mapping_text(FIELDS), encoding="utf-8")
+        lines = mapping_text(FIELDS).splitlines()
+        mapped = [line for line in lines if line not in {f'{flag} = "{FLAG_FIELDS[flag]}"' for flag in rules.unmapped}]
+        (folder / "memory.toml").write_text("\n".join(mapped), encoding="utf-8")
         (folder / "config.toml").write_text(_text(rules), encoding="utf-8")
         write_entry_point(folder / "site")
         sys.path.append(str(folder / "site"))
@@ -107,6 +119,8 @@ def _text(rules: Rules) -> str:
 timezone = "UTC"
 max_new_tasks_per_owner_per_run = {LIMIT}
 adopt_days = {ADOPT_DAYS}
+drift = "{rules.drift}"
+existing_tiers = "{rules.existing_tiers}"
 [crm]
 kind = "memory"
 mapping = "memory.toml"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar, Literal
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, Behaviour, FaultKind, Record
 from tests.story.company import PROGRAMMES, Rules
@@ -23,6 +24,9 @@ calls = st.integers(0, 14)
 fault_kinds: st.SearchStrategy[FaultKind] = st.sampled_from(["kill_before", "kill_after", "raise", "lose"])
 TaskEdit = Literal["complete", "rename", "reassign", "delete"]
 edits: st.SearchStrategy[TaskEdit] = st.sampled_from(["complete", "rename", "reassign", "delete"])
+
+
+STEPS: Counter[str] = Counter()  # played so far, by machine
 
 
 class CompanyMachine(RuleBasedStateMachine):
@@ -42,9 +46,17 @@ class CompanyMachine(RuleBasedStateMachine):
         finally:
             self.story.end()
 
-    @initialize()
-    def a_person_applies_the_first_plan(self) -> None:
+    @initialize(rules=st.sampled_from(PROGRAMMES), held=st.lists(tiers, max_size=5))
+    def a_person_applies_the_first_plan(self, rules: Rules, held: list[str]) -> None:
+        """`held`: the tiers that people kept in the field before."""
+        for place, tier in enumerate(held):
+            self.story.edit_tier(self._account(place), tier)
+        self.story.change_programme(rules)
         self.story.apply()
+
+    @invariant()
+    def a_step_is_over(self) -> None:
+        STEPS[type(self).__name__] += 1
 
     def _account(self, place: int) -> str:
         living = self.story.accounts()
@@ -140,6 +152,10 @@ class CompanyMachine(RuleBasedStateMachine):
     @rule()
     def a_person_saves_a_plan(self) -> None:
         self.story.save_plan()
+
+    @rule()
+    def a_person_asks_the_doctor(self) -> None:
+        self.story.ask_the_doctor()
 
     @precondition(lambda self: self.story.saved_by is self.story.computer)
     @rule()

@@ -5,7 +5,7 @@ Naive on purpose: one account, its fields as people see them, the day, the progr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from tests.story.company import ADOPT_DAYS, Rules
@@ -51,10 +51,12 @@ def wanted(fields: Fields, rules: Rules, day: date) -> Wanted:
     if valid_override(fields, rules, day):
         tier = "" if fields.override == NONE else fields.override
         return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
-    if fields.tier != _before(fields):
+    drifted = fields.tier != _before(fields) and rules.drift == "adopt"
+    existed = bool(fields.tier) and not fields.decided and rules.existing_tiers == "override"
+    if drifted or existed:
         until = day + timedelta(days=ADOPT_DAYS)
         return Wanted(fields.tier, _since(fields, fields.tier, day), fields.tier or NONE, until)
-    tier = _by_score(fields, rules)
+    tier = _by_score(replace(fields, tier=_before(fields)), rules)
     return Wanted(tier, _since(fields, tier, day), fields.override, fields.override_until)
 
 

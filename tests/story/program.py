@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from kamsync.contract import Context
+from kamsync.contract import Context, DoctorRequest
+from kamsync.decide.assignees import named_people
 from kamsync.decide.guards import check_saved
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied
 from kamsync.run.plan_file import load_plan, save_plan
+from kamsync.run.requests import pull_requests
 from kamsync.run.shell import Shell, recorded
 from kamsync.run.sync import carry_out, pull_and_plan
 from kamsync.run.sync import sync as run_sync
@@ -148,6 +150,13 @@ class Computer:
             return Applied()
 
         return self._run(None, rules, day, work)
+
+    def ask_the_doctor(self, rules: Rules) -> list[str]:
+        """`doctor`: what it finds failing."""
+        config = config_of(rules)
+        context = Context(config.mapping, ZoneInfo(config.program.timezone), config.tier_choices)
+        request = DoctorRequest(pull_requests(config, date(2026, 11, 23)), people=named_people(config.program))
+        return [one.message for one in MemoryConnection(self.crm, context).diagnose(request) if one.status == "failed"]
 
     def apply_saved(self, rules: Rules, day: date) -> Ran:
         """`apply plan.json`: what the person had read is what may be written."""

@@ -291,6 +291,12 @@ class Story:
         self.saved_by, self._saved_on = self.computer, self.day
         return ran
 
+    def ask_the_doctor(self) -> None:
+        stamp = self.crm.records.stamp
+        failed = self.computer.ask_the_doctor(self.rules)
+        self._check("doctor is content", not failed, f"doctor finds {failed}")
+        self._check("doctor writes nothing", self.crm.records.stamp == stamp, "doctor has written")
+
     def apply_saved(self) -> Ran:
         """A plan saved before; refused where the CRM moved on."""
         assert self.saved_by is self.computer
@@ -426,6 +432,7 @@ class Story:
         if not is_good:
             self._sight(self.computer).glimpse(overrides, *([self._indexed] if self._lagging else []))
         self._keep_what_was_written(news, sure=is_good and not meddled)
+        self._reclaim(news)
         self._learn_decided(news)
         self._check_decided()
         self._check_holds()
@@ -511,20 +518,21 @@ class Story:
             edited = (
                 account_id in self.holds
                 or self._sight(self.computer).inherited(account_id) != {NOTHING}
-                or account_id in self._edited_since_decided(written_from)
+                or self._is_a_persons_tier(account_id, written_from)
             )
             self._check("called by hand", edited, f"{account_id} is called changed by hand, and nobody has")
 
-    def _edited_since_decided(self, stamp: int) -> set[str]:
-        """Accounts whose tier people, and not a restored backup, edited before `stamp` after the program had last written it."""
+    def _is_a_persons_tier(self, account_id: str, stamp: int) -> bool:
+        """Whether the tier of before `stamp` was written by people, or by an undo that took a run back to it."""
+        if self.rules.existing_tiers == "override" and not self.decided.get(account_id):
+            return True  # there before this program ever wrote
         at_once = Counter(one.stamp for one in self.crm.log)
-        by_people: set[str] = set()
-        for one in self.crm.log:
-            if one.stamp < stamp and one.stream is Stream.ACCOUNTS and one.name in (TIER, OVERRIDE, UNTIL):
-                # A restored backup writes more fields of a record at once than any person does.
-                by_person = one.author == "people" and at_once[one.stamp] <= 2
-                (by_people.add if by_person else by_people.discard)(one.record_id)
-        return by_people
+        last = [one for one in self._moves(account_id) if one.stamp < stamp][-1:]
+        # A restored backup writes more fields of a record at once than any person does.
+        return any(
+            (one.author == "people" and at_once[one.stamp] == 1) or any(first < one.stamp <= end for first, end in self._undos)
+            for one in last
+        )
 
     def _check_created(self, one: Written, ours: Sequence[Written]) -> None:
         key = Key.of(str(one.after))
@@ -605,18 +613,27 @@ class Story:
             self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
         shown, said = (now.override, now.override_until), (must.override, must.override_until)
         self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
-        if must.tier:
+        if must.tier and "score" not in self.rules.unmapped:
             score, exact = self.crm.flag(account_id, "score"), score_of(fields.potential, self.rules)
             near = isinstance(score, int | float) and abs(float(score) - exact) < (5 if must.tier == fields.tier else 0.01)
             self._check("the score", near, f"{account_id}: {score}, not {exact}")
 
     def _adopt(self, seen: Iterable[str]) -> None:
-        """Edits that a run has seen hold from that day on."""
+        """Edits that a run has seen hold from that day on; or not at all, where the programme says so."""
         for account_id in seen:
             hold = self.holds.get(account_id)
             if hold is not None and hold.until is None:
+                if self.rules.drift == "reclaim":
+                    del self.holds[account_id]
+                    continue
                 self.holds[account_id] = replace(hold, until=self.day + timedelta(days=ADOPT_DAYS))
         self.holds = {one: hold for one, hold in self.holds.items() if hold.until is None or self.day <= hold.until}
+
+    def _reclaim(self, news: Iterable[Written]) -> None:
+        """Where the programme says so, a person's tier is written back and was never theirs to keep."""
+        if self.rules.drift == "reclaim":
+            lost = {one.record_id for one in news if one.author == "program" and one.name == TIER}
+            self.holds = {one: hold for one, hold in self.holds.items() if one not in lost or hold.until is not None}
 
     def _learn_decided(self, news: Sequence[Written], undo_of: Past | None = None) -> None:
         """What `decided_tier` must say: the tier that the program wrote last; after an undo, what was there before."""

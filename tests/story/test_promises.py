@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, FaultKind
+from tests.story.company import KEEPING, RECLAIMING
 from tests.story.model import NONE
 from tests.story.story import Story
 
@@ -48,6 +49,27 @@ def test_a_tier_set_by_hand_is_decided_anew_when_its_time_is_over(story: Story) 
     story.settle()
     story.sleep(91)
     story.settle()
+
+
+@pytest.mark.parametrize("tier", ["A", ""])
+def test_a_tier_set_by_hand_is_written_back_where_the_programme_says_so(story: Story, tier: str) -> None:
+    story.change_programme(RECLAIMING)
+    story.settle()
+    story.edit_tier(BETA, tier)
+    story.settle()
+
+    assert (story.crm.flag(BETA, "tier"), story.crm.flag(BETA, "override")) == ("B", None)
+
+
+def test_the_tiers_that_people_kept_before_stay_for_a_while_where_the_programme_says_so(story: Story) -> None:
+    story.edit_tier(ECHO, "A")
+    story.change_programme(KEEPING)
+    story.settle()
+    assert (story.crm.flag(ECHO, "tier"), story.crm.flag(ECHO, "override")) == ("A", "A")
+
+    story.sleep(91)
+    story.settle()
+    assert story.crm.flag(ECHO, "tier") is None
 
 
 @pytest.mark.parametrize("kind", ["kill_after", "lose"])
