@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import takewhile
 from typing import Any, Literal
 
 from kamsync.decide.plan import Plan, UpdateAccount
@@ -660,7 +659,10 @@ class Story:
         wrote = [one for one in self.crm.log[past.start : past.end] if one.author == "program"]
         since = [one for one in self.crm.log[past.start : start] if one.author == "people"]
         by_people = {one.record_id for one in since}
+        out_of_reach = {FLAG_FIELDS[flag] for flag in self.rules.unmapped}
         for one in wrote:
+            if one.name in out_of_reach:
+                continue
             if one.stream is Stream.ACCOUNTS and one.record_id not in by_people and self._alive(one.record_id):
                 old = past.before.tables[Stream.ACCOUNTS][one.record_id].get(one.name)
                 now = self.crm.account(one.record_id).get(one.name)
@@ -727,8 +729,7 @@ class Story:
         moves = self._moves(account_id)
         if not moves or moves[-1].author != "program":
             return False
-        edits = list(takewhile(lambda one: one.author == "people", reversed(moves[:-1])))
-        if edits and edits[-1].before == moves[-1].after:
+        if not any(one.stamp == moves[-1].stamp and one.name == DECIDED for one in self.crm.log):
             return False  # people's edits were written back: it had never left
         return not any(first < moves[-1].stamp <= last for first, last in self._undos)
 
