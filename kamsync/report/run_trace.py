@@ -1,13 +1,15 @@
-"""What one run did, write by write, for people, spreadsheets and machines. Pure; the journal's entries come in as `Write`s."""
+"""What one run did and held back, write by write, for people, spreadsheets and machines. Pure; a `Trace` has what is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from kamsync.decide.plan import HeldBack
 from kamsync.printable import one_line
 from kamsync.report.csv_text import csv_text
 
@@ -69,17 +71,35 @@ class Write:
     at: str
 
 
-def trace_lines(writes: Sequence[Write]) -> Iterator[str]:
-    """One line a write, and one below it for each field that changed."""
-    for write in writes:
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that one run did and chose not to do."""
+
+    run_id: str
+    writes: tuple[Write, ...]
+    held: tuple[HeldBack, ...]
+
+
+def trace_lines(trace: Trace) -> Iterator[str]:
+    """One line a write, and one below it for each field that changed; then one for each write that was held back."""
+    for write in trace.writes:
         ended = ": ".join(part for part in (_OUTCOMES.get(write.outcome, write.outcome or ""), write.message) if part)
         yield one_line(f"  {_SIGNS.get(write.op, '?')} {write.account}  {_said(write)}" + (f"   [{ended}]" if ended else ""))
         if write.op == "update_account":
             for value in write.values:
                 yield one_line(f"      {value.field}  {_shown(value.before)} → {_shown(value.after)}")
+    if trace.held:
+        yield f"  Held back: {len(trace.held):,}"
+    for held in trace.held:
+        yield one_line(f"  ! {held.name}  {held.what}: {held.reason}")
 
 
-def trace_json(write: Write) -> dict[str, Any]:
+def trace_json(trace: Trace) -> dict[str, Any]:
+    """The run's writes and what it held back, as JSON."""
+    return {"writes": [_write_json(write) for write in trace.writes], "held_back": [asdict(held) for held in trace.held]}
+
+
+def _write_json(write: Write) -> dict[str, Any]:
     """One write as JSON; `fields` maps each field to what was before and what was written."""
     return {
         "seq": write.seq,
@@ -95,16 +115,18 @@ def trace_json(write: Write) -> dict[str, Any]:
     }
 
 
-def trace_csv(run_id: str, writes: Sequence[Write]) -> str:
-    """One line a field."""
-    return csv_text(
-        CSV_COLUMNS,
-        (
-            (run_id, w.seq, w.op, w.account_id, w.account, v.field, v.before, v.after, w.outcome, w.message, w.record_id, w.at)
-            for w in writes
-            for v in w.values
-        ),
+def trace_csv(trace: Trace) -> str:
+    """One line a field, and one for each write that was held back: `op` and `outcome` say so, `field` what, `message` why."""
+    written = (
+        (trace.run_id, w.seq, w.op, w.account_id, w.account, v.field, v.before, v.after, w.outcome, w.message, w.record_id, w.at)
+        for w in trace.writes
+        for v in w.values
     )
+    held = (
+        (trace.run_id, None, "held_back", h.account_id, h.name, h.what, None, None, "held_back", h.reason, None, None)
+        for h in trace.held
+    )
+    return csv_text(CSV_COLUMNS, chain(written, held))
 
 
 def duration(started_at: str, finished_at: str | None) -> str:

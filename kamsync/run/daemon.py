@@ -31,6 +31,9 @@ from kamsync.run.stopping import Stopping, stopping_on
 
 MISFIRE_GRACE_SECONDS = 7 * 24 * 3600  # APScheduler's default of one second silently drops late runs
 BEAT_SECONDS = 20.0  # also how late a job may be that a suspended machine slept through: timers stand still meanwhile
+WATCH_SECONDS = 600
+FIRST_WATCH_SECONDS = 2  # by then a run that makes up for missed ones has begun
+LONGEST_RUN_SECONDS = 3 * 3600.0  # one that takes longer hangs
 STOP_SECONDS = 25.0  # systemd and Docker kill what has not ended after a while; the next run settles what is left open then
 Work = Callable[[bool], None]
 Log = Callable[..., None]
@@ -72,11 +75,18 @@ def was_missed(due: Due, last: datetime | None, now: datetime) -> bool:
 
 
 def run_schedule(
-    config: Config, work: Work, log: Log, stopping: Stopping, *, last_runs: Callable[[], tuple[datetime | None, datetime | None]]
+    config: Config,
+    work: Work,
+    log: Log,
+    stopping: Stopping,
+    *,
+    last_runs: Callable[[], tuple[datetime | None, datetime | None]],
+    watch: Callable[[], None] | None = None,
 ) -> None:
     """Calls `work(full)` at the configured times until `stopping`; missed ones are made up for once at the start.
 
-    `last_runs` tells when the last run, and the last full pull, began. Raises ConfigError where nothing is scheduled and
+    `last_runs` tells when the last run, and the last full pull, began. `watch` is called every WATCH_SECONDS between runs: what
+    is to be noticed because nothing happens. Raises ConfigError where nothing is scheduled and
     PlanRefused where another schedule runs on the same cache.
     """
     jobs = scheduled(config.schedule)
@@ -86,7 +96,7 @@ def run_schedule(
         )
     with stopping_on(stopping, (signal.SIGINT, signal.SIGTERM)), schedule_lock(config.cache_path):
         keeper = _Keeper(config, work, log, stopping, jobs)
-        keeper.start()
+        keeper.start(watch)
         _make_up(keeper, last_runs(), log)
         keeper.hold()
 
@@ -108,10 +118,11 @@ class _Keeper:
         self.jobs = jobs
         self._config, self._work, self._log, self._stopping = config, work, log, stopping
         self._turn = threading.Lock()  # a weekly full pull and the morning's run never overlap
+        self._turn_since = 0.0
         self._started_at = _iso(datetime.now(UTC))
         self._scheduler = BackgroundScheduler(timezone=UTC)
 
-    def start(self) -> None:
+    def start(self, watch: Callable[[], None] | None) -> None:
         for due in self.jobs:
             self._scheduler.add_job(
                 self._survivor(due),
@@ -121,6 +132,9 @@ class _Keeper:
                 max_instances=1,
                 misfire_grace_time=MISFIRE_GRACE_SECONDS,
             )
+        if watch is not None:
+            first = datetime.now(UTC) + timedelta(seconds=FIRST_WATCH_SECONDS)
+            self._scheduler.add_job(self._watcher(watch), "interval", seconds=WATCH_SECONDS, next_run_time=first, coalesce=True)
         self._scheduler.start()
         for job in self._next():
             self._log("scheduled", job=job.name, line=job.line, next=job.next_at or "never")
@@ -158,18 +172,33 @@ class _Keeper:
     def _survivor(self, due: Due) -> Callable[[], None]:
         def job() -> None:
             with self._turn:
-                if self._stopping():
-                    return
-                began = time.monotonic()
-                try:
-                    self._work(due.full)
-                except KamsyncError as error:
-                    if not is_recorded(error):
-                        self._log("failed", job=due.name, error=error.message, fix=error.fix, seconds=_since(began))
-                except Exception as error:  # noqa: BLE001 - one bad night must not end the schedule
-                    self._log("failed by a bug", job=due.name, error=f"{type(error).__name__}: {error}")
+                if not self._stopping():
+                    self._turn_since = time.monotonic()
+                    self._survive(due.name, lambda: self._work(due.full))
 
         return job
+
+    def _watcher(self, watch: Callable[[], None]) -> Callable[[], None]:
+        """Looks while no run is under way: one that is may be about to bring what is missed. One that hangs hides nothing."""
+
+        def job() -> None:
+            if self._turn.acquire(blocking=False):
+                self._turn.release()
+            elif time.monotonic() - self._turn_since < LONGEST_RUN_SECONDS:
+                return
+            self._survive("watch", watch)
+
+        return job
+
+    def _survive(self, job: str, work: Callable[[], None]) -> None:
+        began = time.monotonic()
+        try:
+            work()
+        except KamsyncError as error:
+            if not is_recorded(error):
+                self._log("failed", job=job, error=error.message, fix=error.fix, seconds=_since(began))
+        except Exception as error:  # noqa: BLE001 - one bad night must not end the schedule
+            self._log("failed by a bug", job=job, error=f"{type(error).__name__}: {error}")
 
 
 def _since(began: float) -> float:

@@ -20,14 +20,17 @@ from kamsync.errors import ConfigError, KamsyncError
 from kamsync.http import is_loopback
 from kamsync.log import log
 from kamsync.model import Usage
+from kamsync.run.elsewhere import written_elsewhere
 from kamsync.run.outcome import health
 from kamsync.store.accounts import record_counts, tier_counts
 from kamsync.store.database import Cache, open_cache
+from kamsync.store.held import held_reasons
 from kamsync.store.journal import last_good_run, list_runs, runs_by_outcome
 from kamsync.store.ledger import task_counts
 from kamsync.store.schema import Meta
 
 HOST = "127.0.0.1"
+MOST_REASONS = 20  # a reason names a person here and there: a metric's labels must not grow without end
 Usages = Callable[[], Usage | None]
 
 
@@ -145,6 +148,11 @@ def _families(cache: Cache, usage: Usage | None) -> Iterator[Any]:
             yield gauge("last_run_seconds", "How long the last run took.", {(): seconds})
         written = {(name,): float(count) for name, count in run.summary.items()}
         yield gauge("last_run_writes", "What the last run wrote, was refused and held back.", written, ("what",))
+        reasons = {(reason,): float(count) for reason, count in held_reasons(cache, run.run_id, MOST_REASONS).items()}
+        yield gauge("last_run_held_back", "Writes that the last run held back, by reason.", reasons, ("reason",))
+    elsewhere = CounterMetricFamily("kamsync_written_elsewhere", "Accounts found that another installation had written.")
+    elsewhere.add_metric((), written_elsewhere(cache))
+    yield elsewhere
     good, pulled = last_good_run(cache), cache.meta(Meta.PULLED_AT)
     if good is not None:
         yield gauge("last_good_run_age_seconds", "How long ago the last good run ended.", {(): (now - good).total_seconds()})

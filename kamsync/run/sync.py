@@ -19,6 +19,7 @@ from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
 from kamsync.log import log, stamp, step
 from kamsync.run.apply import Applied, Applier
+from kamsync.run.elsewhere import find_written_elsewhere, note_own_stamp
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
 from kamsync.run.recovery import recover
@@ -26,6 +27,7 @@ from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
 from kamsync.store.accounts import was_written
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.held import keep_held
 from kamsync.store.journal import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.last_evaluation import keep_if_free
 from kamsync.store.schema import Meta
@@ -49,7 +51,8 @@ def pull_and_plan(
     with step("recovered") as counts:
         counts["settled"] = recover(shell.connection, shell.cache, now)
     with step("planned") as counts:
-        planned = plan_from_cache(shell, as_of=as_of, problems=summary.problems, to_apply=to_apply, unattended=unattended)
+        problems = (*summary.problems, *(find_written_elsewhere(shell.cache) if shell.run_id else ()))
+        planned = plan_from_cache(shell, as_of=as_of, problems=problems, to_apply=to_apply, unattended=unattended)
         counts |= {"changes": len(planned.plan.changes), "held_back": len(planned.plan.held_back)}
     for problem in planned.plan.problems:
         log().warning("problem", said=problem)
@@ -124,13 +127,16 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     check_choices(written, _lacking(shell, written))
     run_id, program = planned.plan.run_id, shell.config.program
     describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
+    note_own_stamp(shell.cache, written)
     applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
     with step("applied") as counts:
         applied = applier.apply(written)
-        applied.held_back += planned.waiting
+        held = (*written.held_back, *applied.held_back)
+        applied.held_back += planned.waiting  # which are among the plan's own
         counts |= applied.summary()
     for name, message, url in applied.rejected:
         log().warning("refused by the CRM", account=name, said=message, url=url)
+    keep_held(shell.cache, run_id, held)
     ended: RunStatus = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
     finish_run(shell.cache, run_id, ended, shell.clock(), applied.summary(), f"undo of {undoes}" if undoes else "")
     if applied.updated and not applied.stopped:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kamsync.report.run_trace import Value, Write
+from kamsync.report.run_trace import Trace, Value, Write
 from kamsync.run.shell import is_locked
 from kamsync.store.database import Cache
+from kamsync.store.held import held_of
 from kamsync.store.journal import Entry, Run, entries, find_run, list_runs, written_so_far
 
 KILLED = "the process ended without a word; the next run settles what it left open"
@@ -27,9 +28,9 @@ def seen_run(cache: Cache, run_id: str) -> Run | None:
     return _dead(cache, run) if run is not None and run.status == "running" and not is_locked(cache.path) else run
 
 
-def writes_of(cache: Cache, run_id: str) -> list[Write]:
-    """Every write that the run tried, in order."""
-    return [_write(entry) for entry in entries(cache, run_id)]
+def trace_of(cache: Cache, run_id: str) -> Trace:
+    """Every write that the run tried, and every one that it held back, in order."""
+    return Trace(run_id, tuple(_write(entry) for entry in entries(cache, run_id)), tuple(held_of(cache, run_id)))
 
 
 def _dead(cache: Cache, run: Run) -> Run:

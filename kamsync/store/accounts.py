@@ -74,6 +74,18 @@ def was_written(cache: Cache) -> bool:
     return found is not None
 
 
+def latest_stamp(cache: Cache) -> str | None:
+    """The latest `evaluated_at` that an account shows, as ISO text in UTC; None where none is stamped."""
+    found: str | None = cache.connection.execute("SELECT max(flag_evaluated_at) FROM accounts").fetchone()[0]
+    return found
+
+
+def stamped_after(cache: Cache, moment: str) -> int:
+    """How many accounts show an `evaluated_at` after that moment, given as the cache keeps them."""
+    found: int = cache.connection.execute("SELECT count(*) FROM accounts WHERE flag_evaluated_at > ?", (moment,)).fetchone()[0]
+    return found
+
+
 def record_counts(cache: Cache) -> dict[str, int]:
     """Rows in the cache, by stream."""
     return {str(s): cache.connection.execute(f'SELECT count(*) FROM "{s}"').fetchone()[0] for s in Stream}

@@ -20,6 +20,7 @@ _ABOUT_ACCOUNTS = (
     ("history", "account_id"),
     ("journal", "account_id"),
     ("task_ledger", "account_id"),
+    ("held_back", "account_id"),
     ("kept", "account_id"),
     ("merges", "old_id"),
     ("merges", "new_id"),
@@ -32,6 +33,7 @@ def known_ids(cache: Cache, wanted: str) -> list[str]:
         "SELECT id FROM accounts WHERE id = ?1 OR name = ?1 COLLATE NOCASE"
         " UNION SELECT account_id FROM history WHERE account_id = ?1 OR name = ?1 COLLATE NOCASE"
         " UNION SELECT account_id FROM journal WHERE account_id = ?1 OR json_extract(intent, '$.name') = ?1 COLLATE NOCASE"
+        " UNION SELECT account_id FROM held_back WHERE account_id = ?1 OR account = ?1 COLLATE NOCASE"
         " UNION SELECT account_id FROM task_ledger WHERE account_id = ?1",
         (wanted,),
     )
@@ -77,6 +79,7 @@ _OLDER: Iterable[str] = (
     "DELETE FROM runs WHERE started_at < :moment AND status <> 'running'"
     " AND rowid NOT IN (SELECT max(rowid) FROM runs GROUP BY kind, status)"
     " AND run_id NOT IN (SELECT run_id FROM journal)",
+    "DELETE FROM held_back WHERE list NOT IN (SELECT held FROM runs)",
     "DELETE FROM history WHERE as_of < :day AND (account_id NOT IN (SELECT id FROM accounts) OR settled AND id NOT IN"
     " (SELECT max(id) FROM history WHERE settled AND tier <> previous_tier GROUP BY account_id"
     "  UNION SELECT max(id) FROM history WHERE settled AND health IS NOT previous_health GROUP BY account_id"

@@ -54,6 +54,16 @@ def moves_know_what_they_came_from(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE history ADD COLUMN previous_since TEXT")
 
 
+@migrations()
+def what_was_held_back(db: sqlite_utils.Database) -> None:
+    """Each list of writes that a run chose not to make, once, by the name of its content; runs.held names a run's list."""
+    db.executescript(
+        "CREATE TABLE held_back (list TEXT NOT NULL, seq INTEGER NOT NULL, account_id TEXT NOT NULL, account TEXT NOT NULL,"
+        " what TEXT NOT NULL, reason TEXT NOT NULL, key TEXT NOT NULL, waits INTEGER NOT NULL, PRIMARY KEY (list, seq));"
+        "ALTER TABLE runs ADD COLUMN held TEXT NOT NULL DEFAULT '';"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
     database = sqlite_utils.Database(connection)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from kamsync.model import Kind, Stream
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 class Meta(StrEnum):
@@ -23,6 +23,8 @@ class Meta(StrEnum):
     LAST_EVALUATION = "kept"
     NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
     TOLD = "told"  # the trouble that channels were last told of, and when
+    OWN_STAMP = "own_stamp"  # no account that only the runs of this cache have written is stamped later
+    WRITTEN_ELSEWHERE = "written_elsewhere"  # how many accounts were found that another installation had written
     LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
 

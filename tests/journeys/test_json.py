@@ -48,6 +48,8 @@ def test_every_document_has_its_shape(open_desk: Opener, crm: str) -> None:
     assert prints("decision", "explain", first[0]["id"])["account_id"] == first[0]["id"]
     prints("history", "history")
     (run,) = [one for one in prints("runs", "runs") if one["status"] == "done"]
+    assert len(prints("run_trace", "runs", "show", run["run_id"])["writes"]) == sum(run["summary"].values())
+    assert prints("status", "status")["last_run"]["run_id"] == run["run_id"]
     assert prints("plan", "undo", run["run_id"], "--dry-run")["moves"][0]["to"] is None
     assert prints("written", "undo", run["run_id"], "--yes")["undoes"] == run["run_id"]
     assert prints("runs", "runs")[0]["undoes"] == run["run_id"]

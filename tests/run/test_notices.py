@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from kamsync.run.shell import run_lock
 from tests.run.memory_desk import MemoryDesk
 from tests.run.test_on_memory import PROGRAM
+from tests.run.test_schedule import run_until
 
 NOTIFY = '[[notify]]\nurl = { env = "CHANNEL" }\n'
 
@@ -85,3 +88,41 @@ def test_a_channel_that_does_not_listen_stops_nothing_and_hears_it_later(
     channel.status = 200
     desk.run("run", "--once")
     assert len(channel.heard) == 2
+
+
+SCHEDULE = '[schedule]\nsync = "every 1 hour"\n'
+
+
+def read_last_at(desk: MemoryDesk, moment: str) -> None:
+    with sqlite3.connect(desk.folder / "kamsync.db") as db:
+        db.execute("UPDATE meta SET value = ? WHERE name = 'pulled_at'", (moment,))
+
+
+def test_data_that_grows_old_is_told_once_beside_what_made_it_so_and_its_end_once(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    desk.write_config((desk.folder / "config.toml").read_text(encoding="utf-8") + SCHEDULE)
+    desk.good("run", "--once")
+    monkeypatch.setenv("MEMORY_TOKEN", "another-token")
+    desk.run("run", "--once")
+    read_last_at(desk, "2026-01-05T06:00:00+00:00")
+    desk.run("run", "--once")
+    desk.run("run", "--once")
+    monkeypatch.setenv("MEMORY_TOKEN", desk.crm.token)
+    desk.good("run", "--once")
+    desk.good("run", "--once")
+
+    said = [heard["title"].removeprefix("Key accounts: ") for heard in channel.heard]
+    assert said == ["run failed", "run failed, the data is old", "well again"]
+    assert "last read at 2026-01-05T06:00:00+00:00" in channel.heard[1]["message"]
+
+
+def test_a_schedule_that_comes_to_no_run_tells_that_the_data_is_old(desk: MemoryDesk, channel: Channel) -> None:
+    desk.write_config((desk.folder / "config.toml").read_text(encoding="utf-8") + SCHEDULE)
+    desk.good("run", "--once")
+    read_last_at(desk, "2026-01-05T06:00:00+00:00")
+
+    with run_lock(desk.folder / "kamsync.db"):  # as a run that hangs
+        run_until(desk, lambda: bool(channel.heard))
+
+    assert [heard["title"] for heard in channel.heard] == ["Key accounts: the data is old"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,62 @@ def test_a_living_run_is_shown_as_running(desk: MemoryDesk) -> None:
 
     with run_lock(desk.folder / "kamsync.db"):
         assert desk.good("runs", "--json").json[0]["status"] == "running"
+
+
+def test_what_a_run_held_back_is_shown_in_every_form_and_counted(desk: MemoryDesk) -> None:
+    desk.write_config(
+        (desk.folder / "config.toml").read_text(encoding="utf-8") + "[program]\nmax_new_tasks_per_owner_per_run = 1\n"
+    )
+    desk.good("apply", "--yes")
+    run = last_run(desk)
+
+    shown = desk.good("runs", "show", run).out
+    (held,) = desk.good("runs", "show", run, "--json").json["held_back"]
+    rows = list(csv.DictReader(io.StringIO(desk.good("runs", "show", run, "--format", "csv").out)))
+
+    assert held["name"] == "Beta" and held["what"] == "task welcome/call" and held["waits"] and held["key"]
+    assert f"Held back: 1\n  ! Beta  {held['what']}: {held['reason']}" in shown
+    assert [(row["account"], row["field"], row["message"]) for row in rows if row["op"] == "held_back"] == [
+        ("Beta", held["what"], held["reason"])
+    ]
+
+
+def test_nights_that_hold_back_the_same_things_keep_them_once_and_forget_takes_them(desk: MemoryDesk) -> None:
+    desk.write_config(
+        (desk.folder / "config.toml").read_text(encoding="utf-8") + '[program]\nfallback_owner = "nobody@example.com"\n'
+    )
+    zed = desk.crm.add_account("Zebulon Quagga", potential=95)
+    for _ in range(3):
+        desk.good("apply", "--yes")
+    runs = [run["run_id"] for run in desk.good("runs", "--json").json]
+
+    lists = [desk.good("runs", "show", run, "--json").json["held_back"] for run in runs]
+    with sqlite3.connect(desk.folder / "kamsync.db") as db:
+        (kept,) = db.execute("SELECT count(*) FROM held_back").fetchone()
+    desk.good("forget", zed, "--yes")
+
+    assert len(lists) == 3 and lists[0] and lists[0] == lists[1] == lists[2] and kept == len(lists[0])
+    assert not [one for one in desk.good("runs", "show", runs[0], "--json").json["held_back"] if one["account_id"] == zed]
+
+
+def test_an_account_that_another_machine_wrote_is_told_once_and_counted(desk: MemoryDesk) -> None:
+    desk.good("apply", "--yes")
+    beta = next(one.id for one in desk.crm.accounts() if one.get("name") == "Beta")
+    assert "another kamsync" not in desk.run("sync").err + desk.good("status").out
+
+    desk.crm.set_flag(beta, "evaluated_at", datetime.now(UTC) + timedelta(minutes=5))
+    told, quiet = desk.run("sync"), desk.run("sync")
+
+    assert "1 account was written by another kamsync" in told.out and "another kamsync" not in quiet.out
+    assert desk.good("status", "--json").json["written_elsewhere"] == 1 and "met on 1 accounts" in desk.good("status").out
+
+
+def test_a_rebuilt_cache_takes_nobody_for_another_machine(desk: MemoryDesk) -> None:
+    desk.good("apply", "--yes")
+    for file in desk.folder.glob("kamsync.db*"):
+        file.unlink()
+    for one in desk.crm.accounts():
+        desk.crm.edit_account(one.id, potential=45)
+
+    assert "another kamsync" not in desk.good("apply", "--yes").out + desk.good("sync").out
+    assert desk.good("status", "--json").json["written_elsewhere"] == 0

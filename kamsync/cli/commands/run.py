@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class _Night:
     def __init__(self, session: Session) -> None:
         self._session, self.stopping = session, Stopping()
         self._usage: Usage | None = None
+        self._telling = threading.Lock()  # a run that ends while the schedule looks tells it once
 
     def usage(self) -> Usage | None:
         """Calls of the last run, None before it."""
@@ -40,9 +42,14 @@ class _Night:
         try:
             return self._run(full)
         finally:
-            if self._session.config.channels and exists(self._session.config.cache_path, "cache"):
-                with self._session.cache() as cache:
-                    tell(cache, self._session.config.program.name, datetime.now(UTC), sender(self._session.config.channels))
+            self.tell()
+
+    def tell(self) -> None:
+        """Tells the channels of [[notify]] what is new about the runs and the age of the data."""
+        config = self._session.config
+        if config.channels and exists(config.cache_path, "cache"):
+            with self._telling, self._session.cache() as cache:
+                tell(cache, config, datetime.now(UTC), sender(config.channels))
 
     def _run(self, full: bool) -> Applied:
         with self._session.shell("sync", stopping=self.stopping) as shell:
@@ -80,7 +87,14 @@ def run(
         return
     log().info("started", program=session.config.program.name, config=str(config))
     with serving(session.config, night.usage):
-        run_schedule(session.config, lambda full: _ignore(night.work(full)), _tell, night.stopping, last_runs=night.last_runs)
+        run_schedule(
+            session.config,
+            lambda full: _ignore(night.work(full)),
+            _tell,
+            night.stopping,
+            last_runs=night.last_runs,
+            watch=night.tell if session.config.channels else None,
+        )
 
 
 def _once(session: Session, night: _Night) -> None:

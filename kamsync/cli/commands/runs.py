@@ -14,7 +14,7 @@ from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 from kamsync.report.run_trace import duration, trace_csv, trace_json, trace_lines
-from kamsync.run.trace import seen_run, seen_runs, writes_of
+from kamsync.run.trace import seen_run, seen_runs, trace_of
 from kamsync.store.journal import Run
 
 app = typer.Typer()
@@ -38,7 +38,7 @@ def _list(config: ConfigOption, limit: int, json: bool) -> None:
     with open_session(config).cache(must_exist=True) as cache:
         found = seen_runs(cache, limit)
     if json:
-        show_json([_as_json(run) for run in found])
+        show_json([run_json(run) for run in found])
         return
     for run in found:
         show(run_line(run))
@@ -56,26 +56,26 @@ def show_run(
     format: Annotated[Literal["text", "csv", "json"], typer.Option(help="How to show it.")] = "text",
     json: JsonOption = False,
 ) -> None:
-    """Show every write of a run: before, after, what came of it and the CRM's own words. Reads the cache only."""
+    """Show every write of a run: before, after, what came of it, the CRM's words; and what it held back. Reads the cache only."""
     path = context.obj if context.obj is not None and config == DEFAULT_CONFIG else config
     with open_session(path).cache(must_exist=True) as cache:
         found = seen_run(cache, run)
         if found is None:
             raise ConfigError(f"There is no run {one_line(run)!r}, or more than one begins so.", fix="See `kamsync runs`.")
-        writes = writes_of(cache, found.run_id)
+        trace = trace_of(cache, found.run_id)
     if json or format == "json":
-        show_json({**_as_json(found), "writes": [trace_json(write) for write in writes]})
+        show_json({**run_json(found), **trace_json(trace)})
         return
     if format == "csv":
         if sys.stdout is not None:  # whoever started us may have closed it
-            sys.stdout.write(trace_csv(found.run_id, writes))
+            sys.stdout.write(trace_csv(trace))
         return
     show(run_line(found))
     if found.fix:
         show(f"    To mend it: {one_line(found.fix)}")
-    for line in trace_lines(writes):
+    for line in trace_lines(trace):
         show(line)
-    if not writes:
+    if not trace.writes:
         say("It wrote nothing.", "dim")
 
 
@@ -87,5 +87,6 @@ def run_line(run: Run) -> str:
     return f"{run.run_id}  {run.kind:<6}{run.status:<12}{'  '.join(part for part in parts if part)}".rstrip()
 
 
-def _as_json(run: Run) -> dict[str, object]:
+def run_json(run: Run) -> dict[str, object]:
+    """One run as JSON (docs/json.schema.json, `run`)."""
     return {**asdict(run), "undoes": run.undoes or None}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kamsync.cli.commands.runs import run_line
+from kamsync.cli.commands.runs import run_json, run_line
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
@@ -15,6 +15,7 @@ from kamsync.errors import PlanRefused
 from kamsync.printable import one_line
 from kamsync.report.run_trace import in_words
 from kamsync.run.daemon import scheduled
+from kamsync.run.elsewhere import written_elsewhere
 from kamsync.run.heartbeat import Heartbeat, living_schedule
 from kamsync.run.outcome import waiting_for_people
 from kamsync.run.trace import seen_runs
@@ -36,6 +37,7 @@ class _State:
     org: str | None
     waiting: list[PlanRefused]
     living: Heartbeat | None
+    elsewhere: int
 
     @property
     def next_run(self) -> datetime | None:
@@ -81,6 +83,7 @@ def _read(session: Session) -> _State:
             org=cache.meta(Meta.ORG_NAME),
             waiting=waiting_for_people(cache, session.config),
             living=living_schedule(session.config.cache_path),
+            elsewhere=written_elsewhere(cache),
         )
 
 
@@ -94,10 +97,11 @@ def _as_json(state: _State) -> dict[str, Any]:
         "age_seconds": state.pulled and int((state.now - datetime.fromisoformat(state.pulled)).total_seconds()),
         "records": state.counts,
         "tiers": state.tiers,
-        "last_run": state.last and asdict(state.last),
+        "last_run": state.last and run_json(state.last),
         "next_run": state.next_run and state.next_run.isoformat(),
         "schedule": state.living and asdict(state.living),
         "schedule_is_outdated": state.is_outdated,
+        "written_elsewhere": state.elsewhere,
         "waiting": [{"message": one.message, "fix": one.fix} for one in state.waiting],
     }
 
@@ -120,6 +124,8 @@ def _show(state: _State) -> None:
         if state.last is None or one.message != state.last.message:
             show(f"Waits for you: {one_line(one.message)}")
             show(f"    To go on: {one_line(one.fix)}")
+    if state.elsewhere:
+        show(f"Another kamsync writes to this org: it was met on {state.elsewhere:,} accounts so far (docs/running.md).")
     _show_schedule(state)
 
 
