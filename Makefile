@@ -66,7 +66,7 @@ pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 golden: $(DEVREADY)
-	$(BIN)/pytest --golden tests/report tests/cli
+	$(BIN)/pytest --golden tests/report tests/cli tests/decide
 
 format: $(DEVREADY)
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.program import NO_TIER, Program, Tier
-from kamsync.decide.texts import LANGUAGES, Language, language
+from kamsync.decide.reader import Reader, reader_for, reader_of
 
 LARGEST = 3
 ELLIPSIS = "…"
@@ -20,11 +20,11 @@ _CAUSES_BY_RULE = frozenset({"floor", "ceiling", "excluded"})
 
 def reasons_text(decision: Decision, contributions: Sequence[Contribution], program: Program, length: int) -> str:
     """The text of the CRM's reasons field, at most `length` characters."""
-    words = language(program.language)
-    head = _head(decision, words) + _detail(decision, words)
-    shown = [f"{_one_line(c.label or c.criterion)} {words.number(c.points, 1)}" for c in largest(contributions)]
+    reader = reader_of(program)
+    head = _head(decision, reader) + _detail(decision, reader)
+    shown = [f"{_one_line(c.label or c.criterion)} {reader.number(c.points, 1)}" for c in largest(contributions)]
     while shown:
-        text = f"{head}: {words.list_separator.join(shown)}"
+        text = f"{head}: {reader.words.list_separator.join(shown)}"
         if _size(text) <= length:
             return text
         shown.pop()
@@ -33,7 +33,7 @@ def reasons_text(decision: Decision, contributions: Sequence[Contribution], prog
 
 def says_the_same_cause(text: str, decision: Decision, program: Program) -> bool:
     """True where `text`, found in the CRM, already names what settles this decision (in the same language)."""
-    head = _head(decision, language(program.language))
+    head = _head(decision, reader_of(program))
     return text == head or text.startswith((head + ":", head + " ("))
 
 
@@ -45,7 +45,7 @@ def largest(contributions: Sequence[Contribution]) -> list[Contribution]:
 
 def because(decision: Decision, contributions: Sequence[Contribution], program: Program) -> str:
     """The cause for the plan's reader, with the numbers: "score 86 ≥ 80: revenue 40, growth 31, support 15"."""
-    english = LANGUAGES["en"]
+    english = reader_for("en", program.country)
     shown = ", ".join(f"{_one_line(c.label or c.criterion)} {_short(c.points)}" for c in largest(contributions))
     cause = _cause(decision, program, english)
     if decision.drifted and decision.writes_override:
@@ -71,28 +71,28 @@ def _size(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _head(decision: Decision, words: Language) -> str:
-    head = words.heads[decision.code]
+def _head(decision: Decision, reader: Reader) -> str:
+    head = reader.words.heads[decision.code]
     fired = [_one_line(reason) for reason in decision.fired if reason.strip()]
     if decision.code in _CAUSES_BY_RULE and fired:
-        return f"{head} ({words.list_separator.join(fired)})"
+        return f"{head} ({reader.words.list_separator.join(fired)})"
     if decision.code == "seat" and decision.seat.strip():
         return f"{head} ({_one_line(decision.seat)})"
     if decision.code == "override" and decision.until is not None:
-        return f"{head} {words.until.format(day=words.day(decision.until))}"
+        return f"{head} {reader.words.until.format(day=reader.day(decision.until))}"
     return head
 
 
-def _detail(decision: Decision, words: Language) -> str:
+def _detail(decision: Decision, reader: Reader) -> str:
     if decision.code == "capacity" and decision.capacity is not None:
         full = decision.capacity
-        return " (" + words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit) + ")"
+        return " (" + reader.words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit) + ")"
     if decision.code == "low_coverage":
-        return " (" + words.coverage.format(share=words.number(100 * decision.coverage)) + ")"
+        return " (" + reader.words.coverage.format(share=reader.number(100 * decision.coverage)) + ")"
     return ""
 
 
-def _cause(decision: Decision, program: Program, words: Language) -> str:
+def _cause(decision: Decision, program: Program, reader: Reader) -> str:
     score = "no score" if decision.score is None else f"score {_short(decision.score)}"
     if decision.code == "score":
         return f"{score} {_against(decision, program)}".rstrip()
@@ -100,7 +100,7 @@ def _cause(decision: Decision, program: Program, words: Language) -> str:
         tier = _tier(decision.tier, program)
         leave = "" if tier is None else f", {tier.name} is left below {_short(tier.leave)}"
         return f"kept: {score}{leave}"
-    head = _head(decision, words) + _detail(decision, words)
+    head = _head(decision, reader) + _detail(decision, reader)
     return f"{head}, {score}" if decision.score is not None else head
 
 

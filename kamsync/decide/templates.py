@@ -11,7 +11,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping, Set
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,13 +20,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kamsync.decide.place import Place
 from kamsync.decide.program import TaskTemplate
+from kamsync.decide.reader import Reader, reader_for
 from kamsync.decide.reasons import cut_at_word
-from kamsync.decide.texts import Language, in_language, language
+from kamsync.decide.texts import in_language
 from kamsync.errors import ConfigError
 
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
-MOST_DECIMALS = 6
 # Private-use characters, which no CRM text needs: an unknown value, and what ends a sentence when it stands inside a value.
 _UNKNOWN = "\ue000"
 _INSIDE = str.maketrans({".": "\ue001", "!": "\ue002", "?": "\ue003", "…": "\ue004", "\n": "\ue005", "\r": " ", _UNKNOWN: ""})
@@ -84,8 +83,7 @@ class CompiledTask:
 
     def __init__(self, task: TaskTemplate, language_name: str, *, currency: str = "", country: str = "") -> None:
         """`currency`: ISO code of the programme's amounts, "" none. `country`: whose way of writing amounts, "" none."""
-        words = language(language_name)
-        self._sandbox = _sandbox(words, _Money(words, currency, country))
+        self._sandbox = _sandbox(reader_for(language_name, country, currency))
         self._place = task.place
         subject, body = in_language(task.subject, language_name), in_language(task.body, language_name)
         # Every language is compiled, so that a broken translation is found before somebody chooses it.
@@ -165,48 +163,21 @@ def _known_only(text: str) -> str:
     return "".join(kept).translate(_OUTSIDE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Money:
-    """Amounts of the programme's currency, as people of that language and country write them."""
-
-    words: Language
-    currency: str
-    country: str
-
-    def write(self, value: object) -> str:
-        """A whole amount with its currency; the number alone where nobody knows the currency."""
-        if value is None:
-            return _UNKNOWN
-        amount = float(str(value))
-        if not self.currency:
-            return self.words.number(amount)
-        from babel import Locale, UnknownLocaleError
-        from babel.numbers import format_currency
-
-        name, country = self.words.name.partition("_")[0], self.country.partition("-")[0].upper()
-        try:
-            locale = Locale.parse(f"{name}_{country}") if country else Locale.parse(self.words.name)
-        except (UnknownLocaleError, ValueError):
-            locale = Locale.parse(self.words.name)
-        pattern = re.sub(r"\.0+", "", locale.currency_formats["standard"].pattern)
-        return format_currency(round(amount), self.currency, pattern, locale=locale, currency_digits=False)
-
-
-def _sandbox(words: Language, money: _Money) -> _Sandbox:
-    sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, words), autoescape=False)
+def _sandbox(reader: Reader) -> _Sandbox:
+    sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, reader), autoescape=False)
     # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
     sandbox.globals.clear()
-    sandbox.filters["number"] = lambda value, decimals=0: _number(value, words, decimals)
-    sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, words, decimals)
-    sandbox.filters["day"] = lambda value: _day(value, words)
-    sandbox.filters["money"] = money.write
-    sandbox.filters["said"] = lambda value: _plain(value, words)
+    sandbox.filters["number"] = lambda value, decimals=0: _number(value, reader, decimals)
+    sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, reader, decimals)
+    sandbox.filters["day"] = lambda value: _day(value, reader)
+    sandbox.filters["money"] = lambda value: _UNKNOWN if value is None else reader.money(float(str(value)))
+    sandbox.filters["said"] = lambda value: _plain(value, reader)
     for name in {*sandbox.filters} - _FILTERS - {"said"}:
         del sandbox.filters[name]
     return sandbox
 
 
-def _plain(value: object, words: Language) -> object:
+def _plain(value: object, reader: Reader) -> object:
     """Null is unknown, and a number is written as people of that language write it."""
     if value is None:
         return _UNKNOWN
@@ -214,20 +185,20 @@ def _plain(value: object, words: Language) -> object:
         return value if value == _UNKNOWN else value.translate(_INSIDE)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    return words.number(value, 0 if float(value).is_integer() else 2)
+    return reader.number(value, 0 if float(value).is_integer() else 2)
 
 
-def _number(value: object, words: Language, decimals: int) -> str:
-    return _UNKNOWN if value is None else words.number(float(str(value)), min(max(decimals, 0), MOST_DECIMALS))
+def _number(value: object, reader: Reader, decimals: int) -> str:
+    return _UNKNOWN if value is None else reader.number(float(str(value)), decimals)
 
 
-def _percent(value: object, words: Language, decimals: int) -> str:
-    """A share (0.25) as "25 %"."""
-    return _UNKNOWN if value is None else f"{words.number(100 * float(str(value)), min(max(decimals, 0), MOST_DECIMALS))} %"
+def _percent(value: object, reader: Reader, decimals: int) -> str:
+    """A share (0.25) as "25%"."""
+    return _UNKNOWN if value is None else reader.percent(float(str(value)), decimals)
 
 
-def _day(value: object, words: Language) -> str:
+def _day(value: object, reader: Reader) -> str:
     """A date fact, which is ISO text, as people of that language write it."""
     if value is None:
         return _UNKNOWN
-    return words.day(value if isinstance(value, date) else date.fromisoformat(str(value)[:10]))
+    return reader.day(value if isinstance(value, date) else date.fromisoformat(str(value)[:10]))

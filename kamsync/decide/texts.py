@@ -1,14 +1,13 @@
 """The words that people read in the CRM, in the three languages of the program.
 
-Only words and number formats: what is said when is the business of `reasons` and `templates`. An unknown language reads
-English. A code's `head` is stable from run to run (no score, no rank), so that a text in the CRM can be recognised by it.
+Only words: how numbers look is the business of `reader`, what is said when that of `reasons` and `templates`. An unknown language
+reads English. A code's `head` is stable from run to run (no score, no rank), so that a text in the CRM can be recognised by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 
 from kamsync.decide.decision import Code
@@ -22,10 +21,7 @@ class Language:
     """`heads` by settling code; `until`, `capacity` and `coverage` are str.format patterns."""
 
     name: str
-    decimal: str
-    thousands: str
     list_separator: str
-    date_format: str
     heads: Mapping[Code, str]
     until: str
     capacity: str
@@ -33,22 +29,10 @@ class Language:
     segments: Mapping[str, str]
     health: Mapping[str, str]
 
-    def number(self, value: float, decimals: int = 0) -> str:
-        """`value` with this language's separators; halves go away from zero only as far as binary floats allow."""
-        text = f"{value:,.{decimals}f}"
-        return text.translate({ord(","): self.thousands, ord("."): self.decimal})
-
-    def day(self, value: date) -> str:
-        """A date as people write it; ISO in English, where day and month would be ambiguous across the Atlantic."""
-        return value.strftime(self.date_format)
-
 
 _ENGLISH = Language(
     name="en",
-    decimal=".",
-    thousands=",",
     list_separator=", ",
-    date_format="%Y-%m-%d",
     heads=MappingProxyType(
         {
             "score": "By score",
@@ -75,10 +59,7 @@ _ENGLISH = Language(
 
 _PORTUGUESE = Language(
     name="pt_BR",
-    decimal=",",
-    thousands=".",
     list_separator="; ",
-    date_format="%d/%m/%Y",
     heads=MappingProxyType(
         {
             "score": "Pela pontuação",
@@ -105,10 +86,7 @@ _PORTUGUESE = Language(
 
 _SPANISH = Language(
     name="es",
-    decimal=",",
-    thousands=".",
     list_separator="; ",
-    date_format="%d/%m/%Y",
     heads=MappingProxyType(
         {
             "score": "Por puntuación",

@@ -6,19 +6,15 @@ A fact without words of its own is said by its name. Money is rounded to what a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
-from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 from kamsync.decide.decision import FactValue
 from kamsync.decide.facts import Unit, unit_of
-from kamsync.decide.program import Program
+from kamsync.decide.reader import Reader
 from kamsync.report.fitting import one_line
 
-COMPACT_FROM = 10_000  # below that an amount is said in full
 UNKNOWN = "unknown"
 _WORDS: Mapping[str, str] = {
     "won_amount_12m": "{} won in 12 months",
@@ -58,26 +54,6 @@ _WORDS: Mapping[str, str] = {
 _SIGNED = frozenset({"growth_12m"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """How one reader's numbers look, and the currency that amounts are in ("" where the programme names none)."""
-
-    locale: Locale
-    currency: str
-
-
-def reader_of(program: Program) -> Reader:
-    """The programme's language as in its country; the language alone where that pair is unknown."""
-    country = program.country.partition("-")[0].upper()
-    language = program.language.partition("_")[0]
-    for name in (f"{language}_{country}", program.language, language):
-        try:
-            return Reader(Locale.parse(name), program.currency)
-        except (UnknownLocaleError, ValueError):
-            continue
-    return Reader(Locale("en"), program.currency)
-
-
 def say_fact(name: str, value: FactValue, reader: Reader) -> str:
     """One fact with its words: "USD 238K won in 12 months"; "growth 12m unknown" where nothing is known."""
     if value is None:
@@ -96,23 +72,17 @@ def say_value(value: FactValue, unit: Unit, reader: Reader) -> str:
         return _day(value, reader) if unit == "date" else one_line(value)
     match unit:
         case "money":
-            return f"{reader.currency} {_amount(value, reader)}".strip()
+            return reader.compact_money(value)
         case "percent":
-            return format_percent(value, locale=reader.locale)
+            return reader.percent(value)
         case "days" | "months":
-            return f"{format_decimal(round(value), locale=reader.locale)} {unit.removesuffix('s') if round(value) == 1 else unit}"
+            return f"{reader.number(round(value))} {unit.removesuffix('s') if round(value) == 1 else unit}"
         case _:
-            return format_decimal(value, "#,##0.##", locale=reader.locale)
-
-
-def _amount(value: float, reader: Reader) -> str:
-    if abs(value) < COMPACT_FROM:
-        return format_decimal(value, "#,##0", locale=reader.locale)
-    return format_compact_decimal(value, locale=reader.locale, fraction_digits=1 if abs(value) >= 1_000_000 else 0)
+            return reader.short_number(value)
 
 
 def _day(text: str, reader: Reader) -> str:
     try:
-        return format_date(date.fromisoformat(text[:10]), "medium", locale=reader.locale)
+        return format_date(date.fromisoformat(text[:10]), "medium", locale=reader.locale)  # its month by name
     except ValueError:
         return one_line(text)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from kamsync.decide.decision import Contribution, Decision, FactValue
 from kamsync.decide.program import Program, Tier
+from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scales import Percentile
 from kamsync.printable import one_line
-from kamsync.report.fact_words import Reader, reader_of, say_fact
+from kamsync.report.fact_words import say_fact
 
 BAR_WIDTH = 20
 # Tenure and size: nobody can act on them.

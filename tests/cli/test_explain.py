@@ -8,7 +8,8 @@ import pytest
 
 from kamsync.decide.facts import FACTS
 from kamsync.decide.program import Program
-from kamsync.report.fact_words import reader_of, say_fact
+from kamsync.decide.reader import reader_of
+from kamsync.report.fact_words import say_fact
 from tests.journeys.conftest import Opener
 
 

@@ -159,7 +159,7 @@ def test_reasons_are_rewritten_when_the_override_lasts_longer() -> None:
     update = plan(a_decision(code="override", until=date(2027, 3, 31)), shown)
 
     assert update is not None
-    assert str(update.fields["reasons"].after).startswith("Set by a person until 2027-03-31: ")
+    assert str(update.fields["reasons"].after).startswith("Set by a person until Mar 31, 2027: ")
 
 
 def test_reasons_are_rewritten_with_a_moved_score() -> None:
@@ -505,10 +505,10 @@ def test_a_tier_changed_by_hand_is_written_as_the_override_that_it_is() -> None:
         "override": "A",
         "override_until": date(2027, 2, 21),
         "decided_tier": "A",
-        "reasons": "Set by a person until 2027-02-21: Revenue 40.0, Growth 31.0, Support 15.0",
+        "reasons": "Set by a person until Feb 21, 2027: Revenue 40.0, Growth 31.0, Support 15.0",
         "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
     }
-    assert update.reasons[0].startswith("changed by hand, so kept as an override until 2027-02-21: Revenue 40")
+    assert update.reasons[0].startswith("changed by hand, so kept as an override until Feb 21, 2027: Revenue 40")
 
 
 def test_a_tier_that_a_person_emptied_becomes_an_override_of_none_also_where_nothing_else_is_left() -> None:

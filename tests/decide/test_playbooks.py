@@ -125,7 +125,7 @@ def test_templates_know_labels_names_and_dates() -> None:
 
     create = the_task(plan(playbooks(a_playbook(a_task(body={"en": text})), language="en"), firing))
 
-    assert create.body == "Strategic|Key|Ana|2027-02-01|26 %."
+    assert create.body == "Strategic|Key|Ana|Feb 1, 2027|26%."
 
 
 def test_templates_know_everything_that_was_decided() -> None:
@@ -152,7 +152,7 @@ def test_numbers_are_written_without_needless_decimals() -> None:
     )
     firing = a_firing(facts={"won_amount_12m": 12345.0, "nps": None})
 
-    assert the_task(plan(playbooks(a_playbook(a_task(body={"en": text}))), firing)).body == "12,345 12,345.0 12.3 %!"
+    assert the_task(plan(playbooks(a_playbook(a_task(body={"en": text}))), firing)).body == "12,345 12,345.0 12.3%!"
 
 
 def test_an_account_name_that_looks_like_a_template_is_only_a_name() -> None:
