@@ -30,8 +30,8 @@ every = "entry"
 [[playbooks.tasks]]
 name = "call"
 subject = "Llamar"
-body = """
-{{{{ annual_revenue | number(2) }}}}|{{{{ annual_revenue | money }}}}|{{{{ 0.125 | percent(1) }}}}|{{{{ '2026-03-05' | day }}}}"""
+body = '''
+{{{{ annual_revenue | number(2) }}}}|{{{{ annual_revenue | money }}}}|{{{{ 0.125 | percent(1) }}}}|{{{{ '2026-03-05' | day }}}}'''
 due = 3
 """
 
