@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Connector, Context, PullRequest, Secret, TierChoice
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.model import STREAMS, Column, Stream
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
@@ -56,15 +56,11 @@ class Bench:
         """What the balanced preset asks for, by and large: every stream."""
         mapping = self.context.mapping
         flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in mapping.flags.items())
-        columns: Mapping[Stream, tuple[Column, ...]] = {
-            Stream.ACCOUNTS: (*mapping.accounts, *flags),
-            Stream.OPPORTUNITIES: mapping.opportunities,
-            Stream.LINE_ITEMS: mapping.line_items,
-        }
+        columns = {**mapping.columns, Stream.ACCOUNTS: (*mapping.of(Stream.ACCOUNTS), *flags)}
         today = datetime.now(UTC).date()
         since = date(today.year - 2, today.month, 1)
         return [
-            PullRequest(stream, columns.get(stream, CORE_COLUMNS[stream]), since=since if stream is Stream.ACTIVITIES else None)
+            PullRequest(stream, columns.get(stream, STREAMS[stream].columns), since=since if STREAMS[stream].months else None)
             for stream in Stream
         ]
 

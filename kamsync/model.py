@@ -47,68 +47,110 @@ class Column:
     is_optional: bool = False
 
 
-# The columns that a connector must be able to fill, by stream. Accounts also carry `flag_*` (FLAGS) and whatever
-# further names the admin maps.
-CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """All that the program knows of a stream: requests, mapping files, doctor, the cache and the contract suite derive from it.
+
+    `columns`: what a connector must be able to fill, in row order. `key`: the columns that name one row. `index`: those of its
+    one index; where it holds all that facts read, the table itself is never visited. `table`: the table of a mapping file that
+    names its fields, "" where the connector alone knows them. `account`: the column with the id of the account that a row says
+    something of, "" where it says it of none. A stream that is not `is_always_pulled` is asked for where something that the
+    programme reads is made of it (a source in decide.facts names its stream), and the CRM may refuse it. `months`: how far
+    back it is pulled, None: to the beginning.
+    """
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ("id",)
+    index: tuple[str, ...] = ()
+    table: str = ""
+    account: str = ""
+    is_always_pulled: bool = True
+    months: int | None = None
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each column, by name."""
+        return {column.name: column.kind for column in self.columns}
+
+
+# Accounts also carry `flag_*` (FLAGS) and whatever further names the admin maps. In the order in which a run asks for them.
+STREAMS: Mapping[Stream, StreamRecord] = MappingProxyType(
     {
-        Stream.OWNERS: (
-            Column("id"),
-            Column("name"),
-            Column("email"),
-            Column("is_active", "boolean"),
-            Column("manager_id"),
+        Stream.OWNERS: StreamRecord(
+            (Column("id"), Column("name"), Column("email"), Column("is_active", "boolean"), Column("manager_id"))
         ),
         # rate: units of `currency` for one unit of the org's base currency (Salesforce's ConversionRate). valid_from is
         # null for the current rate; dated rates hold from that date until the next one of the same currency.
-        Stream.RATES: (Column("currency"), Column("valid_from", "date"), Column("rate", "number")),
-        Stream.ACCOUNTS: (
-            Column("id"),
-            Column("name"),
-            Column("owner_id"),
-            Column("parent_id"),
-            Column("type"),
-            Column("industry"),
-            Column("country"),
-            Column("employees", "number"),
-            Column("annual_revenue", "number"),
-            Column("currency"),
-            Column("created_date", "date"),
+        Stream.RATES: StreamRecord(
+            (Column("currency"), Column("valid_from", "date"), Column("rate", "number")), key=("currency", "valid_from")
         ),
-        Stream.OPPORTUNITIES: (
-            Column("id"),
-            Column("account_id"),
-            Column("name"),
-            Column("amount", "number"),
-            Column("currency"),
-            Column("close_date", "date"),
-            Column("stage"),
-            Column("is_closed", "boolean"),
-            Column("is_won", "boolean"),
-            Column("probability", "number"),  # 0…1
-            Column("type"),
-            Column("owner_id"),
-            Column("created_date", "date"),  # since when the CRM knows of it: what a replayed day may not see before
-            Column("contract_start", "date", is_optional=True),
-            Column("contract_months", "number", is_optional=True),
-            Column("contract_end", "date", is_optional=True),  # its last day
+        Stream.ACCOUNTS: StreamRecord(
+            (
+                Column("id"),
+                Column("name"),
+                Column("owner_id"),
+                Column("parent_id"),
+                Column("type"),
+                Column("industry"),
+                Column("country"),
+                Column("employees", "number"),
+                Column("annual_revenue", "number"),
+                Column("currency"),
+                Column("created_date", "date"),
+            ),
+            table="account",
+            account="id",
         ),
-        Stream.LINE_ITEMS: (Column("id"), Column("opportunity_id"), Column("product_family")),
+        Stream.OPPORTUNITIES: StreamRecord(
+            (
+                Column("id"),
+                Column("account_id"),
+                Column("name"),
+                Column("amount", "number"),
+                Column("currency"),
+                Column("close_date", "date"),
+                Column("stage"),
+                Column("is_closed", "boolean"),
+                Column("is_won", "boolean"),
+                Column("probability", "number"),  # 0…1
+                Column("type"),
+                Column("owner_id"),
+                Column("created_date", "date"),  # since when the CRM knows of it: what a replayed day may not see before
+                Column("contract_start", "date", is_optional=True),
+                Column("contract_months", "number", is_optional=True),
+                Column("contract_end", "date", is_optional=True),  # its last day
+            ),
+            index=("account_id",),
+            table="opportunity",
+            account="account_id",
+        ),
+        Stream.LINE_ITEMS: StreamRecord(
+            (Column("id"), Column("opportunity_id"), Column("product_family")),
+            index=("opportunity_id", "product_family"),
+            table="line_item",
+            is_always_pulled=False,
+        ),
         # kind: task | meeting | call | email | note. One row for each (activity, account) pair.
-        Stream.ACTIVITIES: (
-            Column("id"),
-            Column("account_id"),
-            Column("kind"),
-            Column("activity_date", "date"),
+        Stream.ACTIVITIES: StreamRecord(
+            (Column("id"), Column("account_id"), Column("kind"), Column("activity_date", "date")),
+            key=("id", "account_id"),
+            index=("account_id", "activity_date", "kind"),
+            account="account_id",
+            is_always_pulled=False,
+            months=24,  # DECISIONS.md §2: older activities are not pulled
         ),
-        Stream.TASKS: (
-            Column("id"),
-            Column("key"),
-            Column("account_id"),
-            Column("owner_id"),
-            Column("subject"),
-            Column("due", "date"),
-            Column("is_open", "boolean"),
-            Column("is_deleted", "boolean"),
+        Stream.TASKS: StreamRecord(
+            (
+                Column("id"),
+                Column("key"),
+                Column("account_id"),
+                Column("owner_id"),
+                Column("subject"),
+                Column("due", "date"),
+                Column("is_open", "boolean"),
+                Column("is_deleted", "boolean"),
+            ),
+            account="account_id",
         ),
     }
 )
@@ -118,17 +160,25 @@ CORE_COLUMNS: Mapping[Stream, tuple[Column, ...]] = MappingProxyType(
 class CrmMapping:
     """A mapping file as a value: canonical names to CRM fields.
 
-    `accounts`, `opportunities`, `line_items` hold one Column for each mapped name. `flags` maps the names of flags.FLAGS to CRM
-    fields, `task_key` names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`).
+    `columns` hold one Column for each mapped name of a stream. `flags` maps the names of flags.FLAGS to CRM fields, `task_key`
+    names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`).
     """
 
     crm: str
-    accounts: tuple[Column, ...]
-    opportunities: tuple[Column, ...]
-    line_items: tuple[Column, ...]
+    columns: Mapping[Stream, tuple[Column, ...]]
     flags: Mapping[str, str]
     task_key: str
     options: Mapping[str, object] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, stream: Stream) -> tuple[Column, ...]:
+        """The mapped columns of a stream; none where the mapping says nothing of it."""
+        return self.columns.get(stream, ())
+
+    def asked(self, stream: Stream) -> tuple[Column, ...]:
+        """The stream's own columns, each with the field that the mapping names; optional ones only where it names one."""
+        fields = {column.name: column for column in self.of(stream)}
+        wanted = (column for column in STREAMS[stream].columns if column.name in fields or not column.is_optional)
+        return tuple(fields.get(column.name, column) for column in wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kamsync.flags import FLAG_PREFIX, kind_of
-from kamsync.model import Column, NewTask, TaskSeen, TaskType, Value
+from kamsync.model import Column, NewTask, Stream, TaskSeen, TaskType, Value
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
 
@@ -40,6 +40,12 @@ DEAL_PROPERTIES: Mapping[str, str] = {
     "created_date": "createdate",
 }
 LINE_ITEM_PROPERTIES: Mapping[str, str] = {"product_family": "product_family"}
+# The object whose records a mapped stream is, with those properties.
+OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
+    Stream.ACCOUNTS: ("companies", ACCOUNT_PROPERTIES),
+    Stream.OPPORTUNITIES: ("deals", DEAL_PROPERTIES),
+    Stream.LINE_ITEMS: ("line_items", LINE_ITEM_PROPERTIES),
+}
 ACTIVITY_KINDS: Mapping[str, str] = {
     "meetings": "meeting",
     "calls": "call",

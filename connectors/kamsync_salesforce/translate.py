@@ -15,7 +15,7 @@ from typing import Any
 
 from kamsync.errors import ConfigError
 from kamsync.flags import kind_of
-from kamsync.model import Column, Value
+from kamsync.model import Column, Stream, Value
 
 STAMP = "SystemModstamp"
 
@@ -49,6 +49,12 @@ OPPORTUNITY_FIELDS: Mapping[str, str] = {
     "created_date": "CreatedDate",
 }
 LINE_ITEM_FIELDS: Mapping[str, str] = {"id": "Id", "opportunity_id": "OpportunityId", "product_family": "Product2.Family"}
+# The object whose records a mapped stream is, and where it keeps what the mapping does not name.
+SOBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
+    Stream.ACCOUNTS: ("Account", ACCOUNT_FIELDS),
+    Stream.OPPORTUNITIES: ("Opportunity", OPPORTUNITY_FIELDS),
+    Stream.LINE_ITEMS: ("OpportunityLineItem", LINE_ITEM_FIELDS),
+}
 OWNER_FIELDS: Mapping[str, str] = {
     "id": "Id",
     "name": "Name",

@@ -44,7 +44,7 @@ from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Prog
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
 from kamsync.files import everyone_can_read, path_of
-from kamsync.model import CORE_COLUMNS, CrmMapping, Kind, Stream
+from kamsync.model import STREAMS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
 _CHANNEL = Setting("url", "Where to send notices, as apprise writes addresses.", type="url", secret=True)
@@ -221,7 +221,7 @@ def _program(
     problems: Problems,
 ) -> tuple[Program, tuple[str, ...]]:
     table = parsed.program
-    columns = {column.name: column.kind for column in (*CORE_COLUMNS[Stream.ACCOUNTS], *mapping.accounts)}
+    columns = {column.name: column.kind for column in (*STREAMS[Stream.ACCOUNTS].columns, *mapping.of(Stream.ACCOUNTS))}
     tiers = build_tiers(file.tiers, criteria_source, table.language, problems)
     criteria, left_out = _mapped(build_criteria(file.criteria, criteria_source, table.language, problems), columns)
     check_weights(criteria, criteria_source, problems)
@@ -250,7 +250,7 @@ def _program(
         health_amber=health.amber,
         health_min_coverage=health.min_coverage,
         account_columns=MappingProxyType(columns),
-        opportunity_columns=frozenset(column.name for column in mapping.opportunities),
+        opportunity_columns=frozenset(column.name for column in mapping.of(Stream.OPPORTUNITIES)),
         mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
         seats=seats,

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.models import Name, Text
@@ -17,9 +17,8 @@ from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import exists, path_of
 from kamsync.flags import FLAGS
-from kamsync.model import CORE_COLUMNS, Column, CrmMapping, Kind, Stream
+from kamsync.model import STREAMS, Column, CrmMapping, Kind, Stream
 
-_STREAMS = {"account": Stream.ACCOUNTS, "opportunity": Stream.OPPORTUNITIES, "line_item": Stream.LINE_ITEMS}
 KEEP_A_CHOICE = ("tier", "override", "override_until")  # a tier changed by hand is told by the first, and kept in the others
 LONGEST_NAME = 60  # it becomes a column of the cache
 
@@ -50,14 +49,19 @@ class _Task(_Table):
     key: FieldName
 
 
-class _Mapping(_Table):
+class _Sections(_Table):
     crm: FieldName
-    account: dict[CanonicalName, FieldName | _Field]
-    opportunity: dict[CanonicalName, FieldName | _Field] = {}
-    line_item: dict[CanonicalName, FieldName | _Field] = {}
     flags: dict[str, FieldName]
     task: _Task
     options: dict[str, Any] = {}
+
+
+_Fields = dict[CanonicalName, FieldName | _Field]
+# One table a stream that a mapping describes; only accounts must be described.
+_TABLES: dict[str, Any] = {
+    record.table: (_Fields, ... if stream is Stream.ACCOUNTS else {}) for stream, record in STREAMS.items() if record.table
+}
+_Mapping = create_model("_Mapping", __base__=_Sections, **_TABLES)
 
 
 def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "[crm] mapping") -> CrmMapping:
@@ -88,9 +92,9 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
         )
     return CrmMapping(
         crm=parsed.crm,
-        accounts=_columns(parsed.account, Stream.ACCOUNTS),
-        opportunities=_columns(parsed.opportunity, Stream.OPPORTUNITIES),
-        line_items=_columns(parsed.line_item, Stream.LINE_ITEMS),
+        columns=MappingProxyType(
+            {stream: _columns(getattr(parsed, record.table), stream) for stream, record in STREAMS.items() if record.table}
+        ),
         flags=MappingProxyType(dict(parsed.flags)),
         task_key=parsed.task.key,
         options=MappingProxyType(dict(parsed.options)),
@@ -112,7 +116,7 @@ def _source(name_or_path: str, folder: Path, where: object) -> TomlSource:
 
 
 def _columns(fields: Mapping[str, str | _Field], stream: Stream) -> tuple[Column, ...]:
-    kinds = {column.name: column.kind for column in CORE_COLUMNS[stream]}
+    kinds = STREAMS[stream].kinds
     columns = []
     for name, mapped in fields.items():
         detail = mapped if isinstance(mapped, _Field) else _Field(field=mapped)

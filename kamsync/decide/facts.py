@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from kamsync.decide.months import days_before, months_before
-from kamsync.model import CORE_COLUMNS, Kind, Stream
+from kamsync.model import STREAMS, Kind, Stream
 
 Unit = Literal["", "money", "percent", "count", "days", "months", "date"]  # percent: 0.25 reads 25 %
 FAR_MONTHS = 50 * 12  # a close date further away than that is a slip of the keyboard
@@ -339,7 +339,7 @@ FACTS: tuple[Fact, ...] = (
 )
 CONTRACT_COLUMNS = ("contract_start", "contract_months", "contract_end")
 _BY_NAME: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in FACTS})
-CORE_ACCOUNT_NAMES = tuple(column.name for column in CORE_COLUMNS[Stream.ACCOUNTS])
+CORE_ACCOUNT_NAMES = tuple(STREAMS[Stream.ACCOUNTS].kinds)
 # Opportunities that count for nobody (DECISIONS.md §2), each by its first reason: a condition, and what is said of them.
 COUNT_FOR_NOBODY: tuple[tuple[str, str], ...] = (
     ("account_id IS NULL", "belong to no account"),
@@ -351,8 +351,7 @@ COUNT_FOR_NOBODY: tuple[tuple[str, str], ...] = (
 
 def known_columns(account_columns: Mapping[str, Kind]) -> dict[str, Kind]:
     """Every name that an expression may read, with its kind: facts, the account's core fields, mapped fields."""
-    core = {column.name: column.kind for column in CORE_COLUMNS[Stream.ACCOUNTS]}
-    return {**{fact.name: fact.kind for fact in FACTS}, **core, **account_columns}
+    return {**{fact.name: fact.kind for fact in FACTS}, **STREAMS[Stream.ACCOUNTS].kinds, **account_columns}
 
 
 def unit_of(name: str) -> Unit:

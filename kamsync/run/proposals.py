@@ -53,7 +53,7 @@ def fetch_field_proposals(connection: Connection, mapping: CrmMapping) -> tuple[
     """The best filled candidate for each name worth mapping; reads these fields of every account, and nothing else."""
     if not isinstance(connection, ListsAccountFields):
         return ()
-    candidates = _candidates(connection.fetch_account_fields(), {column.field for column in mapping.accounts})
+    candidates = _candidates(connection.fetch_account_fields(), {column.field for column in mapping.of(Stream.ACCOUNTS)})
     if not candidates:
         return ()
     columns = tuple(Column(f"c{i}", field.kind, field.name) for i, (_, field) in enumerate(candidates))

@@ -12,7 +12,7 @@ from kamsync.contract import Connection, PullRequest, PullSummary
 from kamsync.decide.guards import check_vanished_share
 from kamsync.decide.program import Guards
 from kamsync.errors import ConfigError
-from kamsync.model import CORE_COLUMNS, Stream
+from kamsync.model import STREAMS, Stream
 from kamsync.run.requests import pull_requests
 from kamsync.store.accounts import forget_inherited_overrides
 from kamsync.store.database import Cache
@@ -40,8 +40,8 @@ def refresh(
     zone = ZoneInfo(config.program.timezone)
     identity = connection.identity()
     _same_org(cache, identity.org_id, identity.org_name)
-    known = {column.name for column in CORE_COLUMNS[Stream.ACCOUNTS]}
-    cache.add_account_columns({c.name: c.kind for c in config.mapping.accounts if c.name not in known})
+    own = STREAMS[Stream.ACCOUNTS].kinds
+    cache.add_account_columns({c.name: c.kind for c in config.mapping.of(Stream.ACCOUNTS) if c.name not in own})
     requests, marks = [], {}
     for request in pull_requests(config, now.astimezone(zone).date()):
         mark = fingerprint(request, identity.org_id, config.program.timezone)

@@ -17,8 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kamsync.contract import PullRequest
-from kamsync.model import Column, Kind
-from kamsync.store.schema import primary_key
+from kamsync.model import STREAMS, Column, Kind
 
 Stored = str | float | int | None
 CHUNK = 10_000  # rows that are held at a time, so that a page may be a stream
@@ -91,7 +90,7 @@ def insert_rows(
 
 def leave_out_without_key(connection: sqlite3.Connection, request: PullRequest) -> Iterator[str]:
     """Deletes the records that have no id: nothing can be said of them, or written to them."""
-    key = primary_key(request.stream)[0]
+    key = STREAMS[request.stream].key[0]
     gone = connection.execute(f'DELETE FROM "{request.stream}" WHERE "{key}" IS NULL').rowcount
     if gone > 0:
         yield f"{gone:,} {request.stream} have no {key}; they are left out."
@@ -108,7 +107,7 @@ def null_what_is_not_of_its_kind(connection: sqlite3.Connection, request: PullRe
     for (column, (_, what)), test, count in zip(typed, tests, counts, strict=True):
         if count:
             where = f'"_pull" = ? AND ({test})'
-            key = primary_key(request.stream)[0]
+            key = STREAMS[request.stream].key[0]
             first, example = connection.execute(
                 f'SELECT "{key}", "{column.name}" FROM "{request.stream}" WHERE {where} ORDER BY 1 LIMIT 1', (pull,)
             ).fetchone()

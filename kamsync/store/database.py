@@ -18,8 +18,9 @@ from pathlib import Path
 from kamsync.errors import CacheUnusable
 from kamsync.files import kind_of, reason
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Kind, Stream
-from kamsync.store.schema import SCHEMA_VERSION, SQL_TYPES, Meta
+from kamsync.model import STREAMS, Kind, Stream
+from kamsync.store.migrations import SCHEMA_VERSION, migrate
+from kamsync.store.schema import SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
 SQLITE_HEAD = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html
@@ -65,7 +66,7 @@ class Cache:
 
     def add_account_columns(self, columns: Mapping[str, Kind]) -> None:
         """Makes room for further mapped fields, and drops what is mapped no longer: only mapped fields are stored."""
-        kept = {column.name for column in CORE_COLUMNS[Stream.ACCOUNTS]} | {FLAG_PREFIX + name for name in FLAGS} | {"_pull"}
+        kept = set(STREAMS[Stream.ACCOUNTS].kinds) | {FLAG_PREFIX + name for name in FLAGS} | {"_pull"}
         present = {row[1] for row in self.connection.execute("PRAGMA table_info(accounts)")}
         if present - kept == set(columns):
             return
@@ -94,8 +95,6 @@ def open_cache(path: Path) -> Iterator[Cache]:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -65536")
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            from kamsync.store.migrations import migrate  # sqlite-utils takes long to load, and is needed once
-
             migrate(connection)
         yield Cache(path, connection)
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from kamsync.model import STREAMS
 from kamsync.store.database import Cache
 
 # Everything that says something about an account, with the column that names it. Line items hang on their opportunity.
 _ABOUT_ACCOUNTS = (
-    ("accounts", "id"),
-    ("opportunities", "account_id"),
-    ("activities", "account_id"),
-    ("tasks", "account_id"),
+    *((str(stream), record.account) for stream, record in STREAMS.items() if record.account),
     ("history", "account_id"),
     ("journal", "account_id"),
     ("task_ledger", "account_id"),

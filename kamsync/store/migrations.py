@@ -8,69 +8,7 @@ where one is missing.
 from __future__ import annotations
 
 import sqlite3
-
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
-
-from kamsync.store.schema import SCHEMA_VERSION
-
-migrations = Migrations("kamsync")
-
-
-@migrations()
-def first_schema(db: sqlite_utils.Database) -> None:
-    """Streams, and what the program remembers of its own doing."""
-    db.executescript(_FIRST)
-
-
-@migrations()
-def kept_evaluation(db: sqlite_utils.Database) -> None:
-    """The last evaluation, from which one account is explained (store.last_evaluation)."""
-    db.execute("CREATE TABLE kept (account_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
-
-
-@migrations()
-def truth_in_the_crm(db: sqlite_utils.Database) -> None:
-    """What was decided is read from the CRM; recovery, undo and merges have what they need."""
-    db.executescript(_TRUTH_IN_THE_CRM)
-
-
-@migrations()
-def opportunities_know_their_age(db: sqlite_utils.Database) -> None:
-    """A replayed day sees what was in the CRM on it, and nothing that came later."""
-    db.execute('ALTER TABLE "opportunities" ADD COLUMN "created_date" TEXT')
-
-
-@migrations()
-def opportunities_carry_contracts(db: sqlite_utils.Database) -> None:
-    """What the live value of contracts is computed from, where the admin maps it."""
-    for column, kind in (("contract_start", "TEXT"), ("contract_months", "REAL"), ("contract_end", "TEXT")):
-        db.execute(f'ALTER TABLE "opportunities" ADD COLUMN "{column}" {kind}')
-
-
-@migrations()
-def moves_know_what_they_came_from(db: sqlite_utils.Database) -> None:
-    """A stay that began anew after an undo is told from a second one."""
-    db.execute("ALTER TABLE history ADD COLUMN previous_since TEXT")
-
-
-@migrations()
-def what_was_held_back(db: sqlite_utils.Database) -> None:
-    """Each list of writes that a run chose not to make, once, by the name of its content; runs.held names a run's list."""
-    db.executescript(
-        "CREATE TABLE held_back (list TEXT NOT NULL, seq INTEGER NOT NULL, account_id TEXT NOT NULL, account TEXT NOT NULL,"
-        " what TEXT NOT NULL, reason TEXT NOT NULL, key TEXT NOT NULL, waits INTEGER NOT NULL, PRIMARY KEY (list, seq));"
-        "ALTER TABLE runs ADD COLUMN held TEXT NOT NULL DEFAULT '';"
-    )
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
-    database = sqlite_utils.Database(connection)
-    with database.atomic():
-        migrations.apply(database)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
+from collections.abc import Callable
 
 _FIRST = """
 CREATE TABLE "owners" ("id" TEXT, "name" TEXT, "email" TEXT, "is_active" INTEGER, "manager_id" TEXT,
@@ -131,3 +69,55 @@ ALTER TABLE runs ADD COLUMN fix TEXT NOT NULL DEFAULT '';
 CREATE TABLE merges (
   old_id TEXT PRIMARY KEY, new_id TEXT NOT NULL, override TEXT, override_until TEXT, seen TEXT NOT NULL);
 """
+
+# Name and SQL of each step, oldest first. A cache remembers the names: they are never changed, nor is what a step did.
+STEPS: tuple[tuple[str, str], ...] = (
+    ("first_schema", _FIRST),
+    # The last evaluation, from which one account is explained (store.last_evaluation).
+    ("kept_evaluation", "CREATE TABLE kept (account_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"),
+    # What was decided is read from the CRM; recovery, undo and merges have what they need.
+    ("truth_in_the_crm", _TRUTH_IN_THE_CRM),
+    # A replayed day sees what was in the CRM on it, and nothing that came later.
+    ("opportunities_know_their_age", 'ALTER TABLE "opportunities" ADD COLUMN "created_date" TEXT;'),
+    # What the live value of contracts is computed from, where the admin maps it.
+    (
+        "opportunities_carry_contracts",
+        """
+        ALTER TABLE "opportunities" ADD COLUMN "contract_start" TEXT;
+        ALTER TABLE "opportunities" ADD COLUMN "contract_months" REAL;
+        ALTER TABLE "opportunities" ADD COLUMN "contract_end" TEXT;
+        """,
+    ),
+    # A stay that began anew after an undo is told from a second one.
+    ("moves_know_what_they_came_from", "ALTER TABLE history ADD COLUMN previous_since TEXT;"),
+    # Each list of writes that a run chose not to make, once, by the name of its content; runs.held names a run's list.
+    (
+        "what_was_held_back",
+        """
+        CREATE TABLE held_back (list TEXT NOT NULL, seq INTEGER NOT NULL, account_id TEXT NOT NULL, account TEXT NOT NULL,
+          what TEXT NOT NULL, reason TEXT NOT NULL, key TEXT NOT NULL, waits INTEGER NOT NULL, PRIMARY KEY (list, seq));
+        ALTER TABLE runs ADD COLUMN held TEXT NOT NULL DEFAULT '';
+        """,
+    ),
+)
+SCHEMA_VERSION = len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
+    import sqlite_utils  # it takes long to load, and most commands find the schema as it should be
+    from sqlite_utils.migrations import Migrations
+
+    def running(sql: str) -> Callable[[sqlite_utils.Database], None]:
+        def run(database: sqlite_utils.Database) -> None:
+            database.executescript(sql)
+
+        return run
+
+    migrations = Migrations("kamsync")
+    for name, sql in STEPS:
+        migrations(name=name)(running(sql))
+    database = sqlite_utils.Database(connection)
+    with database.atomic():
+        migrations.apply(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,13 +1,11 @@
-"""How records become tables: SQL types, keys and indexes of the streams, for whoever fills or reads them."""
+"""How the records of streams become tables, and what is remembered of the cache as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from kamsync.model import Kind, Stream
-
-SCHEMA_VERSION = 7
+from kamsync.model import STREAMS, Kind, Stream
 
 
 class Meta(StrEnum):
@@ -29,24 +27,9 @@ class Meta(StrEnum):
 
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
-PRIMARY_KEYS: Mapping[Stream, tuple[str, ...]] = {
-    Stream.ACTIVITIES: ("id", "account_id"),
-    Stream.RATES: ("currency", "valid_from"),
-}
-# One index a stream. Those of line items and activities hold all that the facts read, so that the table itself is not visited.
-INDEXES: Mapping[Stream, tuple[str, ...]] = {
-    Stream.OPPORTUNITIES: ("account_id",),
-    Stream.LINE_ITEMS: ("opportunity_id", "product_family"),
-    Stream.ACTIVITIES: ("account_id", "activity_date", "kind"),
-}
 
 
 def index_sql(stream: Stream) -> str:
-    """Creates the stream's index where it is missing."""
-    columns = ", ".join(f'"{name}"' for name in INDEXES[stream])
+    """Creates the stream's index where it is missing. The stream has one."""
+    columns = ", ".join(f'"{name}"' for name in STREAMS[stream].index)
     return f'CREATE INDEX IF NOT EXISTS "{stream}_lookup" ON "{stream}" ({columns})'
-
-
-def primary_key(stream: Stream) -> tuple[str, ...]:
-    """The columns that name one row of the stream."""
-    return PRIMARY_KEYS.get(stream, ("id",))

@@ -16,7 +16,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from kamsync.contract import Page, PullRequest
-from kamsync.model import Stream
+from kamsync.model import STREAMS, Stream
 from kamsync.store.accounts import note_merges
 from kamsync.store.coercion import (
     Oddities,
@@ -28,9 +28,13 @@ from kamsync.store.coercion import (
 )
 from kamsync.store.database import Cache
 from kamsync.store.ledger import follow_merges
-from kamsync.store.schema import INDEXES, Meta, index_sql, primary_key
+from kamsync.store.schema import Meta, index_sql
 
-REPOINTED = ((Stream.OPPORTUNITIES, "account_id"), (Stream.TASKS, "account_id"), (Stream.ACCOUNTS, "parent_id"))
+# What names an account by an id that a merge takes away, but for keys: two rows may become one there.
+REPOINTED = (
+    (Stream.ACCOUNTS, "parent_id"),
+    *((stream, record.account) for stream, record in STREAMS.items() if record.account and record.account not in record.key),
+)
 VanishCheck = Callable[[int, int], None]
 
 
@@ -146,7 +150,7 @@ def _until_last(first: Page, rest: Iterator[Page]) -> Iterator[Page]:
 def _insert_sql(request: PullRequest, pull: int) -> str:
     names = [f'"{column.name}"' for column in request.columns]
     values = [coerced(column, position) for position, column in enumerate(request.columns, start=1)]
-    key = primary_key(request.stream)
+    key = STREAMS[request.stream].key
     updates = ", ".join(f"{name} = excluded.{name}" for name in [*names, '"_pull"'] if name.strip('"') not in key)
     return (
         f'INSERT INTO "{request.stream}" ({", ".join(names)}, "_pull") VALUES ({", ".join(values)}, {pull}) '
@@ -155,10 +159,10 @@ def _insert_sql(request: PullRequest, pull: int) -> str:
 
 
 def _drop_index(cache: Cache, stream: Stream) -> None:
-    if stream in INDEXES:
+    if STREAMS[stream].index:
         cache.connection.execute(f'DROP INDEX IF EXISTS "{stream}_lookup"')
 
 
 def _make_index(cache: Cache, stream: Stream) -> None:
-    if stream in INDEXES:
+    if STREAMS[stream].index:
         cache.connection.execute(index_sql(stream))

@@ -19,7 +19,7 @@ import pytest
 
 from kamsync.contract import Connection, Connector, Context, Page, PullRequest, Secret, TierChoice
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Column, CrmMapping, NewTask, Stream
+from kamsync.model import STREAMS, Column, CrmMapping, NewTask, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions, SandboxView
 from kamsync.sandbox.server import SandboxServer
@@ -170,17 +170,10 @@ class RunningCrm:
     def request(self, stream: Stream, cursor: str | None = None) -> PullRequest:
         """What the core asks for: every mapped column, and on accounts every flag."""
         mapping = self.harness.mapping
-        mapped = {
-            Stream.ACCOUNTS: mapping.accounts,
-            Stream.OPPORTUNITIES: mapping.opportunities,
-            Stream.LINE_ITEMS: mapping.line_items,
-        }.get(stream, ())
-        fields = {column.name: column for column in mapped}
-        wanted = (column for column in CORE_COLUMNS[stream] if column.name in fields or not column.is_optional)
-        columns = tuple(fields.get(column.name, column) for column in wanted)
+        columns = mapping.asked(stream)
         if stream is Stream.ACCOUNTS:
             columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, crm_field) for name, crm_field in mapping.flags.items())
-        return PullRequest(stream, columns, cursor, ACTIVITIES_SINCE if stream is Stream.ACTIVITIES else None)
+        return PullRequest(stream, columns, cursor, None if STREAMS[stream].months is None else ACTIVITIES_SINCE)
 
     def pull(self, connection: Connection, stream: Stream, cursor: str | None = None) -> Pulled:
         return self.pull_all(connection, [self.request(stream, cursor)])[stream]

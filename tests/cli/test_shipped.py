@@ -10,6 +10,7 @@ import pytest
 
 from kamsync.config.mapping import load_mapping
 from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.model import Stream
 from tests.journeys.command import run_command
 from tests.journeys.conftest import Opener, Result
 
@@ -113,7 +114,7 @@ def test_a_line_that_the_mapping_offers_works_once_its_hash_is_taken_away(tmp_pa
     offered = next(line for line in text.splitlines() if line.startswith(f"# {name} = "))
     (tmp_path / "mine.toml").write_text(text.replace(offered, offered.removeprefix("# ")))
     mapped = load_mapping("mine.toml", crm=crm, folder=tmp_path)
-    assert name in {column.name for column in mapped.accounts}
+    assert name in {column.name for column in mapped.of(Stream.ACCOUNTS)}
 
 
 @pytest.mark.parametrize(("crm", "field"), [("salesforce", "NPS__c"), ("hubspot", "nps")])

@@ -11,7 +11,7 @@ import pytest
 
 from kamsync.contract import Context, PullRequest, TierChoice
 from kamsync.errors import TryLater
-from kamsync.model import CORE_COLUMNS, AccountUpdate, NewTask, Stream, TaskRef
+from kamsync.model import STREAMS, AccountUpdate, NewTask, Stream, TaskRef
 from kamsync.testing import Harness, NeutralContract
 from kamsync.testing.harness import DUE
 from kamsync.testing.memory import (
@@ -138,7 +138,7 @@ def test_a_refused_record_stops_no_other(desk: Desk) -> None:
 def test_an_index_that_lags_hides_changes_from_pulls_but_from_no_look_by_id(desk: Desk) -> None:
     connection = desk.connect()
     (made,) = connection.create_tasks([desk.task()])
-    request = PullRequest(Stream.TASKS, CORE_COLUMNS[Stream.TASKS])
+    request = PullRequest(Stream.TASKS, STREAMS[Stream.TASKS].columns)
     (first,) = connection.pull([request])
     since = replace(request, cursor=first.cursor)
     desk.crm.stop_index()

@@ -16,7 +16,7 @@ from kamsync.decide.compiled import compile_program
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Program, Tier
 from kamsync.decide.scales import Linear
-from kamsync.model import CORE_COLUMNS, Column, Kind, Stream
+from kamsync.model import STREAMS, Column, Kind, Stream
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
@@ -30,7 +30,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 def pull(folder: Path, columns: Sequence[Column], rows: Sequence[Sequence[Any]], stream: Stream = Stream.ACCOUNTS) -> list[str]:
     """Saves one full page of the stream; the sentences of the pull."""
     with open_cache(folder / "cache.db") as cache:
-        known = {column.name for column in CORE_COLUMNS[Stream.ACCOUNTS]}
+        known = {column.name for column in STREAMS[Stream.ACCOUNTS].columns}
         if stream is Stream.ACCOUNTS:
             cache.add_account_columns({c.name: c.kind for c in columns if c.name not in known})
         request = PullRequest(stream, tuple(columns))
@@ -123,7 +123,7 @@ def test_the_last_day_of_all_is_a_date_in_tokyo_too(tmp_path: Path) -> None:
 
 def test_a_decision_over_junk_is_still_json(tmp_path: Path) -> None:
     pull(tmp_path, (Column("id"), Column("name"), Column("annual_revenue", "number")), [("a", "A", 1e300), ("b", "B", 5)])
-    opportunity = CORE_COLUMNS[Stream.OPPORTUNITIES]
+    opportunity = STREAMS[Stream.OPPORTUNITIES].columns
     values = {"id": "o", "account_id": "a", "amount": "9e99", "close_date": "2025-06-01", "is_closed": "true", "is_won": "true"}
     rows = [[{**values, "id": f"o{n}"}.get(column.name) for column in opportunity] for n in range(20)]
     assert pull(tmp_path, opportunity, rows, Stream.OPPORTUNITIES) == []

@@ -11,7 +11,7 @@ from kamsync.decide.compiled import compile_program
 from kamsync.decide.program import Program
 from kamsync.errors import CacheUnusable
 from kamsync.flags import FLAG_PREFIX, FLAGS, kind_of
-from kamsync.model import CORE_COLUMNS, Stream
+from kamsync.model import STREAMS, Stream
 from kamsync.store.accounts import flags_of, name_of
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
@@ -19,7 +19,8 @@ from kamsync.store.history import history_of
 from kamsync.store.journal import entries, list_runs
 from kamsync.store.last_evaluation import keep, kept_receipt
 from kamsync.store.ledger import known_keys
-from kamsync.store.schema import INDEXES, SCHEMA_VERSION, SQL_TYPES, Meta, primary_key
+from kamsync.store.migrations import SCHEMA_VERSION
+from kamsync.store.schema import SQL_TYPES, Meta
 from tests.store.oracle import AS_OF
 
 Shape = dict[str, list[tuple[object, ...]]]
@@ -106,12 +107,12 @@ def test_every_column_of_every_stream_has_its_place_its_type_and_its_key(stream:
         told = cache.connection.execute(f'PRAGMA table_info("{stream}")').fetchall()
         index = [row[2] for row in cache.connection.execute(f'PRAGMA index_info("{stream}_lookup")')]
     types, keys = {row[1]: row[2] for row in told}, [row[1] for row in sorted(told, key=lambda row: row[5]) if row[5]]
-    wanted = {column.name: SQL_TYPES[column.kind] for column in CORE_COLUMNS[stream]}
+    wanted = {column.name: SQL_TYPES[column.kind] for column in STREAMS[stream].columns}
     if stream is Stream.ACCOUNTS:
         wanted |= {FLAG_PREFIX + flag: SQL_TYPES[kind_of(flag)] for flag in FLAGS}
     assert types == {**wanted, "_pull": "INTEGER"}
-    assert tuple(keys) == primary_key(stream)
-    assert tuple(index) == INDEXES.get(stream, ())
+    assert tuple(keys) == STREAMS[stream].key
+    assert tuple(index) == STREAMS[stream].index
 
 
 # Frozen: what versions 1 and 2 made, dumped from their files. Never edit; a later schema gets a fixture of its own.

@@ -8,7 +8,7 @@ from functools import partial
 
 from kamsync.contract import Context, Finding, PullRequest
 from kamsync.errors import KamsyncError
-from kamsync.model import Stream
+from kamsync.model import STREAMS, Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
@@ -77,7 +77,7 @@ def _objects(client: Client, portal: Portal, context: Context, request: PullRequ
         pages = list_pages(client, source.object_type, names, associations=associations, limit_pages=1)
         return sum(len(page) for page in pages)
 
-    is_optional = request.stream is Stream.LINE_ITEMS
+    is_optional = not STREAMS[request.stream].is_always_pulled
     yield _asked(source.object_type.replace("_", " "), listed, is_optional=is_optional)
     yield _asked(
         f"changed {source.object_type.replace('_', ' ')}",

@@ -12,7 +12,7 @@ from typing import Any
 
 from kamsync.model import Column
 from kamsync_hubspot.pull.oddities import CLOSED_MARK, WON_MARK, own_mark
-from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, Link, Record, Stage, least
+from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, Link, Record, Stage, least
 
 Row = tuple[Any, ...]
 Getter = Callable[[Record, Mapping[str, Any]], Any]
@@ -98,9 +98,11 @@ def deal_getters(columns: Sequence[Column], stages: Mapping[str, Stage], home_cu
     return [getter(column) for column in columns]
 
 
-def line_item_getters(columns: Sequence[Column]) -> list[Getter]:
+def plain_getters(columns: Sequence[Column], defaults: Mapping[str, str]) -> list[Getter]:
+    """Getters of records of which nothing is computed."""
+
     def getter(column: Column) -> Getter:
-        name = column.field or LINE_ITEM_PROPERTIES.get(column.name, "")
+        name = column.field or defaults.get(column.name, "")
         return _record_id if column.name == "id" else _property(name)
 
     return [getter(column) for column in columns]

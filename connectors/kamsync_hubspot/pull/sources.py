@@ -15,12 +15,12 @@ from kamsync_hubspot.pull.rows import (
     Getter,
     account_getters,
     deal_getters,
-    line_item_getters,
+    plain_getters,
     primary_link,
     properties_of,
     with_parent,
 )
-from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, Link, Record, least
+from kamsync_hubspot.translate import OBJECTS, Link, Record, least
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,17 @@ class Source:
 
 def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
     columns, home = request.columns, portal.currency
+    object_type, defaults = OBJECTS[request.stream]
+    properties = properties_of(columns, defaults)
     match request.stream:
         case Stream.ACCOUNTS:
-            properties = tuple(properties_of(columns, ACCOUNT_PROPERTIES))
-            return Source("companies", properties, lambda: account_getters(columns, home), has_merges=True)
+            return Source(object_type, tuple(properties), lambda: account_getters(columns, home), has_merges=True)
         case Stream.OPPORTUNITIES:
-            needed = [*properties_of(columns, DEAL_PROPERTIES), "dealstage", "pipeline", CLOSED_MARK, WON_MARK, DEAL_CURRENCY]
+            needed = [*properties, "dealstage", "pipeline", CLOSED_MARK, WON_MARK, DEAL_CURRENCY]
             close_date = next((column.field for column in columns if column.name == "close_date"), "") or "closedate"
             needed += [HOME_AMOUNT] if "amount" in needed else []
             return Source(
-                "deals",
+                object_type,
                 tuple(dict.fromkeys(needed)),
                 lambda: with_parent(columns, "account_id", deal_getters(columns, portal.stages_if_told(), home)),
                 parent="companies",
@@ -60,9 +61,9 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
             )
         case _:
             return Source(
-                "line_items",
-                tuple(properties_of(columns, LINE_ITEM_PROPERTIES)),
-                lambda: with_parent(columns, "opportunity_id", line_item_getters(columns)),
+                object_type,
+                tuple(properties),
+                lambda: with_parent(columns, "opportunity_id", plain_getters(columns, defaults)),
                 parent="deals",
                 choose=lambda links: least(link.id for link in links),
             )

@@ -14,7 +14,7 @@ from datetime import datetime
 from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import KamsyncError
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Stream
+from kamsync.model import STREAMS, Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
@@ -30,15 +30,13 @@ from kamsync_hubspot.pull.reckoning import reckon
 from kamsync_hubspot.pull.rows import PARENT, Getter, rows_of
 from kamsync_hubspot.pull.sources import Source, source_of
 from kamsync_hubspot.pull.tasks import TaskReader
-from kamsync_hubspot.translate import MERGED_IDS, Record, merged_pairs
+from kamsync_hubspot.translate import MERGED_IDS, OBJECTS, Record, merged_pairs
 
 MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
 DISPENSABLE = {
     Stream.OWNERS: "Owners could not be read, so nobody can be given a task.",
-    Stream.LINE_ITEMS: "Line items are left out.",
     Stream.TASKS: "The tasks of this program could not be read, so none can be made, moved or closed.",
 }
-MAPPED_OBJECTS = {Stream.ACCOUNTS: "companies", Stream.OPPORTUNITIES: "deals"}
 
 
 NO_COMPANY = (
@@ -77,7 +75,7 @@ class Puller:
         """Pages of all streams, in the order asked."""
         for request in requests:
             pages = self._pages_of(request)
-            yield from self._if_allowed(request, pages) if request.stream in DISPENSABLE else pages
+            yield from self._if_allowed(request, pages) if _is_dispensable(request.stream) else pages
 
     def _pages_of(self, request: PullRequest) -> Iterator[Page]:
         match request.stream:
@@ -101,19 +99,20 @@ class Puller:
         except KamsyncError as error:
             if not is_refused(error):
                 raise
-            problem = f"{DISPENSABLE[request.stream]} {error.message} {error.fix}"
+            said = DISPENSABLE.get(request.stream) or f"{request.stream.replace('_', ' ').capitalize()} are left out."
+            problem = f"{said} {error.message} {error.fix}"
             # No tier may depend on line items of an older cache; owners and tasks decide none, and old ones are better than none.
-            yield Page(request.stream, last=True, full=request.stream is Stream.LINE_ITEMS, problems=(problem,))
+            yield Page(request.stream, last=True, full=request.stream not in DISPENSABLE, problems=(problem,))
 
     # --- companies, deals, line items --------------------------------------------------------------------------------------
 
     def _lacking_flags(self, request: PullRequest) -> frozenset[str]:
         """Flags whose properties are not there yet. Raises AccessDenied for a mapped property that setup would not make."""
-        if request.cursor is not None or request.stream not in MAPPED_OBJECTS:  # with a cursor the same properties came before
+        if request.cursor is not None or _is_dispensable(request.stream):  # with a cursor the same properties came before
             return frozenset()
         named = {column.field: column.name for column in request.columns if column.field and column.name not in MAY_BE_MISSING}
         flags = {field: name.removeprefix(FLAG_PREFIX) for field, name in named.items() if name.startswith(FLAG_PREFIX)}
-        definitions, object_type = Definitions(self._client), MAPPED_OBJECTS[request.stream]
+        definitions, object_type = Definitions(self._client), OBJECTS[request.stream][0]
         definitions.require(object_type, [name for name in named if name not in flags])
         return frozenset(flags[name] for name in definitions.missing(object_type, flags))
 
@@ -208,6 +207,11 @@ class Puller:
             )
         cursor = reading.cursor(mark).dump()
         return Page(request.stream, last=True, full=full, cursor=cursor, problems=tuple(problems))
+
+
+def _is_dispensable(stream: Stream) -> bool:
+    """Whether a pull goes on without it. Activities see to that themselves, object by object."""
+    return stream in DISPENSABLE or (stream in OBJECTS and not STREAMS[stream].is_always_pulled)
 
 
 def _told_merges(stream: Stream, merged: Sequence[tuple[str, str]]) -> Iterator[Page]:

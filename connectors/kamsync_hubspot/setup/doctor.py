@@ -8,21 +8,16 @@ from typing import Any
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import KamsyncError
-from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.setup import people, portal_checks, property_checks
 from kamsync_hubspot.setup.scopes import missing_scopes
+from kamsync_hubspot.translate import OBJECTS
 
 Definition = Mapping[str, Mapping[str, Any]]
 Probe = Callable[[PullRequest], Iterator[Finding]]
-_OBJECTS: Mapping[Stream, str] = {
-    Stream.ACCOUNTS: "companies",
-    Stream.OPPORTUNITIES: "deals",
-    Stream.LINE_ITEMS: "line_items",
-}
 
 
 class Doctor:
@@ -73,8 +68,8 @@ class Doctor:
 
     def _properties(self, request: DoctorRequest) -> Iterator[Finding]:
         for pull in request.requests:
-            if pull.stream in _OBJECTS:
-                object_type = _OBJECTS[pull.stream]
+            if pull.stream in OBJECTS:
+                object_type, _ = OBJECTS[pull.stream]
                 yield from self._defined(object_type, partial(property_checks.mapped, pull))
         yield from self._defined("companies", partial(property_checks.flags, self._context))
         yield from self._defined("tasks", partial(property_checks.task_key, self._context))

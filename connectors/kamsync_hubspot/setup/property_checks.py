@@ -7,18 +7,13 @@ from typing import Any
 
 from kamsync.contract import Context, Finding, PullRequest
 from kamsync.flags import FLAGS
-from kamsync.model import Stream
+from kamsync.model import STREAMS
 from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.setup.choices import lacking_in
 from kamsync_hubspot.setup.metadata import STANDARD_PREFIX
-from kamsync_hubspot.translate import ACCOUNT_PROPERTIES, DEAL_PROPERTIES, LINE_ITEM_PROPERTIES, is_flag
+from kamsync_hubspot.translate import OBJECTS, is_flag
 
 Definitions = Mapping[str, Mapping[str, Any]]
-_OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
-    Stream.ACCOUNTS: ("companies", ACCOUNT_PROPERTIES),
-    Stream.OPPORTUNITIES: ("deals", DEAL_PROPERTIES),
-    Stream.LINE_ITEMS: ("line_items", LINE_ITEM_PROPERTIES),
-}
 # Property types that hold values of a kind.
 _TYPES: Mapping[str, frozenset[str]] = {
     "number": frozenset({"number"}),
@@ -33,7 +28,7 @@ _OPTIONAL = frozenset({"currency", "probability"})
 
 def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
     """Whether the portal has what the mapping names, and of the type that the mapping says."""
-    object_type, defaults = _OBJECTS[pull.stream]
+    object_type, defaults = OBJECTS[pull.stream]
     bad = False
     for column in pull.columns:
         name = column.field or defaults.get(column.name, "")
@@ -46,7 +41,7 @@ def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
             # HubSpot leaves unknown names out without an error, so the value would silently be unknown for everyone.
             yield Finding(
                 f"{object_type}.{name}",
-                "warning" if pull.stream is Stream.LINE_ITEMS else "failed",
+                "failed" if STREAMS[pull.stream].is_always_pulled else "warning",
                 f"The portal has no property {name} on {object_type} (mapped as {column.name}).",
                 "Correct the mapping file, or create the property (Settings → Properties).",
             )

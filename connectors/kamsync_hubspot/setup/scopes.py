@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamsync.errors import KamsyncError
-from kamsync.model import Stream
+from kamsync.model import STREAMS, Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_refused
+from kamsync_hubspot.translate import OBJECTS
 
 PRIVATE_APP_TOKEN = "/oauth/v2/private-apps/get/access-token-info"
 OAUTH_TOKEN = "/oauth/v1/access-tokens/"
@@ -39,8 +40,10 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
     yield Scope("crm.schemas.companies.write", "`kamsync setup` cannot create properties", is_optional=True)
     yield Scope("crm.schemas.contacts.write", "`kamsync setup` cannot create the task property", is_optional=True)
     yield Scope("crm.lists.write", "`kamsync setup` cannot create segments", is_optional=True)
-    if Stream.LINE_ITEMS in streams:
-        yield Scope("crm.objects.line_items.read", "line items cannot be read", "line_items")
+    for stream in sorted(streams & OBJECTS.keys()):
+        object_type, _ = OBJECTS[stream]
+        if not STREAMS[stream].is_always_pulled:
+            yield Scope(f"crm.objects.{object_type}.read", f"{object_type.replace('_', ' ')} cannot be read", object_type)
 
 
 def missing_scopes(client: Client, streams: AbstractSet[Stream]) -> list[Scope]:

@@ -94,12 +94,12 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
         case Stream.ACCOUNTS:
             flags = frozenset(column.field for column in request.columns if column.name.startswith(FLAG_PREFIX))
             merges: dict[str, Any] = {"has_merges": True, "droppable": frozenset({MASTER})}
-            return (_shaped(request, "Account", translate.ACCOUNT_FIELDS, currency=currency, own_fields=flags, **merges),)
+            return (_shaped(request, *translate.SOBJECTS[request.stream], currency=currency, own_fields=flags, **merges),)
         case Stream.OPPORTUNITIES:
             edits = {"probability": translate.share_of_percent}
-            return (_shaped(request, "Opportunity", translate.OPPORTUNITY_FIELDS, currency=currency, edits=edits),)
+            return (_shaped(request, *translate.SOBJECTS[request.stream], currency=currency, edits=edits),)
         case Stream.LINE_ITEMS:
-            return (_shaped(request, "OpportunityLineItem", translate.LINE_ITEM_FIELDS, absent_problem=NOT_A_LINE_ITEM_ORG),)
+            return (_shaped(request, *translate.SOBJECTS[request.stream], absent_problem=NOT_A_LINE_ITEM_ORG),)
         case Stream.TASKS:
             return (_own_tasks(request, mapping.task_key, user_id),)
         case Stream.ACTIVITIES:

@@ -6,19 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from kamsync.contract import Context, Finding, PullRequest
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import Column, Stream
-from kamsync_salesforce import translate
+from kamsync.model import STREAMS, Column
 from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.setup.choices import lacking_choices
 from kamsync_salesforce.setup.metadata import is_custom
+from kamsync_salesforce.translate import SOBJECTS
 
-_OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
-    Stream.ACCOUNTS: ("Account", translate.ACCOUNT_FIELDS),
-    Stream.OPPORTUNITIES: ("Opportunity", translate.OPPORTUNITY_FIELDS),
-    Stream.LINE_ITEMS: ("OpportunityLineItem", translate.LINE_ITEM_FIELDS),
-}
 # What a mapped type may be in Salesforce: Object Reference, "Field Types". Any other kind of text may hold anything.
 _FIELD_TYPES: Mapping[str, frozenset[str]] = {
     "number": frozenset({"int", "double", "currency", "percent", "long"}),
@@ -40,13 +35,13 @@ class FieldChecks:
 
     def mapped(self, pull: PullRequest) -> Iterator[Finding]:
         """The mapped fields of one stream; nothing for a stream that no mapping describes."""
-        if pull.stream not in _OBJECTS:
+        if pull.stream not in SOBJECTS:
             return
-        sobject, defaults = _OBJECTS[pull.stream]
+        sobject, defaults = SOBJECTS[pull.stream]
         try:
             bad = list(self._bad_columns(sobject, pull, defaults))
         except REFUSALS as error:
-            optional = pull.stream is Stream.LINE_ITEMS
+            optional = not STREAMS[pull.stream].is_always_pulled
             message = f"{sobject} cannot be read: {error.message}"
             yield Finding(f"{sobject} fields", "warning" if optional else "failed", message, "" if optional else error.fix)
             return

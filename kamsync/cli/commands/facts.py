@@ -10,7 +10,7 @@ from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.config import load_config
 from kamsync.decide.facts import FACTS
-from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.model import STREAMS, Column, Stream
 
 
 def facts(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
@@ -37,7 +37,7 @@ def _account_fields(config: Path) -> Iterator[dict[str, str]]:
 def _columns(config: Path) -> tuple[Column, ...]:
     """The mapped fields; without a configuration those that every mapping may have."""
     if config == DEFAULT_CONFIG and not os.path.lexists(config):
-        return CORE_COLUMNS[Stream.ACCOUNTS]
-    mapped = load_config(config).mapping.accounts
+        return STREAMS[Stream.ACCOUNTS].columns
+    mapped = load_config(config).mapping.of(Stream.ACCOUNTS)
     names = {column.name for column in mapped}
-    return (*mapped, *(column for column in CORE_COLUMNS[Stream.ACCOUNTS] if column.name not in names))
+    return (*mapped, *(column for column in STREAMS[Stream.ACCOUNTS].columns if column.name not in names))

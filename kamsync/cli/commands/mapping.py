@@ -25,7 +25,6 @@ from kamsync.run.requests import pull_requests
 from kamsync.store.filling import Filled, load_filling
 
 EXAMPLE_WIDTH = 32
-_SHOWN = (Stream.ACCOUNTS, Stream.OPPORTUNITIES, Stream.LINE_ITEMS)
 
 app = typer.Typer()
 
@@ -98,7 +97,7 @@ def copy_mapping(
 def _show_unmapped(session: Session, *, json: bool) -> None:
     """The org's own fields first: a programme of one's own is made of them."""
     mapping = session.config.mapping
-    mapped = {column.field for column in mapping.accounts} | set(mapping.flags.values())
+    mapped = {column.field for column in mapping.of(Stream.ACCOUNTS)} | set(mapping.flags.values())
     with session.connection() as connection:
         if not isinstance(connection, ListsAccountFields):
             raise ConfigError(
@@ -122,15 +121,9 @@ def _rows(session: Session) -> Iterator[MappedField]:
     mapping = session.config.mapping
     requests = pull_requests(session.config, today(session.config, datetime.now(UTC)))
     asked = {request.stream: {column.name for column in request.columns} for request in requests}
-    columns = {
-        Stream.ACCOUNTS: mapping.accounts,
-        Stream.OPPORTUNITIES: mapping.opportunities,
-        Stream.LINE_ITEMS: mapping.line_items,
-    }
-    for stream in _SHOWN:
-        names = [column.name for column in columns[stream]]
-        found = _filling(session, stream, names)
-        for column in columns[stream]:
+    for stream, columns in mapping.columns.items():
+        found = _filling(session, stream, [column.name for column in columns])
+        for column in columns:
             pulled = column.name in asked.get(stream, set())
             yield _row(str(stream), column.name, column.field, column.kind, pulled, found.get(column.name))
     flags = _filling(session, Stream.ACCOUNTS, [FLAG_PREFIX + flag for flag in mapping.flags])

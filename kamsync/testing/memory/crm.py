@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from kamsync.flags import FLAGS, from_json
-from kamsync.model import CORE_COLUMNS, Kind, Stream, Value
+from kamsync.model import STREAMS, Kind, Stream, Value
 from kamsync.testing.memory.behaviour import SALESFORCE_LIKE, Behaviour
 from kamsync.testing.memory.faults import Faults
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
@@ -44,7 +44,7 @@ class MemoryCrm:
         self.faults = Faults()
         self.records = Records()
         self.tier_choices: tuple[str, ...] = ()
-        self.kinds: dict[str, Kind] = {column.name: column.kind for column in CORE_COLUMNS[Stream.ACCOUNTS]} | dict(fields or {})
+        self.kinds: dict[str, Kind] = STREAMS[Stream.ACCOUNTS].kinds | dict(fields or {})
         self.has_task_key = False
         self._indexed_until: int | None = None
         if provisioned:

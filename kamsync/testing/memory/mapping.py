@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kamsync.flags import FLAGS
-from kamsync.model import CORE_COLUMNS, Column, CrmMapping, Kind, Stream
+from kamsync.model import STREAMS, Column, CrmMapping, Kind, Stream
 
 KIND = "memory"
 TASK_KEY = "kam_task_key"
@@ -15,11 +15,11 @@ FLAG_FIELDS: Mapping[str, str] = MappingProxyType({name: f"kam_{name}" for name 
 
 def memory_mapping(fields: Mapping[str, Kind] = MappingProxyType({})) -> CrmMapping:
     """The standard fields, every flag, and the further account fields by name and kind."""
+    columns = {stream: _columns(stream) for stream, record in STREAMS.items() if record.table}
+    own = (Column(name, kind, name) for name, kind in fields.items())
     return CrmMapping(
         crm=KIND,
-        accounts=(*_columns(Stream.ACCOUNTS), *(Column(name, kind, name) for name, kind in fields.items())),
-        opportunities=_columns(Stream.OPPORTUNITIES),
-        line_items=_columns(Stream.LINE_ITEMS),
+        columns={**columns, Stream.ACCOUNTS: (*columns[Stream.ACCOUNTS], *own)},
         flags=FLAG_FIELDS,
         task_key=TASK_KEY,
     )
@@ -28,9 +28,8 @@ def memory_mapping(fields: Mapping[str, Kind] = MappingProxyType({})) -> CrmMapp
 def mapping_text(fields: Mapping[str, Kind] = MappingProxyType({})) -> str:
     """The same as the mapping file that an admin would have beside config.toml."""
     lines = [f'crm = "{KIND}"']
-    tables = {"account": Stream.ACCOUNTS, "opportunity": Stream.OPPORTUNITIES, "line_item": Stream.LINE_ITEMS}
-    for table, stream in tables.items():
-        lines += ["", f"[{table}]", *(f'{column.name} = "{column.name}"' for column in CORE_COLUMNS[stream])]
+    for stream, record in ((one, record) for one, record in STREAMS.items() if record.table):
+        lines += ["", f"[{record.table}]", *(f'{column.name} = "{column.name}"' for column in record.columns)]
         if stream is Stream.ACCOUNTS:
             lines += [f'{name} = {{ field = "{name}", type = "{kind}" }}' for name, kind in fields.items()]
     lines += ["", "[flags]", *(f'{flag} = "{name}"' for flag, name in FLAG_FIELDS.items())]
@@ -38,4 +37,4 @@ def mapping_text(fields: Mapping[str, Kind] = MappingProxyType({})) -> str:
 
 
 def _columns(stream: Stream) -> tuple[Column, ...]:
-    return tuple(Column(column.name, column.kind, column.name) for column in CORE_COLUMNS[stream])
+    return tuple(Column(column.name, column.kind, column.name) for column in STREAMS[stream].columns)

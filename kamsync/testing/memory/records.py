@@ -18,7 +18,7 @@ PREFIXES: Mapping[Stream, str] = {
     Stream.LINE_ITEMS: "item",
     Stream.ACTIVITIES: "act",
     Stream.TASKS: "task",
-}
+}  # of ids; any other stream by its own name
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Records:
     def add(self, stream: Stream, values: Mapping[str, Value], author: Author = "people") -> Record:
         """A new record; ids sort in the order of creation."""
         self.made[stream] += 1
-        record = Record(f"{PREFIXES[stream]}-{self.made[stream]:06}", {}, 0)
+        record = Record(f"{PREFIXES.get(stream, stream)}-{self.made[stream]:06}", {}, 0)
         self.tables[stream][record.id] = record
         self.write(stream, record, values, author)
         return record

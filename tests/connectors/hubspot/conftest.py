@@ -16,7 +16,7 @@ import requests
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Context, Page, PullRequest, Secret, TierChoice
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.model import STREAMS, Column, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
@@ -76,9 +76,9 @@ class World:
         return answer.json() if answer.content else {}
 
     def request(self, stream: Stream, cursor: str | None = None, **more: Any) -> PullRequest:
-        columns: tuple[Column, ...] = CORE_COLUMNS[stream]
+        columns: tuple[Column, ...] = STREAMS[stream].columns
         mapping = self.context().mapping
-        mapped = {Stream.ACCOUNTS: mapping.accounts, Stream.OPPORTUNITIES: mapping.opportunities}.get(stream, ())
+        mapped = mapping.of(stream)
         fields = {column.name: column for column in mapped}
         columns = tuple(fields.get(column.name, column) for column in columns)
         if stream is Stream.ACCOUNTS:

@@ -11,7 +11,7 @@ import pytest
 
 from kamsync.contract import PullRequest
 from kamsync.errors import AccessDenied
-from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.model import STREAMS, Column, Stream
 
 World = Any
 SINCE = date(2020, 1, 1)
@@ -166,7 +166,7 @@ def test_a_cut_answer_a_gateway_page_and_a_broken_line_are_asked_for_again(world
 def test_a_property_that_the_portal_lacks_is_an_error_and_not_a_column_of_nothing(world: World) -> None:
     connection = world.connect()
     request = world.request(Stream.ACCOUNTS)
-    columns = (*CORE_COLUMNS[Stream.ACCOUNTS][:2], Column("nps", "number", "npss"))
+    columns = (*STREAMS[Stream.ACCOUNTS].columns[:2], Column("nps", "number", "npss"))
     with pytest.raises(AccessDenied, match="npss"):
         list(connection.pull([type(request)(Stream.ACCOUNTS, columns)]))
 
@@ -215,7 +215,7 @@ def test_more_properties_than_a_search_has_room_for_arrive_all_the_same(a_world:
     made = [{"name": n, "label": n, "type": "string", "fieldType": "text", "groupName": "companyinformation"} for n in names]
     world.call("POST", "/crm/v3/properties/companies/batch/create", {"inputs": made})
     connection = world.connect()
-    columns = (*CORE_COLUMNS[Stream.ACCOUNTS][:2], *(Column(name, "text", name) for name in names))
+    columns = (*STREAMS[Stream.ACCOUNTS].columns[:2], *(Column(name, "text", name) for name in names))
     columns = tuple(Column(c.name, c.kind, {"id": "hs_object_id"}.get(c.name, c.field or c.name)) for c in columns)
     first = list(connection.pull([PullRequest(Stream.ACCOUNTS, columns)]))[-1]
     company = next(iter(world.sandbox.portal.tables["companies"].ids))

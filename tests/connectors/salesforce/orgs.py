@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, Page, PullRequest, Secret, TierChoice
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import CORE_COLUMNS, Column, NewTask, Stream
+from kamsync.model import STREAMS, Column, NewTask, Stream
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
@@ -53,14 +53,10 @@ def a_person(connection: SalesforceConnection) -> Any:
 
 def everything() -> list[PullRequest]:
     flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
-    columns = {
-        Stream.ACCOUNTS: (*MAPPING.accounts, *flags),
-        Stream.OPPORTUNITIES: MAPPING.opportunities,
-        Stream.LINE_ITEMS: MAPPING.line_items,
-    }
+    columns = {**MAPPING.columns, Stream.ACCOUNTS: (*MAPPING.of(Stream.ACCOUNTS), *flags)}
     since = date(TODAY.year - 2, TODAY.month, 1)
     return [
-        PullRequest(stream, columns.get(stream, CORE_COLUMNS[stream]), since=since if stream is Stream.ACTIVITIES else None)
+        PullRequest(stream, columns.get(stream, STREAMS[stream].columns), since=since if STREAMS[stream].months else None)
         for stream in Stream
     ]
 

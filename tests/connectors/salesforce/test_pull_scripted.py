@@ -12,7 +12,7 @@ from kamsync.config.mapping import load_mapping
 from kamsync.contract import Page, PullRequest
 from kamsync.errors import AccessDenied, KamsyncError, TryLater
 from kamsync.flags import FLAGS
-from kamsync.model import CORE_COLUMNS, Column, Stream
+from kamsync.model import STREAMS, Column, Stream
 from kamsync_salesforce.connection import SalesforceConnection
 
 DOMAIN = "https://acme.my.salesforce.com"
@@ -88,7 +88,7 @@ def test_an_org_without_opportunity_products_is_told_of_and_goes_on(org: Any) ->
     counts(org)
     org.says("FROM OpportunityLineItem", ("INVALID_TYPE", "sObject type 'OpportunityLineItem' is not supported."))
 
-    pages = pulled(org.connect(), PullRequest(Stream.LINE_ITEMS, CORE_COLUMNS[Stream.LINE_ITEMS]))
+    pages = pulled(org.connect(), PullRequest(Stream.LINE_ITEMS, STREAMS[Stream.LINE_ITEMS].columns))
 
     assert len(pages) == 1 and pages[0].last
     assert "OpportunityLineItem" in pages[0].problems[0]
@@ -137,7 +137,7 @@ def test_activities_are_what_was_done_by_people_and_not_our_own_tasks(org: Any) 
         ],
     )
 
-    request = PullRequest(Stream.ACTIVITIES, CORE_COLUMNS[Stream.ACTIVITIES], since=date(2023, 6, 2))
+    request = PullRequest(Stream.ACTIVITIES, STREAMS[Stream.ACTIVITIES].columns, since=date(2023, 6, 2))
     pages = pulled(org.connect(), request)
 
     assert rows_of(pages) == [
@@ -153,7 +153,7 @@ def test_activities_are_what_was_done_by_people_and_not_our_own_tasks(org: Any) 
 def test_a_task_that_was_opened_again_is_no_activity_any_more(org: Any) -> None:
     counts(org)
     connection = org.connect()
-    request = PullRequest(Stream.ACTIVITIES, CORE_COLUMNS[Stream.ACTIVITIES], since=date(2023, 6, 2))
+    request = PullRequest(Stream.ACTIVITIES, STREAMS[Stream.ACTIVITIES].columns, since=date(2023, 6, 2))
     cursor = pulled(connection, request)[-1].cursor
     base = {
         "AccountId": "001A",
@@ -184,7 +184,7 @@ def test_an_org_whose_tasks_have_no_subtype_still_has_activities(org: Any) -> No
     org.says("FROM Task", [task])
     org.says("TaskSubtype", ("INVALID_FIELD", "No such column 'TaskSubtype' on entity 'Task'."))
 
-    pages = pulled(org.connect(), PullRequest(Stream.ACTIVITIES, CORE_COLUMNS[Stream.ACTIVITIES], since=date(2023, 6, 2)))
+    pages = pulled(org.connect(), PullRequest(Stream.ACTIVITIES, STREAMS[Stream.ACTIVITIES].columns, since=date(2023, 6, 2)))
 
     assert rows_of(pages) == [["00T1", "001A", "task", "2025-05-01"]]
 
@@ -253,7 +253,7 @@ def test_an_object_outside_the_bulk_api_is_read_by_pages(org: Any) -> None:
 
 
 def test_one_currency_has_one_rate(org: Any) -> None:
-    pages = pulled(org.connect(), PullRequest(Stream.RATES, CORE_COLUMNS[Stream.RATES]))
+    pages = pulled(org.connect(), PullRequest(Stream.RATES, STREAMS[Stream.RATES].columns))
 
     assert rows_of(pages) == [["BRL", None, 1]]
 
@@ -273,7 +273,7 @@ def test_dated_rates_are_used_only_where_advanced_currency_management_is_on(org:
     org.mock.get(f"{BASE}/sobjects/DatedConversionRate/describe", json=answer, status=described)
     connection = org.connect()
 
-    pages = pulled(connection, PullRequest(Stream.RATES, CORE_COLUMNS[Stream.RATES]))
+    pages = pulled(connection, PullRequest(Stream.RATES, STREAMS[Stream.RATES].columns))
 
     assert rows_of(pages) == [["EUR", None, 1.0], ["BRL", None, 6.1], *dated]
     assert connection.identity().base_currency == "EUR"
@@ -284,7 +284,7 @@ def test_a_pull_in_which_nothing_changed_costs_no_more_than_twelve_calls(org: An
     org.says("FROM Account", [{"Id": "001A", "Name": "Acme", "SystemModstamp": STAMP}])
     connection = org.connect()
     requests_ = [
-        PullRequest(stream, CORE_COLUMNS[stream], since=date(2023, 6, 2) if stream is Stream.ACTIVITIES else None)
+        PullRequest(stream, STREAMS[stream].columns, since=date(2023, 6, 2) if stream is Stream.ACTIVITIES else None)
         for stream in Stream
     ]
     cursors = {page.stream: page.cursor for page in connection.pull(requests_) if page.last}
