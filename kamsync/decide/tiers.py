@@ -15,6 +15,7 @@ from kamsync.decide.program import NO_TIER, Held, Program, Rule
 from kamsync.decide.standing import Standing, is_young
 
 _SETTLED: frozenset[Code] = frozenset({"override", "not_eligible", "excluded", "group"})  # no review and no seat touches them
+_ANY_TIME: frozenset[Code] = _SETTLED | {"floor", "ceiling", "seat"}  # what moves tiers between reviews
 
 
 def settle(
@@ -38,12 +39,15 @@ def settle(
 def is_between_reviews(standings: Iterable[Standing], program: Program, as_of: date) -> bool:
     """The day's month is none of the programme's review months, nor the one in which the org was decided for the first time.
 
-    That month is read from the CRM (who took a tier before it?), so that a first run that was killed is carried on.
+    That month is read from the CRM, so that a first run that was killed is carried on: nobody took a tier before it, and somebody
+    took one in it by score. Where all moved in it for what acts at any time (people, rules, seats), the org was decided before.
     """
     if not program.review_months or as_of.month in program.review_months:
         return False
     month = as_of.replace(day=1)
-    return any(_was_decided(one.held) and one.held.since is not None and one.held.since < month for one in standings)
+    decided = [one for one in standings if _was_decided(one.held) and one.held.since is not None]
+    earlier = any(one.held.since is not None and one.held.since < month for one in decided)
+    return earlier or (bool(decided) and all(one.code in _ANY_TIME or one.held.override for one in decided))
 
 
 def _was_decided(held: Held) -> bool:

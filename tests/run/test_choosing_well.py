@@ -101,6 +101,20 @@ def test_the_first_decision_of_an_org_waits_for_no_review(tmp_path: Path, monkey
     assert tiers(desk) == {"Large": "A", "Also": "A"}
 
 
+def test_a_month_in_which_people_moved_every_key_account_is_no_first_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(tmp_path, monkeypatch, f"[review]\nmonths = [{ANOTHER_MONTH}]\n")
+    only = desk.crm.add_account("Only", employees=90.0, kam_tier="A", kam_decided_tier="A", kam_since=LAST_YEAR)
+    desk.crm.edit_account(only, kam_override="B")
+    desk.good("apply", "--yes")
+    desk.crm.add_account("Waits", employees=80.0)
+
+    desk.good("apply", "--yes")
+
+    assert tiers(desk) == {"Only": "B", "Waits": None}
+
+
 def test_an_unattended_run_leaves_the_best_tier_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = a_desk(tmp_path, monkeypatch, "[review]\napprove = true\n", 'playbooks = ["onboarding"]')
     owner = desk.crm.add_owner("Bob", "bob@example.com")

@@ -335,7 +335,7 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
         _candidate(verdict, world, program, as_of)
     _seats(list(found.values()), program, as_of, meanings)
     _capacity(list(found.values()), program, as_of)
-    if _between_reviews(world, program, as_of):
+    if _between_reviews(list(found.values()), world, program, as_of):
         _wait(list(found.values()), program, as_of)
     for v in found.values():
         if v.code == "group":
@@ -378,13 +378,17 @@ def _sit(v: Verdict, order: Mapping[str, int]) -> None:
         v.tier, v.code = v.seat[0], "seat"
 
 
-def _between_reviews(world: World, program: Program, as_of: date) -> bool:
-    """Neither a review's month nor that of the org's first decision, before which nobody was given a tier."""
+def _between_reviews(everyone: Sequence[Verdict], world: World, program: Program, as_of: date) -> bool:
+    """Neither a review's month nor the first decision's: nobody had a tier before it, and not all moved by other causes."""
     if not program.review_months or as_of.month in program.review_months:
         return False
     flag = "flag_decided_tier" if "decided_tier" in program.mapped_flags else "flag_tier"
-    days = [a["flag_since"] for a in world.accounts if a.get(flag) and a.get("flag_since")]
-    return any((day.year, day.month) < (as_of.year, as_of.month) for day in days)
+    decided = [v for v in everyone if v.account.get(flag) and v.account.get("flag_since")]
+    months = [(v.account["flag_since"].year, v.account["flag_since"].month) for v in decided]
+    by_people = {m["new_id"] for m in world.merges if m["override"]}
+    by_people |= {v.account["id"] for v in decided if v.account.get("flag_override")}
+    other_causes = [v.code in (*OUT_OF_PLAY, "floor", "ceiling", "seat") or v.account["id"] in by_people for v in decided]
+    return any(month < (as_of.year, as_of.month) for month in months) or (bool(decided) and all(other_causes))
 
 
 def _wait(everyone: Sequence[Verdict], program: Program, as_of: date) -> None:
