@@ -40,7 +40,7 @@ $(READY): $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(DEVREADY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing kamsync, its libraries and the development tools (once)"
-	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics]'
+	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,report,parquet]'
 	@touch $@ $(READY)
 
 lint: $(DEVREADY)

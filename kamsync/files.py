@@ -140,16 +140,20 @@ def _is_private_group(found: os.stat_result) -> bool:
     return group.gr_name == owner.pw_name and set(group.gr_mem) <= {owner.pw_name}
 
 
-def write_private(path: Path, text: str, what: str) -> None:
-    """Writes the file whole or not at all, for its owner's eyes only. A link, folder or device in its place is refused."""
+def write_private(path: Path, content: str | bytes, what: str) -> None:
+    """Writes the file whole or not at all, for its owner's eyes only. A link, folder or device in its place is refused.
+
+    Text becomes UTF-8, with line ends as the system has them.
+    """
+    data = content if isinstance(content, bytes) else content.replace("\n", os.linesep).encode("utf-8", "replace")
     try:
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             kind = kind_of(path.lstat().st_mode)
             raise ConfigError(f"{path} is {kind}: the {what} is not written over it.", fix="Name another file.")
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600, made exclusively
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)

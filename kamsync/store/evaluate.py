@@ -95,6 +95,29 @@ class Evaluation:
         values = row.fetchone()
         return {} if values is None else dict(zip(names, values, strict=True))
 
+    def columns(self, names: Sequence[str]) -> Iterator[tuple[FactValue, ...]]:
+        """The named facts of every account, by account id; None where there is no such fact or it was not computed."""
+        known = {column[0] for column in self._db.execute("SELECT * FROM temp.facts LIMIT 0").description}
+        wanted = ", ".join(f'"{name}"' if name in known else "NULL" for name in names)
+        with closing(self._db.execute(f"SELECT {wanted} FROM temp.facts ORDER BY rowid")) as rows:
+            yield from rows
+
+    def bought_families(self) -> dict[str, frozenset[str]] | None:
+        """Product families that each account has bought, by account id; None where no fact asked for line items."""
+        if not self._has_table("bought"):
+            return None
+        found: dict[str, set[str]] = {}
+        with closing(self._db.execute("SELECT account_id, family FROM temp.bought WHERE account_id IS NOT NULL")) as rows:
+            for account_id, family in rows:
+                found.setdefault(account_id, set()).add(family)
+        return {account_id: frozenset(families) for account_id, families in found.items()}
+
+    def sold_families(self) -> tuple[str, ...]:
+        """Product families that anyone has bought in the last 24 months, by name; none where no fact asked for line items."""
+        if not self._has_table("sold"):
+            return ()
+        return tuple(family for (family,) in self._db.execute("SELECT family FROM temp.sold ORDER BY 1"))
+
     def receipt(self, account_id: str) -> Receipt:
         """The decision with what each criterion brought."""
         return self._scores.receipt(self.decision(account_id))
@@ -215,14 +238,16 @@ class Evaluation:
 
     def _make_table(self, name: str) -> bool:
         """False where it is there already."""
-        exists = self._db.execute("SELECT count(*) FROM temp.sqlite_master WHERE name = ?", (name,)).fetchone()[0]
-        if exists:
+        if self._has_table(name):
             return False
         names = ", ".join(f'"{column}"' for column in DECIDED_NAMES)
         self._db.execute(f"CREATE TEMP TABLE {name} (fact INTEGER, moved_on, {names})")
         if name == "decided":
             self._db.execute("CREATE INDEX temp.decided_fact ON decided (fact)")
         return True
+
+    def _has_table(self, name: str) -> bool:
+        return self._db.execute("SELECT 1 FROM temp.sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
     def _fill(self, name: str, rows: Iterable[tuple[FactValue, ...]]) -> None:
         marks = ", ".join("?" * (len(DECIDED_NAMES) + 2))

@@ -84,6 +84,11 @@ def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
     return [_remembered(row) for row in rows]
 
 
+def whole_history(cache: Cache) -> list[Remembered]:
+    """Every decision that the CRM has taken, oldest first."""
+    return [_remembered(row) for row in cache.connection.execute(f"SELECT {_COLUMNS} FROM history WHERE settled ORDER BY id")]
+
+
 def count_history(cache: Cache, account_id: str | None = None) -> int:
     """How many entries `history_of` that account, or without one `recent_moves`, has in all."""
     which = "tier <> previous_tier" if account_id is None else "account_id = ?"

@@ -159,6 +159,46 @@ def seen_tasks(cache: Cache) -> list[SeenTask]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class ShownTask:
+    """A task of this program for people: as the CRM showed it at the last pull, else as the ledger has it since."""
+
+    key: str
+    task_id: str
+    account_id: str
+    owner_id: str
+    subject: str
+    due: date | None
+    is_open: bool
+    is_done: bool
+
+
+def shown_tasks(cache: Cache, account_id: str | None = None) -> list[ShownTask]:
+    """Every task, or those of one account, by due day; one that no pull has brought yet is as this program left it."""
+    lives_on = merged_into(cache)
+    rows = cache.connection.execute(
+        "SELECT key, id, account_id, owner_id, subject, due, is_open AND NOT coalesce(is_deleted, 0) AS open_now,"
+        " NOT is_open AND NOT coalesce(is_deleted, 0) FROM tasks WHERE key IS NOT NULL"
+        " UNION ALL SELECT key, task_id, account_id, owner_id, subject, due, status <> 'closed', status = 'closed'"
+        " FROM task_ledger WHERE key NOT IN (SELECT key FROM tasks WHERE key IS NOT NULL) ORDER BY 6, 1"
+    )
+    found = (
+        ShownTask(
+            key,
+            task_id or "",
+            lives_on.get(account or _named(key), account or ""),
+            owner or "",
+            subject or "",
+            date.fromisoformat(due) if due else None,
+            bool(is_open),
+            bool(is_done),
+        )
+        for key, task_id, account, owner, subject, due, is_open, is_done in rows
+        if key
+    )
+    return [task for task in found if account_id is None or task.account_id == account_id]
+
+
 def loose_tasks(cache: Cache) -> Iterator[ExistingTask]:
     """Tasks that hang on no account: those of which it is known that they never did, and open ones of which nobody knows.
 

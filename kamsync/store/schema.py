@@ -17,6 +17,7 @@ class Meta(StrEnum):
     PULLED_AT = "pulled_at"
     FULL_PULLED_AT = "full_pulled_at"
     CRM_URL = "crm_url"
+    RECORD_URL = "record_url"  # of an account, with RECORD_PLACE where its id stands
     GENERATION = "generation"
     LAST_EVALUATION = "kept"
     NOTICES_TOLD = "notices_told"  # the configuration's notices as they were last said
@@ -25,6 +26,8 @@ class Meta(StrEnum):
     WRITTEN_ELSEWHERE = "written_elsewhere"  # how many accounts were found that another installation had written
     LOADED_ACCOUNT_FIELDS = "loaded_account_fields"  # the columns that the last pull of accounts brought
 
+
+RECORD_PLACE = "KAMSYNCRECORD"
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
 
