@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
-from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
-
 from kamsync.decide.program import NO_TIER, Program
+from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.texts import language as texts_in
 from kamsync.glossary import HEALTH, SEGMENTS
 from kamsync.printable import one_line
-from kamsync.report.fact_words import Reader, reader_of, say_value
 from kamsync.report.overview.tables import Cell, ColumnKind, Note
 
 DASH = "—"
@@ -312,24 +309,23 @@ def words_of(program: Program, language: str | None = None) -> Words:
 
 def _share(words: Words, value: Cell) -> str:
     share = float(str(value))
-    digits = "#,##0.0 %" if 0 < abs(share) < 0.1 else "#,##0 %"
-    return format_percent(share, digits, locale=words.reader.locale)
+    return words.reader.percent(share, 1 if 0 < abs(share) < 0.1 else 0)
 
 
 def _score(words: Words, value: Cell) -> str:
-    return format_decimal(float(str(value)), "#,##0.0", locale=words.reader.locale)
+    return words.reader.number(float(str(value)), 1)
 
 
 def _whole(words: Words, value: Cell) -> str:
-    return format_decimal(round(float(str(value))), "#,##0", locale=words.reader.locale)
+    return words.reader.number(round(float(str(value))))
 
 
 def _money(words: Words, value: Cell) -> str:
-    return say_value(float(str(value)), "money", words.reader)
+    return words.reader.compact_money(float(str(value)))
 
 
 def _date(words: Words, value: Cell) -> str:
-    return format_date(value, "medium", locale=words.reader.locale) if isinstance(value, date) else str(value)
+    return words.reader.day(value) if isinstance(value, date) else str(value)
 
 
 def _tier(words: Words, value: Cell) -> str:
