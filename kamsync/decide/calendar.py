@@ -79,12 +79,19 @@ def _countries() -> dict[str, str]:
 
 def check_country(country: str, place: Place) -> None:
     """Refuses a country without a holiday calendar when the configuration is loaded, not in the middle of a run."""
-    if not country:
+    if not country or _is_known(country):
         return
     try:
         business_calendar(country)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error.message}" if str(place) else error.message, fix=error.fix) from error
+
+
+def _is_known(country: str) -> bool:
+    """Whether it is a whole country with a calendar; that is told without loading every country's, as a part of one needs."""
+    from holidays.registry import EntityLoader
+
+    return country.upper() in set(EntityLoader.get_country_codes())
 
 
 def _free_days(country: str) -> holidays.HolidayBase:

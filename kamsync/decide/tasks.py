@@ -281,7 +281,6 @@ _Entries = Mapping[tuple[str, str, str, str], _Made]  # by (playbook, task, acco
 def _wanted_tasks(playbooks: Playbooks, firing: Firing, known: _Known) -> Iterator[_Wanted | _Unassigned | HeldBack]:
     """The tasks of a playbook that are not there and whose time has come, each due no earlier than the one before it."""
     prepared = playbooks.by_name[firing.playbook]
-    calendar = account_calendar(_text(firing.facts.get("country")), playbooks.program.country)
     earliest = known.as_of
     for step, task in enumerate(prepared.tasks):
         key = ""
@@ -290,6 +289,8 @@ def _wanted_tasks(playbooks: Playbooks, firing: Firing, known: _Known) -> Iterat
             key = task_key(prepared.playbook.name, task.template.name, occurrence, firing.account_id)
             if key in known.existing or not known.quiet.are_over(prepared.playbook, occurrence, firing.account_id):
                 continue
+            # Not before: calendars take long to load, and on most nights every task is there.
+            calendar = account_calendar(_text(firing.facts.get("country")), playbooks.program.country)
             if not _is_time(task, firing, calendar, known.as_of) or not _is_before_done(prepared, task, firing, known):
                 continue
             due = max(task.due.on(known.as_of, firing.facts, calendar), earliest)

@@ -20,11 +20,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-Kind = Literal["status", "html", "reset_before", "reset_after", "truncate", "slow", "hang"]
+Kind = Literal["status", "html", "reset_before", "reset_after", "truncate", "slow", "drip", "hang"]
 
 TRANSPORT = "kamsync.transport"
 PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Proxy authentication</body></html>"
 HANG_SECONDS = 3600.0
+DRIPS = 20
 MOST_PATTERN = 200
 _BACKTRACKS = re.compile(r"[*+}]\)+[*+{]")  # (a+)+ may take for ever on a short path
 
@@ -32,7 +33,8 @@ _BACKTRACKS = re.compile(r"[*+}]\)+[*+{]")  # (a+)+ may take for ever on a short
 @dataclass
 class Fault:
     """One rule. It fires on calls that match `method` (empty: any) and `path` (a regular expression), after letting `skip` of
-    them pass, `times` times (None: for ever). `status`, `body`, `headers` are the answer of kind status; html takes `status`."""
+    them pass, `times` times (None: for ever). `status`, `body`, `headers` are the answer of kind status; html takes `status`.
+    `seconds` is how long kind slow keeps the answer back, and how long kind drip takes over its body."""
 
     kind: Kind
     method: str = ""
@@ -133,6 +135,8 @@ async def _carry_out(fault: Fault, app: AsgiApp, scope: Scope, receive: Receive,
         case "slow":
             await asyncio.sleep(fault.seconds)
             await app(scope, receive, send)
+        case "drip":
+            await app(scope, receive, _Dripping(send, fault.seconds))
         case "hang":
             await asyncio.sleep(HANG_SECONDS)
 
@@ -152,6 +156,25 @@ def _cut(scope: Scope) -> None:
     transport = scope.get(TRANSPORT)
     if transport is not None:
         transport.abort()
+
+
+class _Dripping:
+    """Sends the body in pieces, with a pause before each."""
+
+    def __init__(self, send: Send, seconds: float) -> None:
+        self._send, self._seconds = send, seconds
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        body = message.get("body", b"")
+        size = max(1, -(-len(body) // DRIPS))
+        for start in range(0, len(body), size):
+            await asyncio.sleep(self._seconds / DRIPS)
+            await self._send({**message, "body": body[start : start + size], "more_body": True})
+        if not message.get("more_body"):
+            await self._send({**message, "body": b"", "more_body": False})
 
 
 class _Truncating:

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kamsync.sandbox.faults import AsgiApp, Message, Receive, Scope, Send
 from tests.accidents.zygote import DUE, PID, get
@@ -22,7 +22,7 @@ from tests.accidents.zygote import DUE, PID, get
 class Gate:
     """Passes calls on to `app`. `shared` is the file that the process under watch has in common with us.
 
-    `edit` is done once, after the call of number `edit_at` and before its answer: what people do in the same minute.
+    `edits` are done once each, after the call of their number and before its answer: what people do in the same minute.
     """
 
     app: AsgiApp
@@ -30,8 +30,7 @@ class Gate:
     calls: int = 0
     fatal: int | None = None
     after: bool = False
-    edit: Callable[[], None] | None = None
-    edit_at: int = 0
+    edits: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._busy = 0
@@ -70,9 +69,8 @@ class Gate:
         await self.app(scope, receive, hold)
         if number == self.fatal:
             self._kill()
-        if self.edit is not None and number >= self.edit_at:
-            edit, self.edit = self.edit, None
-            edit()
+        while self.edits and number >= self.edits[0][0]:
+            self.edits.pop(0)[1]()
         for message in answer:
             await send(message)
 

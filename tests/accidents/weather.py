@@ -1,22 +1,29 @@
 """Bad weather by the seed: faults of every kind at random calls of a scene, and people who edit in the same minute.
 
-A seed is one schedule, the same whenever it is played. After it, as many runs in good weather as the scene takes must leave
-what the scene leaves without any of it.
+What goes wrong on the line, on the machine (its clock, its disk) and beside it (people). A seed is one schedule, the same
+whenever it is played. After it, as many runs in good weather as the scene takes must leave what the scene leaves without any
+of it.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.accidents.killing import NOTHING_TO_UNDO, Scene, nothing_left
-from tests.accidents.world import Seen, World
+from tests.accidents.world import NO_TROUBLE, Seen, World
 
 CLEAN_EXITS = (0, NOTHING_TO_UNDO)
 TRACEBACK = "Traceback"
 LATEST_CALL = 26
+LATEST_COMMIT = 20
+MINUTES = 24 * 60
+SHARE_OF_EDITS, SHARE_OF_CLOCKS, SHARE_OF_DISKS = 0.3, 0.15, 0.12
+SEARCH_LAG_SECONDS = 0.25  # a little more than the sandbox's: what people have just written is not found before
 BUSY = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING", "message": "Too many requests."}
 EXPIRED: Mapping[str, Any] = {
     "salesforce": [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}],
@@ -33,19 +40,38 @@ REFUSED = {"status": "error", "category": "VALIDATION_ERROR", "message": "This a
 
 @dataclass(frozen=True)
 class Weather:
-    """Faults of the sandbox, how many runs go through them, and the call after which a person edits (None: no edit)."""
+    """Faults of the sandbox, what the machine does (zygote.Trouble), how many runs go through it, and when people edit.
+
+    `edits_at` are the calls after which a person edits an account, one account each; empty where nobody does.
+    """
 
     seed: int
     faults: Sequence[Mapping[str, Any]]
+    trouble: Mapping[str, int]
     runs: int
-    edit_at: int | None
+    edits_at: Sequence[int]
 
 
 def weather_of(seed: int, crm: str) -> Weather:
     """The schedule of a seed."""
     dice = random.Random(f"{crm}-{seed}")
-    faults = [_fault(dice, crm) for _ in range(dice.randint(1, 5))]
-    return Weather(seed, faults, dice.randint(1, 2), dice.randrange(LATEST_CALL) if dice.random() < 0.3 else None)
+    trouble = _trouble(dice)
+    faults = [_fault(dice, crm) for _ in range(dice.randint(0 if trouble else 1, 4))]
+    edits = sorted(dice.randrange(LATEST_CALL) for _ in range(EDITED)) if dice.random() < SHARE_OF_EDITS else []
+    return Weather(seed, faults, trouble, dice.choice((1, 1, 2)), edits)
+
+
+def _trouble(dice: random.Random) -> Mapping[str, int]:
+    """The clock is put to another time of the same day, forth or back, or the disk is full after so many pages or bytes.
+
+    Of another day it is right to decide otherwise, so that no other day is played here.
+    """
+    kind = dice.random()
+    if kind < SHARE_OF_CLOCKS:
+        return {"clock": dice.randrange(MINUTES), "clock_at": dice.randrange(LATEST_COMMIT)}
+    if kind < SHARE_OF_CLOCKS + SHARE_OF_DISKS:
+        return dice.choice(({"pages": dice.randrange(40)}, {"bytes": dice.choice((4_096, 65_536, 262_144, 1_048_576))}))
+    return NO_TROUBLE
 
 
 def _fault(dice: random.Random, crm: str) -> Mapping[str, Any]:
@@ -70,7 +96,7 @@ def _broken(dice: random.Random, crm: str) -> Mapping[str, Any]:
 
 
 def _slow(dice: random.Random, crm: str) -> Mapping[str, Any]:
-    return {"kind": "slow", "seconds": 0.05}
+    return {"kind": dice.choice(("slow", "drip")), "seconds": 0.05}
 
 
 def _expired(dice: random.Random, crm: str) -> Mapping[str, Any]:
@@ -87,43 +113,53 @@ def _unattached(dice: random.Random, crm: str) -> Mapping[str, Any]:
     return {"kind": "status", "status": status, "body": body, "path": path, "skip": 0}
 
 
-class Edited:
-    """What a scene leaves when a person, before or during it, confirms the tier that one account gets: an override.
+EDITED = 2  # accounts
 
-    It comes to the same whenever they do it, so the schedule with an edit has one right end too.
+
+class Edited:
+    """What a scene leaves when people, before or during it, confirm the tier that some accounts get: an override each.
+
+    It comes to the same whenever they do it, so the schedule with edits has one right end too.
     """
 
     def __init__(self, world: World, scene: Scene) -> None:
         tiers = {account: flags["tier"] for account, flags in scene.ends.flags.items()}
         free = [account for account, flags in scene.ends.flags.items() if tiers[account] == "C" and not flags["override"]]
-        self._world, self._account = world, free[0]
+        self._world, self._accounts = world, free[:EDITED]
         world.put_back(scene.begins)
-        self.edit()
+        for edit in self.edits():
+            edit()
+        time.sleep(SEARCH_LAG_SECONDS)
         for _ in range(scene.runs):
             world.good(*scene.command)
         self.ends: Seen = world.seen()
 
-    def edit(self) -> None:
-        self._world.server.crm.view.set_flag(self._account, "override", "C")
+    def edits(self) -> list[Callable[[], None]]:
+        """What is done, one account each."""
+        return [partial(self._confirm, account) for account in self._accounts]
+
+    def _confirm(self, account: str) -> None:
+        self._world.server.crm.view.set_flag(account, "override", "C")
 
 
 def play(world: World, scene: Scene, weather: Weather, edited: Edited | None) -> list[str]:
-    """Plays the scene in that weather; what was wrong afterwards, nothing where all is well. `edited` where a person edits."""
+    """Plays the scene in that weather; what was wrong afterwards, nothing where all is well. `edited` where people edit."""
     world.put_back(scene.begins)
     faults = world.server.faults
     wrong = []
-    if edited is not None and weather.edit_at is not None:
-        world.gate.edit, world.gate.edit_at = edited.edit, weather.edit_at
+    world.gate.edits = list(zip(weather.edits_at, edited.edits(), strict=True)) if edited is not None else []
     for fault in weather.faults:
         faults.add(**fault)
     for _ in range(weather.runs):
-        ended = world.run(*scene.command)
+        ended = world.run(*scene.command, trouble=weather.trouble)
         if TRACEBACK in ended.err or "bug" in ended.err:
             wrong.append(f"a bug: {ended.err}")
     faults.clear()
-    if world.gate.edit is not None and edited is not None:
-        world.gate.edit = None
-        edited.edit()
+    left, world.gate.edits = world.gate.edits, []
+    for _, edit in left:
+        edit()
+    if edited is not None:
+        time.sleep(SEARCH_LAG_SECONDS)
     for _ in range(scene.runs):
         ended = world.run(*scene.command)
         if ended.code not in CLEAN_EXITS or (ended.code and scene.name != "undo"):

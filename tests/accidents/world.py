@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from kamsync.plugins import load_connector
@@ -29,6 +30,7 @@ ACCOUNTS, OPPORTUNITIES = 60, 300
 ROOT = Path(__file__).parents[2]
 # Written with whatever else is, and telling of a run rather than of a decision.
 MOMENTS = ("evaluated_at",)
+NO_TROUBLE: Mapping[str, int] = MappingProxyType({})
 
 
 class Keeping(Protocol):
@@ -134,8 +136,8 @@ class World:
 
     # --- commands ------------------------------------------------------------------------------------------------------------
 
-    def run(self, *arguments: str, death: Death | None = None) -> Ended:
-        """`kamsync arguments`, to its end or to its death."""
+    def run(self, *arguments: str, death: Death | None = None, trouble: Mapping[str, int] = NO_TROUBLE) -> Ended:
+        """`kamsync arguments`, to its end or to its death; `trouble` is what its machine does (zygote.Trouble)."""
         at_call = death.number if death is not None and death.at == "call" else None
         at_commit = death.number if death is not None and death.at == "commit" else None
         shared = self.folder / "shared"
@@ -150,6 +152,7 @@ class World:
             "err": str(self.folder / "err"),
             "commit": at_commit,
             "after": death is not None and death.after,
+            "trouble": dict(trouble),
         }
         code = int(_ask(self._zygote, json.dumps(order)))
         self.gate.wait_until_idle()

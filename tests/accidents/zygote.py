@@ -4,7 +4,8 @@
 
 Started once with the libraries loaded. Each line of standard input is an order (JSON, written by tests.accidents.world); it
 forks, waits, and answers with a line: the exit code, negative for the signal that ended the process. With --hurry, waiting
-takes an N-th of its time, so that hundreds of retries fit into minutes.
+takes an N-th of its time, so that hundreds of retries fit into minutes. An order may also bring the machine itself into trouble:
+a clock that is put to another time of the day, a disk with room for so many more pages, or for no byte more.
 
 The dying is done from inside, by a trace of SQLite: each commit is counted before it happens, and the process ends itself by
 SIGKILL before the n-th, or after it before anything else happens. Calls are counted, and deaths at them done, by the CRM
@@ -15,17 +16,22 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import gc
 import importlib
 import json
 import mmap
 import os
+import resource
 import signal
 import sqlite3
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import time_machine
 
 PID, DUE, COMMITS, SIZE = 0, 8, 16, 24  # places in the shared file, eight bytes each
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
@@ -35,14 +41,42 @@ LOADED = (
     *(f"kamsync.cli.commands.{name}" for name in ("runs", "setup", "sync", "undo")),
     "kamsync_hubspot.connection",
     "kamsync_salesforce.connection",
+    "sqlglot.dialects.sqlite",
 )
+
+
+class Trouble:
+    """What the machine itself does to a process, as an order says it: the clock, the disk. Nothing where it says nothing.
+
+    `clock` is the minute of the day to which the clock is put, at the commit `clock_at` (from 0); it stays on its day. `pages` is
+    by how many pages the cache may grow; `bytes` how large any file of the process may become.
+    """
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._clock: int | None = order.get("clock")
+        self._clock_at = int(order.get("clock_at", 0))
+        self._pages: int | None = order.get("pages")
+        if order.get("bytes") is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (order["bytes"], resource.RLIM_INFINITY))
+
+    def before_commit(self, number: int) -> None:
+        if self._clock is not None and number >= self._clock_at:
+            now = datetime.now(UTC)
+            then = now.replace(hour=0, minute=0, second=0) + timedelta(minutes=self._clock)
+            time_machine.travel(then, tick=True).start()
+            self._clock = None
+
+    def on_connection(self, connection: sqlite3.Connection) -> None:
+        if self._pages is not None:
+            present = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {present + self._pages}")
 
 
 class Dying:
     """Counts commits in the shared file, and ends the process at the one that is fatal (None: at none)."""
 
-    def __init__(self, shared: mmap.mmap, fatal: int | None, *, after: bool) -> None:
-        self._shared, self._fatal, self._after = shared, fatal, after
+    def __init__(self, shared: mmap.mmap, fatal: int | None, trouble: Trouble, *, after: bool) -> None:
+        self._shared, self._fatal, self._trouble, self._after = shared, fatal, trouble, after
 
     def watch(self) -> None:
         """From now on, every connection to the cache is followed."""
@@ -51,6 +85,7 @@ class Dying:
         def followed(*arguments: Any, **options: Any) -> sqlite3.Connection:
             connection: sqlite3.Connection = connect(*arguments, **options)
             if CACHE in str(arguments[0]):
+                self._trouble.on_connection(connection)
                 connection.set_trace_callback(lambda statement: self._seen(connection, statement))
             return connection
 
@@ -68,6 +103,7 @@ class Dying:
         if statement != "COMMIT" and (connection.in_transaction or not is_write):
             return
         count = get(self._shared, COMMITS)
+        self._trouble.before_commit(count)
         put(self._shared, COMMITS, count + 1)
         if count == self._fatal:
             put(self._shared, DUE, 1)
@@ -96,6 +132,8 @@ def main() -> None:
     if hurry != 1.0:
         _hurry(hurry)
     _load()
+    gc.collect()
+    gc.freeze()  # a child that looks through what it shares with us has to copy it
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
@@ -128,10 +166,13 @@ def _load() -> None:
     """What the commands need, loaded once."""
     for name in LOADED:
         importlib.import_module(name)
+    from kamsync.decide.calendar import business_calendar, country_code
+
+    business_calendar(country_code("Brasil"))
 
 
-def _live(order: Mapping[str, Any]) -> None:
-    """One command, as a process of its own; never returns."""
+def _live(order: Mapping[str, Any]) -> NoReturn:
+    """One command, as a process of its own."""
     for descriptor, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -140,14 +181,22 @@ def _live(order: Mapping[str, Any]) -> None:
     os.environ.update(order["environment"])
     shared = open_shared(Path(order["shared"]))
     put(shared, PID, os.getpid())
-    dying = Dying(shared, order["commit"], after=order["after"])
+    dying = Dying(shared, order["commit"], Trouble(order["trouble"]), after=order["after"])
     dying.watch()
     atexit.register(dying.end_if_due)
     sys.argv = ["kamsync", *order["arguments"]]
     from kamsync.cli import main as kamsync
 
-    kamsync()
-    raise SystemExit(0)
+    try:
+        kamsync()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    # As an interpreter ends, but for taking everything that was loaded to pieces, which takes longest.
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
