@@ -48,6 +48,7 @@ class Fact:
 
     `none`: SQL for an account of which the source has no row. `final`: what is shown, made of `{value}`. `mapped_first`: a mapped
     field of the same name goes before the computed value. `replayable`: a past day can be computed as it was known then.
+    `words`: how a value is said to people, "" by the fact's name. A `growth` is said with its sign.
     """
 
     name: str
@@ -61,6 +62,8 @@ class Fact:
     needs: tuple[str, ...] = ()
     final: str = "{value}"
     mapped_first: bool = False
+    words: str = ""
+    growth: bool = False
 
 
 # Rows that count: of an account, and with a close date that is meant.
@@ -125,16 +128,16 @@ def _days_since(day: str) -> str:
     return f"CAST(julianday(:as_of) - julianday({day}) AS INTEGER)"
 
 
-def _money(name: str, definition: str, sql: str, replayable: bool = True) -> Fact:
-    return Fact(name, "number", definition, "opportunity", sql, "0", replayable, "money")
+def _money(name: str, definition: str, sql: str, *, words: str) -> Fact:
+    return Fact(name, "number", definition, "opportunity", sql, "0", unit="money", words=words)
 
 
-def _number_of(name: str, definition: str, source: str, sql: str, replayable: bool = True) -> Fact:
-    return Fact(name, "number", definition, source, sql, "0", replayable, "count")
+def _number_of(name: str, definition: str, source: str, sql: str, *, words: str, replayable: bool = True) -> Fact:
+    return Fact(name, "number", definition, source, sql, "0", replayable, "count", words=words)
 
 
-def _date(name: str, definition: str, source: str, sql: str) -> Fact:
-    return Fact(name, "date", definition, source, sql, unit="date")
+def _date(name: str, definition: str, source: str, sql: str, *, words: str) -> Fact:
+    return Fact(name, "date", definition, source, sql, unit="date", words=words)
 
 
 # A contract's term; where only its end is known, the end itself says whether it is live.
@@ -147,12 +150,34 @@ _LIVE = (
 )
 
 FACTS: tuple[Fact, ...] = (
-    _money("won_amount_12m", "Sum of won amounts closed in the last 12 months", _sum(f"is_won AND {_12M}")),
-    _money("won_amount_prev_12m", "The same for the 12 months before those", _sum(f"is_won AND {_PREV}")),
-    _money("won_amount_total", "Sum of all won amounts up to the day", _sum(_WON)),
-    _number_of("won_count_total", "Won opportunities up to the day", "opportunity", _count(_WON)),
-    _number_of("won_count_12m", "Won opportunities of the last 12 months", "opportunity", _count(f"is_won AND {_12M}")),
-    _number_of("lost_count_12m", "Lost opportunities of the last 12 months", "opportunity", _count(f"{_LOST} AND {_12M}")),
+    _money(
+        "won_amount_12m",
+        "Sum of won amounts closed in the last 12 months",
+        _sum(f"is_won AND {_12M}"),
+        words="{} won in 12 months",
+    ),
+    _money(
+        "won_amount_prev_12m",
+        "The same for the 12 months before those",
+        _sum(f"is_won AND {_PREV}"),
+        words="{} won in the 12 months before",
+    ),
+    _money("won_amount_total", "Sum of all won amounts up to the day", _sum(_WON), words="{} won in all"),
+    _number_of("won_count_total", "Won opportunities up to the day", "opportunity", _count(_WON), words="{} won in all"),
+    _number_of(
+        "won_count_12m",
+        "Won opportunities of the last 12 months",
+        "opportunity",
+        _count(f"is_won AND {_12M}"),
+        words="{} won in 12 months",
+    ),
+    _number_of(
+        "lost_count_12m",
+        "Lost opportunities of the last 12 months",
+        "opportunity",
+        _count(f"{_LOST} AND {_12M}"),
+        words="{} lost in 12 months",
+    ),
     Fact(
         "win_rate_24m",
         "number",
@@ -160,6 +185,7 @@ FACTS: tuple[Fact, ...] = (
         "opportunity",
         f"CAST({_count(f'is_won AND {_24M}')} AS REAL) / nullif({_count(f'is_closed AND {_24M}')}, 0)",
         unit="percent",
+        words="{} won of what was decided in 24 months",
     ),
     Fact(
         "avg_won_amount_24m",
@@ -168,6 +194,7 @@ FACTS: tuple[Fact, ...] = (
         "opportunity",
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
         unit="money",
+        words="{} on average",
     ),
     Fact(
         "contract_value_12m",
@@ -179,25 +206,29 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="money",
         final="CASE WHEN :has_contracts THEN {value} END",
+        words="{} a year under contract",
     ),
-    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed")),
-    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed")),
+    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed"), words="{} open"),
+    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed"), words="{} open"),
     _money(
         "weighted_pipeline",
         "Sum over open opportunities of amount × probability (0…1)",
         _sum("NOT is_closed", "amount * coalesce(probability, 0)"),
+        words="{} open, by probability",
     ),
     _date(
         "first_won_date",
         "Least close date among won ones up to the day",
         "opportunity",
         f"min(CASE WHEN {_WON} THEN close_date END)",
+        words="first won on {}",
     ),
     _date(
         "last_won_date",
         "Greatest close date among won ones up to the day",
         "opportunity",
         f"max(CASE WHEN {_WON} THEN close_date END)",
+        words="last won on {}",
     ),
     Fact(
         "next_renewal_date",
@@ -209,6 +240,7 @@ FACTS: tuple[Fact, ...] = (
         replayable=False,
         unit="date",
         mapped_first=True,
+        words="renewal on {}",
     ),
     Fact(
         "product_families",
@@ -219,6 +251,7 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="count",
         final=f"CASE WHEN {_SELLS} THEN {{value}} END",
+        words="{} product families",
     ),
     Fact(
         "whitespace_count",
@@ -229,20 +262,29 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="count",
         final=f"CASE WHEN {_SELLS} THEN (SELECT count(*) FROM temp.sold) - {{value}} END",
+        words="{} product families not bought",
     ),
     _date(
         "last_activity_date",
         "Greatest date of an activity up to the day, of the last 24 months",
         "activity",
         f"max(CASE WHEN {_ACTIVITY} THEN activity_date END)",
+        words="last activity on {}",
     ),
-    _number_of("activities_90d", "Activities of the last 90 days", "activity", _count(_90D)),
-    _number_of("meetings_90d", "Meetings of the last 90 days", "activity", _count(f"kind = 'meeting' AND {_90D}")),
+    _number_of("activities_90d", "Activities of the last 90 days", "activity", _count(_90D), words="{} activities in 90 days"),
+    _number_of(
+        "meetings_90d",
+        "Meetings of the last 90 days",
+        "activity",
+        _count(f"kind = 'meeting' AND {_90D}"),
+        words="{} meetings in 90 days",
+    ),
     _date(
         "last_contact_date",
         "Greatest date of a two-way contact (a meeting, a call, an e-mail that came in) of the last 24 months",
         "activity",
         f"max(CASE WHEN {_TWO_WAY} AND {_ACTIVITY} THEN activity_date END)",
+        words="last contact on {}",
     ),
     Fact(
         "usual_gap_days",
@@ -251,8 +293,11 @@ FACTS: tuple[Fact, ...] = (
         "rhythm",
         "avg(gap)",
         unit="days",
+        words="usually {} between activities",
     ),
-    _number_of("children_count", "Accounts whose parent this is", "hierarchy", "children", replayable=False),
+    _number_of(
+        "children_count", "Accounts whose parent this is", "hierarchy", "children", replayable=False, words="{} subsidiaries"
+    ),
     Fact(
         "family_won_amount_12m",
         "number",
@@ -262,6 +307,7 @@ FACTS: tuple[Fact, ...] = (
         "by_opportunity.won_amount_12m, 0",
         unit="money",
         needs=("won_amount_12m",),
+        words="{} won in 12 months by the group",
     ),
     Fact(
         "family_open_pipeline",
@@ -272,6 +318,7 @@ FACTS: tuple[Fact, ...] = (
         "by_opportunity.open_pipeline, 0",
         unit="money",
         needs=("open_pipeline",),
+        words="{} open in the group",
     ),
     Fact(
         "growth_12m",
@@ -281,6 +328,8 @@ FACTS: tuple[Fact, ...] = (
         "won_amount_12m / nullif(won_amount_prev_12m, 0) - 1",
         unit="percent",
         needs=("won_amount_12m", "won_amount_prev_12m"),
+        words="{} on the year before",
+        growth=True,
     ),
     Fact(
         "customer_months",
@@ -290,6 +339,7 @@ FACTS: tuple[Fact, ...] = (
         "whole_months(first_won_date, :as_of)",
         unit="months",
         needs=("first_won_date",),
+        words="a customer for {}",
     ),
     Fact(
         "days_since_last_won",
@@ -299,6 +349,7 @@ FACTS: tuple[Fact, ...] = (
         _days_since("last_won_date"),
         unit="days",
         needs=("last_won_date",),
+        words="last won {} ago",
     ),
     Fact(
         "days_since_last_activity",
@@ -308,6 +359,7 @@ FACTS: tuple[Fact, ...] = (
         _days_since("last_activity_date"),
         unit="days",
         needs=("last_activity_date",),
+        words="last activity {} ago",
     ),
     Fact(
         "days_since_last_contact",
@@ -317,6 +369,7 @@ FACTS: tuple[Fact, ...] = (
         _days_since("last_contact_date"),
         unit="days",
         needs=("last_contact_date",),
+        words="last contact {} ago",
     ),
     Fact(
         "silence_ratio",
@@ -325,6 +378,7 @@ FACTS: tuple[Fact, ...] = (
         "derived",
         f"{_days_since('last_activity_date')} / nullif(usual_gap_days, 0)",
         needs=("last_activity_date", "usual_gap_days"),
+        words="silent {} times as long as usual",
     ),
     Fact(
         "days_to_renewal",
@@ -335,6 +389,7 @@ FACTS: tuple[Fact, ...] = (
         replayable=False,
         unit="days",
         needs=("next_renewal_date",),
+        words="renewal in {}",
     ),
 )
 CONTRACT_COLUMNS = ("contract_start", "contract_months", "contract_end")
@@ -357,6 +412,16 @@ def known_columns(account_columns: Mapping[str, Kind]) -> dict[str, Kind]:
 def unit_of(name: str) -> Unit:
     """The unit of a fact; of a mapped field only a date's is known."""
     return _BY_NAME[name].unit if name in _BY_NAME else ""
+
+
+def words_of(name: str) -> str:
+    """How a value of the fact is said, with `{}` for the value; "" where it is said by its name, or is no fact."""
+    return _BY_NAME[name].words if name in _BY_NAME else ""
+
+
+def is_growth(name: str) -> bool:
+    """Whether a value of the fact is a change, which is said with its sign."""
+    return name in _BY_NAME and _BY_NAME[name].growth
 
 
 def with_what_they_need(names: Collection[str]) -> frozenset[str]:

@@ -19,21 +19,11 @@ KEY_LENGTH = 255
 KAM_SET = "Key_Account_Management"
 AGENT_SET = "Key_Account_Management_Agent"
 
+_ENGLISH = words.texts("en", {"en": {}})
 # Beside or in place of kamsync's words: Salesforce writes English labels with capitals.
 _OWN: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "tier": "Key Account Tier",
-        "score": "Key Account Score",
-        "segment": "Key Account Segment",
-        "health": "Key Account Health",
-        "reasons": "Key Account Reasons",
-        "since": "Key Account Since",
-        "evaluated_at": "Key Account Evaluated At",
-        "override": "Key Account Tier Override",
-        "override_until": "Key Account Override Until",
-        "decided_tier": "Key Account Decided Tier",
-        "receipt": "Key Account Decision",
-        "task_key": "Key Account Task Key",
+        **{name: _ENGLISH[name].title() for name in (*FLAGS, "task_key")},
         "changed": "Key accounts – changed this month",
         "set": "Key account management",
         "agent_set": "Key account management: agent",
