@@ -75,7 +75,7 @@ def test_doctor_is_content_and_setup_finds_everything_there(desk: MemoryDesk) ->
 
 
 def test_a_wrong_token_is_said_with_its_mend(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEMORY_TOKEN", "another")
+    monkeypatch.setenv("MEMORY_TOKEN", "t0ken-of-nobody")
 
     result = desk.run("sync")
 
