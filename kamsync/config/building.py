@@ -6,6 +6,7 @@ mistakes before anything is pulled.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -35,6 +36,14 @@ def in_language(label: str | Mapping[str, str], language: str) -> str:
     if isinstance(label, str):
         return label
     return label.get(language) or label.get("en") or next(iter(label.values()), "")
+
+
+def pick_list_label(tier: Tier) -> str:
+    """A tier where people pick it: its name, as reasons and tasks say it, and what it is called ("A – Strategic")."""
+    first, *_ = re.split(r"\W", tier.label.strip(), maxsplit=1)
+    if not tier.label.strip() or tier.label.strip().casefold() == tier.name.casefold():
+        return tier.name
+    return tier.label if first.casefold() == tier.name.casefold() else f"{tier.name} – {tier.label}"
 
 
 def build_tiers(tables: Sequence[TierTable], source: TomlSource, language: str, problems: Problems) -> tuple[Tier, ...]:

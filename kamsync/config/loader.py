@@ -26,6 +26,7 @@ from kamsync.config.building import (
     build_tiers,
     check_weights,
     in_language,
+    pick_list_label,
 )
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
@@ -124,7 +125,7 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
         cache_path=cache_path_of(parsed.cache.path, folder, environment, source.place(("cache", "path"))),
         schedule=schedule,
         notices=(*warnings, *left_out),
-        tier_choices=tuple(TierChoice(tier.name, tier.label or tier.name) for tier in program.tiers),
+        tier_choices=tuple(TierChoice(tier.name, pick_list_label(tier)) for tier in program.tiers),
         log=_log_settings(parsed, source, folder),
         serve_port=parsed.serve.port,
         channels=_channels(parsed, source, around),

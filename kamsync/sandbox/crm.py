@@ -49,10 +49,24 @@ class TaskView:
     by_kamsync: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """A field as people see it: its label, and those of the values that it takes, in their order (none: it takes any)."""
+
+    label: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
 class SandboxView(Protocol):
     """The page's window on the CRM's data. Edits are real edits: stamps move as in the real service."""
 
-    def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]: ...
+    def fields(self) -> Mapping[str, FieldView]:
+        """The flags that this CRM has a field for, by canonical name."""
+        ...
+
+    def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]:
+        """The best tier first (in the order of its choices), in it the highest score, then by name."""
+        ...
 
     def account(self, account_id: str) -> AccountView | None: ...
 
@@ -63,8 +77,6 @@ class SandboxView(Protocol):
         ...
 
     def complete_task(self, task_id: str) -> None: ...
-
-    def tier_choices(self) -> Sequence[str]: ...
 
 
 class SandboxCrm(Protocol):

@@ -7,18 +7,24 @@ no web page elsewhere can reach a sandbox that happens to run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from babel.core import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from kamsync.flags import kind_of
 from kamsync.http import is_loopback
-from kamsync.sandbox.crm import SandboxCrm
+from kamsync.sandbox.crm import FieldView, SandboxCrm
 from kamsync.sandbox.faults import Receive, Scope, Send
+from kamsync.sandbox.page_words import PAGE_WORDS, language_of
 
 _templates = Environment(
     loader=PackageLoader("kamsync.sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -26,6 +32,7 @@ _templates = Environment(
 _templates.filters["path"] = lambda value: quote(str(value), safe="")
 OWN_SITES = ("none", "same-origin")
 REFUSAL = "The sandbox answers on this machine only."
+LISTED = 200  # accounts on the page; the rest is found by search
 EDITABLE = ("tier", "override", "override_until")
 
 
@@ -52,8 +59,9 @@ class Page:
             return refused
         search = request.query_params.get("q", "")
         flagged = request.query_params.get("flagged") == "1"
-        accounts = self._crm.view.accounts(search=search, only_flagged=flagged, limit=200)
-        return _html("accounts.html", crm=self._crm.kind, accounts=accounts, search=search, flagged=flagged)
+        accounts = self._crm.view.accounts(search=search, only_flagged=flagged, limit=LISTED)
+        more = len(accounts) == LISTED
+        return self._html("accounts.html", accounts=accounts, search=search, flagged=flagged, listed=LISTED if more else 0)
 
     async def _account(self, request: Request) -> Response:
         refused = _refused(request)
@@ -63,9 +71,15 @@ class Page:
         account = self._crm.view.account(account_id)
         if account is None:
             return PlainTextResponse("There is no such account.", status_code=404)
-        tasks = self._crm.view.tasks(account_id)
-        choices = self._crm.view.tier_choices()
-        return _html("account.html", crm=self._crm.kind, account=account, tasks=tasks, choices=choices)
+        tasks = sorted(self._crm.view.tasks(account_id), key=lambda task: (task.due or "9999", task.subject))
+        in_order = [*(task for task in tasks if task.is_open), *(task for task in reversed(tasks) if not task.is_open)]
+        return self._html("account.html", account=account, tasks=in_order)
+
+    def _html(self, template: str, **values: Any) -> HTMLResponse:
+        return HTMLResponse(
+            _templates.get_template(template).render(crm=self._crm.kind, shown=_Shown(self._crm.view.fields()), **values),
+            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"},
+        )
 
     async def _set_flags(self, request: Request) -> Response:
         refused = _refused(request)
@@ -86,11 +100,38 @@ class Page:
         return RedirectResponse(f"/_sandbox/accounts/{quote(request.path_params['account_id'], safe='')}", status_code=303)
 
 
-def _html(template: str, **values: Any) -> HTMLResponse:
-    return HTMLResponse(
-        _templates.get_template(template).render(**values),
-        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"},
-    )
+class _Shown:
+    """Values as their readers see them in the CRM: labels of pick lists, dates and numbers of the language."""
+
+    def __init__(self, fields: Mapping[str, FieldView]) -> None:
+        self.fields = fields
+        self.language = language_of(fields["tier"].label) if "tier" in fields else "en"
+        self.words = PAGE_WORDS[self.language]
+        self._locale = Locale.parse(self.language)
+
+    def label(self, flag: str) -> str:
+        """What people call that field."""
+        return self.fields[flag].label
+
+    def value(self, flag: str, text: str) -> str:
+        """The value of a flag, which the CRM keeps as `text`; "" for none."""
+        if not text:
+            return ""
+        if self.fields[flag].choices:
+            return self.fields[flag].choices.get(text, text)
+        match kind_of(flag):
+            case "number":
+                return format_decimal(float(text), "#,##0.##", locale=self._locale)
+            case "date" | "instant":
+                return self.day(text)
+        return text
+
+    def day(self, text: str) -> str:
+        """The day of an ISO date or instant; other text as it is."""
+        try:
+            return format_date(date.fromisoformat(text[:10]), "medium", locale=self._locale)
+        except ValueError:
+            return text
 
 
 def is_foreign(method: str, headers: Mapping[str, str]) -> bool:

@@ -60,7 +60,7 @@ class FlagPromises(Promises):
 
     def test_only_the_named_flags_change(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
-        crm.view.set_flag(account, "override", crm.view.tier_choices()[0])
+        crm.view.set_flag(account, "override", next(iter(crm.view.fields()["override"].choices)))
         list(connection.push_accounts([AccountUpdate(account, "One", {"tier": "A", "score": 50.0, "segment": "key"})]))
         before = crm.view.account(account)
         assert before is not None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Mapping, Sequence
 
 from kamsync.errors import RecordRejected
-from kamsync.sandbox.crm import AccountView, TaskView
+from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
 from .portal import Portal
-from .provisioned import PROPERTIES, TASK_KEY, TIERS
+from .provisioned import PROPERTIES, TASK_KEY
 from .store import Record
 from .wire import Refusal
 
@@ -20,17 +21,24 @@ class HubSpotView:
         self._tasks = portal.tables["tasks"]
 
     def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]:
-        found: list[AccountView] = []
         wanted = search.casefold()
-        for record in self._companies.records.values():
-            if wanted and wanted not in (self._companies.get(record, "name") or "").casefold():
-                continue
-            if only_flagged and not self._companies.get(record, PROPERTIES["tier"]):
-                continue
-            found.append(self._shown(record))
-            if len(found) == limit:
-                break
-        return found
+        found = [
+            record
+            for record in self._companies.records.values()
+            if wanted in (self._companies.get(record, "name") or "").casefold()
+            and (not only_flagged or self._companies.get(record, PROPERTIES["tier"]))
+        ]
+        return [self._shown(record) for record in heapq.nsmallest(limit, found, key=self._best_first())]
+
+    def _best_first(self) -> Callable[[Record], tuple[int, float, str]]:
+        ranks = {value: rank for rank, value in enumerate(self._choices("tier"))}
+
+        def key(record: Record) -> tuple[int, float, str]:
+            tier, score = (self._companies.get(record, PROPERTIES[name]) or "" for name in ("tier", "score"))
+            rank = ranks.get(tier, len(ranks)) if tier else len(ranks) + 1
+            return rank, -float(score or 0), self._companies.get(record, "name") or ""
+
+        return key
 
     def account(self, account_id: str) -> AccountView | None:
         record = self._companies.find(account_id)
@@ -91,6 +99,12 @@ class HubSpotView:
             raise RecordRejected(f"There is no task {task_id} in this portal.", fix="Reload the page.")
         self._portal.update(self._tasks, record, {"hs_task_status": "COMPLETED"})
 
-    def tier_choices(self) -> Sequence[str]:
-        definition = self._companies.definitions.get(PROPERTIES["tier"])
-        return tuple(option["value"] for option in definition.options) if definition else TIERS
+    def fields(self) -> Mapping[str, FieldView]:
+        found = {flag: self._companies.definitions.get(name) for flag, name in PROPERTIES.items()}
+        return {
+            flag: FieldView(definition.label, self._choices(flag)) for flag, definition in found.items() if definition is not None
+        }
+
+    def _choices(self, flag: str) -> dict[str, str]:
+        definition = self._companies.definitions.get(PROPERTIES[flag])
+        return {option["value"]: option["label"] for option in definition.options} if definition else {}

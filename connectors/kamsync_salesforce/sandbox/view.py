@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kamsync.flags import FLAGS
-from kamsync.sandbox.crm import AccountView, TaskView
+from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
 from .org import Org
 from .writing import Writer
@@ -24,13 +24,10 @@ class SalesforceView:
         where = ["a.IsDeleted = 0", "a.Name LIKE ?"]
         if only_flagged:
             where.append(f"a.{flags['tier']} IS NOT NULL" if "tier" in flags else "0")
-        order = (
-            f"a.{flags['tier']} IS NULL, a.{flags['tier']}, a.{flags['score']} DESC, "
-            if {"tier", "score"} <= flags.keys()
-            else ""
-        )
+        best_first, tiers = self._best_first(flags)
         rows = self._org.db.execute(
-            f"{self._select(flags)} WHERE {' AND '.join(where)} ORDER BY {order}a.Name LIMIT ?", (f"%{search}%", limit)
+            f"{self._select(flags)} WHERE {' AND '.join(where)} ORDER BY {best_first}a.Name LIMIT ?",
+            (f"%{search}%", *tiers, limit),
         )
         return [self._view(row, flags) for row in rows]
 
@@ -61,9 +58,26 @@ class SalesforceView:
         if task is not None:
             Writer(self._org, str(task["OwnerId"])).update(self._org.objects["task"], task_id, {"Status": "Completed"})
 
-    def tier_choices(self) -> Sequence[str]:
-        field = self._org.objects["account"].field(FLAG_FIELDS["override"])
-        return field.choices if field is not None else ()
+    def fields(self) -> Mapping[str, FieldView]:
+        account = self._org.objects["account"]
+        found = {flag: account.field(name) for flag, name in FLAG_FIELDS.items()}
+        return {
+            flag: FieldView(
+                field.label or field.name, dict(zip(field.choices, field.choice_labels or field.choices, strict=True))
+            )
+            for flag, field in found.items()
+            if field is not None
+        }
+
+    def _best_first(self, flags: dict[str, str]) -> tuple[str, Sequence[str]]:
+        """Pick lists sort by the order of their values, as in the real service; what is none of them comes after."""
+        if not {"tier", "score"} <= flags.keys():
+            return "", ()
+        tier = self._org.objects["account"].field(flags["tier"])
+        values = tier.choices if tier is not None else ()
+        ranks = "".join(f" WHEN ? THEN {rank}" for rank in range(len(values)))
+        rank = f"CASE a.{flags['tier']}{ranks} ELSE {len(values)} END, " if values else ""
+        return f"a.{flags['tier']} IS NULL, {rank}a.{flags['score']} DESC, ", values
 
     def _person(self, account_id: str) -> str:
         row = self._org.db.execute("SELECT OwnerId FROM Account WHERE Id = ?", (account_id,)).fetchone()

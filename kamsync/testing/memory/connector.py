@@ -16,7 +16,7 @@ from kamsync.errors import AccessDenied
 from kamsync.flags import FLAGS, to_json
 from kamsync.model import Value
 from kamsync.sandbox.company import Company
-from kamsync.sandbox.crm import AccountView, SandboxOptions, TaskView
+from kamsync.sandbox.crm import AccountView, FieldView, SandboxOptions, TaskView
 from kamsync.testing.memory.behaviour import SALESFORCE_LIKE
 from kamsync.testing.memory.company import fill
 from kamsync.testing.memory.connection import MemoryConnection, open_connection
@@ -93,7 +93,10 @@ class MemoryView:
 
     def accounts(self, *, search: str = "", only_flagged: bool = False, limit: int = 200) -> Sequence[AccountView]:
         found = [self._account(record) for record in self._crm.accounts() if search.lower() in record.text("name").lower()]
-        return [account for account in found if account.flags["tier"] or not only_flagged][:limit]
+        shown = [account for account in found if account.flags["tier"] or not only_flagged]
+        return sorted(
+            shown, key=lambda one: (not one.flags["tier"], one.flags["tier"], -float(one.flags["score"] or 0), one.name)
+        )[:limit]
 
     def account(self, account_id: str) -> AccountView | None:
         return next((self._account(record) for record in self._crm.accounts() if record.id == account_id), None)
@@ -118,8 +121,9 @@ class MemoryView:
     def complete_task(self, task_id: str) -> None:
         self._crm.complete_task(task_id)
 
-    def tier_choices(self) -> Sequence[str]:
-        return self._crm.tier_choices
+    def fields(self) -> Mapping[str, FieldView]:
+        choices = {name: name for name in self._crm.tier_choices}
+        return {name: FieldView(name, choices if name in ("tier", "override") else {}) for name in FLAGS}
 
     def _account(self, record: Record) -> AccountView:
         flags = {flag: _text(record.get(FLAG_FIELDS[flag])) for flag in FLAGS}

@@ -215,7 +215,7 @@ def test_a_person_edits_flags_and_tasks_on_the_page(a_portal: Any) -> None:
 
     company = portal.get(f"/crm/v3/objects/companies/{FIRST}", properties="kam_tier_override")
     assert company["properties"]["kam_tier_override"] == "A" and company["updatedAt"] > before
-    assert portal.sandbox.view.tier_choices() == ("A", "B", "C")
+    assert tuple(portal.sandbox.view.fields()["tier"].choices) == ("A", "B", "C")
     assert [task.is_open for task in portal.sandbox.view.tasks(FIRST)] == [False]
 
 
