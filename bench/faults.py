@@ -18,8 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.accidents.killing import Scene, scenes
-from tests.accidents.weather import Edited, play, weather_of
+from tests.accidents.killing import scenes
+from tests.accidents.weather import play_all
 from tests.accidents.world import World, a_world
 
 CRMS = ("salesforce", "hubspot")
@@ -43,17 +43,11 @@ def main() -> None:
 
 def _all_seeds(world: World, seeds: Sequence[int]) -> int:
     stories = list(scenes(world))
-    edits: dict[str, Edited] = {}
     failed = 0
-    for count, seed in enumerate(seeds, start=1):
-        scene: Scene = stories[seed % len(stories)]
-        weather = weather_of(seed, world.kind)
-        if weather.edits_at and scene.name != "undo" and scene.name not in edits:
-            edits[scene.name] = Edited(world, scene)
-        wrong = play(world, scene, weather, edits.get(scene.name) if weather.edits_at else None)
+    for count, (seed, wrong) in enumerate(play_all(world, stories, seeds), start=1):
         failed += bool(wrong)
         for text in wrong[:8]:
-            print(f"{world.kind}, {scene.name}, seed {seed}: {text}", flush=True)
+            print(f"{world.kind}, {stories[seed % len(stories)].name}, seed {seed}: {text}", flush=True)
         if count % 50 == 0:
             print(f"{world.kind}: {count} schedules, {failed} failed", flush=True)
     return failed

@@ -61,6 +61,7 @@ def people_act(world: World) -> None:
     for place in (0, 2):
         account = world.account_of_tier("A", place)
         view.complete_task(next(task.id for task in view.tasks(account) if task.by_kamsync))
+    world.wait_for_index()
 
 
 def _scene(world: World, name: str, begins: Moment, command: Sequence[str], runs: int = 1) -> Scene:

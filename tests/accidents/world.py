@@ -9,6 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 # Written with whatever else is, and telling of a run rather than of a decision.
 MOMENTS = ("evaluated_at",)
 NO_TROUBLE: Mapping[str, int] = MappingProxyType({})
+INDEX_LAG_SECONDS = 0.2  # of HubSpot's search, behind what is written
 
 
 class Keeping(Protocol):
@@ -134,6 +136,11 @@ class World:
         """The id of the account of that place among those of the tier."""
         return [one.id for one in self.server.crm.view.accounts(limit=10_000) if one.flags["tier"] == tier][place]
 
+    def wait_for_index(self) -> None:
+        """Until search shows all that was written: an edit of the same second is the business of the run after the next."""
+        if self.kind == "hubspot":
+            time.sleep(INDEX_LAG_SECONDS + 0.05)
+
     # --- commands ------------------------------------------------------------------------------------------------------------
 
     def run(self, *arguments: str, death: Death | None = None, trouble: Mapping[str, int] = NO_TROUBLE) -> Ended:
@@ -194,7 +201,8 @@ def a_world(
     folder.mkdir(parents=True, exist_ok=True)
     today = datetime.now(UTC).date()
     company = Company(accounts=accounts, opportunities=opportunities, today=today)
-    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False))
+    vendor = {"search_lag_seconds": INDEX_LAG_SECONDS} if kind == "hubspot" else {}
+    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor))
     (folder / "shared").write_bytes(bytes(SIZE))
     crm = cast(SandboxCrm, sandbox)
     gate = Gate(crm.app, open_shared(folder / "shared"))
