@@ -218,11 +218,12 @@ class Connection(Protocol):
         """
         ...
 
-    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+    def fetch_tasks(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
         """What the CRM shows now, by key as asked, of tasks named by id, or by key where no id is given.
 
         No index lag and no cache: what an earlier call of this connection wrote is seen. A task that is gone for good, or
         whose key nobody has, is missing from the answer; a deleted or archived one that the CRM still shows is `is_deleted`.
+        Without accounts `account_id` may be left empty where it would cost a further call.
         """
         ...
 

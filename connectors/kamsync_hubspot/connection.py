@@ -10,6 +10,7 @@ from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest,
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.pull.probing import probe
@@ -32,7 +33,8 @@ class HubSpotConnection:
         self._client = client
         self._portal = portal
         self._context = context
-        self._tasks = Tasks(client, portal, context)
+        self._definitions = Definitions(client)
+        self._tasks = Tasks(client, portal, context, self._definitions)
 
     def identity(self) -> Identity:
         return self._portal.identity()
@@ -41,7 +43,8 @@ class HubSpotConnection:
         return self._client.usage()
 
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
-        return Puller(self._client, self._portal, self._context).pull(requests)
+        self._definitions.forget()  # a new run asks anew, once
+        return Puller(self._client, self._portal, self._context, self._definitions).pull(requests)
 
     def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         return fetch_accounts(self._client, self._context, ids, flags)
@@ -52,8 +55,8 @@ class HubSpotConnection:
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
 
-    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
-        return self._tasks.fetch(tasks)
+    def fetch_tasks(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
+        return self._tasks.fetch(tasks, with_accounts=with_accounts)
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
@@ -62,9 +65,10 @@ class HubSpotConnection:
         return self._tasks.delete(tasks)
 
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
-        return lacking_choices(self._client, self._context)
+        return lacking_choices(self._definitions, self._context)
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
+        self._definitions.forget()
         return Setup(self._client, self._context, dry_run=dry_run).run(metadata_folder)
 
     def diagnose(self, request: DoctorRequest) -> Iterator[Finding]:

@@ -155,7 +155,7 @@ class Applier:
         """Leaves out tasks that a person edited, completed or removed after the plan looked."""
         if not changes:
             return []
-        seen = self.connection.fetch_tasks([TaskRef(change.key, change.task_id) for change in changes])
+        seen = self.connection.fetch_tasks([TaskRef(change.key, change.task_id) for change in changes], with_accounts=False)
         kept = []
         for change in changes:
             reason = _touched(seen.get(change.key), expected(change))

@@ -127,6 +127,8 @@ class TaskPromises(Promises):
         list(connection.close_tasks(refs[:1]))
         closed = replace(fresh, is_open=False)
         assert [connection.fetch_tasks([ref]) for ref in refs] == [{task.key: closed}, {task.key: closed}]
+        without = connection.fetch_tasks(refs[:1], with_accounts=False)[task.key]
+        assert replace(without, account_id=account) == closed
 
     def test_a_look_at_many_tasks_leaves_out_the_keys_that_nobody_has(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)

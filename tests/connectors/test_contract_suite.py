@@ -211,13 +211,15 @@ class OnMemory(Sloppy):
 
 
 class LooksAtAnOldCopy(OnMemory):
-    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
-        return {key: replace(seen, is_open=True) for key, seen in self._good.fetch_tasks(tasks).items()}
+    def fetch_tasks(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
+        return {
+            key: replace(seen, is_open=True) for key, seen in self._good.fetch_tasks(tasks, with_accounts=with_accounts).items()
+        }
 
 
 class LooksByIdOnly(OnMemory):
-    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
-        return self._good.fetch_tasks([task for task in tasks if task.task_id])
+    def fetch_tasks(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
+        return self._good.fetch_tasks([task for task in tasks if task.task_id], with_accounts=with_accounts)
 
 
 class KeepsKeys(OnMemory):

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kamsync.contract import Context
-from kamsync.errors import AccessDenied
+from kamsync.errors import AccessDenied, KamsyncError
 from kamsync.model import TaskRef, TaskSeen
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
+from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.reads import ARCHIVED_TASK_PAGES, fetch_links, read_archived, read_batch, search_pages
 from kamsync_hubspot.api.task_accounts import accounts_of, accounts_of_archived
 from kamsync_hubspot.translate import TASK_PROPERTIES, Record, key_of, named_account, task_seen, task_values
@@ -25,9 +26,10 @@ CHARACTERS_A_SEARCH = 2_000  # of keys: a search's body has room for 3,000 ("Sea
 class TaskFinder:
     """Looks tasks up for one connection."""
 
-    def __init__(self, client: Client, context: Context) -> None:
+    def __init__(self, client: Client, context: Context, definitions: Definitions) -> None:
         self._client = client
-        self._definitions = Definitions(client)
+        self._definitions = definitions
+        self._unique: bool | None = None  # as HubSpot has shown by an answer
         self._zone = context.timezone
         self._archived: Mapping[str, Record] | None = None
         self.key_property = context.mapping.task_key
@@ -36,6 +38,8 @@ class TaskFinder:
     @property
     def is_unique(self) -> bool:
         """Whether the portal can refuse a second task of one key by itself. Raises AccessDenied where `setup` has not run."""
+        if self._unique is not None:
+            return self._unique
         try:
             definition = self._definitions.of("tasks").get(self.key_property)
         except AccessDenied:
@@ -52,12 +56,28 @@ class TaskFinder:
         """The living tasks by key, for keys with the account that each is about."""
         if not accounts:
             return {}
-        if self.is_unique:
-            found = read_batch(self._client, "tasks", list(accounts), self._properties, id_property=self.key_property)
-            return {key_of(record, self.key_property): record for record in found}
+        by_key = self._by_unique_key(list(accounts))
+        if by_key is not None:
+            return by_key
         searched = self._searched(list(accounts))
         rest = {key: account for key, account in accounts.items() if key not in searched}
         return searched | self.among_the_tasks_of(rest)
+
+    def _by_unique_key(self, keys: Sequence[str]) -> dict[str, Record] | None:
+        """None where the key property is not unique: HubSpot refuses the read then, and only then its definition is asked for."""
+        if self._unique is False:
+            return None
+        try:
+            found = list(read_batch(self._client, "tasks", keys, self._properties, id_property=self.key_property))
+        except KamsyncError as error:
+            if not is_refused(error):
+                raise
+            if self.is_unique:
+                raise
+            self._unique = False
+            return None
+        self._unique = True
+        return {key_of(record, self.key_property): record for record in found}
 
     def removed(self) -> Mapping[str, Record]:
         """Archived tasks by key, as far as a bounded read of their list goes; once for all tasks of a call."""
@@ -90,7 +110,7 @@ class TaskFinder:
 
     # --- as the contract tells them ------------------------------------------------------------------------------------------
 
-    def fetch(self, tasks: Sequence[TaskRef]) -> dict[str, TaskSeen]:
+    def fetch(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> dict[str, TaskSeen]:
         """By key as asked; what is gone for good, or archived beyond the bound of the list, is missing."""
         self.forget()
         ids = {task.task_id: task.key for task in tasks if task.task_id}
@@ -102,20 +122,27 @@ class TaskFinder:
         archived = {ids[str(one["id"])]: one for one in read_batch(self._client, "tasks", lost, self._properties, archived=True)}
         absent = [key for key in keys if key not in living]
         archived |= {key: one for key in absent if (one := self.removed().get(key)) is not None}
+        if not with_accounts:
+            return self._as_seen(living, {}) | self._as_seen(archived, {}, is_deleted=True)
         return self._seen(living) | self._seen_archived(archived)
 
     def _seen(self, found: Mapping[str, Record]) -> dict[str, TaskSeen]:
         links = fetch_links(self._client, "tasks", "companies", [str(record["id"]) for record in found.values()])
         accounts = accounts_of(self._client, found.values(), links, self.key_property)
-        return {key: self._told(record, accounts) for key, record in found.items()}
+        return self._as_seen(found, accounts)
 
     def _seen_archived(self, found: Mapping[str, Record]) -> dict[str, TaskSeen]:
         accounts = accounts_of_archived(self._client, list(found.values()), self.key_property)
-        return {key: self._told(record, accounts, is_deleted=True) for key, record in found.items()}
+        return self._as_seen(found, accounts, is_deleted=True)
 
-    def _told(self, record: Record, accounts: Mapping[str, str], *, is_deleted: bool = False) -> TaskSeen:
-        account = accounts.get(str(record["id"]))
-        return task_seen(task_values(record, self.key_property, account, is_deleted=is_deleted), self._zone)
+    def _as_seen(
+        self, found: Mapping[str, Record], accounts: Mapping[str, str], *, is_deleted: bool = False
+    ) -> dict[str, TaskSeen]:
+        def told(record: Record) -> TaskSeen:
+            account = accounts.get(str(record["id"]))
+            return task_seen(task_values(record, self.key_property, account, is_deleted=is_deleted), self._zone)
+
+        return {key: told(record) for key, record in found.items()}
 
 
 def _portions(texts: Sequence[str], most: int, characters: int) -> Iterator[list[str]]:

@@ -19,6 +19,7 @@ from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
 from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
 from kamsync_hubspot.api.answer import Silences
 from kamsync_hubspot.api.client import Client
+from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
@@ -46,17 +47,17 @@ class _Present:
 class Tasks:
     """Task writes of one connection."""
 
-    def __init__(self, client: Client, portal: Portal, context: Context) -> None:
+    def __init__(self, client: Client, portal: Portal, context: Context, definitions: Definitions) -> None:
         self._client = client
-        self._finder = TaskFinder(client, context)
+        self._finder = TaskFinder(client, context, definitions)
         self._attacher = Attacher(client)
         self._key = context.mapping.task_key
         self._zone = context.timezone
         self._url_of = portal.record_url
 
-    def fetch(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+    def fetch(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
         """What HubSpot shows now, by key as asked."""
-        return self._finder.fetch(tasks)
+        return self._finder.fetch(tasks, with_accounts=with_accounts)
 
     # --- creating ------------------------------------------------------------------------------------------------------------
 

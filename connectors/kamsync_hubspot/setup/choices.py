@@ -8,16 +8,15 @@ from typing import Any
 from kamsync.contract import Context
 from kamsync.errors import KamsyncError
 from kamsync.flags import FLAGS
-from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.setup.metadata import wanted_properties
 
 
-def lacking_choices(client: Client, context: Context) -> Mapping[str, tuple[str, ...]]:
+def lacking_choices(definitions: Definitions, context: Context) -> Mapping[str, tuple[str, ...]]:
     """By flag; none where a property is missing (that is doctor's and setup's to say), is free text, or may not be looked at."""
     try:
-        known = Definitions(client).of("companies")
+        known = definitions.of("companies")
     except KamsyncError as error:
         if not is_refused(error):
             raise

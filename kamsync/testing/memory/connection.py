@@ -101,7 +101,7 @@ class MemoryConnection:
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
 
-    def fetch_tasks(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
+    def fetch_tasks(self, tasks: Sequence[TaskRef], *, with_accounts: bool = True) -> Mapping[str, TaskSeen]:
         return self._tasks.fetch(tasks)
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
