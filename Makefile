@@ -6,6 +6,8 @@
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
+# make lock  writes requirements.txt, every package of an installation with its hashes, from constraints.txt (wants uv)
+# make audit known flaws, licences and a CycloneDX list of what an installation brings along; wants a package registry
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -15,7 +17,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
-.PHONY: quick mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
+.PHONY: lock audit quick mutations stories golden faults demo test check lint types imports pytest wheel format bench clean
 
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
@@ -40,7 +42,7 @@ $(READY): $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(DEVREADY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing kamsync, its libraries and the development tools (once)"
-	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,report,parquet]'
+	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,otel,report,parquet]'
 	@touch $@ $(READY)
 
 lint: $(DEVREADY)
@@ -71,6 +73,14 @@ golden: $(DEVREADY)
 format: $(DEVREADY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+lock: $(DEVREADY)
+	uv pip compile pyproject.toml $(addprefix --extra ,keyring notify metrics otel report parquet) -c constraints.txt --universal \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.txt
+
+audit: $(DEVREADY)
+	@mkdir -p build/audit
+	@$(BIN)/python -m bench.audit
 
 wheel: $(DEVREADY)
 	$(BIN)/python -m build --wheel --sdist

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import stat
 import sys
 import threading
@@ -23,12 +22,10 @@ import structlog
 from kamsync.errors import ConfigError
 from kamsync.files import kind_of, reason
 from kamsync.printable import one_line
-from kamsync.redaction import redact
+from kamsync.redaction import redact, redact_people
+from kamsync.tracing import span
 
 Event = MutableMapping[str, Any]
-# People's addresses in a CRM's own words: an e-mail, and a number as it is written internationally.
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_PHONE = re.compile(r"\+\d(?:[ ()/.-]{0,2}\d){7,14}")
 _FIRST = ("timestamp", "level", "event")
 _stamp: dict[str, str] = {}  # of the process, not of a thread: connectors read in threads of their own, and one run goes at once
 
@@ -85,7 +82,9 @@ def step(name: str) -> Iterator[dict[str, object]]:
     """One event for a step that went well, with what the caller counted in the yielded dict and its `seconds`."""
     counts: dict[str, object] = {}
     began = time.monotonic()
-    yield counts
+    with span(name) as traced:
+        yield counts
+        traced.tell(**counts)
     log().info(name, **counts, seconds=round(time.monotonic() - began, 2))
 
 
@@ -164,7 +163,7 @@ def _shown(value: object) -> str:
 
 
 def _redacted(logger: object, name: str, line: Any) -> str:
-    return _PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", redact(line)))
+    return redact_people(redact(line))
 
 
 structlog.configure(

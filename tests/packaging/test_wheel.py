@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,26 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.xdist_group("packaging")
+
+
+IN_SDIST: tuple[str, ...] = tuple(
+    tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["sdist"][
+        "only-include"
+    ]
+)
+DIST_INFO = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+STRAYS = (".env", "kamsync/.env", "kamsync/config.toml", "connectors/kamsync_hubspot/customer.db", "mappings/secret.key")
+
+
+def tracked(*folders: str) -> set[str]:
+    """The files of these folders that git knows."""
+    return set(_run("git", "ls-files", "-z", "--", *folders, cwd=ROOT).split("\0")) - {""}
+
+
+def _in_wheel(path: str) -> str:
+    if path.startswith("mappings/"):
+        return f"kamsync/_{path}"
+    return path.removeprefix("connectors/")
 
 
 def _run(*command: str | Path, cwd: Path) -> str:
@@ -25,9 +47,15 @@ def _run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist and the wheel that is built from it."""
+    """A folder with the sdist and the wheel that is built from it, made where a workshop's files lie among the program's."""
     folder = tmp_path_factory.mktemp("dist")
-    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in tracked("."):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    for name in STRAYS:
+        (checkout / name).write_text("TOKEN=do-not-ship", encoding="utf-8")
+    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, checkout, cwd=folder)
     return folder
 
 
@@ -38,16 +66,16 @@ def test_the_wheel_holds_the_packages_and_the_mappings_and_nothing_of_the_worksh
     assert {"kamsync/_mappings/salesforce.toml", "kamsync/_mappings/hubspot.toml"} <= set(names)
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"kamsync", "kamsync_salesforce", "kamsync_hubspot"}
-    assert not [name for name in names if "node_modules" in name or name.endswith((".db", ".pyc"))]
+    (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+    information = {f"{metadata.partition('/')[0]}/{name}" for name in DIST_INFO}
+    assert set(names) == {_in_wheel(path) for path in tracked("kamsync", "connectors", "mappings")} | information
 
 
-def test_the_sdist_leaves_untracked_files_out(built: Path) -> None:
-    stray = ROOT / "config.toml"
+def test_the_sdist_holds_the_tracked_files_of_its_folders_and_nothing_beside_them(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert stray.name not in names
-    assert not [name for name in names if name.startswith((".env", ".venv"))]
+        names = {member.name.split("/", 1)[1] for member in archive.getmembers() if member.isfile()}
+    assert names == tracked(*IN_SDIST) | {"PKG-INFO", ".gitignore", "pyproject.toml"}
 
 
 def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_path: Path) -> None:

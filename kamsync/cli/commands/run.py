@@ -23,6 +23,7 @@ from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
 from kamsync.store.journal import last_unattended_run
 from kamsync.store.schema import Meta
+from kamsync.tracing import configure_traces, span
 
 
 class _Night:
@@ -52,7 +53,8 @@ class _Night:
                 tell(cache, config, datetime.now(UTC), sender(config.channels))
 
     def _run(self, full: bool) -> Applied:
-        with self._session.shell("sync", stopping=self.stopping) as shell:
+        with span("run", kind="sync", full=full) as traced, self._session.shell("sync", stopping=self.stopping) as shell:
+            traced.tell(run_id=shell.run_id)
             planned, applied = run_sync(shell, full=full)
             self._usage = shell.connection.usage()
             reasons = Counter(held.reason for held in (*planned.plan.held_back, *applied.held_back))
@@ -60,6 +62,9 @@ class _Night:
                 log().info("held back", count=count, reason=reason)
             outcome = "done" if applied.complete else "interrupted" if applied.stopped else "partial"
             log().info("run ended", outcome=outcome, calls=self._usage.used_by_us)
+            traced.tell(outcome=outcome, calls=self._usage.used_by_us, org=shell.cache.meta(Meta.ORG_ID) or "")
+            if outcome == "partial":
+                traced.failed(f"{len(applied.rejected)} refused by the CRM, {applied.unknown} without an answer")
         return applied
 
     def last_runs(self) -> tuple[datetime | None, datetime | None]:
@@ -81,6 +86,7 @@ def run(
     session = replace(open_session(config), talks=False)
     settings = session.config.log
     configure_logs(format=settings.format, level=settings.level, file=settings.file)
+    configure_traces()
     night = _Night(session)
     if once:
         _once(session, night)
