@@ -15,6 +15,7 @@ from kamsync.sandbox.crm import SandboxOptions
 from .app import SalesforceApp
 from .keeping import KeptOrg, keep, put_back
 from .org import CLIENT_ID, CLIENT_SECRET, Org
+from .provisioned import provision
 from .seed import load
 from .view import SalesforceView
 
@@ -54,4 +55,6 @@ class SalesforceSandbox:
 def build_sandbox(company: SampleCompany, options: SandboxOptions) -> SalesforceSandbox:
     org = Org(options)
     load(org, company)
+    if options.provisioned:
+        provision(org)
     return SalesforceSandbox(org)

@@ -44,6 +44,8 @@ def sandbox(
     )
     with server:
         settings = dict(server.crm.settings(server.base_url))
+        if server.ca_path is not None:
+            settings["ca_bundle"] = str(server.ca_path)  # what signs in has to trust our certificate
         if write_config is not None:
             write_private(write_config, config_text(crm, settings, cache=write_config.with_suffix(".db")), "configuration file")
             if not json:

@@ -1,0 +1,58 @@
+"""What `kamsync setup` makes in an org, for sandboxes that start as if it had run already: fields, and our user's right to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kamsync.flags import FLAGS, LIGHTS, SEGMENTS, Flag
+
+from .customizing import Customizing
+from .org import Org
+from .view import FLAG_FIELDS, KEY_FIELD
+
+TIERS = ("A", "B", "C")
+_CHOICES = {"tiers": TIERS, "tiers_or_none": (*TIERS, "none"), "segments": SEGMENTS, "lights": LIGHTS}
+_TYPES: dict[str, dict[str, Any]] = {
+    "number": {"type": "Number", "precision": 5, "scale": 2},
+    "date": {"type": "Date"},
+    "instant": {"type": "DateTime"},
+    "boolean": {"type": "Checkbox", "defaultValue": False},
+}
+_SET = "Key_Account_Management_Agent"
+
+
+def provision(org: Org) -> None:
+    """Makes the fields of every flag that the shipped mapping names, and the tasks' key; grants them in one permission set."""
+    customizing = Customizing(org)
+    names = {flag.name: FLAG_FIELDS[flag.name] for flag in FLAGS.values() if not flag.optional}
+    for flag, name in names.items():
+        customizing.create_field({"FullName": f"Account.{name}", "Metadata": _metadata(FLAGS[flag])})
+    is_unique = org.options.activity_external_id
+    key = {"type": "Text", "label": "Key Account Task Key", "length": 255, "externalId": is_unique, "unique": is_unique}
+    customizing.create_field({"FullName": f"Activity.{KEY_FIELD}", "Metadata": key})
+    _grant(org, [*(("Account", name) for name in names.values()), ("Task", KEY_FIELD), ("Event", KEY_FIELD)])
+
+
+def _metadata(flag: Flag) -> dict[str, Any]:
+    label = {"label": f"Key Account {flag.name.replace('_', ' ').title()}"}
+    if flag.choices:
+        values = [{"valueName": name, "label": name, "default": False} for name in _CHOICES[flag.choices]]
+        return label | {"type": "Picklist", "valueSet": {"valueSetDefinition": {"sorted": False, "value": values}}}
+    text = {"type": "TextArea"} if flag.long else {"type": "Text", "length": flag.length}
+    return label | _TYPES.get(flag.kind, text)
+
+
+def _grant(org: Org, fields: list[tuple[str, str]]) -> None:
+    stamp, permission_set = org.stamp(), org.next_id("0PS")
+    common, values = ("IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp"), (0, stamp, stamp, stamp)
+    org.insert_rows("PermissionSet", ("Id", "Name", "Label", *common), [(permission_set, _SET, _SET.replace("_", " "), *values)])
+    org.insert_rows(
+        "PermissionSetAssignment",
+        ("Id", "AssigneeId", "PermissionSetId", *common),
+        [(org.next_id("0Pa"), org.agent_id, permission_set, *values)],
+    )
+    org.insert_rows(
+        "FieldPermissions",
+        ("Id", "ParentId", "SobjectType", "Field", "PermissionsRead", "PermissionsEdit", *common),
+        [(org.next_id("01k"), permission_set, sobject, f"{sobject}.{name}", 1, 1, *values) for sobject, name in fields],
+    )
