@@ -271,6 +271,27 @@ class ListsAccountFields(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """How much a plan writes: how many accounts it touches at all, of how many the flags, and tasks by what happens to them."""
+
+    accounts: int = 0
+    updates: int = 0
+    creates: int = 0
+    attaches: int = 0
+    closes: int = 0
+    deletes: int = 0
+
+
+@runtime_checkable
+class TellsItsCost(Protocol):
+    """A connection that knows how many calls a plan will take, for a person who is asked. Optional."""
+
+    def calls_for(self, writes: Writes) -> int:
+        """API calls of the last look at the CRM and of the writes, when nothing goes wrong."""
+        ...
+
+
 class SandboxCrm(Protocol):
     """The embedded copy of the vendor's service, over the sample company. See kamsync.sandbox.crm for its promises."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
@@ -16,6 +16,7 @@ from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.pull.probing import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
+from kamsync_hubspot.push.cost import calls_for
 from kamsync_hubspot.push.tasks import Tasks
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
 from kamsync_hubspot.setup.choices import lacking_choices
@@ -48,6 +49,9 @@ class HubSpotConnection:
 
     def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         return fetch_accounts(self._client, self._context, ids, flags)
+
+    def calls_for(self, writes: Writes) -> int:
+        return calls_for(writes)
 
     def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
         return push_accounts(self._client, self._portal, self._context, updates)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
@@ -18,6 +18,7 @@ from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.pull.probing import probe
 from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
+from kamsync_salesforce.push.cost import IDS_PER_READ, calls_for
 from kamsync_salesforce.push.tasks import Tasks
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
 from kamsync_salesforce.setup.choices import lacking_choices
@@ -25,8 +26,6 @@ from kamsync_salesforce.setup.doctor import Doctor
 from kamsync_salesforce.setup.metadata import REASONS_LENGTH
 from kamsync_salesforce.setup.provision import Setup
 from kamsync_salesforce.translate import flag_from_json
-
-IDS_PER_READ = 2_000  # REST API, "sObject Collections → Get Records": by POST
 
 
 class SalesforceConnection:
@@ -74,6 +73,9 @@ class SalesforceConnection:
                 if record:
                     found[record["Id"]] = {flag: flag_from_json(flag, record.get(field)) for flag, field in names.items()}
         return found
+
+    def calls_for(self, writes: Writes) -> int:
+        return calls_for(writes)
 
     def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
         return push_accounts(self._client, updates, self._context.mapping.flags, self.record_url)

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from kamsync.cli.outlet import carries
 from kamsync.printable import printable_json, printable_lines
+from kamsync.report.fitting import fold, wrap
 
 OFF_TERMINAL_WIDTH = 160  # a pipe has no width; eighty columns would cut names
 
@@ -65,20 +66,29 @@ def at_terminal() -> bool:
 
 def say(message: str, style: str = "") -> None:
     """Talk, on stderr. The text is data, never markup: an account may be named "[bold]"."""
-    err.print(Text(printable_lines(message), style=style), soft_wrap=True)
+    err.print(Text(_folded(message, err), style=style), soft_wrap=True)
 
 
 def show(message: str | Text) -> None:
     """A result, on stdout. Text of the CRM inside it has passed through `one_line` before: only our own line ends are kept."""
     _BARS.clear()
-    out.print(message if isinstance(message, Text) else Text(printable_lines(message)), soft_wrap=True)
+    out.print(message if isinstance(message, Text) else Text(_folded(message, out)), soft_wrap=True)
+
+
+def _folded(message: str, console: Console) -> str:
+    """As it is off a terminal; at one, no word is broken at its edge."""
+    text = printable_lines(message)
+    return "\n".join(part for line in text.split("\n") for part in fold(line, console.width)) if console.is_terminal else text
 
 
 def ask(question: str, *, default: bool = False) -> bool:
     """A yes-or-no question on stderr; Ctrl-C and the end of the input mean no, whatever the default is."""
     _BARS.clear()
+    *before, last = wrap(question, max(1, err.width - len(" [y/N]: ")))
+    for line in before:
+        say(line)
     try:
-        return typer.confirm(question, default=default, err=True)
+        return typer.confirm(last, default=default, err=True)
     except typer.Abort:
         err.print()
         return False

@@ -13,6 +13,8 @@ from kamsync.report.fitting import wrap
 from kamsync.report.plan_layout import SpanRole, lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
 from kamsync.run.apply import Applied
+from kamsync.run.cost import calls_to_write
+from kamsync.run.planning import PlannedRun
 from kamsync.run.shell import Shell
 from kamsync.store.accounts import owners
 
@@ -43,10 +45,23 @@ def plan_reader(shell: Shell) -> PlanReader:
     return PlanReader(tuple(tier.name for tier in shell.config.program.tiers), names)
 
 
-def show_plan(plan: Plan, reader: PlanReader, *, read: int, seconds: float, limit: int | None = 20) -> None:
+def accounts_read(planned: PlannedRun) -> str:
+    """How many accounts were decided on, and how many of them this pull has read: after the first one, only what changed."""
+    whole = planned.read >= planned.accounts
+    return f"{planned.accounts:,} accounts read" if whole else f"{planned.accounts:,} accounts, {planned.read:,} read now"
+
+
+def calls_said(shell: Shell, plan: Plan) -> str:
+    """ "about 9 API calls"; where the CRM tells, of how many that are left today."""
+    calls, left = calls_to_write(shell.connection, plan), shell.connection.usage().remaining
+    of_those = f" of the {left:,} that are left" if left is not None else ""
+    return f"about {calls:,} API call{'' if calls == 1 else 's'}{of_those}"
+
+
+def show_plan(plan: Plan, reader: PlanReader, *, read: str, seconds: float, limit: int | None = 20) -> None:
     """The headline, the changes group by group, the problems met on the way; fitted to the terminal, one line each off it."""
     width = out.width if out.is_terminal else None
-    said = f"Plan {plan.run_id}: {headline(plan, reader)}   [{read:,} accounts read, {seconds:.1f} s]"
+    said = f"Plan {plan.run_id}: {headline(plan, reader)}   [{read}, {seconds:.1f} s]"
     for sentence in wrap(said, width) if width else (said,):
         show(sentence)
     for line in lay_out_plan(plan, reader, width=width, limit=limit):
@@ -55,8 +70,10 @@ def show_plan(plan: Plan, reader: PlanReader, *, read: int, seconds: float, limi
         show(f"  ! {one_line(problem)}")
 
 
-def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, problems: tuple[str, ...] = ()) -> None:
-    """What was written, what the CRM refused in its own words, what was left for next time."""
+def show_applied(
+    run_id: str, applied: Applied, *, planned: int, calls: int | None = None, problems: tuple[str, ...] = ()
+) -> None:
+    """What was written of the `planned` changes, what the CRM refused in its own words, what was left for next time."""
     spent = f" with {calls} API calls" if calls is not None else ""
     counts = (
         (applied.updated, "accounts updated"),
@@ -80,7 +97,7 @@ def show_applied(run_id: str, applied: Applied, *, calls: int | None = None, pro
     for problem in problems:
         show(f"  ! {one_line(problem)}")
     if applied.stopped:
-        show("Stopped on request between two batches; the next run goes on from here.")
+        show(f"Stopped on request: this is what was written, of {planned:,} changes. The next run goes on from here.")
     if applied.updated or applied.created or applied.deleted:
         show(f"To take it back: kamsync undo {run_id}")
 

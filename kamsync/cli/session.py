@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from kamsync.cli.console import pulling, say
+from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import ConfigError
@@ -106,7 +106,11 @@ class Session:
         """A connector's events."""
         from kamsync.log import log
 
-        if self.talks:
+        if self.talks and err.is_terminal:
+            if "seconds" in fields:  # of all events, only one that makes a person wait is news to somebody who looks on
+                why = one_line(str(fields.get("error") or fields.get("doing") or event))
+                say(f"Waiting {fields['seconds']} s: {why}", "dim")
+        elif self.talks:
             details = " ".join(f"{name}={one_line(str(value))}" for name, value in fields.items())
             say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {event} {details}".rstrip(), "dim")
         log().info(event, **fields)
@@ -128,6 +132,20 @@ class Session:
 
         requests = pull_requests(self.config, today(self.config, datetime.now(UTC)))
         return DoctorRequest(requests, people=named_people(self.config.program))
+
+
+@contextmanager
+def ending_gently(shell: Shell) -> Iterator[None]:
+    """Ctrl-C lets what is under way come to its end, so that it can be said what was written; a second one ends at once."""
+    import signal
+
+    from kamsync.run.stopping import stopping_on  # most commands only read
+
+    def told() -> None:
+        say("Stopping as soon as nothing is half done; Ctrl-C again ends at once.", "yellow")
+
+    with stopping_on(shell.stopping, (signal.SIGINT,), told):
+        yield
 
 
 def open_session(path: Path) -> Session:

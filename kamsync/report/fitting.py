@@ -34,6 +34,14 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     return (*lines, line) if line else tuple(lines)
 
 
+def fold(line: str, width: int) -> tuple[str, ...]:
+    """A line as it is where it fits, else in lines of at most `width` columns below its own indent, broken between words."""
+    if cell_len(line) <= width:
+        return (line,)
+    indent = line[: len(line) - len(line.lstrip())]
+    return tuple(indent + part for part in wrap(line, max(1, width - len(indent))))
+
+
 def cut(text: str, width: int) -> str:
     """The text in at most `width` columns: whole words, and an ellipsis where something is left out."""
     text = one_line(text)

@@ -50,7 +50,7 @@ def _group(group: PlanGroup, width: int | None) -> Iterator[StyledLine]:
     for block in group.blocks:
         yield from _block(block, group.role, width)
     if group.left_out:
-        yield (Span(f"  … and {group.left_out:,} more owners (--all shows them)", "dim"),)
+        yield (Span(f"  … and {group.left_out:,} more owner{'' if group.left_out == 1 else 's'} (--all shows them)", "dim"),)
 
 
 def _block(block: PlanBlock, role: Role, width: int | None) -> Iterator[StyledLine]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
+from itertools import count
 from typing import Protocol, TypeVar
 
 from kamsync.contract import Connection
@@ -88,7 +89,9 @@ E = TypeVar("E", bound=_OnTask)
 
 @dataclass(frozen=True)
 class Applier:
-    """Everything that carrying out needs. `stopping` is asked between batches; `history` has the decisions by account id."""
+    """Everything that carrying out needs. `stopping` is asked between batches; `history` has the decisions by account id.
+
+    `progress(what, so far, of how many)` is called as answers arrive."""
 
     connection: Connection
     cache: Cache
@@ -97,6 +100,7 @@ class Applier:
     stopping: Callable[[], bool] = lambda: False
     history: Mapping[str, Remembered] = dataclass_field(default_factory=dict)
     mapped_flags: Collection[str] = GUARDED_FLAGS
+    progress: Callable[[str, int, int | None], None] = lambda stream, count, total: None
 
     def apply(self, plan: Plan) -> Applied:
         """Writes the plan; never raises for a record, only for what stops the whole (no network, no access, no calls left)."""
@@ -184,6 +188,17 @@ class Applier:
         applied.stopped = applied.stopped or self.stopping()
         return applied.stopped
 
+    def _telling(self, what: str, total: int) -> Callable[[Iterable[Outcome]], Iterator[Outcome]]:
+        """Passes outcomes on, chunk after chunk, and tells of each how many of the `total` have come."""
+        arrived = count(1)
+
+        def tell(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+            for outcome in outcomes:
+                self.progress(what, next(arrived), total)
+                yield outcome
+
+        return tell
+
     def _batches(self, outcomes: Iterable[Outcome], applied: Applied, size: int = 200) -> Iterator[list[Outcome]]:
         """Outcomes as they arrive, in portions small enough that a kill loses little; none after somebody wants to stop."""
         batch: list[Outcome] = []
@@ -200,10 +215,11 @@ class Applier:
     def _update(self, updates: Sequence[UpdateAccount], applied: Applied) -> set[str]:
         """Writes flags; returns the accounts whose tier, or since when they are in it, did not go through."""
         by_id = {u.account_id: u for u in updates}
+        told = self._telling("accounts written", len(updates))
         written: set[str] = set()
         for chunk in self._chunks(updates, applied):
             wanted = [AccountUpdate(u.account_id, u.name, {n: f.after for n, f in u.fields.items()}) for u in chunk]
-            for outcomes in self._batches(self.connection.push_accounts(wanted), applied):
+            for outcomes in self._batches(told(self.connection.push_accounts(wanted)), applied):
                 done = [by_id[o.ref] for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
                     self._note("update_account", outcomes)
@@ -228,8 +244,9 @@ class Applier:
 
     def _create(self, creates: Sequence[CreateTask], applied: Applied) -> None:
         by_key = {c.key: c for c in creates}
+        told = self._telling("tasks created", len(creates))
         for chunk in self._chunks(creates, applied):
-            for outcomes in self._batches(self.connection.create_tasks([_new_task(c) for c in chunk]), applied):
+            for outcomes in self._batches(told(self.connection.create_tasks([_new_task(c) for c in chunk])), applied):
                 made = [made_from(by_key[o.ref], o, self.run_id) for o in outcomes]
                 with self.cache.transaction():
                     self._note("create_task", outcomes)
@@ -241,9 +258,10 @@ class Applier:
     def _attach(self, attaches: Sequence[AttachTask], applied: Applied) -> None:
         """Asking to create a key that exists repairs what is missing, and makes nothing."""
         by_key = {c.key: c for c in attaches}
+        told = self._telling("tasks attached", len(attaches))
         for chunk in self._chunks(attaches, applied):
             tasks = [NewTask(c.key, c.account_id, c.owner_id, c.subject, "", c.due) for c in chunk]
-            for outcomes in self._batches(self.connection.create_tasks(tasks), applied):
+            for outcomes in self._batches(told(self.connection.create_tasks(tasks)), applied):
                 done = [(o.ref, by_key[o.ref].account_id) for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
                     self._note("attach_task", outcomes)
@@ -253,8 +271,10 @@ class Applier:
 
     def _close(self, closes: Sequence[CloseTask], applied: Applied) -> None:
         by_key = {c.key: c for c in closes}
-        for chunk in self._chunks(self._untouched(closes, lambda c: (c.owner_id, c.subject, c.due), applied), applied):
-            for outcomes in self._batches(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
+        untouched = self._untouched(closes, lambda c: (c.owner_id, c.subject, c.due), applied)
+        told = self._telling("tasks closed", len(untouched))
+        for chunk in self._chunks(untouched, applied):
+            for outcomes in self._batches(told(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk])), applied):
                 done = [o.ref for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
                     self._note("close_task", outcomes)
@@ -265,8 +285,11 @@ class Applier:
     def _delete(self, deletes: Sequence[DeleteTask], applied: Applied) -> None:
         by_key = {c.key: c for c in deletes}
         kept = self._untouched(deletes, lambda c: (c.task.owner_id, c.task.subject, c.task.due), applied)
+        told = self._telling("tasks removed", len(kept))
         for chunk in self._chunks(kept, applied):
-            for outcomes in self._batches(self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk]), applied):
+            for outcomes in self._batches(
+                told(self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk])), applied
+            ):
                 done = [o.ref for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():
                     self._note("delete_task", outcomes)

@@ -41,6 +41,7 @@ _DECIDED = {"tier", "decided_tier", "score", "segment", "health"}  # a change of
 class PlannedRun:
     """A plan with what applying and guarding it need: receipts of changed accounts, tier moves, how many accounts there are.
 
+    `read`: how many of the accounts the pull has read.
     `lacking`: fields that `setup` makes and the CRM does not show; they counted as empty, and nothing can be written.
     `waiting`: of what the plan holds back, the moves that wait for a person's approval.
     """
@@ -49,6 +50,7 @@ class PlannedRun:
     moves: TierMoves
     history: Mapping[str, Remembered]
     accounts: int
+    read: int = 0
     lacking: frozenset[str] = frozenset()
     waiting: tuple[HeldBack, ...] = ()
 

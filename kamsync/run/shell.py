@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kamsync.errors import KamsyncError, PlanRefused, Stopped
 from kamsync.log import log, stamped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
+from kamsync.run.stopping import Stopping
 from kamsync.store.database import Cache, make_room, saying_what_is_wrong
 from kamsync.store.erasing import erase_older
 from kamsync.store.journal import RunKind, RunStatus, finish_run, is_running, start_run
@@ -38,7 +39,7 @@ class Shell:
     config: Config
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     progress: Progress = lambda stream, count, total: None
-    stopping: Callable[[], bool] = lambda: False
+    stopping: Stopping = field(default_factory=Stopping)
     run_id: str = ""
 
     def read(self, stream: str, count: int, total: int | None) -> None:

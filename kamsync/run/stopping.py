@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -29,16 +29,25 @@ class Stopping:
 
 
 @contextmanager
-def stopping_on(stopping: Stopping, signals: Sequence[signal.Signals] = (signal.SIGTERM,)) -> Iterator[Stopping]:
-    """These signals set `stopping` while the context is open; only in the main thread, where Python takes signals."""
+def stopping_on(
+    stopping: Stopping,
+    signals: Sequence[signal.Signals] = (signal.SIGTERM,),
+    told: Callable[[], None] = lambda: None,
+) -> Iterator[Stopping]:
+    """These signals set `stopping` while the context is open; only in the main thread, where Python takes signals.
+
+    `told` is called at the first of each; a second one does what it did before: whoever does not want to wait need not.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
+        signal.signal(number, before[number])
+        told()
 
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, stop) for number in signals}
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in signals}
     try:
         yield stopping
     finally:

@@ -18,6 +18,7 @@ from kamsync.decide.guards import (
 from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
 from kamsync.log import log, stamp, step
+from kamsync.model import Stream
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.elsewhere import find_written_elsewhere, note_own_stamp
 from kamsync.run.moments import new_run_id, today
@@ -49,14 +50,16 @@ def pull_and_plan(
         stamp(org=shell.cache.meta(Meta.ORG_ID) or "")
         counts |= {**summary.rows, "deleted": sum(summary.deleted.values()), "full": full}
     with step("recovered") as counts:
-        counts["settled"] = recover(shell.connection, shell.cache, now)
+        # What is open is looked up by fields that the CRM no longer shows: it stays open until `setup` has made them again,
+        # and until then nothing is written.
+        counts["settled"] = 0 if summary.lacking else recover(shell.connection, shell.cache, now)
     with step("planned") as counts:
         problems = (*summary.problems, *(find_written_elsewhere(shell.cache) if shell.run_id else ()))
         planned = plan_from_cache(shell, as_of=as_of, problems=problems, to_apply=to_apply, unattended=unattended)
         counts |= {"changes": len(planned.plan.changes), "held_back": len(planned.plan.held_back)}
     for problem in planned.plan.problems:
         log().warning("problem", said=problem)
-    return summary, replace(planned, lacking=summary.lacking)
+    return summary, replace(planned, lacking=summary.lacking, read=summary.rows.get(str(Stream.ACCOUNTS), 0))
 
 
 def plan_from_cache(
@@ -128,7 +131,16 @@ def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, un
     run_id, program = planned.plan.run_id, shell.config.program
     describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
     note_own_stamp(shell.cache, written)
-    applier = Applier(shell.connection, shell.cache, run_id, shell.clock, shell.stopping, planned.history, program.mapped_flags)
+    applier = Applier(
+        shell.connection,
+        shell.cache,
+        run_id,
+        shell.clock,
+        shell.stopping,
+        planned.history,
+        program.mapped_flags,
+        shell.progress,
+    )
     with step("applied") as counts:
         applied = applier.apply(written)
         held = (*written.held_back, *applied.held_back)

@@ -64,7 +64,7 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
         org_id=shell.cache.meta(Meta.ORG_ID) or "",
     )
     touched = {change.account_id for change in changes} | {one.account_id for one in held}
-    return UndoPlan(PlannedRun(plan, TierMoves(0, 0), {}, len(touched), summary.lacking), run.run_id)
+    return UndoPlan(PlannedRun(plan, TierMoves(0, 0), {}, len(touched), lacking=summary.lacking), run.run_id)
 
 
 def carry_out_undo(shell: Shell, undo: UndoPlan) -> Applied:

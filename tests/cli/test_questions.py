@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 from tests.cli.terminal import Terminal
 from tests.journeys.conftest import Desk, Opener
 
 
-def at_terminal(desk: Desk, *arguments: str) -> Terminal:
-    return Terminal(arguments, desk.folder, {**os.environ, **desk.environment})
+def at_terminal(desk: Desk, *arguments: str, columns: int = 100) -> Terminal:
+    return Terminal(arguments, desk.folder, {**os.environ, **desk.environment}, columns=columns)
 
 
 def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: Opener) -> None:
@@ -58,3 +59,38 @@ def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
         lines = terminal.shown().splitlines()
     assert lines[-2].startswith("Pulled in")
     assert not [line for line in lines if "━" in line]
+
+
+def test_writing_shows_how_far_it_is_and_ctrl_c_says_what_was_written(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=400, opportunities=3000)
+    desk.good("setup", "--yes")
+    desk.server.faults.add("slow", path="companies/batch/update", skip=1, seconds=4.0)
+    with at_terminal(desk, "apply") as terminal:
+        terminal.wait_for("Write these")
+        terminal.type("y\r")
+        terminal.wait_for("100 of 1")
+        assert re.search(r"accounts written .* 100 of 1\d\d", terminal.shown())
+        terminal.type("\x03")
+        terminal.wait_for("Stopping as soon as nothing is half done")
+        assert terminal.end() == 1
+        shown = " ".join(terminal.shown().split())
+    assert re.search(r"Run \S+: 1\d\d accounts updated\. Stopped on request: this is what was written, of 1\d\d changes\.", shown)
+    assert "━" not in shown
+    assert desk.good("runs", "--json").json[0]["status"] == "interrupted"
+
+    desk.good("apply", "--yes")
+
+    assert desk.good("plan", "--json").json["changes"] == []
+
+
+def test_no_word_is_broken_at_the_edge_of_the_screen(open_desk: Opener) -> None:
+    desk = open_desk("salesforce", accounts=30, opportunities=200)
+    whole = desk.good("plan")
+    known = set(f"{whole.out} {whole.err}".split())
+
+    for columns in (60, 80, 120, 200):
+        (desk.folder / "kamsync.db").unlink()  # so that it is told as for the first time
+        with at_terminal(desk, "plan", columns=columns) as terminal:
+            assert terminal.end() == 0
+            said = {word.rstrip("…") for word in terminal.shown().split() if not re.search(r"\d", word)}
+        assert "held" in said and said <= known, f"at {columns} columns"

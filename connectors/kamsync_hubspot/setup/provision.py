@@ -12,6 +12,7 @@ from typing import Any
 
 from kamsync.contract import Context, SetupStep
 from kamsync.errors import KamsyncError
+from kamsync.files import write_private
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import Fault, fault_of, is_refused
 from kamsync_hubspot.api.portal import COMPANY_TYPE_ID
@@ -57,14 +58,14 @@ class Setup:
 
     def _write_definitions(self, folder: Path) -> SetupStep:
         """The requests that setup would make, for an admin to review."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "hubspot-setup.json"
         body = {
             "group": {"name": GROUP, "label": self._group_label},
             "properties": {one.full_name: dict(one.body) for one in self._properties},
             "lists": [dict(one.body) for one in self._segments],
         }
-        path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_private(path, json.dumps(body, indent=2, ensure_ascii=False) + "\n", "definitions")
         return SetupStep("group", "definitions", "created", str(path))
 
     # --- properties ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from kamsync.files import write_private
 from kamsync_salesforce.setup.metadata import FieldSpec, ListViewSpec, PermissionSetSpec, Wanted
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
@@ -37,8 +38,8 @@ def write_source(folder: Path, wanted: Wanted, api_version: str) -> list[Path]:
     written = []
     for name, text in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, text, "source file")
         written.append(path)
     return written
 

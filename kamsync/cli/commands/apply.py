@@ -10,8 +10,8 @@ import typer
 
 from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import plan_reader, show_applied, show_plan
-from kamsync.cli.session import open_session
+from kamsync.cli.printing import accounts_read, calls_said, plan_reader, show_applied, show_plan
+from kamsync.cli.session import ending_gently, open_session
 from kamsync.decide.guards import check_saved, check_set_up
 from kamsync.errors import ConfigError
 from kamsync.run.plan_file import load_plan
@@ -39,14 +39,15 @@ def apply(
             check_saved(saved, planned.plan)
         written = planned.plan if saved is None else saved
         if not yes:
-            show_plan(written, plan_reader(shell), read=planned.accounts, seconds=time.monotonic() - started)
-            if written.changes and not ask(f"Write these {len(written.changes)} changes?"):
+            show_plan(written, plan_reader(shell), read=accounts_read(planned), seconds=time.monotonic() - started)
+            if written.changes and not ask(f"Write these {len(written.changes):,} changes, with {calls_said(shell, written)}?"):
                 show("Nothing has been written.")
                 return
-        applied = carry_out(shell, planned, plan=written)
+        with ending_gently(shell):
+            applied = carry_out(shell, planned, plan=written)
     if json:
         show_json({"run_id": planned.plan.run_id, **applied.summary()})
     else:
-        show_applied(planned.plan.run_id, applied)
+        show_applied(planned.plan.run_id, applied, planned=len(written.changes))
     if not applied.complete:
         raise typer.Exit(1)

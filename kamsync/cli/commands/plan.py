@@ -10,9 +10,10 @@ import typer
 
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AllOption, AsOfOption, ConfigOption, JsonOption, parse_day
-from kamsync.cli.printing import plan_reader, show_plan
+from kamsync.cli.printing import accounts_read, calls_said, plan_reader, show_plan
 from kamsync.cli.session import open_session
 from kamsync.report.plan_json import plan_to_json
+from kamsync.run.cost import calls_to_write
 from kamsync.run.plan_file import save_plan
 from kamsync.run.sync import pull_and_plan, refusals
 
@@ -36,18 +37,22 @@ def plan(
         _, planned = pull_and_plan(shell, as_of=day)
         held = refusals(shell, planned)
         reader = plan_reader(shell)
+        calls, cost = calls_to_write(shell.connection, planned.plan), calls_said(shell, planned.plan)
     made = planned.plan
     if out is not None:
         save_plan(made, out)
     if json:
         guards = [{"message": one.message, "fix": one.fix} for one in held]
-        show_json({**plan_to_json(made), "guards": guards})
+        read = {"accounts": planned.accounts, "accounts_read": planned.read, "api_calls_to_write": calls}
+        show_json({**plan_to_json(made), **read, "guards": guards})
     else:
-        show_plan(made, reader, read=planned.accounts, seconds=time.monotonic() - started, limit=None if show_all else limit)
+        show_plan(
+            made, reader, read=accounts_read(planned), seconds=time.monotonic() - started, limit=None if show_all else limit
+        )
         if made.changes:
             target = f"kamsync apply {out}" if out is not None else "kamsync apply"
             first = "run `kamsync setup` first, which creates the fields in the CRM, then " if planned.lacking else ""
-            show(f"Nothing has been written. To write it: {first}{target}")
+            show(f"Nothing has been written. To write it, with {cost}: {first}{target}")
         else:
             show("Nothing to write: the CRM already says what the programme decides.")
         for one in held:

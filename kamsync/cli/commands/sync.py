@@ -9,7 +9,7 @@ import typer
 from kamsync.cli.console import show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.printing import show_applied
-from kamsync.cli.session import open_session
+from kamsync.cli.session import ending_gently, open_session
 from kamsync.run.sync import sync as run_sync
 
 
@@ -19,7 +19,7 @@ def sync(
     json: JsonOption = False,
 ) -> None:
     """Pull, plan and apply in one, without asking. Exit code 3 when a guard holds it back."""
-    with open_session(config).shell("sync") as shell:
+    with open_session(config).shell("sync") as shell, ending_gently(shell):
         planned, applied = run_sync(shell, full=full)
         usage = shell.connection.usage()
     if json:
@@ -32,6 +32,7 @@ def sync(
             }
         )
     else:
-        show_applied(planned.plan.run_id, applied, calls=usage.used_by_us, problems=planned.plan.problems)
+        problems, size = planned.plan.problems, len(planned.plan.changes)
+        show_applied(planned.plan.run_id, applied, planned=size, calls=usage.used_by_us, problems=problems)
     if not applied.complete:
         raise typer.Exit(1)

@@ -9,8 +9,8 @@ import typer
 
 from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import plan_reader, show_applied, show_plan
-from kamsync.cli.session import open_session
+from kamsync.cli.printing import calls_said, plan_reader, show_applied, show_plan
+from kamsync.cli.session import ending_gently, open_session
 from kamsync.errors import ConfigError
 from kamsync.report.plan_json import plan_to_json
 from kamsync.run.undo import carry_out_undo, plan_undo
@@ -27,12 +27,13 @@ def undo(
     session, started = open_session(config), time.monotonic()
     if dry_run:
         with session.shell() as shell:
-            plan, reader = plan_undo(shell, run).planned.plan, plan_reader(shell)
+            planned, reader = plan_undo(shell, run).planned, plan_reader(shell)
+            plan, cost = planned.plan, calls_said(shell, planned.plan)
         if json:
             show_json(plan_to_json(plan))
         else:
-            show_plan(plan, reader, read=len(plan.changes), seconds=time.monotonic() - started)
-            show(f"Nothing has been written. To write it: kamsync undo {run}")
+            show_plan(plan, reader, read=_looked_at(planned.accounts), seconds=time.monotonic() - started)
+            show(f"Nothing has been written. To write it, with {cost}: kamsync undo {run}")
         return
     if not yes and not at_terminal():
         raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or look with --dry-run.")
@@ -40,16 +41,22 @@ def undo(
         undoing = plan_undo(shell, run)
         plan = undoing.planned.plan
         if not yes:
-            show_plan(plan, plan_reader(shell), read=len(plan.changes), seconds=time.monotonic() - started)
-            if plan.changes and not ask(f"Write these {len(plan.changes)} changes?"):
+            looked_at = _looked_at(undoing.planned.accounts)
+            show_plan(plan, plan_reader(shell), read=looked_at, seconds=time.monotonic() - started)
+            if plan.changes and not ask(f"Write these {len(plan.changes):,} changes, with {calls_said(shell, plan)}?"):
                 show("Nothing has been written.")
                 return
-        applied = carry_out_undo(shell, undoing)
+        with ending_gently(shell):
+            applied = carry_out_undo(shell, undoing)
     applied.held_back += plan.held_back
     if json:
         show_json({"run_id": plan.run_id, "undoes": undoing.undone_run, **applied.summary()})
     else:
-        show_applied(plan.run_id, applied)
+        show_applied(plan.run_id, applied, planned=len(plan.changes))
         show("`kamsync sync` and `kamsync run` wait now until somebody runs `kamsync apply` or changes the criteria.")
     if not applied.complete:
         raise typer.Exit(1)
+
+
+def _looked_at(accounts: int) -> str:
+    return f"{accounts:,} account{'' if accounts == 1 else 's'} looked at"
