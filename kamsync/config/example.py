@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -35,6 +36,7 @@ class Answers:
     sign_in: str = ""
     username: str = "agent@acme.example"
     mapping: str = ""
+    renewal_types: tuple[str, ...] = ("Renewal",)
     settings: tuple[Setting, ...] = ()  # of a connector that has no SIGN_INS
 
 
@@ -47,6 +49,7 @@ def render_config(answers: Answers) -> str:
         preset=answers.preset,
         country=answers.country,
         playbooks=", ".join(f'"{name}"' for name in answers.playbooks),
+        renewal_types=", ".join(json.dumps(name, ensure_ascii=False) for name in answers.renewal_types),
     )
     return program + _CRM.format(crm=answers.crm, mapping=answers.mapping or answers.crm) + _crm_table(answers) + _REST
 
@@ -99,7 +102,7 @@ country = "{country}"                          # ISO code, e.g. "BR": business d
 eligible = "won_count_total > 0"      # who takes part at all; an expression over facts (`kamsync facts` lists them)
 criteria = "{preset}"                 # balanced, retention, expansion, authority, smb; or your own [[tiers]], [[criteria]]
 playbooks = [{playbooks}]   # shipped playbooks by name; your own stand in [[playbooks]]
-renewal_types = ["Renewal"]           # types of opportunities that are renewals, where no renewal date is mapped
+renewal_types = [{renewal_types}]           # types of opportunities that are renewals, where no renewal date is mapped
 unknown_currency = "error"            # or "ignore": amounts without a known rate count as 0, and are reported
 min_coverage = 0.0                    # below this share of known weights (0…1) an account keeps its tier
 drift = "adopt"                       # a tier that a person edited counts as an override; "reclaim" overwrites it

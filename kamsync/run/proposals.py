@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ _WORTH_MAPPING: Mapping[str, tuple[Kind, re.Pattern[str]]] = {
     "authority_evidence_date": ("date", re.compile(r"reference|case study|refer[eê]ncia|referencia", re.IGNORECASE)),
     "strategic_market": ("boolean", re.compile(r"strategic|estrat[eé]gic", re.IGNORECASE)),
 }
+
+_RENEWALS = re.compile(r"renew|renova", re.IGNORECASE)
+MOST_OPPORTUNITIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ class FieldProposal:
 
 
 def propose_from_org(identity: Identity) -> OrgProposals:
-    """From what the CRM says of itself; the country of the time zone where it tells none."""
+    """From what the CRM says of itself; the country of the time zone, which people set before that of the locale."""
     language, _, country = identity.locale.partition("_")
     known = next((one for one in LANGUAGES if one.partition("_")[0] == language), "")
     zones: Mapping[str, str] = get_global("zone_territories")
-    return OrgProposals(identity.timezone, identity.base_currency, known, country or zones.get(identity.timezone, ""))
+    return OrgProposals(identity.timezone, identity.base_currency, known, zones.get(identity.timezone, "") or country)
 
 
 def fetch_field_proposals(connection: Connection, mapping: CrmMapping) -> tuple[FieldProposal, ...]:
@@ -67,6 +71,27 @@ def fetch_field_proposals(connection: Connection, mapping: CrmMapping) -> tuple[
                 if value not in (None, ""):
                     kept.append(str(value))
     return _best(candidates, values, read)
+
+
+def fetch_opportunity_types(connection: Connection, mapping: CrmMapping) -> Mapping[str, int]:
+    """How many opportunities are of each type, the commonest first; of some `MOST_OPPORTUNITIES`, where there are more."""
+    column = next((one for one in mapping.of(Stream.OPPORTUNITIES) if one.name == "type" and one.field), None)
+    if column is None:
+        return {}
+    found: Counter[str] = Counter()
+    read = 0
+    for page in connection.pull([PullRequest(Stream.OPPORTUNITIES, (Column("id"), column))]):
+        for row in page.rows:
+            read += 1
+            found.update([str(row[1]).strip()] if row[1] and str(row[1]).strip() else [])
+        if read >= MOST_OPPORTUNITIES:
+            break
+    return dict(found.most_common())
+
+
+def are_renewals(types: Iterable[str]) -> tuple[str, ...]:
+    """Those that say so."""
+    return tuple(one for one in types if _RENEWALS.search(one))
 
 
 def _candidates(fields: Iterable[AccountField], mapped: set[str]) -> list[tuple[str, AccountField]]:

@@ -116,6 +116,25 @@ def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm:
     assert mapped["nps"]["filled"] > 0 and mapped["next_renewal_date"]["field"]
 
 
+def test_without_a_renewal_date_the_orgs_types_of_renewals_are_proposed(open_desk: Opener) -> None:
+    desk = open_desk("salesforce", accounts=30, opportunities=200)
+    desk.config.unlink()
+    known = {name.replace("KAMSYNC_SANDBOX_SALESFORCE", "SF"): value for name, value in desk.environment.items()}
+    command = ("init", "--crm", "salesforce", "--address", desk.server.base_url)
+    with Terminal(command, desk.folder, {**os.environ, **known}, rows=80) as terminal:
+        for question in ("How to sign in", "Time zone", "Currency", "Language", "Country", "Criteria [", "Playbooks, "):
+            answer(terminal, question)
+        for field in ("nps", "strategic_market", "next_renewal_date"):
+            answer(terminal, f"Map {field} to", "n")
+        terminal.wait_for("Types of opportunities: ")
+        answer(terminal, "Which are renewals", "Renewl")
+        terminal.wait_for("Did you mean Renewal?")
+        terminal.type("\r")
+        assert terminal.end() == 0
+    assert document(desk.folder)["program"]["renewal_types"] == ["Renewal"]
+    assert document(desk.folder)["program"]["country"] == "DE"
+
+
 def test_a_sign_in_that_fails_is_said_and_the_questions_go_on(open_desk: Opener) -> None:
     desk = open_desk("salesforce")
     desk.config.unlink()

@@ -31,10 +31,18 @@ from kamsync.config.shipped import map_field, read_shipped, shipped_names, shipp
 from kamsync.contract import Connection
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.files import write_private
+from kamsync.model import CrmMapping
 from kamsync.plugins import installed_connectors, load_connector
 from kamsync.printable import one_line
 from kamsync.report.fitting import pad, widest, wrap
-from kamsync.run.proposals import FieldProposal, OrgProposals, fetch_field_proposals, propose_from_org
+from kamsync.run.proposals import (
+    FieldProposal,
+    OrgProposals,
+    are_renewals,
+    fetch_field_proposals,
+    fetch_opportunity_types,
+    propose_from_org,
+)
 
 T = TypeVar("T")
 MAPPING_NAME = "mapping.toml"
@@ -107,13 +115,15 @@ def _ask_sign_in(answers: Answers, address: str | None) -> Answers:
 
 def _ask_preset() -> str:
     names = shipped_names("criteria")
-    _list(names, [shipped_purpose(name, "criteria") for name in names])
+    _list(names, [_first_sentence(shipped_purpose(name, "criteria")) for name in names])
+    say("  More of each: kamsync criteria show NAME", "dim")
     return _asked("Criteria", "balanced", check_preset)
 
 
 def _ask_playbooks() -> tuple[str, ...]:
     names = shipped_names("playbooks")
-    _list(names, [shipped_purpose(name, "playbooks") for name in names])
+    _list(names, [_first_sentence(shipped_purpose(name, "playbooks")) for name in names])
+    say("  More of each, with its tasks: kamsync playbooks show NAME", "dim")
     return _asked("Playbooks, separated by commas, or none", "onboarding, quarterly-review", check_playbooks)
 
 
@@ -122,6 +132,8 @@ def _ask_fields(config: Path, connection: Connection, answers: Answers) -> Answe
     session = Session(config, _loaded(config, answers))
     proposals = fetch_field_proposals(connection, session.config.mapping)
     wanted = [one for one in proposals if ask(_field_question(one), default=True)]
+    if "next_renewal_date" not in {one.name for one in wanted}:
+        answers = _ask_renewals(connection, session.config.mapping, answers)
     target = config.with_name(MAPPING_NAME)
     if not wanted:
         return answers
@@ -134,6 +146,24 @@ def _ask_fields(config: Path, connection: Connection, answers: Answers) -> Answe
     write_private(target, text, "mapping file")
     show(f"Wrote {target}, which maps {', '.join(one.name for one in wanted)}.")
     return replace(answers, mapping=target.name)
+
+
+def _ask_renewals(connection: Connection, mapping: CrmMapping, answers: Answers) -> Answers:
+    """Without a mapped renewal date, renewals are known by the type of an opportunity."""
+    found = fetch_opportunity_types(connection, mapping)
+    if not found:
+        return answers
+    say("Types of opportunities: " + ", ".join(f"{one_line(name)} ({count:,})" for name, count in found.items()), "dim")
+    proposed = ", ".join(are_renewals(found)) or "none"
+    types = _asked("Which are renewals, separated by commas, or none", proposed, lambda text: _types(text, tuple(found)))
+    return replace(answers, renewal_types=types)
+
+
+def _types(answer: str, found: Sequence[str]) -> tuple[str, ...]:
+    named = [part.strip() for part in answer.split(",") if part.strip()]
+    if [one.casefold() for one in named] in ([], ["none"]):
+        return ()
+    return tuple(check_choice(one, found, "type of opportunity") for one in named)
 
 
 def _field_question(one: FieldProposal) -> str:
@@ -199,6 +229,10 @@ def _not_empty(answer: str) -> str:
     if not answer.strip() or '"' in answer:
         raise ConfigError(f"{answer!r} is no user name.", fix="Write it like agent@acme.example.")
     return answer.strip()
+
+
+def _first_sentence(purpose: str) -> str:
+    return purpose.partition(". ")[0].rstrip(".")
 
 
 def _list(names: Sequence[str], purposes: Sequence[str]) -> None:
