@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,17 @@ def test_the_sdist_holds_the_tracked_files_of_its_folders_and_nothing_beside_the
     assert names == tracked(*IN_SDIST) | {"PKG-INFO", ".gitignore", "pyproject.toml"}
 
 
+def _promised() -> list[str]:
+    """What README says that the demo shows, line by line."""
+    (block,) = re.findall(r"What you see:\n\n```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return [line for line in block.splitlines() if line.strip(" …")]
+
+
+def _masked(line: str) -> str:
+    """With one blank for any number of them, and one sign for every number and run: those are of the day."""
+    return re.sub(r"\d[\d.,T-]*([0-9a-f-]*)", "#", " ".join(line.split()))
+
+
 def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_path: Path) -> None:
     (wheel,) = built.glob("*.whl")
     environment = tmp_path / "venv"
@@ -86,6 +98,7 @@ def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_pat
          "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
     shown = _run(environment / "bin" / "kamsync", "demo", cwd=tmp_path)
     assert "Nothing to write" in shown
+    assert [line for line in _promised() if not any(_masked(one).startswith(_masked(line)) for one in shown.splitlines())] == []
     for words in (
         ("mapping", "copy", "m.toml", "--crm", "hubspot"),
         ("playbooks", "copy", "renewal", "p.toml"),

@@ -1,0 +1,41 @@
+"""What the documentation tells people to type exists: each command, with each of its options."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from kamsync.cli.listing import commands
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "config.example.toml", ROOT / "CONTRIBUTING.md")
+OF_ALL = {"--help", "--config", "--debug", "--no-color", "--version", "--json"}
+
+
+def named() -> dict[tuple[str, ...], set[str]]:
+    """Every `kamsync COMMAND …` of the documents (with the command below a command), and the options given to it."""
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for document in DOCUMENTS:
+        for line in re.findall(r"(?:`|\$ (?:.*?&& )?|Next: )kamsync ([a-z][^`#\n|]*)", document.read_text(encoding="utf-8")):
+            first, *rest = line.split()
+            below = rest[:1] if first in ("criteria", "playbooks", "mapping", "runs") and rest and rest[0].isalpha() else []
+            command = (first.strip(",.;:)"), *(word for word in below if word.islower()))
+            found[command] |= set(re.findall(r"--[a-z][a-z-]*", line))
+    return found
+
+
+def test_every_command_that_the_documents_name_exists() -> None:
+    assert {command[0] for command in named()} - set(commands()) <= set()
+
+
+@pytest.mark.parametrize("command", sorted(command for command, options in named().items() if options - OF_ALL))
+def test_every_option_that_the_documents_name_exists(command: tuple[str, ...]) -> None:
+    shown = subprocess.run([sys.executable, "-m", "kamsync", *command, "--help"], capture_output=True, text=True, check=False)
+
+    assert shown.returncode == 0, shown.stderr
+    assert named()[command] - OF_ALL - set(re.findall(r"--[a-z][a-z-]*", shown.stdout)) == set()
