@@ -86,7 +86,7 @@ def show_applied(
         (applied.unknown, "without an answer (the next run will tell)"),
         (len(applied.rejected), "refused by the CRM"),
     )
-    said = ", ".join(f"{number:,} {what}" for number, what in counts if number)
+    said = ", ".join(f"{number:,} {_of(what, number)}" for number, what in counts if number)
     show(f"Run {run_id}: {said}{spent}." if said else f"Run {run_id}: Nothing to write{spent}.")
     for held, count in _grouped(applied.held_back)[:MOST_LINES]:
         show(one_line(f"  ! {held.name}: {held.reason}" + (f" ({count} times)" if count > 1 else "")))
@@ -100,6 +100,13 @@ def show_applied(
         show(f"Stopped on request: this is what was written, of {planned:,} changes. The next run goes on from here.")
     if applied.updated or applied.created or applied.deleted:
         show(f"To take it back: kamsync undo {run_id}")
+
+
+def _of(what: str, number: int) -> str:
+    """ "tasks created", of one: "task created"."""
+    if number > 1:
+        return what
+    return what.replace("accounts ", "account ").replace("tasks were", "task was").replace("tasks ", "task ")
 
 
 def _grouped(held_back: Sequence[HeldBack]) -> list[tuple[HeldBack, int]]:

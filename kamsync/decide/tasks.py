@@ -432,9 +432,10 @@ def _template_values(program: Program, wanted: _Wanted, assignees: Assignees, as
 
 
 def _because(prepared: PreparedPlaybook, facts: Mapping[str, FactValue]) -> str:
-    """The playbook and the values that its condition read: "Renewal: tier A, days_to_renewal 78"."""
+    """The playbook and the values that its condition read: "Renewal: tier A, days to renewal 78"; a tier's rank by its name."""
     names = [name for name in names_read(prepared.playbook.when.text) if name in facts]
-    seen = ", ".join(f"{name} {_value(facts[name])}" for name in names)
+    read = dict.fromkeys("tier" if name == "tier_rank" and "tier" in facts else name for name in names)
+    seen = ", ".join(f"{name.replace('_', ' ')} {_value(facts[name])}" for name in read)
     return f"{prepared.label}: {seen}" if seen else prepared.label
 
 

@@ -35,10 +35,12 @@ def group_findings(findings: Iterable[Finding]) -> tuple[FindingGroup, ...]:
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """ "2 checks failed, 1 warning, 14 passed." """
-    found = [finding.status for finding in findings]
-    failed, warned, passed = (found.count(status) for status in ("failed", "warning", "ok"))
-    parts = [f"{failed} check{'' if failed == 1 else 's'} failed"] if failed else []
+    """ "1 thing to mend (11 checks failed), 1 warning, 14 passed." """
+    every = tuple(findings)
+    failed, warned, passed = ([finding.status for finding in every].count(status) for status in ("failed", "warning", "ok"))
+    mends = sum(group.status == "failed" for group in group_findings(every))
+    checks = f"{failed} check{'' if failed == 1 else 's'} failed"
+    parts = [f"{mends} thing{'' if mends == 1 else 's'} to mend ({checks})"] if failed else []
     parts += [f"{warned} warning{'' if warned == 1 else 's'}"] if warned else []
     return ", ".join([*parts, f"{passed} passed"]) + "."
 

@@ -91,7 +91,7 @@ def test_doctor_reads_well_before_and_after_setup(open_desk: Opener, golden: Gol
 def test_ten_missing_fields_are_one_finding_with_one_mend(open_desk: Opener, crm: str) -> None:
     result = open_desk(crm).run("doctor")
     assert result.out.count("✗ failed") == 1
-    assert "The same mend for 10 more" in result.out and "11 checks failed" in result.out
+    assert "The same mend for 10 more" in result.out and "1 thing to mend (11 checks failed)" in result.out
 
 
 def test_every_finding_that_is_not_well_has_its_mend(open_desk: Opener) -> None:

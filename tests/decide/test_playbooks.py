@@ -91,7 +91,7 @@ def test_a_task_says_which_values_made_its_playbook_fire() -> None:
 
     create = the_task(plan(playbooks(a_playbook(when=when)), a_firing(facts={"nps": None})))
 
-    assert create.reasons == ("care: tier A, nps unknown, won_amount_12m 1234567.5",)
+    assert create.reasons == ("care: tier A, nps unknown, won amount 12m 1234567.5",)
 
 
 def test_a_task_says_what_for_whom_and_why() -> None:
@@ -840,7 +840,7 @@ def test_what_is_held_back_says_which_task_of_whom_and_whether_it_waits() -> Non
 def test_a_whole_number_in_the_reason_of_a_task_has_no_decimals() -> None:
     when = Expression("won_amount_12m > nps")
     create = the_task(plan(playbooks(a_playbook(when=when)), a_firing(facts={"won_amount_12m": 250000.0, "nps": 7})))
-    assert create.reasons == ("care: won_amount_12m 250000, nps 7",)
+    assert create.reasons == ("care: won amount 12m 250000, nps 7",)
 
 
 def test_a_playbook_with_a_fixed_user_reads_no_field_of_that_name() -> None:

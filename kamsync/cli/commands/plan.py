@@ -52,7 +52,8 @@ def plan(
         if made.changes:
             target = f"kamsync apply {out}" if out is not None else "kamsync apply"
             first = "run `kamsync setup` first, which creates the fields in the CRM, then " if planned.lacking else ""
-            show(f"Nothing has been written. To write it, with {cost}: {first}{target}")
+            show(f"Nothing has been written. To write it: {first}{target}")
+            show(f"  That takes {cost}.")
         else:
             show("Nothing to write: the CRM already says what the programme decides.")
         for one in held:

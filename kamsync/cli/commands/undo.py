@@ -33,7 +33,8 @@ def undo(
             show_json(plan_to_json(plan))
         else:
             show_plan(plan, reader, read=_looked_at(planned.accounts), seconds=time.monotonic() - started)
-            show(f"Nothing has been written. To write it, with {cost}: kamsync undo {run}")
+            show(f"Nothing has been written. To write it: kamsync undo {run}")
+            show(f"  That takes {cost}.")
         return
     if not yes and not at_terminal():
         raise ConfigError("Nobody is here to answer whether to write.", fix="Add --yes, or look with --dry-run.")
