@@ -35,7 +35,7 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
     return [
         (
             one_line(c.label or c.criterion),
-            _read(c, c.criterion in ranks, reader),
+            _read(c, c.criterion in ranks, program, reader),
             "—" if c.scaled is None else f"{c.scaled:.1f}",
             f"{c.weight:g}",
             "health" if c.axis == "health" else f"{c.points:.2f}",
@@ -45,12 +45,17 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
     ]
 
 
-def _read(contribution: Contribution, ranked: bool, reader: Reader) -> str:
+def _read(contribution: Contribution, ranked: bool, program: Program, reader: Reader) -> str:
     """The facts that a criterion read; beside a rank, how many accounts it is better than."""
     known = {name: value for name, value in contribution.facts.items() if value is not None}
     if not contribution.known or not known:
         return "unknown"
-    said = ", ".join(say_fact(name, value, reader) for name, value in known.items())
+    said = ", ".join(
+        f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
+        if program.account_columns.get(name) == "boolean"
+        else say_fact(name, value, reader)
+        for name, value in known.items()
+    )
     if ranked and contribution.scaled is not None:
         said += f", better than {contribution.scaled:.0f} % of accounts"
     return said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.journeys.conftest import Desk, desks
 
 
@@ -89,3 +91,23 @@ def test_simulate_lists_the_best_tier_first(desk: Desk) -> None:
     entering = text[text.index("Enter:") : text.index("Leave:")].splitlines()[1:]
     tiers = [line.partition("→")[2].split()[0] for line in entering]
     assert tiers == sorted(tiers)
+
+
+def test_the_history_has_the_last_run_first_and_in_it_the_highest_score(desk: Desk) -> None:
+    moves = desk.good("history", "--json", "--limit", "10").json
+    assert [(move["as_of"], move["run_id"], move["score"]) for move in moves] == sorted(
+        ((move["as_of"], move["run_id"], move["score"]) for move in moves), reverse=True
+    )
+    assert moves[0]["score"] == max(one["score"] for one in desk.good("accounts", "--json").json if one["score"] is not None)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_who_it_is_and_which_tier_stand_on_any_screen(desk: Desk, columns: int) -> None:
+    (best, *_) = desk.good("accounts", "--json").json
+    with Terminal(("accounts", "--limit", "1"), desk.folder, {**os.environ, **desk.environment}, columns=columns) as terminal:
+        assert terminal.end() == 0
+        head, first, *_ = terminal.shown().splitlines()
+
+    assert head.split()[:2] == ["Tier", "Score"] and "Account" in head
+    assert first.split()[:2] == [best["tier"], f"{best['score']:.2f}"] and best["name"][:8] in first
+    assert ("Segment" in head) is (columns >= 80) and ("Settled by" in head) is (columns >= 100)

@@ -24,6 +24,7 @@ def test_guide_fields_and_reasons_use_the_words_of_the_glossary(language: str) -
     assert glossary.TIER[language] in labels["tier"].casefold() and glossary.TIER[language] in guide.casefold()
     assert glossary.OVERRIDE[language] in labels["override"].casefold() and glossary.OVERRIDE[language] in guide.casefold()
     assert glossary.SCORE[language] in labels["score"].casefold() and glossary.SCORE[language] in heads["score"].casefold()
+    assert f"*{labels['none']}*" in guide, "what the pick list of the override calls no tier"
     assert all(f"**{word}**" in guide for word in glossary.SEGMENTS[language].values())
     assert all(LANGUAGES[language].segments[name] == labels[name] for name in glossary.SEGMENTS[language])
     assert all(LANGUAGES[language].health[name] == labels[name] for name in glossary.HEALTH[language])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -64,7 +64,7 @@ def accounts(
     # Without a filter the list is the key accounts': the others are the whole CRM.
     shown = found if show_all or filters != Filters() else [row for row in found if row.decision.tier != NO_TIER]
     shown = shown if show_all else shown[:limit]
-    out.print(_table(shown))
+    out.print(_table(shown, out.width))
     if len(found) > len(shown):
         show(f"{len(found) - len(shown):,} more accounts (--all shows them).")
     if shown:
@@ -116,14 +116,26 @@ def first_account(config: Path) -> str:
         return max(scored, key=lambda d: (d.score or 0.0, d.account_id)).account_id if scored else ""
 
 
-def _table(rows: Sequence[AccountRow]) -> Table:
+def _table(rows: Sequence[AccountRow], width: int) -> Table:
+    """As many columns as the screen has room for; who it is and which tier stand on any."""
+    shown = [name for name, (from_width, _) in _COLUMNS.items() if width >= from_width]
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("Tier", "Score", "Segment", "Health", "Since", "Account", "Owner", "Settled by"):
-        table.add_column(name, justify="right" if name == "Score" else "left", overflow="ellipsis", no_wrap=True)
+    for name in shown:
+        justify: Literal["left", "right"] = "right" if name == "Score" else "left"
+        table.add_column(name, justify=justify, overflow="ellipsis", no_wrap=True, min_width=len(name))
     for row in rows:
-        d = row.decision
-        score = "—" if d.score is None else f"{d.score:.2f}"
-        since = d.since.isoformat() if d.since else "—"
-        told = (d.segment or "—", d.health or "—", since, one_line(row.name), one_line(row.owner), d.code.replace("_", " "))
-        table.add_row(d.tier, score, *told)
+        table.add_row(*(_COLUMNS[name][1](row) for name in shown))
     return table
+
+
+# From which width of the screen on each column is shown, and what stands in it.
+_COLUMNS: Mapping[str, tuple[int, Callable[[AccountRow], str]]] = {
+    "Tier": (0, lambda row: row.decision.tier),
+    "Score": (0, lambda row: "—" if row.decision.score is None else f"{row.decision.score:.2f}"),
+    "Segment": (80, lambda row: row.decision.segment or "—"),
+    "Health": (70, lambda row: row.decision.health or "—"),
+    "Since": (110, lambda row: row.decision.since.isoformat() if row.decision.since else "—"),
+    "Account": (0, lambda row: one_line(row.name)),
+    "Owner": (60, lambda row: one_line(row.owner)),
+    "Settled by": (100, lambda row: row.decision.code.replace("_", " ")),
+}
