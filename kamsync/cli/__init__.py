@@ -13,6 +13,7 @@ from kamsync.printable import one_line
 
 FAILED = 1
 INTERRUPTED = 130
+INTERRUPTION = "Interrupted. What was written until then is in `kamsync runs`, if anything; the next run goes on from there."
 
 
 def main() -> None:
@@ -33,6 +34,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
         build_app()(args=arguments, prog_name="kamsync")
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # Typer has taken the KeyboardInterrupt
+            _say(INTERRUPTION, "yellow")
         return ended.code if isinstance(ended.code, int) else FAILED if ended.code else 0
     except KamsyncError as error:
         show_error(error)
@@ -42,7 +45,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             show_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
         return error.exit_code
     except KeyboardInterrupt:
-        _say("Interrupted. What was written is in the journal; the next run goes on from there.", "yellow")
+        _say(INTERRUPTION, "yellow")
         return INTERRUPTED
     except OSError as error:  # a folder without permission, a full disk: outside the program, whatever asked for it
         if debug:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from tests.cli.terminal import Terminal
 from tests.journeys.conftest import Desk, Opener
@@ -81,6 +82,18 @@ def test_writing_shows_how_far_it_is_and_ctrl_c_says_what_was_written(open_desk:
     desk.good("apply", "--yes")
 
     assert desk.good("plan", "--json").json["changes"] == []
+
+
+def test_ctrl_c_while_reading_says_how_it_goes_on(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=5, opportunities=20)
+    slow = desk.server.faults.add("slow", path="companies", seconds=20.0)
+    with at_terminal(desk, "plan") as terminal:
+        until = time.monotonic() + 60
+        while not slow.fired and time.monotonic() < until:
+            time.sleep(0.1)
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "Interrupted." in terminal.shown() and "the next run goes on from there" in " ".join(terminal.shown().split())
 
 
 def test_no_word_is_broken_at_the_edge_of_the_screen(open_desk: Opener) -> None:
