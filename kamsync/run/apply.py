@@ -25,6 +25,7 @@ from kamsync.store.history import Remembered, remember, settle_history
 from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
 from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed
 
+TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
 GUARDED_FLAGS = ("tier", "override", "override_until", "decided_tier")
 SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
@@ -189,12 +190,14 @@ class Applier:
         return applied.stopped
 
     def _telling(self, what: str, total: int) -> Callable[[Iterable[Outcome]], Iterator[Outcome]]:
-        """Passes outcomes on, chunk after chunk, and tells of each how many of the `total` have come."""
-        arrived = count(1)
+        """Passes outcomes on, chunk after chunk, and tells some two hundred times how many of the `total` have come."""
+        arrived, step = count(1), max(1, total // TOLD)
 
         def tell(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
             for outcome in outcomes:
-                self.progress(what, next(arrived), total)
+                so_far = next(arrived)
+                if so_far % step == 0 or so_far == total:
+                    self.progress(what, so_far, total)
                 yield outcome
 
         return tell
