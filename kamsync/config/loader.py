@@ -142,6 +142,15 @@ def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     """The configuration's programme under other criteria: a shipped preset by name, or a file like one."""
     shipped = read_shipped(name_or_path, "criteria")
     source = parse_toml(shipped, f"preset {name_or_path}") if shipped is not None else _criteria_in_file(name_or_path)
+    return _with_criteria(source, config)
+
+
+def criteria_from_text(text: str, name: str, config: Config) -> CompiledProgram:
+    """The same from the text of a criteria file; `name` stands for the file in messages."""
+    return _with_criteria(parse_toml(text, name), config)
+
+
+def _with_criteria(source: TomlSource, config: Config) -> CompiledProgram:
     file = _criteria_part(source)
     problems = Problems()
     base = config.program
@@ -354,4 +363,4 @@ def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
         problems.add(source.place(("program", "timezone")), f"{shown(name)} is no time zone{hint}")
 
 
-__all__ = ["Config", "LogSettings", "Schedule", "in_language", "load_config", "load_criteria"]
+__all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "in_language", "load_config", "load_criteria"]

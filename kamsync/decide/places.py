@@ -18,9 +18,14 @@ from kamsync.decide.standing import Standing, is_promised, is_young
 Rank = tuple[int, tuple[int, int], float, float, str]
 
 
-def fill_places(standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False) -> None:
-    """Best tier first; who does not fit competes further down. `keeps_all`: nobody leaves the current tier for lack of room."""
-    _Places(program, as_of, keeps_all).fill(standings)
+def fill_places(
+    standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False, eligible_elsewhere: int = 0
+) -> None:
+    """Best tier first; who does not fit competes further down. `keeps_all`: nobody leaves the current tier for lack of room.
+
+    `eligible_elsewhere`: eligible accounts that are not among the standings.
+    """
+    _Places(program, as_of, keeps_all).fill(standings, eligible_elsewhere)
 
 
 class _Places:
@@ -28,10 +33,9 @@ class _Places:
         self._program, self._as_of, self._keeps_all = program, as_of, keeps_all
         self._tiers, self._none = program.tiers, len(program.tiers)
 
-    def fill(self, standings: Iterable[Standing]) -> None:
+    def fill(self, standings: Iterable[Standing], eligible: int) -> None:
         waiting: list[list[Standing]] = [[] for _ in range(self._none + 1)]
         taken: list[list[Standing]] = [[] for _ in range(self._none + 1)]
-        eligible = 0
         for standing in standings:
             eligible += standing.eligible
             if standing.code != "group":
@@ -94,6 +98,12 @@ class _Places:
             if held or enters or stays:
                 return below
         return self._none
+
+
+def places_in(tier: Tier, eligible: int) -> int | None:
+    """How many accounts the tier takes as a whole, of so many eligible ones; None where it is not limited."""
+    limit = _smallest_limit(tier, eligible)
+    return None if limit is None else limit.limit
 
 
 def _smallest_limit(tier: Tier, eligible: int) -> Capacity | None:

@@ -47,6 +47,10 @@ class Scale(ABC):
         """The scale from its TOML table, whose keys are known. Raises ScaleRefused."""
 
     @abstractmethod
+    def table(self) -> Mapping[str, Any]:
+        """The TOML table that `read` makes this of."""
+
+    @abstractmethod
     def scaler(self) -> Scaler:
         """A function from a value to 0…100, made once for a criterion; None where the value is none for this scale.
 
@@ -101,6 +105,9 @@ class Linear(Scale):
             raise ScaleRefused("linear = [lo, hi]: the two must differ")
         return cls(low, high)
 
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: [self.low, self.high]}
+
     def scaler(self) -> Scaler:
         low, width = self.low, self.high - self.low
         return _by_number(lambda number: _clamp(100 * (number - low) / width))
@@ -121,6 +128,9 @@ class Log(Scale):
         if not 0 < low < high:
             raise ScaleRefused("log = [lo, hi] needs 0 < lo < hi")
         return cls(low, high)
+
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: [self.low, self.high]}
 
     def scaler(self) -> Scaler:
         low, width = self.low, math.log(self.high / self.low)
@@ -147,6 +157,9 @@ class Bands(Scale):
             _points(score, "bands")
         return cls(steps)
 
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: [list(step) for step in self.steps]}
+
     def scaler(self) -> Scaler:
         thresholds, scores = [threshold for threshold, _ in self.steps], [0.0, *(score for _, score in self.steps)]
         return _by_number(lambda number: scores[bisect_right(thresholds, number)])
@@ -169,6 +182,9 @@ class Percentile(Scale):
         if within is not None and (not isinstance(within, str) or not within.strip()):
             raise ScaleRefused('within is an expression in quotes, such as "industry"')
         return cls(None if within is None else Expression(within, place))
+
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: True} if self.within is None else {self.key: True, "within": self.within.text}
 
     def scaler(self) -> Scaler:
         return _by_number(lambda rank: 100 * rank)
@@ -195,6 +211,9 @@ class Share(Scale):
         if low == high:
             raise ScaleRefused("share = [lo, hi]: the two must differ")
         return cls(low, high)
+
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: [self.low, self.high]}
 
     def scaler(self) -> Scaler:
         return Linear(self.low, self.high).scaler()
@@ -224,6 +243,9 @@ class Values(Scale):
         for score in (*scores.values(), otherwise):
             _points(score, "values")
         return cls(MappingProxyType({str(value): float(score) for value, score in scores.items()}), float(otherwise))
+
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: dict(self.scores), "else": self.otherwise}
 
     def scaler(self) -> Scaler:
         scores, otherwise = self.scores, self.otherwise
@@ -256,6 +278,9 @@ class Flag(Scale):
     def read(cls, table: Mapping[str, Any], place: Place) -> Self:
         _only_true(table["flag"], cls.key)
         return cls()
+
+    def table(self) -> Mapping[str, Any]:
+        return {self.key: True}
 
     def scaler(self) -> Scaler:
         number = _by_number(lambda value: 100.0 if value else 0.0)

@@ -19,17 +19,23 @@ _ANY_TIME: frozenset[Code] = _SETTLED | {"floor", "ceiling", "seat"}  # what mov
 
 
 def settle(
-    standings: Sequence[Standing], program: Program, as_of: date, seating: Sequence[Sequence[str]] = ()
+    standings: Sequence[Standing],
+    program: Program,
+    as_of: date,
+    seating: Sequence[Sequence[str]] = (),
+    *,
+    eligible_elsewhere: int = 0,
 ) -> Iterable[Decision]:
     """One decision for each standing, in the order given.
 
     `seating`: for each of the programme's seats the ids of those who could have it, in the order of their claim.
+    `eligible_elsewhere`: eligible accounts that are not among the standings because they cannot have a tier.
     """
-    ladder = Ladder(program, as_of)
+    ladder = Ladder(program, as_of, eligible_elsewhere)
     for standing in standings:
         ladder.place(standing)
     ladder.seat(standings, seating)
-    fill_places(standings, program, as_of)
+    fill_places(standings, program, as_of, eligible_elsewhere=eligible_elsewhere)
     if is_between_reviews(standings, program, as_of):
         ladder.hold_until_review(standings)
     ladder.follow_leads(standings)
@@ -57,8 +63,8 @@ def _was_decided(held: Held) -> bool:
 class Ladder:
     """The programme's tiers with the day for which they are decided."""
 
-    def __init__(self, program: Program, as_of: date) -> None:
-        self._program = program
+    def __init__(self, program: Program, as_of: date, eligible_elsewhere: int = 0) -> None:
+        self._program, self._eligible_elsewhere = program, eligible_elsewhere
         self._as_of = as_of
         self._tiers = program.tiers
         self._none = len(program.tiers)
@@ -113,7 +119,7 @@ class Ladder:
         for standing in standings:
             if standing.code not in _SETTLED:
                 self._place_again(standing)
-        fill_places(standings, self._program, self._as_of, keeps_all=True)
+        fill_places(standings, self._program, self._as_of, keeps_all=True, eligible_elsewhere=self._eligible_elsewhere)
         for standing, (placed, code, capacity) in zip(standings, found, strict=True):
             if standing.placed == placed:
                 standing.code, standing.capacity = code, capacity

@@ -25,6 +25,7 @@ from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
 from kamsync.store.history import recent_moves_by_account
+from kamsync.store.laboratory import Laboratory
 from kamsync.store.past import show_the_past
 from kamsync.store.read_only import open_reading
 from kamsync.store.scores import NOTHING_HELD, Scores
@@ -126,6 +127,10 @@ class Evaluation:
         """What every receipt is made of, by account id: see Scores.raw."""
         for decision, (scaled, unknown, row) in zip(self._decisions, self._scores.raw(), strict=True):
             yield decision, scaled, unknown, row
+
+    def laboratory(self) -> Laboratory:
+        """A place to try other weights, tiers and rules on these accounts, for as long as this is open."""
+        return Laboratory(self._db, self._scores, self._compiled, self._decisions, self._held, self._as_of)
 
     def firing(self, playbook: Playbook) -> Iterator[tuple[str, Mapping[str, FactValue], date | None]]:
         """Accounts for which the playbook's `when` holds: id, the facts with what was decided, and the day of an earlier move.

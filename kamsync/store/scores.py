@@ -25,8 +25,8 @@ from kamsync.decide.standing import Standing
 from kamsync.flags import FLAG_PREFIX
 
 CHUNK = 2_000
-_MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
-_HEALTH = 3  # its place among the means
+AXES_OF_MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
+HEALTH_MEAN = 3  # its place among the means
 NOISE = 1e-9  # of sums of weights
 NOTHING_HELD = Held()
 _HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
@@ -54,7 +54,11 @@ class Readings:
 
 
 class Scores:
-    """Standings by account id, and what each criterion brought. `replayed`: see Evaluation."""
+    """Standings by account id, and what each criterion brought. `replayed`: see Evaluation.
+
+    `row`: each account's place by its id. `scaled` (nan: left out of the mean), `unknown`: a column a criterion, in that order.
+    `leads`: who decides for an account, where the group is the unit and it does not lead.
+    """
 
     def __init__(
         self, db: sqlite3.Connection, compiled: CompiledProgram, as_of: date, replayed: Mapping[str, Held] | None
@@ -62,17 +66,17 @@ class Scores:
         self._db, self._compiled, self._program, self._replayed = db, compiled, compiled.program, replayed
         # IS TRUE is 0 or 1 whatever the expression gives: null is not true, as in a playbook's `when`.
         self._as_of, self._eligible = as_of, f"(({compiled.eligible.sql}) IS TRUE)"
-        self._leads: Mapping[str, str] = {}
+        self.leads: Mapping[str, str] = {}
         if compiled.program.unit == "group":
-            self._leads = dict(db.execute("SELECT id, lead FROM temp.leads").fetchall())
+            self.leads = dict(db.execute("SELECT id, lead FROM temp.leads").fetchall())
             self._eligible = f"({self._eligible} AND id NOT IN (SELECT id FROM temp.leads))"
         program = compiled.program
         self._readings = Readings(compiled)
         self._scorers = [column_scorer(one.criterion, as_of) for one in compiled.criteria]
-        self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in _MEANS]
+        self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in AXES_OF_MEANS]
         self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
-        self._scaled = [array("d") for _ in program.criteria]
-        self._unknown = [bytearray() for _ in program.criteria]
+        self.scaled = [array("d") for _ in program.criteria]
+        self.unknown = [bytearray() for _ in program.criteria]
         self._standings: list[Standing] = []
         self.row: dict[str, int] = {}
         self._owners: dict[str | None, str | None] = {}  # each id once, not once an account
@@ -82,7 +86,7 @@ class Scores:
         """The decision with what each criterion brought."""
         position = self.row[decision.account_id]
         row = self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
-        return self._readings.receipt(decision, [self.scored(i, position) for i in range(len(self._scaled))], row[1:])
+        return self._readings.receipt(decision, [self.scored(i, position) for i in range(len(self.scaled))], row[1:])
 
     def take_standings(self) -> list[Standing]:
         """Every standing, by account id; the caller's from now on."""
@@ -105,12 +109,12 @@ class Scores:
         """By account id: scaled scores (nan: left out), which values were unknown, and the row that a receipt reads."""
         with closing(self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts ORDER BY rowid")) as rows:
             for position, row in enumerate(rows):
-                yield [one[position] for one in self._scaled], [one[position] for one in self._unknown], row[1:]
+                yield [one[position] for one in self.scaled], [one[position] for one in self.unknown], row[1:]
 
     def scored(self, criterion: int, row: int) -> Scored:
         """One criterion of one account, by their places."""
-        scaled = self._scaled[criterion][row]
-        return Scored(None if scaled != scaled else scaled, known=not self._unknown[criterion][row])
+        scaled = self.scaled[criterion][row]
+        return Scored(None if scaled != scaled else scaled, known=not self.unknown[criterion][row])
 
     # -- scoring -------------------------------------------------------------------------------------------------------------
 
@@ -153,14 +157,14 @@ class Scores:
             for column in scored:
                 column.scaled[position], column.known[position] = None, False
         for i, column in enumerate(scored):
-            self._scaled[i].extend([math.nan if one is None else one for one in column.scaled])
-            self._unknown[i].extend([not one for one in column.known])
+            self.scaled[i].extend([math.nan if one is None else one for one in column.scaled])
+            self.unknown[i].extend([not one for one in column.known])
         score, attractiveness, strength, health = (
             means(weights, [scored[i].scaled for i in axis], count)
             for axis, weights in zip(self._axes, self._weights, strict=True)
         )
         coverage, health_coverage = (
-            coverages(self._weights[axis], [scored[i].known for i in self._axes[axis]], count) for axis in (0, _HEALTH)
+            coverages(self._weights[axis], [scored[i].known for i in self._axes[axis]], count) for axis in (0, HEALTH_MEAN)
         )
         holds = list(zip(*fired, strict=True)) if fired else [()] * count
         self.row.update(zip(ids, range(first, first + count), strict=True))
@@ -177,7 +181,7 @@ class Scores:
                 won[i] or 0.0,
                 _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
-                lead=self._leads.get(account_id),
+                lead=self.leads.get(account_id),
             )
 
     def _among(self, eligible: str) -> Mapping[int, array[float]]:

@@ -54,14 +54,19 @@ def _show(group: FindingGroup) -> None:
 
 def _findings(session: Session) -> list[Finding]:
     """The configuration has loaded when we come here; a sign-in that fails is a finding like any other."""
-    findings = [Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")]
-    findings += [_noticed(notice) for notice in session.config.notices]
+    findings = findings_of_configuration(session)
     try:
         with session.connection() as connection:
             findings += connection.diagnose(session.doctor_request())
     except KamsyncError as error:
         findings.append(Finding("sign-in", "failed", error.message, error.fix))
     return findings
+
+
+def findings_of_configuration(session: Session) -> list[Finding]:
+    """What is to be said of the configuration itself, which has loaded."""
+    sound = Finding("configuration", "ok", f"{session.path.name} is complete and its expressions are sound")
+    return [sound, *(_noticed(notice) for notice in session.config.notices)]
 
 
 def _noticed(notice: str) -> Finding:

@@ -6,7 +6,7 @@ A key's texts are str.format patterns where a Note gives values. An unknown lang
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -262,11 +262,11 @@ class Words:
 
     language: str
     reader: Reader
-    tier_labels: Mapping[str, str]
+    more: Mapping[str, tuple[str, str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
     def say(self, key: str) -> str:
         """The text of a key; the key itself, with blanks, where there is none (a playbook's own name)."""
-        texts = TEXTS.get(key)
+        texts = self.more.get(key) or TEXTS.get(key)
         return key.replace("_", " ") if texts is None else texts[_LANGUAGES.index(self.language)]
 
     def column(self, name: str) -> str:
@@ -299,12 +299,13 @@ class _Formatted:
         return self._words.cell(self._value, "count" if isinstance(self._value, int) else "text")
 
 
-def words_of(program: Program, language: str | None = None) -> Words:
-    """The programme's words, or those of another of the three languages."""
+def words_of(
+    program: Program, language: str | None = None, more: Mapping[str, tuple[str, str, str]] = MappingProxyType({})
+) -> Words:
+    """The programme's words, or those of another of the three languages. `more`: texts beside those of the overview."""
     wanted = language or program.language
-    labels = MappingProxyType({tier.name: tier.label for tier in program.tiers})
     known = wanted if wanted in _LANGUAGES else _LANGUAGES[0]
-    return Words(known, reader_of(replace(program, language=known)), labels)
+    return Words(known, reader_of(replace(program, language=known)), more)
 
 
 def _share(words: Words, value: Cell) -> str:
