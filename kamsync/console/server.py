@@ -23,6 +23,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # who opens the address at once waits, and is not refused
         except OSError as error:
             raise ConfigError(f"{host}:{port} cannot be served: {error.strerror}.", fix="Choose another with --port.") from error
         yield listener

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -197,7 +198,7 @@ async def account(site: Site, request: Request) -> Response:
             "reasons": reasons_text(found.decision, receipt.contributions, program, REASONS_LENGTH),
             "bars": _bars(receipt.contributions, words),
             "facts": [(name, _said(value, name, words)) for name, value in sorted(view.facts(account_id).items())],
-            "history": past,
+            "history": [(date.fromisoformat(one.as_of), one) for one in past],
             "tasks": tasks,
             "owners": view.sources.owners,
             "address": view.address(account_id),
@@ -216,7 +217,7 @@ def _bars(contributions: Sequence[Contribution], words: Words) -> list[Bar]:
         Bar(
             one.label or one.criterion,
             one.axis,
-            words.say("unknown") if not one.known else _in_unit(one.value, one.unit, words),
+            words.say("unknown") if not one.known else _in_unit(one.value, one.unit or _unit_of_only_fact(one), words),
             one.scaled,
             one.weight,
             one.points,
@@ -225,6 +226,12 @@ def _bars(contributions: Sequence[Contribution], words: Words) -> list[Bar]:
         )
         for one in ordered
     ]
+
+
+def _unit_of_only_fact(contribution: Contribution) -> str:
+    """Of a criterion that changes one fact and nothing else of it (a default, a bound) the fact's unit."""
+    (name, value), *others = [*contribution.facts.items()] or [("", None)]
+    return unit_of(name) if not others and value == contribution.value else ""
 
 
 def _said(value: Any, name: str, words: Words) -> str:

@@ -1,0 +1,73 @@
+"""A running console, and a browser that knows no script: what a person does with links and forms, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import requests
+
+from tests.journeys.conftest import Desk
+
+START_SECONDS, READY_SECONDS = 30.0, 60.0
+FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
+
+
+@dataclass
+class Console:
+    """`address` is what the terminal printed, with the token."""
+
+    address: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def base(self) -> str:
+        found = urlsplit(self.address)
+        return f"{found.scheme}://{found.netloc}"
+
+    def enter(self) -> requests.Response:
+        """As a person who clicks the address; waits until the accounts are decided."""
+        answer = self.session.get(self.address)
+        return answer if answer.status_code != 200 else self.open("/")
+
+    def open(self, path: str) -> requests.Response:
+        """A page; while the console is reading or at work, again, as the page itself does."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            answer = self.session.get(self.base + path)
+            if 'http-equiv="refresh"' not in answer.text:
+                return answer
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
+
+    def send(self, path: str, page: str = "/plan", **fields: str) -> requests.Response:
+        """A form of `page` sent to `path`; follows to what comes of it."""
+        token = FORM_TOKEN.search(self.open(page).text)
+        assert token is not None, f"{page} has no form"
+        answer = self.session.post(self.base + path, data={"form_token": token[1], **fields})
+        return self.open(urlsplit(answer.url).path) if 'http-equiv="refresh"' in answer.text else answer
+
+    def plan_id(self) -> str:
+        """The plan that the page shows."""
+        found = re.search(r'name="plan" value="([^"]+)"', self.open("/plan").text)
+        assert found is not None
+        return found[1]
+
+
+@contextmanager
+def running(desk: Desk, *arguments: str) -> Iterator[Console]:
+    """`kamsync console …` until the context closes."""
+    process = desk.start("console", *arguments)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address, process.communicate(timeout=START_SECONDS)[1]
+        yield Console(address)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=START_SECONDS)
