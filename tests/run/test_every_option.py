@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from kamsync.cli.app import load_command
 from kamsync.cli.listing import commands
@@ -237,7 +239,8 @@ METADATA = "setup --config served.toml --metadata source --yes"
 UNMAPPED = "mapping show --config served.toml --unmapped --json"
 SHAPED = "sandbox --shape startup --port 0 --json"
 DEMO = "demo --crm hubspot --serve"
-SERVED = (SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO)
+CONSOLE = "console --config served.toml --port PORT --host 127.0.0.1 --public-url https://accounts.example.com --read-only --language es"
+SERVED = (SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO, CONSOLE)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.line.replace(" -c mine.toml", ""))
@@ -334,6 +337,27 @@ def test_a_sandbox_is_what_its_options_say_and_its_configuration_opens_it(tmp_pa
     assert setup[0] == 0, setup[1]
     assert list((tmp_path / "source").rglob("*.field-meta.xml"))
     assert unmapped[0] == 0 and "NPS__c" in {field["name"] for field in json.loads(unmapped[1])}
+
+
+def test_a_console_is_what_its_options_say(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with served(SANDBOX, tmp_path) as (_, told):
+        config = (tmp_path / "served.toml").read_text(encoding="utf-8")
+        secrets = {name: told["settings"][key] for key, name in re.findall(r'(\w+) = \{ env = "(\w+)" \}', config)}
+        environment = {**os.environ, **secrets}
+        assert run_command(["pull", "--config", "served.toml"], tmp_path, environment)[0] == 0
+        command = [sys.executable, "-m", "kamsync", *shlex.split(CONSOLE.replace("PORT", str(port)))]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            address = process.stdout.readline().strip()
+            browser = requests.Session()
+            shown = browser.get(f"http://127.0.0.1:{port}/plan?{address.partition('?')[2]}", timeout=30)
+            process.send_signal(signal.SIGINT)
+
+    assert address.startswith("http://accounts.example.com/?token=")
+    assert 'lang="es"' in shown.text and "solo lectura" in shown.text
 
 
 def test_a_shape_is_served_as_a_company_of_its_kind(tmp_path: Path) -> None:
