@@ -239,7 +239,9 @@ METADATA = "setup --config served.toml --metadata source --yes"
 UNMAPPED = "mapping show --config served.toml --unmapped --json"
 SHAPED = "sandbox --shape startup --port 0 --json"
 DEMO = "demo --crm hubspot --serve"
-CONSOLE = "console --config served.toml --port PORT --host 127.0.0.1 --public-url https://accounts.example.com --read-only --language es"
+CONSOLE = (
+    "console --config served.toml --port PORT --host 127.0.0.1 --public-url http://accounts.example.com --read-only --language es"
+)
 SERVED = (SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO, CONSOLE)
 
 
