@@ -5,6 +5,7 @@
 # make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
+# make pictures takes the README's pictures of the console anew; needs Chromium
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
 # make lock  writes requirements.txt, every package of an installation with its hashes, from constraints.txt (wants uv)
 # make audit known flaws, licences and a CycloneDX list of what an installation brings along; wants a package registry
@@ -69,6 +70,9 @@ pytest: $(DEVREADY)
 
 golden: $(DEVREADY)
 	$(BIN)/pytest --golden tests/report tests/cli tests/decide
+
+pictures: $(DEVREADY)
+	$(BIN)/python -m tests.console.pictures docs/pictures
 
 format: $(DEVREADY)
 	$(BIN)/ruff check --fix .
