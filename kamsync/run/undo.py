@@ -7,7 +7,8 @@ index nor a lost answer hides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -86,27 +87,50 @@ def _run_to_undo(shell: Shell, run_id: str) -> Run:
 
 
 def _undo_updates(shell: Shell, run: Run, found: Iterable[Entry], changes: list[Change], held: list[HeldBack]) -> None:
-    """Flags back to what the run had found. A merged account has no record of its own any more."""
-    some = list(found)
+    """Flags back to what the run had found; of accounts that were merged on the one that lives on."""
     lives_on = merged_into(shell.cache)
-    flags = sorted({flag for entry in some for flag in entry.intent["fields"]} | set(BY_A_PERSON))
+    by_living: dict[str, list[Entry]] = defaultdict(list)
+    for entry in found:
+        by_living[lives_on.get(entry.account_id, entry.account_id)].append(entry)
+    flags = sorted({flag for some in by_living.values() for entry in some for flag in entry.intent["fields"]} | set(BY_A_PERSON))
     mapped = [flag for flag in flags if flag in shell.config.program.mapped_flags]
-    shown = shell.connection.fetch_accounts([entry.account_id for entry in some], mapped) if some else {}
-    for entry in some:
-        present = shown.get(entry.account_id)
-        if present is None:
-            where = (
-                f"it was merged into {lives_on[entry.account_id]}" if entry.account_id in lives_on else "it is gone from the CRM"
-            )
-            held.append(HeldBack(entry.account_id, entry.name, "account update", where))
-            continue
-        back, kept = _fields_back(fields_of(entry), present)
-        if kept:
-            reason = f"{', '.join(kept)} changed since the run; what people or later runs wrote stays"
-            held.append(HeldBack(entry.account_id, entry.name, "account update", reason))
-        if back:
-            why = (f"undo of run {run.run_id}",)
-            changes.append(UpdateAccount(entry.account_id, entry.name, MappingProxyType(back), why))
+    shown = shell.connection.fetch_accounts(list(by_living), mapped) if by_living else {}
+    for account_id, some in by_living.items():
+        present = shown.get(account_id)
+        chosen = _whose(account_id, some, present) if present is not None else None
+        for entry in some:
+            if present is None or entry is not chosen:
+                where = "it is gone from the CRM" if present is None else f"it was merged into {account_id}"
+                held.append(HeldBack(entry.account_id, entry.name, "account update", where))
+        if present is not None and chosen is not None:
+            _undo_update(account_id, chosen, run, present, changes, held)
+
+
+def _whose(account_id: str, some: Sequence[Entry], present: Mapping[str, Value]) -> Entry | None:
+    """The update whose record the living one still is; None where a merge left nobody's as the run had written it.
+
+    Where the merge made a new id, that is told by what the record shows, and two that say the same must also take the same back.
+    """
+    own = [entry for entry in some if entry.account_id == account_id]
+    if own:
+        return own[0]
+    same = [entry for entry in some if all(same_value(present.get(flag), one.after) for flag, one in _moved(entry).items())]
+    return same[0] if same and all(_moved(entry) == _moved(same[0]) for entry in same) else None
+
+
+def _moved(entry: Entry) -> dict[str, FieldChange]:
+    return {flag: change for flag, change in fields_of(entry).items() if not same_value(change.before, change.after)}
+
+
+def _undo_update(
+    account_id: str, entry: Entry, run: Run, present: Mapping[str, Value], changes: list[Change], held: list[HeldBack]
+) -> None:
+    back, kept = _fields_back(fields_of(entry), present)
+    if kept:
+        reason = f"{', '.join(kept)} changed since the run; what people or later runs wrote stays"
+        held.append(HeldBack(account_id, entry.name, "account update", reason))
+    if back:
+        changes.append(UpdateAccount(account_id, entry.name, MappingProxyType(back), (f"undo of run {run.run_id}",)))
 
 
 def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value]) -> tuple[dict[str, FieldChange], list[str]]:
@@ -165,12 +189,13 @@ def _redo_creation(
     shell: Shell, entry: Entry, run: Run, seen: TaskSeen | None, changes: list[Change], held: list[HeldBack]
 ) -> None:
     task = task_of(entry)
+    account_id = merged_into(shell.cache).get(entry.account_id, entry.account_id)
     if seen is not None:
         held.append(HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its key exists again", entry.ref))
-    elif flags_of(shell.cache, entry.account_id, ()) is None:
+    elif flags_of(shell.cache, account_id, ()) is None:
         held.append(
             HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its account is gone from the CRM", entry.ref)
         )
     else:
         due = max(task.due, today(shell.config, shell.clock()))
-        changes.append(replace(task, due=due, reasons=(f"undo of run {run.run_id}",)))
+        changes.append(replace(task, account_id=account_id, due=due, reasons=(f"undo of run {run.run_id}",)))

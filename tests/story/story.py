@@ -34,6 +34,8 @@ FIRST_DAY = date(2026, 11, 23)
 TIER, DECIDED = FLAG_FIELDS["tier"], FLAG_FIELDS["decided_tier"]
 OVERRIDE, UNTIL = FLAG_FIELDS["override"], FLAG_FIELDS["override_until"]
 PEOPLES_FIELDS = {"owner_id", "subject", "due", "is_open", "is_deleted"}  # an edit of one of them makes a task a person's
+OF_A_TASK_THAT_IS = {"is_open", "is_deleted", "account_id", TASK_KEY}  # what the program may write to one
+BY_A_PERSON = "Set by a person"
 MOST_RUNS_TO_REST = 14  # the limit of new tasks lets some wait
 Waits = Literal["no", "yes", "unknown"]
 
@@ -101,6 +103,10 @@ class Story:
         self._strangers: set[str] = set()  # tasks of which no cache knows any more how they were made
         self._days: list[tuple[int, date]] = []  # the day of every run, by the stamp at its beginning
         self._undos: list[tuple[int, int]] = []  # stamps between which an undo wrote
+        self._freeable: set[str] = set()  # keys of tasks made by runs that were taken back
+        self._lives_as: dict[str, str | None] = {}  # merged accounts: whose fields live on, and under which id
+        self._merges_wrote: set[int] = set()  # places in the log: nobody typed that
+        self._saved_when: tuple[int, date, Rules] | None = None
 
     def end(self) -> None:
         for computer in self.computers:
@@ -155,7 +161,9 @@ class Story:
         return [task for task in self.crm.tasks() if task.text(TASK_KEY).startswith(playbook) and task.get(TASK_KEY)]
 
     def merge(self, winner_id: str, loser_id: str) -> str:
+        logged = len(self.crm.log)
         survivor = self.crm.merge_accounts(winner_id, loser_id)
+        self._merges_wrote |= set(range(logged, len(self.crm.log)))
         for computer in self.computers:
             self._sight(computer).merge((winner_id, loser_id), survivor)
         hold = self.holds.pop(winner_id, None)
@@ -163,7 +171,8 @@ class Story:
         if hold is not None:
             self.holds[survivor] = hold
         self.decided[survivor] = self.decided.get(winner_id, "")
-        self._kept = self.past = self.undone = None
+        self._lives_as[winner_id], self._lives_as[loser_id] = survivor, None
+        self._kept = None
         return survivor
 
     def delete_account(self, account_id: str) -> None:
@@ -203,7 +212,6 @@ class Story:
         backup, decided, holds, _ = self._kept
         self.crm.restore(backup, frozenset({Stream.ACCOUNTS}))
         self.decided, self.holds = dict(decided), dict(holds)
-        self.past = self.undone = None
 
     @property
     def has_backup(self) -> bool:
@@ -288,7 +296,12 @@ class Story:
         self._check("plan writes nothing", self.crm.records.stamp == stamp, "plan has written")
         self._sight(self.computer).glimpse(self._overrides(), *([self._indexed] if self._lagging else []))
         self.saved_by, self._saved_on = self.computer, self.day
+        self._saved_when = self._present()
         return ran
+
+    def _present(self) -> tuple[int, date, Rules]:
+        """All that a plan depends on, by what changes with it."""
+        return self.crm.records.stamp, self.day, self.rules
 
     def ask_the_doctor(self) -> None:
         stamp = self.crm.records.stamp
@@ -301,7 +314,8 @@ class Story:
         assert self.saved_by is self.computer
         waits = self.waits_for_person
         self.waits_for_person = "no"
-        ran = self._run(lambda: self.computer.apply_saved(self.rules, self.day), may_refuse=True, decided_on=self._saved_on)
+        may_refuse = self._lagging or self._saved_when != self._present()
+        ran = self._run(lambda: self.computer.apply_saved(self.rules, self.day), may_refuse=may_refuse, decided_on=self._saved_on)
         if ran.ending == "refused":
             self.waits_for_person = waits
         return ran
@@ -344,9 +358,10 @@ class Story:
         start, stamp = len(self.crm.log), self.crm.records.stamp
         before = self.crm.backup()
         self._days.append((stamp, self.day))
+        self._freeable |= self._keys_made_by(past)
         ran = self._undo(past)
         self._undos.append((stamp, self.crm.records.stamp))
-        self._check("ends well", ran.ending in ("done", "partial"), f"undo ended {ran.ending}: {ran.words}")
+        self._check("ends well", ran.ending == "done", f"undo ended {ran.ending}: {ran.words}")
         self._check_safety(ran, self.crm.log[start:], is_undo=True)
         self._check_undone(past, start)
         self._learn_decided(self.crm.log[start:], undo_of=past)
@@ -362,6 +377,7 @@ class Story:
         start, stamp = len(self.crm.log), self.crm.records.stamp
         self.crm.faults.add(kind, skip=call, call=name)
         self._days.append((stamp, self.day))
+        self._freeable |= self._keys_made_by(past)
         ran = self._undo(past)
         self.crm.faults.clear()
         self._undos.append((stamp, self.crm.records.stamp))
@@ -369,6 +385,10 @@ class Story:
         self._learn_decided(self.crm.log[start:], undo_of=past)
         self.waits_for_person = "unknown"
         return ran
+
+    def _keys_made_by(self, past: Past) -> set[str]:
+        ours = [one for one in self.crm.log[past.start : past.end] if one.author == "program"]
+        return {str(one.after) for one in ours if one.name == TASK_KEY and one.after}
 
     def _undo(self, past: Past) -> Ran:
         """An undo pulls as any run does."""
@@ -486,7 +506,9 @@ class Story:
             if one.stream is Stream.TASKS and one.name in ("is_open", "is_deleted") and one.before is not None:
                 self._check_not_a_persons(one)
             if one.name == TASK_KEY and one.after is None:
-                self._check("keys are freed by undo alone", is_undo or self._undos != [], f"a run freed the key {one.before}")
+                self._check("keys are freed by undo alone", one.before in self._freeable, f"a run freed the key {one.before}")
+            if one.stream is Stream.TASKS and one.name not in OF_A_TASK_THAT_IS and not self._is_made_by(one.record_id, ours):
+                self._check("people's tasks are left alone", False, f"{one.record_id}: {one.name} became {one.after!r}")
         keys = [task.get(TASK_KEY) for task in self.crm.records.tables[Stream.TASKS].values() if task.get(TASK_KEY)]
         self._check("no key twice", len(keys) == len(set(keys)), f"{[key for key in keys if keys.count(key) > 1]}")
 
@@ -542,6 +564,7 @@ class Story:
             if other.id != one.record_id and other.get(TASK_KEY) and self._is_same(Key.of(other.text(TASK_KEY)), key, living)
         ]
         self._check("no task twice", not alike, f"{one.after} was made, and {alike} was there")
+        self._check_whole(one.record_id, key)
         if key.playbook == "onboarding":
             made = sum(
                 Key.of(task.text(TASK_KEY)).account_id == key.account_id
@@ -551,6 +574,16 @@ class Story:
             entries = self._entries(key.account_id)
             pending = self.crm.account(living).text(TIER) != self.rules.tiers[0][0] if self._alive(living) else True
             self._check("no entry twice", made <= entries + pending, f"{one.after}: {made} times, {entries} entries")
+
+    def _check_whole(self, task_id: str, key: Key) -> None:
+        """Somebody can do it: it says what, who and until when, on a day on which people work."""
+        made = {one.name: one.after for one in self.crm.log if one.record_id == task_id and one.author == "program"}
+        due, subject, owner = made.get("due"), str(made.get("subject")), made.get("owner_id")
+        works = isinstance(due, date) and due >= self.day and due.weekday() < 5
+        self._check("tasks are whole", works, f"{key} is due {due}")
+        account = self.crm.records.tables[Stream.ACCOUNTS][key.account_id]
+        self._check("tasks are whole", account.text("name") in subject, f"{key} is called {subject!r}")
+        self._check("tasks are whole", owner in self.crm.records.tables[Stream.OWNERS], f"{key} is {owner}'s")
 
     def _is_same(self, other: Key, key: Key, living: str) -> bool:
         same = (other.playbook, other.task, other.occurrence) == (key.playbook, key.task, key.occurrence)
@@ -608,7 +641,7 @@ class Story:
     def _check_against(self, account_id: str, fields: Fields, now: Fields, day: date) -> None:
         must = wanted(fields, self.rules, day)
         self._check("the tier", now.tier == must.tier, f"{account_id} {fields}: {now.tier or NONE}, not {must.tier or NONE}")
-        if must.tier:
+        if must.tier or fields.decided:
             self._check("since", now.since == must.since, f"{account_id} {fields}: since {now.since}, not {must.since}")
         shown, said = (now.override, now.override_until), (must.override, must.override_until)
         self._check("the override", shown == said, f"{account_id} {fields}: {shown}, not {said}")
@@ -657,18 +690,39 @@ class Story:
 
     def _check_undone(self, past: Past, start: int) -> None:
         wrote = [one for one in self.crm.log[past.start : past.end] if one.author == "program"]
-        since = [one for one in self.crm.log[past.start : start] if one.author == "people"]
-        by_people = {one.record_id for one in since}
+        theirs = {
+            (one.record_id, one.name): one.after
+            for place, one in enumerate(self.crm.log[past.start : start], start=past.start)
+            if one.author == "people" and one.name in FLAG_FIELDS.values() and place not in self._merges_wrote
+        }
+        by_people = {record_id for record_id, _ in theirs}
         out_of_reach = {FLAG_FIELDS[flag] for flag in self.rules.unmapped}
         for one in wrote:
             if one.name in out_of_reach:
                 continue
-            if one.stream is Stream.ACCOUNTS and one.record_id not in by_people and self._alive(one.record_id):
+            living = self._living_as(one.record_id) if one.stream is Stream.ACCOUNTS else None
+            if living is not None and not by_people & {one.record_id, living}:
                 old = past.before.tables[Stream.ACCOUNTS][one.record_id].get(one.name)
-                now = self.crm.account(one.record_id).get(one.name)
+                now = self.crm.account(living).get(one.name)
                 self._check("undo restores", now == old, f"{one.record_id} {one.name}: {now!r}, before the run {old!r}")
             if one.name == TASK_KEY and one.after and not past.is_undo:
                 self._check_task_undone(one)
+
+        wrote_last = {(one.record_id, one.name): one.after for one in wrote}
+        for (record_id, name), value in theirs.items():
+            put_back = (record_id, name) in wrote_last and value == wrote_last[record_id, name]
+            if self._alive(record_id) and not put_back:
+                now = self.crm.account(record_id).get(name)
+                self._check("undo leaves people's", now == value, f"{record_id} {name}: {now!r}, people wrote {value!r}")
+
+    def _living_as(self, account_id: str) -> str | None:
+        """The living account that has its fields."""
+        while account_id in self._lives_as:
+            survivor = self._lives_as[account_id]
+            if survivor is None or survivor == account_id:
+                break
+            account_id = survivor
+        return account_id if self._alive(account_id) else None
 
     def _check_task_undone(self, one: Written) -> None:
         task = self.crm.records.tables[Stream.TASKS][one.record_id]
@@ -700,8 +754,17 @@ class Story:
                     and occurrences(key.occurrence)
                 ]
                 self._check("no task is lost", bool(there), f"{account_id} lacks {playbook}:{name}")
+            self._check_reasons(account_id)
         self._check_cleared()
         self._check_history()
+
+    def _check_reasons(self, account_id: str) -> None:
+        """People read who settled the tier: somebody, or the program."""
+        fields = self._fields(account_id)
+        if fields.decided in ("", NONE) or "reasons" in self.rules.unmapped:
+            return
+        says, is_theirs = self.crm.account(account_id).text(FLAG_FIELDS["reasons"]), valid_override(fields, self.rules, self.day)
+        self._check("the reasons", says.startswith(BY_A_PERSON) == is_theirs, f"{account_id} {fields}: {says!r}")
 
     def _keys(self) -> list[Key]:
         tasks = self.crm.records.tables[Stream.TASKS].values()
@@ -756,7 +819,7 @@ class Story:
         """What this computer remembers of an account that it wrote is what the CRM shows."""
         for account_id, tier in self.computer.remembered_tiers(self.accounts()).items():
             moves = self._moves(account_id)
-            ours = len(self.computers) == 1 and not self._undos and moves and moves[-1].author == "program"
+            ours = len(self.computers) == 1 and moves and moves[-1].author == "program"
             if self._alive(account_id) and ours:
                 shown = self.crm.account(account_id).text(TIER) or NONE
                 self._check("history", tier == shown, f"{account_id}: history says {tier}, the CRM {shown}")

@@ -440,6 +440,19 @@ def test_an_override_of_the_account_that_is_lost_counts_for_the_one_that_lives_o
     assert (story.crm.flag(survivor, "tier"), story.crm.flag(survivor, "override")) == ("A", "A")
 
 
+@pytest.mark.parametrize("apart", [CORE, ACME])
+def test_an_undo_follows_the_account_that_lives_on(story: Story, apart: str) -> None:
+    story.settle()
+    story.edit_potential(BETA, 85)
+    before = story.crm.flag(BETA, "tier")
+    story.sync()
+    survivor = story.merge(BETA, apart)
+    story.undo()
+
+    assert (before, story.crm.flag(survivor, "tier"), story.crm.flag(survivor, "decided_tier")) == ("B", "B", "B")
+    assert not [task for task in story.tasks("onboarding") if BETA in task.text("kam_task_key")]
+
+
 # --- refused when people changed it meanwhile ----------------------------------------------------------------------------------
 
 
