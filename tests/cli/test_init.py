@@ -80,6 +80,16 @@ def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_p
     assert written["crm"]["salesforce"]["username"] == "agent@acme.com"
 
 
+def test_ctrl_c_at_a_question_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    with Terminal(("init",), tmp_path, without_secrets()) as terminal:
+        answer(terminal, "CRM (")
+        terminal.wait_for("My Domain")
+        terminal.type("\x03")
+        assert terminal.end() == 1
+        assert "Nothing was written" in terminal.shown()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
 def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm: str) -> None:
     desk = open_desk(crm)

@@ -60,7 +60,11 @@ def init(
         raise ConfigError(f"{config} is there already.", fix="Edit it, name another with --config, or overwrite it with --force.")
     if not defaults and not at_terminal():
         raise ConfigError("Nobody is here to answer the questions.", fix="Add --defaults, and edit the file afterwards.")
-    answers = _defaults(crm or "salesforce", address) if defaults else _ask(config, crm, address)
+    try:
+        answers = _defaults(crm or "salesforce", address) if defaults else _ask(config, crm, address)
+    except typer.Abort:
+        say("\nNothing was written; kamsync init begins again.")
+        raise typer.Exit(1) from None
     write_private(config, render_config(answers), "configuration file")
     show(f"Wrote {config}, readable by you alone.")
     missing = _not_set(answers)
