@@ -146,10 +146,13 @@ def _listed(view: View, asked: Asked) -> list[AccountRow]:
         asked.health or None,
     )
     words = asked.search.casefold().split()
-    rows = [row for row in view.rows if filters.take(row) and (asked.tier != KEY_ONLY or row.decision.tier != NO_TIER)]
+    few = asked.tier not in (EVERY, NO_TIER)  # then sorting them is less than filtering what is sorted
+    rows = [row for row in (view.rows if few else view.ordered(asked.sort)) if filters.take(row)]
+    if asked.tier == KEY_ONLY:
+        rows = [row for row in rows if row.decision.tier != NO_TIER]
     if words:
         rows = [row for row in rows if _fits(row, words)]
-    return sort_rows(rows, [asked.sort])
+    return sort_rows(rows, [asked.sort]) if few else rows
 
 
 def _fits(row: AccountRow, words: Sequence[str]) -> bool:

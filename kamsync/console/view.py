@@ -21,7 +21,7 @@ from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import tier_order
 from kamsync.report.overview.overview import Overview, make_overview
 from kamsync.report.overview.sources import Account, Sources
-from kamsync.report.portfolio import AccountRow
+from kamsync.report.portfolio import AccountRow, sort_rows
 from kamsync.run.moments import today
 from kamsync.run.overseeing import picturing, record_link, sources_of
 from kamsync.store.evaluate import Evaluation
@@ -51,6 +51,7 @@ class View:
             since = state.day - timedelta(days=PERIOD_DAYS)
             self.sources: Sources = sources_of(cache, doors.config, self._evaluation, state.day, since)
             self._around = record_link(cache)
+        self._ordered: dict[str, list[AccountRow]] = {}
         self.by_id: dict[str, Account] = {account.id: account for account in self.sources.accounts}
 
     @property
@@ -69,6 +70,12 @@ class View:
         return tuple(
             AccountRow(one.decision, one.name, one.owner_id, one.owner, order[one.decision.tier]) for one in self.sources.accounts
         )
+
+    def ordered(self, column: str) -> list[AccountRow]:
+        """All of it by one column (`-`: turned round), sorted once."""
+        if column not in self._ordered:
+            self._ordered[column] = sort_rows(self.rows, [column])
+        return self._ordered[column]
 
     @cached_property
     def laboratory(self) -> Laboratory:
