@@ -13,7 +13,8 @@ from kamsync.config import Config
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import FactValue
 from kamsync.decide.facts import streams_of, with_what_they_need
-from kamsync.decide.influence import influences
+from kamsync.decide.influence import Influence, influences
+from kamsync.decide.program import Program
 from kamsync.flags import LIGHTS
 from kamsync.report.overview.sources import Account, Moment, PlanTask, Sources
 from kamsync.store.accounts import owners
@@ -23,6 +24,7 @@ from kamsync.store.history import Remembered, whole_history
 from kamsync.store.ledger import shown_tasks
 from kamsync.store.schema import RECORD_PLACE, Meta
 
+RANKED = 5_000  # accounts on which a criterion's influence is told well enough
 PICTURED = (
     "won_amount_12m",
     "won_amount_prev_12m",
@@ -54,7 +56,7 @@ def sources_of(cache: Cache, config: Config, evaluation: Evaluation, as_of: date
             PlanTask(one.account_id, one.owner_id, one.key.partition(":")[0], one.due, one.is_open, one.is_done)
             for one in shown_tasks(cache)
         ),
-        influence=tuple(influences(program, evaluation.scaled_scores(), evaluation.known_values())),
+        influence=tuple(_influence(evaluation, program)),
         bought=evaluation.bought_families(),
         families=evaluation.sold_families(),
         owners=people,
@@ -68,6 +70,18 @@ def record_link(cache: Cache) -> tuple[str, str] | None:
     address = cache.meta(Meta.RECORD_URL) or ""
     before, place, after = address.partition(RECORD_PLACE)
     return (before, after) if place and address.startswith(("https://", "http://")) else None
+
+
+def _influence(evaluation: Evaluation, program: Program) -> Iterator[Influence]:
+    """What is known of everybody; how much it moves the ranking, of every n-th where they are many."""
+    scaled, known = evaluation.scaled_scores(), evaluation.known_values()
+    scored = len(next(iter(known.values()), ()))
+    step = max(1, scored // RANKED)
+    some = influences(
+        program, {name: one[::step] for name, one in scaled.items()}, {name: one[::step] for name, one in known.items()}
+    )
+    for one in some:
+        yield replace(one, scored=scored, known=sum(known[one.criterion]))
 
 
 def _accounts(evaluation: Evaluation, people: Mapping[str, str]) -> Iterator[Account]:

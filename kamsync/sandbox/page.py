@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from kamsync.flags import kind_of
 from kamsync.http import is_loopback
+from kamsync.look import style_sheet
 from kamsync.sandbox.crm import FieldView, SandboxCrm
 from kamsync.sandbox.faults import Receive, Scope, Send
 from kamsync.sandbox.page_words import PAGE_WORDS, language_of
@@ -29,6 +30,7 @@ from kamsync.sandbox.page_words import PAGE_WORDS, language_of
 _templates = Environment(
     loader=PackageLoader("kamsync.sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+_templates.globals["look"] = style_sheet()
 _templates.filters["path"] = lambda value: quote(str(value), safe="")
 OWN_SITES = ("none", "same-origin")
 REFUSAL = "The sandbox answers on this machine only."
