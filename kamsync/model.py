@@ -6,7 +6,8 @@ them. Nothing here performs I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
@@ -28,6 +29,7 @@ class Stream(StrEnum):
     OPPORTUNITIES = "opportunities"
     LINE_ITEMS = "line_items"
     ACTIVITIES = "activities"
+    CONTACTS = "contacts"
     TASKS = "tasks"
 
 
@@ -45,6 +47,16 @@ class Column:
     field: str = ""
     values: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     is_optional: bool = False
+
+
+STAKEHOLDER_ROLES = ("sponsor", "decision_maker", "champion")  # what facts ask for; any other role counts by its own name
+_NO_ROLE = re.compile(r'[";\\\x00-\x1f]+')
+
+
+def roles_text(said: Iterable[str], words: Mapping[str, str]) -> str:
+    """What the CRM says of a person's roles as the cache keeps it: each once, `;` between them; `words` translates."""
+    roles = (words.get(one.strip(), _NO_ROLE.sub(" ", one).strip()) for one in said if one and one.strip())
+    return ";".join(sorted({role for role in roles if role}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,25 @@ STREAMS: Mapping[Stream, StreamRecord] = MappingProxyType(
             account="account_id",
             is_always_pulled=False,
             months=24,  # DECISIONS.md §2: older activities are not pulled
+        ),
+        # How people are tied to accounts; who they are is never kept. One row for each tie: `contact` is the person's own record
+        # (of each account, where a CRM ties one to several), `relation` a further one, `role` a part in an opportunity.
+        Stream.CONTACTS: StreamRecord(
+            (
+                Column("id"),
+                Column("account_id"),
+                Column("contact_id"),
+                Column("tie"),
+                Column("roles"),
+                Column("is_active", "boolean"),
+                Column("left_date", "date"),
+                Column("last_activity_date", "date"),
+            ),
+            key=("id", "account_id"),
+            index=("account_id",),
+            table="contact",
+            account="account_id",
+            is_always_pulled=False,
         ),
         Stream.TASKS: StreamRecord(
             (

@@ -40,11 +40,13 @@ DEAL_PROPERTIES: Mapping[str, str] = {
     "created_date": "createdate",
 }
 LINE_ITEM_PROPERTIES: Mapping[str, str] = {"product_family": "product_family"}
+CONTACT_PROPERTIES: Mapping[str, str] = {"roles": "hs_buying_role", "last_activity_date": "notes_last_updated"}
 # The object whose records a mapped stream is, with those properties.
 OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
     Stream.ACCOUNTS: ("companies", ACCOUNT_PROPERTIES),
     Stream.OPPORTUNITIES: ("deals", DEAL_PROPERTIES),
     Stream.LINE_ITEMS: ("line_items", LINE_ITEM_PROPERTIES),
+    Stream.CONTACTS: ("contacts", CONTACT_PROPERTIES),
 }
 ACTIVITY_KINDS: Mapping[str, str] = {
     "meetings": "meeting",
@@ -69,6 +71,7 @@ class Link:
 
     id: str
     is_primary: bool = False
+    labels: tuple[str, ...] = ()  # what people called it: "Decision maker"
 
 
 PRIMARY_TYPES = frozenset({1, 2, 5, 6})  # "Associations v4": Primary company, in both directions, of contacts and deals
@@ -86,7 +89,8 @@ def _link(entry: dict[str, Any]) -> Link:
     is_primary = any(
         one.get("typeId") in PRIMARY_TYPES and one.get("category", "HUBSPOT_DEFINED") == "HUBSPOT_DEFINED" for one in types
     )
-    return Link(str(entry["toObjectId"]), is_primary)  # a JSON number in recorded answers
+    labels = tuple(str(one["label"]) for one in types if one.get("label") and one.get("typeId") not in PRIMARY_TYPES)
+    return Link(str(entry["toObjectId"]), is_primary, labels)  # the id is a JSON number in recorded answers
 
 
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)

@@ -103,6 +103,7 @@ eligible = "won_count_total > 0"      # who takes part at all; an expression ove
 criteria = "{preset}"                 # balanced, retention, expansion, authority, smb; or your own [[tiers]], [[criteria]]
 playbooks = [{playbooks}]   # shipped playbooks by name; your own stand in [[playbooks]]
 renewal_types = [{renewal_types}]           # types of opportunities that are renewals, where no renewal date is mapped
+contacts = "auto"                     # people are read where something asks for them; or "always", "never". No name is stored
 unknown_currency = "error"            # or "ignore": amounts without a known rate count as 0, and are reported
 min_coverage = 0.0                    # below this share of known weights (0…1) an account keeps its tier
 drift = "adopt"                       # a tier that a person edited counts as an override; "reclaim" overwrites it

@@ -39,7 +39,7 @@ from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, Secret, Setting, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
-from kamsync.decide.facts import known_columns
+from kamsync.decide.facts import known_columns, streams_of
 from kamsync.decide.playbooks import unmapped_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program, Seat
 from kamsync.decide.timetable import Timetable, parse_cron
@@ -301,7 +301,9 @@ def _playbooks(
     parsed: ConfigFile, source: TomlSource, columns: Mapping[str, Kind]
 ) -> tuple[tuple[Playbook, ...], tuple[str, ...]]:
     """The shipped playbooks that are asked for and one's own; a notice on shipped ones that read what this org does not map."""
-    known, every = known_columns(columns), shipped_names("playbooks")
+    every, known = shipped_names("playbooks"), set(known_columns(columns))
+    if parsed.program.contacts == "never":
+        known -= {name for name in known if Stream.CONTACTS in streams_of((name,))}
     wanted = every if parsed.program.playbooks == "all" else tuple(parsed.program.playbooks)
     shipped = [_shipped_playbook(name, source) for name in wanted]
     missing = {playbook.name: unmapped_names(playbook, known) for playbook in shipped}

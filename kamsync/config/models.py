@@ -71,6 +71,7 @@ class ProgramTable(_Table):
     eligible: Written = "true"
     criteria: Text | None = None
     playbooks: list[Text] | Literal["all"] = []
+    contacts: Literal["auto", "always", "never"] = "auto"
     unknown_currency: Literal["error", "ignore"] = "error"
     renewal_types: list[Text] = []
     min_coverage: Share = 0.0

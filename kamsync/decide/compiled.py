@@ -6,12 +6,13 @@ sound decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.expressions import Compiled, Role, compile_expression
-from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, streams_of, with_what_they_need
+from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, remembered, streams_of, with_what_they_need
+from kamsync.decide.kpis import FREE_FACTS
 from kamsync.decide.place import Expression
 from kamsync.decide.playbooks import DECIDED_NAMES, Playbooks, compile_playbooks
 from kamsync.decide.program import Criterion, Program, Seat
@@ -59,7 +60,7 @@ class CompiledProgram:
     order.
 
     `firing`: each playbook's `when` by its name. `names`: facts and account fields that deciding and its texts read.
-    `facts`: those of them that are computed, and what they are computed from.
+    `facts`: those of them that are computed, what they are computed from, and the figures that are kept over time.
     """
 
     program: Program
@@ -77,6 +78,12 @@ class CompiledProgram:
     @property
     def streams(self) -> frozenset[Stream]:
         """The optional streams that a run must pull."""
+        people = {Stream.CONTACTS}
+        match self.program.contacts:
+            case "always":
+                return streams_of(self.facts) | people
+            case "never":
+                return streams_of(self.facts) - people
         return streams_of(self.facts)
 
     @property
@@ -97,13 +104,38 @@ def compile_program(program: Program) -> CompiledProgram:
     playbooks = compile_playbooks(program, columns)
     parts = [eligible, *rules, *firing.values(), *(part for criterion in criteria for part in criterion.parts)]
     parts += [part for seat in seats for part in (seat.when, seat.rank, seat.evidence)]
+    deciding: list[tuple[Expression, tuple[Compiled, ...]]] = [(program.eligible, (eligible,))]
+    deciding += [(rule.when, (compiled,)) for rule, compiled in zip(program.rules, rules, strict=True)]
+    deciding += [(one.criterion.value, tuple(one.parts)) for one in criteria]
+    deciding += [(seat.when, (one.when, one.rank, one.evidence)) for seat, one in zip(program.seats, seats, strict=True)]
+    _refuse_memory(deciding)
+    if program.contacts == "never":
+        _refuse_people([*deciding, *((one.when, (firing[one.name],)) for one in program.playbooks)])
     read = {name for part in parts for name in part.columns}
     for playbook in program.playbooks:
         read |= playbooks.facts_needed(playbook.name)
-    facts = with_what_they_need(read)
-    names = frozenset(read & set(columns) | facts)
+    needed = with_what_they_need(read)
+    names = frozenset(read & set(columns) | needed)
+    facts = needed | with_what_they_need(FREE_FACTS)
     hashed = criteria_hash(program)
     return CompiledProgram(program, columns, eligible, rules, criteria, playbooks, firing, names, facts, hashed, seats)
+
+
+def _refuse_people(read: Sequence[tuple[Expression, tuple[Compiled, ...]]]) -> None:
+    """Refuses what reads of people where the programme leaves them out: it would be unknown of every account."""
+    for expression, parts in read:
+        people = {name for part in parts for name in part.columns if Stream.CONTACTS in streams_of((name,))}
+        if people:
+            what = f'{sorted(people)[0]} is made of contacts, and [program] says contacts = "never"'
+            raise _refused(expression, what, 'Set contacts = "auto", or read something else.')
+
+
+def _refuse_memory(deciding: Sequence[tuple[Expression, tuple[Compiled, ...]]]) -> None:
+    """Refuses what decides a tier by a fact that this program alone remembers: a deleted cache would change the decision."""
+    for expression, parts in deciding:
+        for name in remembered([name for part in parts for name in part.columns]):
+            what = f"{name} is remembered by this program alone, and no tier may depend on a local memory"
+            raise _refused(expression, what, "Read it in the `when` of a playbook, or take a fact that the CRM tells.")
 
 
 def _seat(seat: Seat, columns: Mapping[str, Kind]) -> CompiledSeat:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-from kamsync.decide.facts import Unit
+from kamsync.decide.fact import Unit
 from kamsync.decide.program import Axis, Goal
 
 Code = Literal[

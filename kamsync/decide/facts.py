@@ -8,62 +8,17 @@ lives here, `store.facts_table` runs it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Literal
 
+from kamsync.decide.fact import Fact, Source, Unit, days_since
+from kamsync.decide.facts_of_history import HISTORY_FACTS, HISTORY_SOURCES
+from kamsync.decide.facts_of_people import PEOPLE_FACTS, PEOPLE_SOURCES
 from kamsync.decide.months import days_before, months_before
 from kamsync.model import STREAMS, Kind, Stream
 
-Unit = Literal["", "money", "percent", "count", "days", "months", "date"]  # percent: 0.25 reads 25 %
 FAR_MONTHS = 50 * 12  # a close date further away than that is a slip of the keyboard
 SEPARATOR = "\x1f"  # between the renewal types in one parameter
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Rows that some facts are aggregated from, by their `account_id`.
-
-    `rows`: what stands after FROM. In it `{account}` is whom a row counts for, `{amount}` an amount in the programme's
-    currency, `{contract}` the columns of CONTRACT_COLUMNS, null where they are not mapped. `prepare`: statements that run
-    before. `stream`: what must have been pulled; None where every run pulls it. Without `rows` the facts are expressions over
-    all others ("derived"), or the table is filled by `store.facts_table` ("hierarchy").
-    """
-
-    name: str
-    rows: str = ""
-    prepare: tuple[str, ...] = ()
-    stream: Stream | None = None
-
-    @property
-    def table(self) -> str:
-        """Its temporary table, one row an account that has any."""
-        return f"by_{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """`sql`: an aggregate over its source's rows; a column of the hierarchy; over all other facts where it is derived.
-
-    `none`: SQL for an account of which the source has no row. `final`: what is shown, made of `{value}`. `mapped_first`: a mapped
-    field of the same name goes before the computed value. `replayable`: a past day can be computed as it was known then.
-    `words`: how a value is said to people, "" by the fact's name. A `growth` is said with its sign.
-    """
-
-    name: str
-    kind: Kind
-    definition: str
-    source: str
-    sql: str
-    none: str = "null"
-    replayable: bool = True
-    unit: Unit = ""
-    needs: tuple[str, ...] = ()
-    final: str = "{value}"
-    mapped_first: bool = False
-    words: str = ""
-    growth: bool = False
 
 
 # Rows that count: of an account, and with a close date that is meant.
@@ -100,6 +55,8 @@ _SOURCES = (
         " WHERE gaps >= 4 AND place IN ((gaps + 1) / 2, (gaps + 2) / 2)",
         stream=Stream.ACTIVITIES,
     ),
+    *PEOPLE_SOURCES,
+    *HISTORY_SOURCES,
     Source("hierarchy"),
     Source("derived"),
 )
@@ -122,10 +79,6 @@ def _sum(condition: str, value: str = "amount") -> str:
 
 def _count(condition: str) -> str:
     return f"count(CASE WHEN {condition} THEN 1 END)"
-
-
-def _days_since(day: str) -> str:
-    return f"CAST(julianday(:as_of) - julianday({day}) AS INTEGER)"
 
 
 def _money(name: str, definition: str, sql: str, *, words: str) -> Fact:
@@ -346,7 +299,7 @@ FACTS: tuple[Fact, ...] = (
         "number",
         "Days since the last won opportunity",
         "derived",
-        _days_since("last_won_date"),
+        days_since("last_won_date"),
         unit="days",
         needs=("last_won_date",),
         words="last won {} ago",
@@ -356,7 +309,7 @@ FACTS: tuple[Fact, ...] = (
         "number",
         "Days since the last activity",
         "derived",
-        _days_since("last_activity_date"),
+        days_since("last_activity_date"),
         unit="days",
         needs=("last_activity_date",),
         words="last activity {} ago",
@@ -366,7 +319,7 @@ FACTS: tuple[Fact, ...] = (
         "number",
         "Days since the last two-way contact",
         "derived",
-        _days_since("last_contact_date"),
+        days_since("last_contact_date"),
         unit="days",
         needs=("last_contact_date",),
         words="last contact {} ago",
@@ -376,7 +329,7 @@ FACTS: tuple[Fact, ...] = (
         "number",
         "days_since_last_activity / usual_gap_days: above 1 the account is quieter than is usual for it",
         "derived",
-        f"{_days_since('last_activity_date')} / nullif(usual_gap_days, 0)",
+        f"{days_since('last_activity_date')} / nullif(usual_gap_days, 0)",
         needs=("last_activity_date", "usual_gap_days"),
         words="silent {} times as long as usual",
     ),
@@ -391,6 +344,8 @@ FACTS: tuple[Fact, ...] = (
         needs=("next_renewal_date",),
         words="renewal in {}",
     ),
+    *PEOPLE_FACTS,
+    *HISTORY_FACTS,
 )
 CONTRACT_COLUMNS = ("contract_start", "contract_months", "contract_end")
 _BY_NAME: Mapping[str, Fact] = MappingProxyType({fact.name: fact for fact in FACTS})
@@ -407,6 +362,11 @@ COUNT_FOR_NOBODY: tuple[tuple[str, str], ...] = (
 def known_columns(account_columns: Mapping[str, Kind]) -> dict[str, Kind]:
     """Every name that an expression may read, with its kind: facts, the account's core fields, mapped fields."""
     return {**{fact.name: fact.kind for fact in FACTS}, **STREAMS[Stream.ACCOUNTS].kinds, **account_columns}
+
+
+def remembered(names: Collection[str]) -> tuple[str, ...]:
+    """The facts among `names` that this program alone remembers: after the cache was deleted nobody knows them."""
+    return tuple(name for name in names if name in _BY_NAME and _BY_NAME[name].is_remembered)
 
 
 def unit_of(name: str) -> Unit:
@@ -439,7 +399,7 @@ def facts_from(source: str, wanted: Collection[str]) -> tuple[Fact, ...]:
 
 def streams_of(facts: Collection[str]) -> frozenset[Stream]:
     """The optional streams that these facts are computed from."""
-    streams = {SOURCES[_BY_NAME[name].source].stream for name in facts if name in _BY_NAME}
+    streams = {SOURCES[_BY_NAME[name].source].stream for name in with_what_they_need(facts)}
     return frozenset(stream for stream in streams if stream is not None)
 
 
@@ -449,6 +409,7 @@ def windows(as_of: date) -> dict[str, str]:
         "as_of": as_of.isoformat(),
         "months_12": months_before(as_of, 12).isoformat(),
         "months_24": months_before(as_of, 24).isoformat(),
+        "days_30": days_before(as_of, 30).isoformat(),
         "days_90": days_before(as_of, 90).isoformat(),
         "far_past": months_before(as_of, FAR_MONTHS).isoformat(),
         "far_future": months_before(as_of, -FAR_MONTHS).isoformat(),

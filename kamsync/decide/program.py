@@ -13,7 +13,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from kamsync.decide.facts import Unit
+from kamsync.decide.fact import Unit
 from kamsync.decide.place import Expression as Expression
 from kamsync.decide.place import Place as Place
 from kamsync.decide.scales import Scale
@@ -161,6 +161,7 @@ class Program:
     language: str = "en"
     country: str = ""  # ISO code of the holiday calendar for business days, "" none
     eligible: Expression = Expression("true")
+    contacts: Literal["auto", "always", "never"] = "auto"  # whether people are pulled: where something reads of them
     unknown_currency: Literal["error", "ignore"] = "error"
     renewal_types: tuple[str, ...] = ()
     min_coverage: float = 0.0

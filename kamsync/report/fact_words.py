@@ -11,7 +11,8 @@ from datetime import date
 from babel.dates import format_date
 
 from kamsync.decide.decision import FactValue
-from kamsync.decide.facts import Unit, is_growth, unit_of, words_of
+from kamsync.decide.fact import Unit
+from kamsync.decide.facts import is_growth, unit_of, words_of
 from kamsync.decide.reader import Reader
 from kamsync.report.fitting import one_line
 

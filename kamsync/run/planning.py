@@ -28,6 +28,7 @@ from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered
 from kamsync.store.journal import halved_deletions, task_of
+from kamsync.store.kpis import keep_figures_if_free
 from kamsync.store.last_evaluation import keep_if_free
 from kamsync.store.ledger import created_tasks, keys_of_the_merged, known_keys, loose_tasks, open_tasks, seen_tasks
 from kamsync.store.schema import Meta
@@ -89,6 +90,8 @@ def make_plan(
         tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
         if keep == "always" or (keep == "if_final" and not updates):
             keep_if_free(cache, evaluation, compiled, when.as_of)
+        if keep != "no" and not when.rehearsal:
+            keep_figures_if_free(cache, evaluation.changed_figures(), when.as_of)
         waiting = (
             awaiting_approval(updates, program, lambda account_id: evaluation.decision(account_id).code) if unattended else {}
         )

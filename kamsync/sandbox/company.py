@@ -27,7 +27,8 @@ from kamsync.sandbox.company_records import (
     Product,
     Rate,
 )
-from kamsync.sandbox.words import COUNTRIES, FAMILIES, FIRM_FIELDS, FIRM_STEMS, SUBJECTS, TITLES
+from kamsync.sandbox.contacts import people_of
+from kamsync.sandbox.words import COUNTRIES, FAMILIES, FIRM_FIELDS, FIRM_STEMS, SUBJECTS
 
 ACTIVITY_KINDS: tuple[ActivityKind, ...] = ("call", "email", "task", "note", "meeting")
 OPEN_STAGES: tuple[OpportunityStage, ...] = ("prospecting", "qualification", "proposal", "negotiation")
@@ -58,14 +59,6 @@ def people(count: int) -> Iterator[Owner]:
         last = country.last_names[key // 3 % len(country.last_names)]
         leader = None if key == 1 else 1 if key % 6 == 1 else key - (key - 1) % 6
         yield Owner(key, first, last, f"owner{key}@kamsync.example", key % 8 != 0, leader, country.name)
-
-
-def one_contact_each(accounts: int) -> Iterator[Contact]:
-    """The contact of each account, of the same key."""
-    for key in range(1, accounts + 1):
-        country = COUNTRIES[key % len(COUNTRIES)]
-        first, last = country.first_names[key % 4], country.last_names[key // 4 % 4]
-        yield Contact(key, key, first, last, f"contact{key}@example.com", TITLES[key % len(TITLES)])
 
 
 def todays_rates() -> Iterator[Rate]:
@@ -193,7 +186,7 @@ class Company:
             )
 
     def contacts(self) -> Iterator[Contact]:
-        return one_contact_each(min(self._accounts, LARGE))
+        return people_of(min(self._accounts, LARGE), self.today)
 
     def rates(self) -> Iterator[Rate]:
         return todays_rates()

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 OpportunityStage = Literal["prospecting", "qualification", "proposal", "negotiation", "won", "lost"]
 OpportunityType = Literal["new", "expansion", "renewal"]
 ActivityKind = Literal["task", "meeting", "call", "email", "note"]
+ContactRole = Literal["", "sponsor", "decision_maker", "champion", "influencer", "user"]
 
 
 class Owner(NamedTuple):
@@ -93,12 +94,17 @@ class Activity(NamedTuple):
 
 
 class Contact(NamedTuple):
+    """A person of an account. `role` "" where nobody noted one; `left`: the day on which it was known that they are gone."""
+
     key: int
     account: int
     first_name: str
     last_name: str
     email: str
     title: str
+    role: ContactRole = ""
+    last_activity: date | None = None
+    left: date | None = None
 
 
 class Rate(NamedTuple):

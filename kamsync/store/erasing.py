@@ -11,6 +11,7 @@ from datetime import datetime
 
 from kamsync.model import STREAMS
 from kamsync.store.database import Cache
+from kamsync.store.kpis import forget_older
 
 # Everything that says something about an account, with the column that names it. Line items hang on their opportunity.
 _ABOUT_ACCOUNTS = (
@@ -20,6 +21,7 @@ _ABOUT_ACCOUNTS = (
     ("task_ledger", "account_id"),
     ("held_back", "account_id"),
     ("kept", "account_id"),
+    ("kpi_now", "account_id"),
     ("merges", "old_id"),
     ("merges", "new_id"),
 )
@@ -46,6 +48,8 @@ def erase_account(cache: Cache, account_id: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     with cache.transaction() as connection:
         cache.outdate()
+        numbers = f"(SELECT number FROM kpi_now WHERE account_id IN ({marks}))"
+        counts["kpi_history"] = connection.execute(f"DELETE FROM kpi_history WHERE account IN {numbers}", ids).rowcount
         items = f"DELETE FROM line_items WHERE opportunity_id IN (SELECT id FROM opportunities WHERE account_id IN ({marks}))"
         counts["line_items"] = connection.execute(items, ids).rowcount
         for table, column in _ABOUT_ACCOUNTS:
@@ -66,6 +70,7 @@ def erase_older(cache: Cache, before: datetime) -> int:
     with cache.transaction() as connection:
         for statement in _OLDER:
             deleted += connection.execute(statement, {"moment": moment, "day": moment[:10]}).rowcount
+        deleted += forget_older(connection, before.date())
     if deleted:
         _empty_log(cache)
     return deleted

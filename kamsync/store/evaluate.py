@@ -25,6 +25,7 @@ from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
 from kamsync.store.facts_table import make_facts
 from kamsync.store.history import recent_moves_by_account
+from kamsync.store.kpis import Figures, changed_figures
 from kamsync.store.laboratory import Laboratory
 from kamsync.store.past import show_the_past
 from kamsync.store.read_only import open_reading
@@ -158,6 +159,12 @@ class Evaluation:
             facts = dict(zip(names, values, strict=True))
             moved_on = facts.pop("moved_on")
             yield str(facts["id"]), facts, date.fromisoformat(moved_on) if moved_on else None
+
+    def changed_figures(self) -> Iterator[Figures]:
+        """Accounts whose key figures are not what the cache keeps."""
+        self._store_decisions()
+        names = [row[1] for row in self._db.execute("PRAGMA temp.table_info(facts)")]
+        return changed_figures(self._db, names)
 
     def won_amounts_12m(self) -> dict[str, float]:
         """Won amounts of the last 12 months by account id."""

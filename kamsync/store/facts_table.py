@@ -11,6 +11,7 @@ from datetime import date
 from functools import lru_cache
 
 from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.fact import Fact, Source
 from kamsync.decide.facts import (
     CONTRACT_COLUMNS,
     CORE_ACCOUNT_NAMES,
@@ -18,8 +19,6 @@ from kamsync.decide.facts import (
     FACTS,
     SEPARATOR,
     SOURCES,
-    Fact,
-    Source,
     facts_from,
     windows,
 )
@@ -66,6 +65,7 @@ class _Facts:
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
         self._db.create_function("term_months", 2, lru_cache(maxsize=4096)(_term_months), deterministic=True)
+        self._db.create_aggregate("count_roles", 1, _Roles)
         self._account = self._who_is_decided()
         self._prepare_money()
         problems = [*self._check_currencies(), *self._count_for_nobody(), *self._not_pulled()]
@@ -197,6 +197,8 @@ class _Facts:
         columns = "".join(f", {fact.sql} AS {fact.name}" for fact in facts)
         rows = source.rows.replace("{amount}", amount).replace("{contract}", self._contract)
         rows = rows.replace("{account}", self._account)
+        for name in ("nps", "owner_id"):  # as they are now, for what was before
+            rows = rows.replace(f"{{{name}}}", f"a.{_quoted(name)}" if name in self._account_columns else _NULL)
         self._db.execute(
             f"CREATE TEMP TABLE {source.table} AS SELECT account_id{columns} FROM {rows} GROUP BY account_id", self._params
         )
@@ -220,6 +222,20 @@ class _Facts:
             "INSERT INTO temp.by_hierarchy VALUES (?, ?, ?, ?)",
             [(account, children.get(account, 0), won, amount) for account, (won, amount) in totals.items()],
         )
+
+
+class _Roles:
+    """SQL's count_roles(roles): how many distinct ones there are in several texts."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def step(self, roles: str | int | float | bytes | None) -> None:
+        if roles:
+            self._found.update(str(roles).split(";"))
+
+    def finalize(self) -> int:
+        return len(self._found)
 
 
 def _quoted(name: str) -> str:

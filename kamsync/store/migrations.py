@@ -70,6 +70,21 @@ CREATE TABLE merges (
   old_id TEXT PRIMARY KEY, new_id TEXT NOT NULL, override TEXT, override_until TEXT, seen TEXT NOT NULL);
 """
 
+_PEOPLE = """
+CREATE TABLE "contacts" ("id" TEXT, "account_id" TEXT, "contact_id" TEXT, "tie" TEXT, "roles" TEXT, "is_active" INTEGER,
+  "left_date" TEXT, "last_activity_date" TEXT, "_pull" INTEGER NOT NULL, PRIMARY KEY ("id", "account_id"));
+CREATE INDEX "contacts_lookup" ON "contacts" ("account_id");
+"""
+
+# One column a figure of decide.kpis; history.kpi is the figure's number, history.day the day's ordinal.
+_FIGURES = """
+CREATE TABLE kpi_now (
+  number INTEGER PRIMARY KEY, account_id TEXT NOT NULL UNIQUE, revenue, growth, pipeline, win_rate, engagement, satisfaction,
+  score, health, owner, champion);
+CREATE TABLE kpi_history (
+  account INTEGER NOT NULL, kpi INTEGER NOT NULL, day INTEGER NOT NULL, value, PRIMARY KEY (account, kpi, day)) WITHOUT ROWID;
+"""
+
 # Name and SQL of each step, oldest first. A cache remembers the names: they are never changed, nor is what a step did.
 STEPS: tuple[tuple[str, str], ...] = (
     ("first_schema", _FIRST),
@@ -99,6 +114,8 @@ STEPS: tuple[tuple[str, str], ...] = (
         ALTER TABLE runs ADD COLUMN held TEXT NOT NULL DEFAULT '';
         """,
     ),
+    ("people_of_accounts", _PEOPLE),
+    ("figures_over_time", _FIGURES),
 )
 SCHEMA_VERSION = len(STEPS)
 

@@ -16,7 +16,7 @@ _TEMP_WRITES = {
 _FUNCTIONS = {
     "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr", "substring", "like",
     "instr", "replace", "lag", "row_number", "avg",
-    "total", "count", "sum", "julianday", "whole_months", "term_months", "money_factor",
+    "total", "count", "sum", "julianday", "date", "whole_months", "term_months", "money_factor", "count_roles",
 }  # fmt: skip
 
 

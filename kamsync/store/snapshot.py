@@ -30,9 +30,10 @@ from kamsync.store.database import Cache
 from kamsync.store.ledger import follow_merges
 from kamsync.store.schema import Meta, index_sql
 
-# What names an account by an id that a merge takes away, but for keys: two rows may become one there.
+# What names an account by an id that a merge takes away. Activities come anew then; a part in an opportunity does not.
 REPOINTED = (
     (Stream.ACCOUNTS, "parent_id"),
+    (Stream.CONTACTS, "account_id"),
     *((stream, record.account) for stream, record in STREAMS.items() if record.account and record.account not in record.key),
 )
 VanishCheck = Callable[[int, int], None]
@@ -100,6 +101,10 @@ class Snapshot:
             if last is not None and last.full:
                 gone = connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?', (pull,)).rowcount
                 result.deleted += max(gone, 0)
+            elif result.rows and known and "account_id" in STREAMS[stream].key:
+                # A record that came again has all its rows with it: those of an account that it was taken from must go.
+                came = f'SELECT id FROM "{stream}" WHERE "_pull" = ?1'
+                connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?1 AND id IN ({came})', (pull,))
             if stream is Stream.ACCOUNTS:
                 self._check_vanished(result.deleted, known)
             result.problems += chain(
@@ -126,7 +131,7 @@ class Snapshot:
             follow_merges(self._cache, page.merged)
         for old, new in page.merged:
             for stream, column in REPOINTED:
-                connection.execute(f'UPDATE "{stream}" SET "{column}" = ? WHERE "{column}" = ?', (new, old))
+                connection.execute(f'UPDATE OR REPLACE "{stream}" SET "{column}" = ? WHERE "{column}" = ?', (new, old))
         gone = [(record_id,) for record_id in (*page.deleted_ids, *(old for old, _ in page.merged))]
         if not gone:
             return 0

@@ -195,6 +195,7 @@ timezone = "America/Sao_Paulo"
 currency = "EUR"
 language = "pt_BR"
 country = "BR"
+contacts = "never"
 unknown_currency = "ignore"
 renewal_types = ["Renewal"]
 min_coverage = 0.1
@@ -278,6 +279,7 @@ playbooks = ["onboarding", "renewal"]
 currency = "EUR"
 language = "es"
 eligible = "true"
+contacts = "auto"
 unknown_currency = "error"
 drift = "adopt"
 existing_tiers = "current"
@@ -313,6 +315,7 @@ LANGUAGE = """
 [program]
 playbooks = "all"
 language = "en"
+contacts = "always"
 criteria = "balanced"
 currency = "EUR"
 unit = "account"
@@ -412,6 +415,8 @@ type = {{ field = "type", values = {{ Verlaengerung = "Renewal" }} }}
 id = "id"
 opportunity_id = "opportunity_id"
 product_family = "product_family"
+[contact]
+roles = {{ field = "roles", values = {{ CHAMPION = "champion" }} }}
 [flags]
 {flags}
 [task]

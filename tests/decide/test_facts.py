@@ -8,7 +8,7 @@ from kamsync.decide.facts import FACTS, facts_from, known_columns, windows, with
 
 
 def test_every_fact_has_one_name_and_a_definition() -> None:
-    assert len({fact.name for fact in FACTS}) == len(FACTS) == 32
+    assert len({fact.name for fact in FACTS}) == len(FACTS) == 47
     assert all(fact.definition for fact in FACTS)
 
 
@@ -26,6 +26,7 @@ def test_windows_are_clamped_on_a_leap_day() -> None:
         "as_of": "2024-02-29",
         "months_12": "2023-02-28",
         "months_24": "2022-02-28",
+        "days_30": "2024-01-30",
         "days_90": "2023-12-01",
         "far_past": "1974-02-28",
         "far_future": "2074-02-28",

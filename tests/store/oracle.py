@@ -18,12 +18,12 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from kamsync.decide.facts import FACTS
+from kamsync.decide.facts import FACTS, streams_of
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Seat, Tier
 from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Share, Values
 from kamsync.flags import FLAG_PREFIX, FLAGS
-from kamsync.model import Kind
+from kamsync.model import Kind, Stream
 from kamsync.store.database import Cache
 from kamsync.store.schema import Meta
 
@@ -40,6 +40,7 @@ class World:
     opportunities: list[Row] = field(default_factory=list)
     line_items: list[Row] = field(default_factory=list)
     activities: list[Row] = field(default_factory=list)
+    contacts: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
     merges: list[Row] = field(default_factory=list)
     base_currency: str = ""
@@ -49,7 +50,7 @@ class World:
         """Plain rows into the cache, as a pull would leave them."""
         cache.add_account_columns(self.mapped)
         cache.set_meta(Meta.BASE_CURRENCY, self.base_currency)
-        pulled = ("accounts", "opportunities", "line_items", "activities", "rates")
+        pulled = ("accounts", "opportunities", "line_items", "activities", "contacts", "rates")
         with cache.transaction() as connection:
             for table in (*pulled, "merges"):
                 for row in getattr(self, table):
@@ -181,10 +182,40 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f["silence_ratio"] = f["days_since_last_activity"] / f["usual_gap_days"] if f["usual_gap_days"] else None
         recent = [a for a in acts if a["activity_date"] > d90]
         f["activities_90d"], f["meetings_90d"] = len(recent), len([a for a in recent if a["kind"] == "meeting"])
+        f |= _people(world, [i for i in (account["id"], *heads) if heads.get(i, i) == account["id"]], as_of)
         f["children_count"] = len([a for a in world.accounts if a["parent_id"] == account["id"]])
         everyone[account["id"]] = f
     _families(everyone)
     return everyone
+
+
+def _people(world: World, ids: Sequence[str], as_of: date) -> Row:
+    """What is known of the people of an account, or of a group's accounts."""
+
+    def is_there(row: Row) -> bool:
+        return row["is_active"] != 0 and (row["left_date"] is None or row["left_date"] > as_of)
+
+    own = [c for c in world.contacts if c["tie"] == "contact" and is_there(c)]
+    left = {(c["contact_id"], c["account_id"]) for c in world.contacts if c["tie"] == "relation" and not is_there(c)}
+    ties = [
+        c
+        for c in world.contacts
+        if c["account_id"] in ids
+        and is_there(c)
+        and c["contact_id"] in {one["contact_id"] for one in own}
+        and (c["contact_id"], c["account_id"]) not in left
+    ]
+    roles = {role for c in ties for role in (c["roles"] or "").split(";") if role}
+    noted = any(c["roles"] for c in world.contacts)
+    facts: Row = {f"has_{role}": int(role in roles) if noted else None for role in ("sponsor", "decision_maker", "champion")}
+    facts["stakeholder_roles"] = len(roles) if noted else None
+    facts["contacts_count"] = len({c["contact_id"] for c in ties}) if own else None
+    key = {c["contact_id"] for c in ties if {"sponsor", "decision_maker", "champion"} & set((c["roles"] or "").split(";"))}
+    days = [c["last_activity_date"] for c in own if c["contact_id"] in key and c["last_activity_date"]]
+    last = max((day for day in days if day <= as_of), default=None)
+    facts["last_stakeholder_activity_date"] = last
+    facts["days_since_last_stakeholder_activity"] = None if last is None else (as_of - last).days
+    return facts
 
 
 def _live_contracts(mine: Sequence[Row], program: Program, as_of: date) -> float | None:
@@ -550,7 +581,7 @@ MEANINGS: dict[str, Meaning] = {
     "open_count between 2 and 4 or lost_count_12m > 2": lambda f: 2 <= f["open_count"] <= 4 or f["lost_count_12m"] > 2,
     "days_to_renewal <= 60": lambda f: None if f["days_to_renewal"] is None else f["days_to_renewal"] <= 60,
 }
-PLAIN = (*(fact.name for fact in FACTS), "employees", "reference_date", "nps")
+PLAIN = (*(fact.name for fact in FACTS if not fact.is_remembered), "employees", "reference_date", "nps")
 
 
 def _reads(name: str) -> Meaning:
@@ -558,7 +589,8 @@ def _reads(name: str) -> Meaning:
 
 
 MEANINGS.update({name: _reads(name) for name in PLAIN})
-_NUMBERS = [name for name in PLAIN if not name.endswith("_date")]
+_OF_PEOPLE = {fact.name for fact in FACTS if Stream.CONTACTS in streams_of((fact.name,))}
+_NUMBERS = [name for name in PLAIN if not name.endswith("_date") and name not in _OF_PEOPLE]
 
 
 def random_world(rng: random.Random) -> World:
@@ -639,7 +671,39 @@ def random_world(rng: random.Random) -> World:
         kind = rng.choice(["task", "meeting", "call", "email", "note"])
         act = {"id": f"t{k}", "account_id": rng.choice(ids), "kind": kind, "activity_date": day(800, 40)}
         world.activities.append(act)
+    world.contacts = _random_people(random.Random(len(world.activities) * 1_000 + n), ids)
     return world
+
+
+def _random_people(rng: random.Random, ids: Sequence[str]) -> list[Row]:
+    """People of these accounts, some of whom have left or play a part elsewhere."""
+
+    def day(past: int, future: int) -> date:
+        return AS_OF - timedelta(days=rng.randint(-future, past))
+
+    def perhaps(value: Any, chance: float) -> Any:
+        return None if rng.random() < chance else value
+
+    found: list[Row] = []
+    for k in range(rng.choice([0, len(ids), 2 * len(ids)])):
+        person = {"id": f"p{k}", "contact_id": f"p{k}", "tie": "contact", "account_id": rng.choice(ids)}
+        said = {"is_active": rng.choice([1, 1, None, 0]), "left_date": perhaps(day(30, 30), 0.8)}
+        found.append(
+            {**person, **said, "roles": perhaps(_some_roles(rng), 0.5), "last_activity_date": perhaps(day(200, 20), 0.3)}
+        )
+        for tie in [name for name in ("role", "relation") if rng.random() < 0.5]:
+            tied = {"id": f"{tie}{k}", "contact_id": rng.choice([f"p{k}", f"p{k}", "gone"]), "tie": tie}
+            active = 1 if tie == "role" else rng.choice([1, 1, 0])
+            found.append(
+                {**tied, "account_id": rng.choice([*ids, None]), "roles": perhaps(_some_roles(rng), 0.3), "is_active": active}
+                | {"left_date": None, "last_activity_date": None}
+            )
+    return found
+
+
+def _some_roles(rng: random.Random) -> str:
+    every = ["sponsor", "decision_maker", "champion", "influencer", "end user"]
+    return ";".join(sorted(rng.sample(every, rng.randint(1, 2))))
 
 
 def random_program(rng: random.Random) -> Program:

@@ -16,7 +16,7 @@ from kamsync.decide.compiled import compile_program
 from kamsync.decide.decision import Decision
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Playbook, Program, TaskTemplate, Tier
-from kamsync.decide.scales import Linear, Percentile
+from kamsync.decide.scales import Flag, Linear, Percentile
 from kamsync.errors import ConfigError
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
@@ -26,7 +26,10 @@ from tests.store.oracle import MEANINGS as ORACLE_MEANINGS
 
 EVERY_FACT = Program(
     tiers=(),
-    criteria=tuple(Criterion(name, "strength", "retention", 1, Expression(name), Percentile()) for name in PLAIN),
+    criteria=tuple(
+        Criterion(name, "strength", "retention", 1, Expression(name), Flag() if name.startswith("has_") else Percentile())
+        for name in PLAIN
+    ),
     renewal_types=("Renewal",),
     currency="EUR",
     account_columns={"nps": "number", "reference_date": "date"},

@@ -16,7 +16,7 @@ from typing import Any
 
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.reads import SEARCH_PAGE, Archived, read_archived, search, search_pages
-from kamsync_hubspot.pull.cursor import STAMP, Mark, Watch
+from kamsync_hubspot.pull.cursor import Mark, Watch, stamp_property
 from kamsync_hubspot.translate import Record
 
 ARCHIVED_PAGES = 20  # of the archived list in an incremental pull, or one for each thousand living records
@@ -41,7 +41,7 @@ def changes_since(
         return Changes(iter([changed] if changed else []), len(changed), living)
     if mark.is_quiet(latest[0], living, now):
         return Changes(iter([]), 0, living)
-    pages = search_pages(client, object_type, [*within, mark.filter()], properties)
+    pages = search_pages(client, object_type, [*within, mark.filter(object_type)], properties)
     first, total = next(pages)
     return Changes((records for records, _ in itertools.chain([(first, total)], pages)), total, living)
 
@@ -50,10 +50,11 @@ def latest_page(
     client: Client, object_type: str, properties: Sequence[str], within: Sequence[dict[str, Any]] = ()
 ) -> tuple[list[Record], int]:
     """The records changed last, the newest first, and how many there are in all."""
+    stamp = stamp_property(object_type)
     body = {
         "filterGroups": [{"filters": list(within)}] if within else [],
-        "sorts": [{"propertyName": STAMP, "direction": "DESCENDING"}],
-        "properties": list(dict.fromkeys((*properties, STAMP))),
+        "sorts": [{"propertyName": stamp, "direction": "DESCENDING"}],
+        "properties": list(dict.fromkeys((*properties, stamp))),
         "limit": SEARCH_PAGE,
     }
     return search(client, object_type, body, doing=f"the search for changed {object_type}")

@@ -19,7 +19,8 @@ from typing import Any
 from kamsync_hubspot.translate import _DAWN, milliseconds, moment_of, parse_moment
 
 VERSION = 5
-STAMP = "hs_lastmodifieddate"  # of every object that is pulled; contacts have another
+STAMP = "hs_lastmodifieddate"  # of every object but contacts
+_OWN_STAMPS = {"contacts": "lastmodifieddate"}  # "Search the CRM": what contacts are sorted and filtered by
 OVERLAP = timedelta(minutes=3)  # three times what vendors tell their users to wait after an update
 SETTLED_AFTER = timedelta(minutes=10)
 LONGEST_ABSENCE = timedelta(days=60)  # archived records are listed for 90 days
@@ -52,9 +53,9 @@ class Mark:
         """The least stamp that a change since can have."""
         return milliseconds(self.stamp) + 1 if self.settled else milliseconds(max(_DAWN, self.stamp - OVERLAP))
 
-    def filter(self) -> dict[str, str]:
+    def filter(self, object_type: str) -> dict[str, str]:
         """The search filter of what may have changed since."""
-        return {"propertyName": STAMP, "operator": "GTE", "value": str(self.from_ms)}
+        return {"propertyName": stamp_property(object_type), "operator": "GTE", "value": str(self.from_ms)}
 
     def has_seen(self, record: Mapping[str, Any]) -> bool:
         """Whether the record was read as it is now."""
@@ -212,8 +213,15 @@ def fingerprint(parts: Iterable[Any]) -> str:
     return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()[:16]
 
 
+def stamp_property(object_type: str) -> str:
+    """The property that says when a record of that object was changed last."""
+    return _OWN_STAMPS.get(object_type, STAMP)
+
+
 def stamp_text(record: Mapping[str, Any]) -> str:
-    return str(record["properties"].get(STAMP) or record.get("updatedAt") or "").rstrip("Z")
+    properties = record["properties"]
+    stamp = properties.get("lastmodifieddate") or properties.get(STAMP) or record.get("updatedAt")
+    return str(stamp or "").rstrip("Z")
 
 
 def _text(moment: datetime) -> str:

@@ -15,10 +15,11 @@ from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import fetch_links, list_pages
 from kamsync_hubspot.pull.activities import activity_properties
 from kamsync_hubspot.pull.changes import latest_page
+from kamsync_hubspot.pull.rows import properties_of
 from kamsync_hubspot.pull.sources import source_of
 from kamsync_hubspot.pull.streams import NO_COMPANY
 from kamsync_hubspot.pull.tasks import ours_filter, task_properties_read
-from kamsync_hubspot.translate import ACTIVITY_KINDS, MERGED_IDS
+from kamsync_hubspot.translate import ACTIVITY_KINDS, CONTACT_PROPERTIES, MERGED_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ def _probes(client: Client, portal: Portal, context: Context, request: PullReque
             for object_type in ACTIVITY_KINDS:
                 properties = activity_properties(object_type, context.mapping.task_key)
                 yield _asked(object_type, partial(_linked, client, object_type, properties), is_optional=True)
+        case Stream.CONTACTS:
+            properties = properties_of(request.columns, CONTACT_PROPERTIES)
+            yield _asked("contacts", partial(_linked, client, "contacts", properties), is_optional=True)
         case Stream.TASKS:
             yield _asked("tasks of this program", partial(_own_tasks, client, context.mapping.task_key), is_optional=True)
         case _:

@@ -23,6 +23,7 @@ from kamsync_hubspot.api.reads import is_list_quicker, list_pages
 from kamsync_hubspot.pull.activities import ActivityReader
 from kamsync_hubspot.pull.belonging import attach
 from kamsync_hubspot.pull.changes import Changes, archived_since, changes_since
+from kamsync_hubspot.pull.contacts import ContactReader
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
 from kamsync_hubspot.pull.oddities import Oddities
 from kamsync_hubspot.pull.owners_and_rates import pull_owners, pull_rates
@@ -70,6 +71,7 @@ class Puller:
         self._portal = portal
         self._context = context
         self._activities = ActivityReader(client, portal, context)
+        self._contacts = ContactReader(client, portal, context)
         self._tasks = TaskReader(client, portal, context)
 
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
@@ -86,6 +88,8 @@ class Puller:
                 yield pull_rates(self._portal, request)
             case Stream.ACTIVITIES:
                 yield from self._activities.activities(request)
+            case Stream.CONTACTS:
+                yield from self._contacts.pages(request)
             case Stream.TASKS:
                 yield from self._tasks.pages(request)
             case _:

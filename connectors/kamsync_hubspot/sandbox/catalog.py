@@ -87,6 +87,8 @@ phone|Phone Number|string|phonenumber
 company|Company Name|string|text
 lifecyclestage|Lifecycle Stage|enumeration|radio
 hs_buying_role|Buying Role|enumeration|checkbox
+notes_last_updated|Last Activity Date|datetime|date|r
+hs_employment_change_detected_date|Employment change detected date|datetime|date|r
 associatedcompanyid|Primary Associated Company ID|number|number|r
 """,
     "deals": """

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from kamsync.sandbox.company_records import Activity
+from kamsync.sandbox.company_records import Activity, ContactRole
 
 from .wire import iso
 
 OWNER_BASE = 70_000_000
 USER_BASE = 41_000_000
 COMPANY_TYPES = {"Customer": "CUSTOMER", "Prospect": "PROSPECT", "Partner": "PARTNER"}
+BUYING_ROLES: Mapping[ContactRole, str] = {
+    "sponsor": "EXECUTIVE_SPONSOR",
+    "decision_maker": "DECISION_MAKER",
+    "champion": "CHAMPION",
+    "influencer": "INFLUENCER",
+    "user": "END_USER",
+}
 DEAL_TYPES = {"new": "newbusiness", "expansion": "existingbusiness", "renewal": "renewal"}
 # HubSpot's industries for names that differ; others are upper-cased, and added to the portal's list where it lacks them.
 INDUSTRIES = {

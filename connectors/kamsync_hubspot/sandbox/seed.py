@@ -17,7 +17,17 @@ from .kinds import KINDS
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, RENEWALS, SAMPLE_STAGES
 from .portal import ExchangeRate, Portal, PortalOwner, plain
-from .sample_words import COMPANY_TYPES, DEAL_TYPES, INDUSTRIES, USER_BASE, activity_values, day_ms, moment_ms, owner_id
+from .sample_words import (
+    BUYING_ROLES,
+    COMPANY_TYPES,
+    DEAL_TYPES,
+    INDUSTRIES,
+    USER_BASE,
+    activity_values,
+    day_ms,
+    moment_ms,
+    owner_id,
+)
 from .store import Record, Table
 from .wire import iso
 
@@ -150,6 +160,9 @@ class _Loader:
                 ("email", contact.email.lower() or None),
                 ("jobtitle", contact.title or None),
                 ("associatedcompanyid", company_id if company else None),
+                ("hs_buying_role", BUYING_ROLES.get(contact.role)),
+                ("notes_last_updated", iso(day_ms(contact.last_activity)) if contact.last_activity else None),
+                ("hs_employment_change_detected_date", iso(day_ms(contact.left)) if contact.left else None),
             ):
                 record.values[slots[name]] = value
             table.append(record)

@@ -34,7 +34,7 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
     yield Scope("crm.objects.companies.read", "companies cannot be read", "companies")
     yield Scope("crm.objects.companies.write", "tiers cannot be written")
     yield Scope("crm.objects.deals.read", "deals cannot be read", "deals")
-    yield Scope("crm.objects.contacts.read", "tasks and other activities cannot be read", "tasks")
+    yield Scope("crm.objects.contacts.read", "people, tasks and other activities cannot be read", "tasks")
     yield Scope("crm.objects.contacts.write", "tasks cannot be created")
     yield Scope("crm.objects.owners.read", "owners cannot be read", "owners")
     yield Scope("crm.schemas.companies.write", "`kamsync setup` cannot create properties", is_optional=True)
@@ -42,7 +42,7 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
     yield Scope("crm.lists.write", "`kamsync setup` cannot create segments", is_optional=True)
     for stream in sorted(streams & OBJECTS.keys()):
         object_type, _ = OBJECTS[stream]
-        if not STREAMS[stream].is_always_pulled:
+        if not STREAMS[stream].is_always_pulled and stream is not Stream.CONTACTS:  # whose scope stands above
             yield Scope(f"crm.objects.{object_type}.read", f"{object_type.replace('_', ' ')} cannot be read", object_type)
 
 

@@ -10,7 +10,8 @@ from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import REFUSALS, fault_of, means_unavailable
 from kamsync_salesforce.api.mends import DENIED
 from kamsync_salesforce.api.org import Org
-from kamsync_salesforce.pull.sources import Source, only_currency, sources_for
+from kamsync_salesforce.pull.source import Source
+from kamsync_salesforce.pull.sources import only_currency, sources_for
 from kamsync_salesforce.translate import STAMP, select
 
 
@@ -45,7 +46,10 @@ def _probe_source(client: Client, source: Source) -> Iterator[Finding]:
         elif dropped is None and not missing:
             optional = bool(source.absent_problem) and means_unavailable(error)
             message = source.absent_problem if optional else error.message
-            yield Finding(check, "warning" if optional else "failed", message, "" if optional else error.fix)
+            if optional:
+                yield Finding(check, "ok" if source.is_often_absent else "warning", message)
+            else:
+                yield Finding(check, "failed", message, error.fix)
     if dropped is not None:
         if dropped in source.absent_field_problems:
             mend = f"Grant 'Read' on {source.sobject}.{dropped} in a permission set of our user."

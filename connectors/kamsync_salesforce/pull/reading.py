@@ -10,7 +10,7 @@ from kamsync_salesforce.api.bulk import QueryJob
 from kamsync_salesforce.api.reads import Values
 from kamsync_salesforce.pull.cursor import Mark
 from kamsync_salesforce.pull.slices import Slice
-from kamsync_salesforce.pull.sources import Source
+from kamsync_salesforce.pull.source import Source
 from kamsync_salesforce.translate import STAMP
 
 
@@ -25,6 +25,7 @@ class Reading:
     greatest: str = ""  # of this reading's own format, so that text order is time order
     merged: dict[str, str] = field(default_factory=dict)  # loser → winner
     slice: Slice | None = None
+    read_at: datetime | None = None  # when the last pull read it
 
     @property
     def changes_only(self) -> bool:
@@ -39,8 +40,14 @@ class Reading:
         return [name for name in self.select() if name not in self.source.absent]
 
     def where(self) -> tuple[str, ...]:
-        conditions = (*self.source.change_where, self.since.condition()) if self.since else self.source.full_where
+        conditions = (*self.source.change_where, self._changed(self.since)) if self.since else self.source.full_where
         return (*conditions, self.slice.condition()) if self.slice else conditions
+
+    def _changed(self, since: Mark) -> str:
+        also = self.source.also_changed
+        if also is None or self.read_at is None or not also(self.read_at.date()):
+            return since.condition()
+        return f"{since.condition()} OR {also(self.read_at.date())}"
 
     @property
     def include_deleted(self) -> bool:

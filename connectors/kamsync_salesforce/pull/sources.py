@@ -5,82 +5,22 @@ Most streams are one object; activities are Task and Event. Object Reference for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
-from operator import itemgetter
 from typing import Any
 
 from kamsync.contract import PullRequest
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Column, CrmMapping, Stream
+from kamsync.model import CrmMapping, Stream
 from kamsync_salesforce import translate
 from kamsync_salesforce.api.org import Org
-from kamsync_salesforce.pull.slices import Bounds, by_stamp
+from kamsync_salesforce.pull.contacts import contact_sources
+from kamsync_salesforce.pull.slices import Bounds
+from kamsync_salesforce.pull.source import MASTER, Rows, Source, in_order
 from kamsync_salesforce.translate import Edit, RowShape, is_true, quote, soql_moment
 
-Rows = list[list[Any]]
-MASTER = "MasterRecordId"  # of a record that was merged: the winner (Object Reference, "Account")
 NOT_A_LINE_ITEM_ORG = "This org has no opportunity products (OpportunityLineItem): facts about product families are empty."
-
-
-def _keep(values: list[Any]) -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Source:
-    """One object's part of a stream.
-
-    `to_rows` makes rows of values in the order of `fields`. An incremental read also selects `change_fields`, after `fields`,
-    and asks `left` of each record's values whether it no longer belongs to the stream. `droppable` fields may be missing in an
-    org.
-    """
-
-    stream: Stream
-    sobject: str
-    fields: tuple[str, ...]
-    to_rows: Callable[[Rows], Rows]
-    id_field: int = 0  # where the record's id stands in `fields`
-    full_where: tuple[str, ...] = ()
-    change_where: tuple[str, ...] = ()
-    full_reads_deleted: bool = False  # archived activities are shown by queryAll only
-    keeps_deleted_rows: bool = False  # a deleted record is a row of the stream, not a disappearance
-    can_be_deleted: bool = True
-    has_merges: bool = False
-    for_bulk: bool = True
-    change_fields: tuple[str, ...] = ()
-    left: Callable[[list[Any]], bool] = _keep
-    droppable: frozenset[str] = frozenset()
-    absent_problem: str = ""  # set where an org may lack the object
-    own_fields: frozenset[str] = frozenset()  # fields that `kamsync setup` creates
-    absent: frozenset[str] = frozenset()  # droppable fields that this org turned out not to have
-    absent_field_problems: Mapping[str, str] = field(default_factory=dict)  # what follows where one of them is
-    bounds: Bounds = by_stamp  # of the slices of a whole read
-
-    def change_select(self) -> tuple[str, ...]:
-        """The SELECT list of an incremental read, without the stamp."""
-        extras = [
-            *self.change_fields,
-            *([MASTER] if self.has_merges else []),
-            *(["IsDeleted"] if self.can_be_deleted else []),
-        ]
-        taken = {name.lower() for name in self.fields}
-        return self.fields + tuple(name for name in extras if name.lower() not in taken)
-
-    def is_nothing_without(self, name: str) -> bool:
-        """Whether the field is what makes a record one of this stream: our tasks are those with our key."""
-        return self.stream is Stream.TASKS and name.lower() in {own.lower() for own in self.own_fields}
-
-    def dropping(self, name: str) -> Source:
-        """The same source for an org without the droppable field `name`: it is not asked for, and reads as null."""
-        return replace(
-            self,
-            absent=self.absent | {name},
-            full_where=tuple(condition for condition in self.full_where if name not in condition),
-            bounds=by_stamp if name in self.bounds(_ANY_DAY, None) else self.bounds,
-        )
 
 
 def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None, user_id: str = "") -> tuple[Source, ...]:
@@ -104,6 +44,8 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
             return (_own_tasks(request, mapping.task_key, user_id),)
         case Stream.ACTIVITIES:
             return (_tasks(request, mapping.task_key), _events(request))
+        case Stream.CONTACTS:
+            return contact_sources(request)
         case Stream.RATES:
             return ()
 
@@ -182,7 +124,6 @@ def _own_tasks(request: PullRequest, key_field: str, user_id: str) -> Source:
     return source
 
 
-_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _KINDS = {"Call": "call", "Email": "email"}
 _ACTIVITY_COLUMNS = ("id", "account_id", "kind", "activity_date")
 
@@ -208,6 +149,10 @@ def _days(moment_field: str) -> Bounds:
     return bounds
 
 
+def _activity_rows(request: PullRequest, rows: Iterable[list[Any]]) -> Rows:
+    return in_order(request.columns, list(rows), _ACTIVITY_COLUMNS)
+
+
 def _tasks(request: PullRequest, key_field: str) -> Source:
     """Completed tasks on an account that are not ours: on their due date, else when they were completed."""
     day, moment = _since_text(request)
@@ -218,7 +163,7 @@ def _tasks(request: PullRequest, key_field: str) -> Source:
         return values[2] or values[3]
 
     def to_rows(records: Rows) -> Rows:
-        return in_order(request.columns, [[v[0], v[1], _KINDS.get(v[4], "task"), happened(v)] for v in records])
+        return _activity_rows(request, ([v[0], v[1], _KINDS.get(v[4], "task"), happened(v)] for v in records))
 
     def left(values: list[Any]) -> bool:
         closed, key = values[5], values[6]
@@ -248,7 +193,7 @@ def _events(request: PullRequest) -> Source:
         return values[2] if is_true(values[4]) or not values[3] else values[3]
 
     def to_rows(records: Rows) -> Rows:
-        return in_order(request.columns, [[v[0], v[1], "meeting", happened(v)] for v in records])
+        return _activity_rows(request, ([v[0], v[1], "meeting", happened(v)] for v in records))
 
     def left(values: list[Any]) -> bool:
         return not values[1] or not happened(values) or str(happened(values))[:10] < day
@@ -264,38 +209,6 @@ def _events(request: PullRequest) -> Source:
         droppable=frozenset({"IsAllDayEvent", "ActivityDateTime"}),
         bounds=_days("ActivityDateTime"),
     )
-
-
-def in_order(columns: Sequence[Column], rows: Rows, names: Sequence[str] = _ACTIVITY_COLUMNS) -> Rows:
-    """Rows in the order of `names` as rows in the order of `columns`; an unknown column is null."""
-    wanted = [column.name for column in columns]
-    if wanted == list(names):
-        return rows
-    places = [names.index(name) if name in names else len(names) for name in wanted]
-    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
-    return [list(pick([*row, None])) for row in rows]
-
-
-def take_out_the_gone(source: Source, values: Rows, deleted: list[str], merged: dict[str, str]) -> Rows:
-    """Of an incremental read: records that stay, cut to the source's fields; the others' ids go into `deleted` or `merged`."""
-    names = source.change_select()
-    width = len(source.fields)
-    tells_deletion = source.can_be_deleted and not source.keeps_deleted_rows
-    deleted_at = [name.lower() for name in names].index("isdeleted") if tells_deletion else None
-    merged_at = names.index(MASTER) if source.has_merges else None
-    kept: Rows = []
-    for row in values:
-        if deleted_at is not None and is_true(row[deleted_at]):
-            winner = row[merged_at] if merged_at is not None else None
-            if winner:
-                merged[row[source.id_field]] = winner
-            else:
-                deleted.append(row[source.id_field])
-        elif source.left(row):
-            deleted.append(row[source.id_field])
-        else:
-            kept.append(row[:width])
-    return kept
 
 
 def survivors(merged: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -23,7 +23,8 @@ from kamsync_salesforce.pull.cursor import DAWN, OVERLAP, Cursor, advance, finge
 from kamsync_salesforce.pull.rates import rates_page
 from kamsync_salesforce.pull.reading import Reading, StreamReading
 from kamsync_salesforce.pull.slices import DAY, MINUTE, Slice, by_stamp
-from kamsync_salesforce.pull.sources import MASTER, Source, only_currency, sources_for, survivors, take_out_the_gone
+from kamsync_salesforce.pull.source import MASTER, Source, take_out_the_gone
+from kamsync_salesforce.pull.sources import only_currency, sources_for, survivors
 from kamsync_salesforce.translate import STAMP, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first
@@ -69,7 +70,8 @@ class Puller:
             cursor = None
         if cursor is not None and any(source.sobject not in cursor.marks for source in sources):
             cursor = None
-        parts = [Reading(source, cursor.marks[source.sobject] if cursor else None) for source in sources]
+        read_at = cursor.read_at if cursor else None
+        parts = [Reading(source, cursor.marks[source.sobject] if cursor else None, read_at=read_at) for source in sources]
         return StreamReading(request, parts, mark)
 
     def _start_bulk_jobs(self, readings: Iterable[StreamReading]) -> None:
@@ -150,7 +152,7 @@ class Puller:
                     reading.lacking.add(TASK_KEY)
                     return
                 if _may_be_absent(part, error):
-                    reading.problems.append(part.source.absent_problem)
+                    reading.problems += [] if part.source.is_often_absent else [part.source.absent_problem]
                     return
                 if not self._adapts(part, error):
                     raise

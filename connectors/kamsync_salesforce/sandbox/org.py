@@ -41,12 +41,14 @@ class OrgOptions:
     them stay where it was switched off. `retired_stages`: stages that records still carry. `apex_limits`: how many records a
     transaction may hold before the triggers of an object run out of CPU time. `duplicate_alerts`: ids of accounts for which a
     duplicate rule alerts. `views_all_data`: without it a query on Task or Event may not meet more than `activity_limit` records
-    that activities are about. `invalid_emails`: users of a sandbox whose addresses were made invalid.
+    that activities are about. `related_contacts`: Contacts to Multiple
+    Accounts is switched on. `invalid_emails`: users of a sandbox whose addresses were made invalid.
     """
 
     multi_currency: bool = True
     person_accounts: bool = False
     products: bool = True
+    related_contacts: bool = True
     activity_external_id: bool = True
     hidden_fields: tuple[str, ...] = ()
     refused_objects: Mapping[str, str] = dataclass_field(default_factory=dict)
@@ -85,6 +87,7 @@ class Org:
             multi_currency=self.options.multi_currency,
             person_accounts=self.options.person_accounts,
             products=self.options.products,
+            related_contacts=self.options.related_contacts,
         )
         self.daily_limit = DAILY_LIMIT if options.daily_limit is None else options.daily_limit
         self.calls = 0

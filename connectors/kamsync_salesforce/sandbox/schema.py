@@ -58,6 +58,13 @@ class SObject:
         return next((f for f in self.fields.values() if f.relationship.lower() == name.lower()), None)
 
 
+# The standard choices of both objects, and one that many orgs add (Object Reference, "AccountContactRelation").
+CONTACT_ROLES = (
+    "Business User", "Champion", "Decision Maker", "Economic Buyer", "Economic Decision Maker", "Evaluator", "Executive Sponsor",
+    "Influencer", "Technical Buyer", "Other",
+)  # fmt: skip
+
+
 def _object(name: str, prefix: str, *fields: Field, writable: bool = True, bulk: bool = True) -> SObject:
     system = (
         Field("Id", "id", 18, writable=False),
@@ -96,7 +103,7 @@ _ACTIVITY = (
 )
 
 
-def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> dict[str, SObject]:
+def objects(*, multi_currency: bool, person_accounts: bool, products: bool, related_contacts: bool) -> dict[str, SObject]:
     """The org's objects by lower-case name."""
     money = (_CURRENCY,) if multi_currency else ()
     person = (
@@ -162,7 +169,16 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
             Field("Name", writable=False),
             Field("Email", "email"),
             Field("Title", length=128),
+            Field("LastActivityDate", "date", writable=False),
             _owner(),
+        ),
+        _object(
+            "OpportunityContactRole",
+            "00K",
+            Field("OpportunityId", "reference", 18, "Opportunity", "Opportunity", required=True, updateable=False),
+            Field("ContactId", "reference", 18, "Contact", "Contact", required=True),
+            Field("Role", "picklist", choices=CONTACT_ROLES),
+            Field("IsPrimary", "boolean"),
         ),
         _object(
             "Opportunity",
@@ -244,6 +260,20 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool) -> d
                 *money,
             ),
         ]
+    if related_contacts:
+        every.append(
+            _object(
+                "AccountContactRelation",
+                "07k",
+                Field("AccountId", "reference", 18, "Account", "Account", required=True, updateable=False),
+                Field("ContactId", "reference", 18, "Contact", "Contact", required=True, updateable=False),
+                Field("Roles", "multipicklist", choices=CONTACT_ROLES),
+                Field("IsDirect", "boolean", writable=False),
+                Field("IsActive", "boolean"),
+                Field("StartDate", "date"),
+                Field("EndDate", "date"),
+            )
+        )
     if multi_currency:
         every += [
             _object("CurrencyType", "01L", Field("IsoCode"), Field("ConversionRate", "double"), Field("IsActive", "boolean"),

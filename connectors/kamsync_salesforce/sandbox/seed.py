@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from kamsync.sandbox.company_records import Account, Activity, Opportunity, OpportunityStage, SampleCompany
+from kamsync.sandbox.company_records import Account, Activity, Contact, ContactRole, Opportunity, OpportunityStage, SampleCompany
 
 from .ids import make_id
 from .org import USERNAME, Org
@@ -19,6 +19,13 @@ STAGE_NAMES: dict[OpportunityStage, str] = {
     "negotiation": "Negotiation/Review",
     "won": "Closed Won",
     "lost": "Closed Lost",
+}
+ROLE_NAMES: Mapping[ContactRole, str] = {
+    "sponsor": "Executive Sponsor",
+    "decision_maker": "Decision Maker",
+    "champion": "Champion",
+    "influencer": "Influencer",
+    "user": "Business User",
 }
 TYPES = {"new": "New Business", "expansion": "Existing Business", "renewal": "Renewal"}
 ARCHIVED_AFTER_DAYS = 365
@@ -151,16 +158,39 @@ class _Loader:
         return next(float(rate.rate) for rate in self._company.rates() if rate.currency == currency and rate.valid_from is None)
 
     def _contacts(self) -> None:
-        stamp = self._stamp(self._org.today - timedelta(days=100))
+        org, stamp = self._org, self._stamp(self._org.today - timedelta(days=100))
+        tail, people = (0, stamp, stamp, stamp), list(self._company.contacts())
         rows = [
             (make_id("003", c.key), make_id("001", c.account), c.first_name, c.last_name, f"{c.first_name} {c.last_name}", c.email,
-             c.title, self._org.agent_id, 0, stamp, stamp, stamp)
-            for c in self._company.contacts()
+             c.title, _day(c.last_activity), org.agent_id, *tail)
+            for c in people
         ]  # fmt: skip
-        self._org.counters["003"] = len(rows)
-        self._org.insert_rows(
-            "Contact", ["Id", "AccountId", "FirstName", "LastName", "Name", "Email", "Title", "OwnerId", *_SYSTEM], rows
-        )
+        org.counters["003"] = len(rows)
+        columns = ["Id", "AccountId", "FirstName", "LastName", "Name", "Email", "Title", "LastActivityDate", "OwnerId", *_SYSTEM]
+        org.insert_rows("Contact", columns, rows)
+        self._roles(people, tail)
+
+    def _roles(self, people: Sequence[Contact], tail: tuple[Any, ...]) -> None:
+        """A role stands on the account's last opportunity; with none, and where somebody left, on the relation to the account."""
+        org, related = self._org, self._org.options.related_contacts
+        deals = {one.account: one.key for one in self._company.opportunities() if one.account is not None}
+        in_deals = [c for c in people if c.role and c.account in deals and c.left is None]
+        roles = [
+            (make_id("00K", c.key), make_id("006", deals[c.account]), make_id("003", c.key), ROLE_NAMES[c.role], 0, *tail)
+            for c in in_deals
+        ]
+        org.insert_rows("OpportunityContactRole", ["Id", "OpportunityId", "ContactId", "Role", "IsPrimary", *_SYSTEM], roles)
+        org.counters["00K"] = len(people)
+        if related:
+            said = {c.key for c in in_deals}
+            relations = [
+                (make_id("07k", c.key), make_id("001", c.account), make_id("003", c.key),
+                 ROLE_NAMES[c.role] if c.role and c.key not in said else None, 1, int(c.left is None), _day(c.left), *tail)
+                for c in people
+            ]  # fmt: skip
+            columns = ["Id", "AccountId", "ContactId", "Roles", "IsDirect", "IsActive", "EndDate", *_SYSTEM]
+            org.insert_rows("AccountContactRelation", columns, relations)
+            org.counters["07k"] = len(people)
 
     def _products(self) -> None:
         stamp = self._stamp(self._org.today - timedelta(days=700))

@@ -320,6 +320,13 @@ class Writer:
                 (day, self._org.stamp(), row["AccountId"]),
             )
 
+        if sobject.name in ("Task", "Event") and row.get("WhoId") and (row.get("IsClosed") or sobject.name == "Event"):
+            # Of a contact the date alone moves: its stamp stays as it was.
+            day = row.get("ActivityDate") or self._org.stamp()[:10]
+            self._org.db.execute(
+                "UPDATE Contact SET LastActivityDate = max(coalesce(LastActivityDate, ''), ?) WHERE Id = ?", (day, row["WhoId"])
+            )
+
     def _mark_deleted(self, sobject: SObject, record_id: str) -> None:
         self._org.db.execute(
             f"UPDATE {sobject.name} SET IsDeleted = 1, SystemModstamp = ? WHERE Id = ?", (self._org.stamp(), record_id)

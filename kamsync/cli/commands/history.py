@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +11,17 @@ import typer
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.decide.facts import unit_of
+from kamsync.decide.reader import Reader, reader_of
+from kamsync.errors import ConfigError
 from kamsync.printable import one_line
+from kamsync.report.fact_words import say_value
 from kamsync.report.receipt_json import tier_to_json
+from kamsync.report.trend import trend_lines, trends
+from kamsync.run.moments import today
 from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, count_history, flaps, history_of, recent_moves
+from kamsync.store.kpis import KpiChange, trend_of
 
 FLAPS_SHOWN = 10
 
@@ -21,14 +30,25 @@ def history(
     account: Annotated[str | None, typer.Argument(help="An account's id or name; without it, the portfolio.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     limit: Annotated[int, typer.Option(help="Entries to show.", min=1)] = 50,
+    figures: Annotated[bool, typer.Option("--figures", help="Of one account every change of its key figures instead.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show the decisions that changed: of one account, or who entered and left and who flapped. Reads the cache only."""
-    with open_session(config).cache(must_exist=True) as cache:
+    """Show the decisions that changed: of one account, or who entered and left and who flapped. Reads the cache only.
+
+    Of one account also how its key figures moved in the last 90 days.
+    """
+    session = open_session(config)
+    with session.cache(must_exist=True) as cache:
         wanted = None if account is None else find_account(cache, account)[0]
         entries = recent_moves(cache, limit) if wanted is None else history_of(cache, wanted, limit)
         older = count_history(cache, wanted) - len(entries)
         flapping = flaps(cache) if account is None else []
+        kept = trend_of(cache, wanted) if wanted is not None else []
+    if figures:
+        if wanted is None:
+            raise ConfigError("--figures wants an account.", fix="Name one: `kamsync history ACCOUNT --figures`.")
+        _show_figures(kept, reader_of(session.config.program), as_json=json)
+        return
     if json:
         show_json([_as_json(entry) for entry in entries])
         return
@@ -38,12 +58,26 @@ def history(
         show(one_line(f"{entry.as_of}  {entry.previous_tier} → {entry.tier}  score {score}  {code}  {entry.name}"))
     if not entries:
         show("No decision has changed yet.")
+    now = today(session.config, datetime.now(UTC))
+    for line in trend_lines(trends(kept, now), reader_of(session.config.program)):
+        show(f"  {line}")
     if older > 0:
         show(f"… and {older:,} older ones (--limit shows more).")
     for account_id, name, changes in flapping[:FLAPS_SHOWN]:
         show(f"{one_line(name)} ({account_id}) changed tier {changes} times.")
     if len(flapping) > FLAPS_SHOWN:
         show(f"… and {len(flapping) - FLAPS_SHOWN:,} more that changed tier more than once.")
+
+
+def _show_figures(changes: Sequence[KpiChange], reader: Reader, *, as_json: bool) -> None:
+    if as_json:
+        show_json([{"day": one.day.isoformat(), "figure": one.kpi.name, "value": one.value} for one in changes])
+        return
+    for one in changes:
+        said = say_value(one.value, unit_of(one.kpi.source), reader)
+        show(f"{one.day.isoformat()}  {one.kpi.name.replace('_', ' '):<13}{said}")
+    if not changes:
+        show("No figure is known yet: `kamsync sync` and `kamsync plan` note them.")
 
 
 def _as_json(entry: Remembered) -> dict[str, Any]:

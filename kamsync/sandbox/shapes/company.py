@@ -13,7 +13,7 @@ from functools import cached_property
 from random import Random
 from typing import Self
 
-from kamsync.sandbox.company import OPEN_PROBABILITIES, OPEN_STAGES, catalogue, one_contact_each, people, todays_rates
+from kamsync.sandbox.company import OPEN_PROBABILITIES, OPEN_STAGES, catalogue, people, todays_rates
 from kamsync.sandbox.company_records import (
     Account,
     Activity,
@@ -25,6 +25,7 @@ from kamsync.sandbox.company_records import (
     Product,
     Rate,
 )
+from kamsync.sandbox.contacts import people_of
 from kamsync.sandbox.shapes.deals import Deal, Trade, months_later, trade_of
 from kamsync.sandbox.shapes.shape import Shape
 from kamsync.sandbox.shapes.talks import talks_of
@@ -64,7 +65,7 @@ class ShapedCompany:
         return iter(catalogue())
 
     def contacts(self) -> Iterator[Contact]:
-        return one_contact_each(len(self._traits))
+        return people_of(len(self._traits), self.today)
 
     def accounts(self) -> Iterator[Account]:
         return self.accounts_on(self.today)

@@ -8,7 +8,7 @@ from kamsync.testing.memory.crm import MemoryCrm
 
 
 def fill(crm: MemoryCrm, company: SampleCompany) -> None:
-    """Owners, rates, accounts, opportunities, line items and activities of the company, in an empty CRM."""
+    """Owners, rates, accounts, opportunities, line items, contacts and activities of the company, in an empty CRM."""
     owners = {one.key: crm.add_owner(f"{one.first_name} {one.last_name}", one.email, is_active=one.is_active)
               for one in company.owners()}  # fmt: skip
     for rate in company.rates():
@@ -47,6 +47,10 @@ def fill(crm: MemoryCrm, company: SampleCompany) -> None:
         )
     for item in company.line_items():
         crm.add_line_item(opportunities[item.opportunity], families[item.product])
+    for contact in company.contacts():
+        made = crm.add_contact(accounts[contact.account], roles=contact.role, last_activity=contact.last_activity)
+        if contact.left is not None:
+            crm.edit_contact(made, left_date=contact.left)
     for activity in company.activities():
         _add_activity(crm, activity, accounts[activity.account])
 

@@ -121,6 +121,24 @@ class MemoryCrm:
         """`kind`: task | meeting | call | email | note."""
         return self.records.add(Stream.ACTIVITIES, {"account_id": account_id, "kind": kind, "activity_date": day}).id
 
+    def add_contact(self, account_id: str, *, roles: str = "", last_activity: date | None = None) -> str:
+        """Somebody at the account. `roles`: in the program's words, `;` between them."""
+        values: dict[str, Value] = {"account_id": account_id, "tie": "contact", "roles": roles, "is_active": True}
+        record = self.records.add(Stream.CONTACTS, {**values, "last_activity_date": last_activity})
+        self.records.write(Stream.CONTACTS, record, {"contact_id": record.id})
+        return record.id
+
+    def edit_contact(self, contact_id: str, **values: Value) -> None:
+        """A person's edit: other roles, another account, `is_active` or `left_date`."""
+        self.records.write(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id), values)
+
+    def delete_contact(self, contact_id: str) -> None:
+        self.records.delete(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id))
+
+    def contacts(self, account_id: str) -> list[Record]:
+        """The living ones of an account."""
+        return [one for one in self.records.living(Stream.CONTACTS) if one.get("account_id") == account_id]
+
     # --- what people do with accounts ----------------------------------------------------------------------------------------
 
     def accounts(self) -> list[Record]:
@@ -145,7 +163,7 @@ class MemoryCrm:
     def delete_account(self, account_id: str) -> None:
         """With its opportunities and tasks, or leaving them without an account: `behaviour.related_are_deleted`."""
         self.records.delete(Stream.ACCOUNTS, self.account(account_id))
-        for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES):
+        for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
             for record in self.records.of_account(stream, account_id):
                 if record.deleted:
                     continue
@@ -166,7 +184,7 @@ class MemoryCrm:
         if not record.deleted or account_id in self.records.merges:
             raise KeyError(account_id)
         self.records.undelete(Stream.ACCOUNTS, record)
-        for stream in (Stream.OPPORTUNITIES, Stream.LINE_ITEMS, Stream.TASKS, Stream.ACTIVITIES):
+        for stream in (Stream.OPPORTUNITIES, Stream.LINE_ITEMS, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
             for one in self.records.tables[stream].values():
                 if one.deleted_with == account_id:
                     self.records.undelete(stream, one)
@@ -184,7 +202,7 @@ class MemoryCrm:
                 continue
             self.records.delete(Stream.ACCOUNTS, old)
             self.records.merges[old.id] = (survivor.id, self.records.stamp)
-            for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES):
+            for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
                 for record in self.records.of_account(stream, old.id):
                     self.records.write(stream, record, {"account_id": survivor.id})
             for child in self.accounts():

@@ -59,7 +59,7 @@ def test_a_pull_of_everything_a_moment_after_an_edit_of_everything_takes_one_cal
     third = pull_all(world, cursors_of(second))
     assert not any(one.rows or one.deleted for one in third.values())
     calls = Counter(f"{one.method} {one.path.strip('/')}" for one in settled_requests(world)[len(before) :])
-    objects = ("companies", "deals", "line_items", "meetings", "calls", "emails", "notes")
+    objects = ("companies", "deals", "line_items", "contacts", "meetings", "calls", "emails", "notes")
     assert calls == {
         "GET account-info/v3/details": 1,
         "GET crm/v3/owners": 1,
@@ -185,3 +185,44 @@ def test_a_deals_probability_is_its_own_and_its_stages_where_it_has_none(world: 
     assert any(float(one["hs_deal_stage_probability"]) != float(stages[one["dealstage"]]) for one in listed.values())
     for deal_id, properties in listed.items():
         assert rows[deal_id]["probability"] == properties["hs_deal_stage_probability"]
+
+
+def test_people_come_with_buying_roles_and_labels_and_without_who_they_are(world: World) -> None:
+    company = world.call("GET", "/crm/v3/objects/companies", limit=1)["results"][0]["id"]
+    body = {"label": "Executive sponsor", "name": "exec_sponsor"}
+    label = max(one["typeId"] for one in world.call("POST", "/crm/v4/associations/contacts/companies/labels", body)["results"])
+    kinds = world.call("GET", "/crm/v4/associations/contacts/companies/labels")["results"]
+    label = next(one["typeId"] for one in kinds if one["label"] == "Executive sponsor")
+    made = world.call(
+        "POST",
+        "/crm/v3/objects/contacts",
+        {
+            "properties": {"email": "who@example.com", "hs_buying_role": "CHAMPION;LEGAL_AND_COMPLIANCE"},
+            "associations": [
+                {"to": {"id": company}, "types": [{"associationCategory": "USER_DEFINED", "associationTypeId": label}]}
+            ],
+        },
+    )["id"]
+
+    rows = world.pull(world.connect(), Stream.CONTACTS).rows
+
+    (row,) = [one for one in rows if one["id"] == made]
+    assert (row["account_id"], row["tie"], row["roles"]) == (company, "contact", "LEGAL_AND_COMPLIANCE;champion;sponsor")
+    assert {"sponsor", "decision_maker", "champion"} <= {one["roles"] for one in rows}
+    assert "@" not in repr(rows)
+
+
+def test_a_person_who_moves_or_is_deleted_is_found_by_the_next_pull_for_one_search(world: World) -> None:
+    connection = world.connect()
+    first = world.pull(connection, Stream.CONTACTS)
+    edited, gone = (row["id"] for row in first.rows[:2])
+    world.call("PATCH", f"/crm/v3/objects/contacts/{edited}", {"properties": {"hs_buying_role": "DECISION_MAKER"}})
+    world.call("DELETE", f"/crm/v3/objects/contacts/{gone}")
+
+    second = world.pull(connection, Stream.CONTACTS, first.last.cursor)
+    before = world.server.calls()
+    third = world.pull(connection, Stream.CONTACTS, second.last.cursor)
+
+    assert not second.last.full and gone in second.deleted
+    assert {row["id"]: row["roles"] for row in second.rows} == {edited: "decision_maker"}
+    assert (third.rows, world.server.calls() - before) == ([], 1)

@@ -53,12 +53,9 @@ def a_person(connection: SalesforceConnection) -> Any:
 
 def everything() -> list[PullRequest]:
     flags = tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
-    columns = {**MAPPING.columns, Stream.ACCOUNTS: (*MAPPING.of(Stream.ACCOUNTS), *flags)}
+    columns = {stream: MAPPING.asked(stream) for stream in Stream} | {Stream.ACCOUNTS: (*MAPPING.of(Stream.ACCOUNTS), *flags)}
     since = date(TODAY.year - 2, TODAY.month, 1)
-    return [
-        PullRequest(stream, columns.get(stream, STREAMS[stream].columns), since=since if STREAMS[stream].months else None)
-        for stream in Stream
-    ]
+    return [PullRequest(stream, columns[stream], since=since if STREAMS[stream].months else None) for stream in Stream]
 
 
 def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None) -> dict[Stream, Page]:

