@@ -92,6 +92,16 @@ FIRES: dict[str, dict[str, FactValue]] = {
     "renewal-90": {**ENDING, "tier": "Silver", "tier_rank": 2},
     "revenue-decline": {"growth_12m": -0.3, "won_amount_12m": 686_000.0},
     "risk-save": {"health": "red"},
+    "champion-gap": {"has_champion": 0, "contacts_count": 4},
+    "champion-left": {"days_since_champion_left": 6, "champion_until": "2026-11-17"},
+    "decision-maker-gap": {"has_decision_maker": 0, "contacts_count": 4},
+    "owner-handover": {"days_since_owner_change": 2, "owned_since": "2026-11-21"},
+    "score-drop": {"score": 61, "score_30d_ago": 82},
+    "sponsor-gap": {"has_sponsor": 0, "contacts_count": 4},
+    "stakeholder-silence": {
+        "days_since_last_stakeholder_activity": 104,
+        "last_stakeholder_activity_date": "2026-08-11",
+    },
     "semiannual-review": {"tier": "Silver", "tier_rank": 2},
     "two-way-contact": {"days_since_last_contact": 70, "last_contact_date": "2026-09-14"},
 }
