@@ -55,7 +55,7 @@ def load_command(name: str) -> Any:
     if hasattr(module, "app"):
         made.add_typer(module.app, name=name)
     else:
-        made.command(name)(getattr(module, name))
+        made.command(name)(getattr(module, name.replace("-", "_")))
     return cast(TyperGroup, get_command(made)).commands[name]
 
 

@@ -16,8 +16,8 @@ import kamsync.cli.commands as folder
 
 # In the order in which a person meets them, and `kamsync --help` shows them; what is not named here follows, by its name.
 ORDER = (
-    "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "accounts", "report",
-    "console", "status", "history", "runs", "undo", "forget", "service", "simulate", "backtest", "facts", "criteria",
+    "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "account-plan", "accounts",
+    "report", "console", "status", "history", "runs", "undo", "forget", "service", "simulate", "backtest", "facts", "criteria",
     "playbooks", "sandbox",
 )  # fmt: skip
 GROUP = "_group"  # the function of a command that has commands of its own
@@ -25,13 +25,13 @@ GROUP = "_group"  # the function of a command that has commands of its own
 
 def commands() -> tuple[str, ...]:
     """The names of all commands, in the order in which they are shown."""
-    found = {module.name for module in pkgutil.iter_modules(folder.__path__)}
+    found = {module.name.replace("_", "-") for module in pkgutil.iter_modules(folder.__path__)}
     return (*(name for name in ORDER if name in found), *sorted(found - set(ORDER)))
 
 
 def module_of(command: str) -> str:
     """The full name of the module that a command lives in."""
-    return f"{folder.__name__}.{command}"
+    return f"{folder.__name__}.{command.replace('-', '_')}"
 
 
 def help_of(command: str) -> str:
@@ -39,7 +39,7 @@ def help_of(command: str) -> str:
     loader: Any = getattr(find_spec(module_of(command)), "loader", None)
     code = loader.get_code(module_of(command)) if hasattr(loader, "get_code") else None
     functions = {one.co_name: one for one in code.co_consts if isinstance(one, CodeType)} if code else {}
-    wanted = functions.get(command) or functions.get(GROUP)
+    wanted = functions.get(command.replace("-", "_")) or functions.get(GROUP)
     # https://docs.python.org/3/reference/datamodel.html#codeobject.co_consts: a function's docstring is the first of them.
     first = wanted.co_consts[0] if wanted and wanted.co_consts else None
     return cleandoc(first) if isinstance(first, str) else ""

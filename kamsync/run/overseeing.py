@@ -36,9 +36,9 @@ PICTURED = (
 )
 
 
-def picturing(compiled: CompiledProgram) -> CompiledProgram:
-    """The programme with the facts of pictures computed too, as far as what it pulls tells them. It decides the same."""
-    told = [name for name in PICTURED if streams_of(with_what_they_need((name,))) <= compiled.streams]
+def picturing(compiled: CompiledProgram, names: tuple[str, ...] = PICTURED) -> CompiledProgram:
+    """The programme with these facts computed too, as far as what it pulls tells them. It decides the same."""
+    told = [name for name in names if streams_of(with_what_they_need((name,))) <= compiled.streams]
     return replace(compiled, facts=compiled.facts | with_what_they_need(told))
 
 

@@ -1,0 +1,103 @@
+"""An account's page as Markdown, as one HTML file and as JSON. Whatever a CRM's text holds, it stays text in each. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kamsync.decide.program import Program
+from kamsync.decide.reader import reader_of
+from kamsync.look import style_sheet
+from kamsync.printable import one_line
+from kamsync.report.account_plan.page import Section, sections
+from kamsync.report.account_plan.plan import AccountPlan
+from kamsync.report.account_plan.words import text
+from kamsync.report.page import environment
+from kamsync.report.receipt_json import receipt_to_json
+
+_MARKUP = re.compile(
+    r"([\\`*_{}\[\]()#+\-.!|<>&~=:@$])"
+)  # CommonMark, "Backslash escapes"; the last ones keep links from being made
+
+
+def as_markdown(plan: AccountPlan, program: Program) -> str:
+    """The page as CommonMark with tables."""
+    day = reader_of(program).day(plan.as_of)
+    lines = [f"# {text('title', program.language)}: {escaped(plan.name)}", "", text("as_of", program.language).format(day), ""]
+    if plan.url:
+        lines += [f"<{plan.url}>", ""]
+    for section in sections(plan, program):
+        lines += [f"## {section.title}", "", *_body(section)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _body(section: Section) -> list[str]:
+    lines = [f"- {escaped(sentence)}" for sentence in section.sentences]
+    lines += [""] if lines else []
+    if section.rows:
+        head = section.head or ("",) * len(section.rows[0])
+        lines += [_row(head), _row(("---",) * len(head), is_rule=True), *(_row(row) for row in section.rows), ""]
+    return lines
+
+
+def _row(cells: tuple[str, ...], *, is_rule: bool = False) -> str:
+    return f"| {' | '.join(cell if is_rule else escaped(cell) for cell in cells)} |"
+
+
+def escaped(said: str) -> str:
+    """Text that no Markdown reader takes for anything else."""
+    return _MARKUP.sub(r"\\\1", one_line(said))
+
+
+def as_html(plan: AccountPlan, program: Program) -> str:
+    """The page as one file: no script, no network, the matrix as a picture with its words."""
+    decision, language = plan.receipt.decision, program.language
+    reader = reader_of(program)
+    place = None
+    if decision.attractiveness is not None and decision.strength is not None:
+        place = (round(decision.strength, 2), round(100 - decision.attractiveness, 2))
+        numbers = (reader.number(decision.attractiveness), reader.number(decision.strength))
+    return (
+        environment()
+        .get_template("account_plan.html")
+        .render(
+            plan=plan, program=program, sections=sections(plan, program), language=language.replace("_", "-"),
+            say=lambda key: text(key, language), as_of=text("as_of", language).format(reader.day(plan.as_of)), place=place,
+            alt=text("matrix_alt", language).format(plan.name, *numbers) if place else "", style=style_sheet(),
+            lines=(program.segment_strength, 100 - program.segment_attractiveness),
+        )
+    )  # fmt: skip
+
+
+def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str, Any]:
+    """For machines: the decision of DECISIONS.md §7 with what stands beside it on the page."""
+    return {
+        "version": 1,
+        "as_of": plan.as_of.isoformat(),
+        "decision": receipt_to_json(plan.receipt, program, name=plan.name, criteria_hash=criteria_hash),
+        "owner": plan.owner,
+        "url": plan.url,
+        "goals": [
+            {"goal": one.goal, "account": _rounded(one.account), "portfolio": _rounded(one.portfolio)} for one in plan.goals
+        ],
+        "figures": [
+            {"figure": one.kpi.name, "since": one.since.isoformat(), "before": one.before, "now": one.now} for one in plan.trends
+        ],
+        "white_space": dict(plan.families),
+        "opportunities": [
+            {"name": one.name, "amount": one.amount, "currency": one.currency, "stage": one.stage}
+            | {"close_date": one.close_date and one.close_date.isoformat()}
+            for one in plan.deals
+        ],
+        "people": {"known": plan.people, "roles": dict(plan.roles)},
+        "tasks": [
+            {"subject": one.subject, "due": one.due and one.due.isoformat(), "owner": one.owner, "is_open": one.is_open}
+            for one in plan.steps
+        ],
+        "next_renewal_date": plan.renewal and plan.renewal.isoformat(),
+        "problems": list(plan.problems),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

@@ -1,0 +1,156 @@
+"""An account's page as sections of sentences and tables: one form, from which Markdown and HTML are written. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from kamsync.decide.facts import unit_of
+from kamsync.decide.program import NO_TIER, Program
+from kamsync.decide.reader import Reader, reader_for, reader_of
+from kamsync.glossary import HEALTH
+from kamsync.printable import one_line
+from kamsync.report.account_plan.plan import AccountPlan
+from kamsync.report.account_plan.words import text
+from kamsync.report.fact_words import say_value
+from kamsync.report.trend import TREND_DAYS
+
+RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
+DONE_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`head` and `rows` are a table, empty where there is none; every text is one line, not yet escaped."""
+
+    key: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def sections(plan: AccountPlan, program: Program) -> tuple[Section, ...]:
+    """The page, top to bottom, in the programme's language."""
+    made = _Page(plan, program)
+    every = (
+        made.standing(), made.why(), made.goals(), made.figures(), made.white_space(), made.deals(), made.people(), made.steps(),
+        made.done(), made.risks(),
+    )  # fmt: skip
+    return tuple(section for section in every if section.sentences or section.rows)
+
+
+class _Page:
+    def __init__(self, plan: AccountPlan, program: Program) -> None:
+        self._plan, self._program = plan, program
+        self._reader: Reader = reader_of(program)
+        self._language = program.language
+
+    def _say(self, key: str, *values: object) -> str:
+        return text(key, self._language).format(*values)
+
+    def _section(self, key: str, *sentences: str, head: tuple[str, ...] = (), rows: Iterable[tuple[str, ...]] = ()) -> Section:
+        return Section(key, self._say(key), tuple(one_line(one) for one in sentences if one), head, tuple(rows))
+
+    def _day(self, day: date | None) -> str:
+        return self._say("unknown") if day is None else self._reader.day(day)
+
+    def _number(self, value: float | None) -> str:
+        return self._say("unknown") if value is None else self._reader.number(value, 1)
+
+    def standing(self) -> Section:
+        decision, words = self._plan.receipt.decision, self._reader.words
+        tier = next((one for one in self._program.tiers if one.name == decision.tier), None)
+        named = self._say("no_tier") if decision.tier == NO_TIER else (tier.label or tier.name) if tier else decision.tier
+        since = f" {self._say('since', self._day(decision.since))}" if decision.since and decision.tier != NO_TIER else ""
+        segment = self._program.segment_labels.get(decision.segment or "") or words.segments.get(decision.segment or "")
+        health = HEALTH.get(self._language, HEALTH["en"]).get(decision.health or "")
+        rows = (
+            (self._say("tier"), f"{named}{since}"),
+            (self._say("score"), self._number(decision.score)),
+            (self._say("attractiveness"), self._number(decision.attractiveness)),
+            (self._say("strength"), self._number(decision.strength)),
+            (self._say("segment"), segment or self._say("unknown")),
+            (self._say("health"), health or self._say("unknown")),
+            (self._say("owner"), self._plan.owner or self._say("unknown")),
+        )
+        return self._section("standing", rows=((name, one_line(value)) for name, value in rows))
+
+    def why(self) -> Section:
+        decision = self._plan.receipt.decision
+        missing = ""
+        if decision.next_tier is not None and decision.points_missing is not None and decision.points_missing > 0:
+            missing = self._say("next_tier", self._number(decision.points_missing), decision.next_tier)
+        held = self._say("override", self._day(decision.until)) if decision.code == "override" and decision.until else ""
+        return self._section("why", self._plan.reasons, missing, held)
+
+    def goals(self) -> Section:
+        rows = ((self._say(one.goal), self._number(one.account), self._number(one.portfolio)) for one in self._plan.goals)
+        return self._section("goals", head=(self._say("goal"), self._say("this_account"), self._say("portfolio")), rows=rows)
+
+    def figures(self) -> Section:
+        head = (self._say("figure"), self._say("before", TREND_DAYS), self._say("now"))
+        start = date.fromordinal(self._plan.as_of.toordinal() - TREND_DAYS)
+        rows = (
+            (
+                self._say(one.kpi.name),
+                self._figure(one.before, one.kpi.source) if one.since == start else self._say("unknown"),
+                self._figure(one.now, one.kpi.source),
+            )
+            for one in self._plan.trends
+        )
+        return self._section("figures", head=head, rows=rows)
+
+    def _figure(self, value: object, source: str) -> str:
+        if value is None:
+            return self._say("unknown")
+        if source == "health":
+            return HEALTH.get(self._language, HEALTH["en"]).get(str(value), str(value))
+        return say_value(value if isinstance(value, str | int | float) else str(value), unit_of(source), self._reader)
+
+    def white_space(self) -> Section:
+        rows = ((one_line(family), self._say(state)) for family, state in self._plan.families.items())
+        return self._section("white_space", head=(self._say("family"), self._say("state")), rows=rows)
+
+    def deals(self) -> Section:
+        head = (self._say("opportunity"), self._say("amount"), self._say("close_date"), self._say("stage"))
+        rows = (
+            (one_line(one.name), self._money(one.amount, one.currency), self._day(one.close_date), one_line(one.stage))
+            for one in self._plan.deals
+        )
+        return self._section("deals", *(() if self._plan.deals else (self._say("none"),)), head=head, rows=rows)
+
+    def _money(self, amount: float | None, currency: str) -> str:
+        if amount is None:
+            return self._say("unknown")
+        return reader_for(self._language, self._program.country, currency).money(amount)
+
+    def people(self) -> Section:
+        plan = self._plan
+        known = "" if plan.people is None else self._say("people_known", self._reader.number(plan.people))
+        said = (
+            self._say("filled" if filled else "gap", self._say(role)) for role, filled in plan.roles.items() if filled is not None
+        )
+        return self._section("people", known, *said)
+
+    def steps(self) -> Section:
+        head = (self._say("task"), self._say("due"), self._say("owner"))
+        rows = ((one_line(one.subject), self._day(one.due), one_line(one.owner)) for one in self._plan.open_steps)
+        return self._section("steps", *(() if self._plan.open_steps else (self._say("none"),)), head=head, rows=rows)
+
+    def done(self) -> Section:
+        head = (self._say("task"), self._say("due"))
+        rows = ((one_line(one.subject), self._day(one.due)) for one in self._plan.done_steps[:DONE_SHOWN])
+        return self._section("done", head=head, rows=rows)
+
+    def risks(self) -> Section:
+        plan, found = self._plan, []
+        if plan.receipt.decision.health in ("red", "amber"):
+            found.append(self._say(f"risk_{plan.receipt.decision.health}"))
+        if plan.renewal is not None and 0 <= (plan.renewal - plan.as_of).days <= RENEWAL_DAYS:
+            found.append(self._say("risk_renewal", self._day(plan.renewal)))
+        late = sum(step.due is not None and step.due < plan.as_of for step in plan.open_steps)
+        found += [self._say("risk_late", late)] if late else []
+        found += [self._say("gap", self._say(role)) for role in plan.gaps]
+        return self._section("risks", *(found or [self._say("no_risk")]))

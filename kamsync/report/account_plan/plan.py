@@ -1,0 +1,102 @@
+"""What stands on an account's page: values only, gathered by the shell from what was decided, pulled and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from kamsync.decide.program import Goal
+from kamsync.decide.receipts import Receipt
+from kamsync.report.trend import Trend
+
+Bought = Literal["bought", "open", "never"]
+ROLES = ("sponsor", "decision_maker", "champion")
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """An open opportunity; the amount in its own currency."""
+
+    name: str
+    amount: float | None
+    currency: str
+    close_date: date | None
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A task of the plan. `owner` is a name, "" where nobody knows it."""
+
+    subject: str
+    due: date | None
+    owner: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoalStanding:
+    """How the account does for a goal of the programme, beside all accounts that take part: 0…100, None where unknown."""
+
+    goal: Goal
+    account: float | None
+    portfolio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name."""
+
+    name: str
+    owner: str
+    url: str
+    as_of: date
+    receipt: Receipt
+    reasons: str
+    goals: tuple[GoalStanding, ...]
+    trends: tuple[Trend, ...]
+    families: Mapping[str, Bought]
+    deals: tuple[Deal, ...]
+    people: int | None
+    roles: Mapping[str, bool | None]
+    steps: tuple[Step, ...]
+    renewal: date | None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def open_steps(self) -> tuple[Step, ...]:
+        """By due day."""
+        return tuple(sorted((step for step in self.steps if step.is_open), key=lambda step: (step.due or date.max, step.subject)))
+
+    @property
+    def done_steps(self) -> tuple[Step, ...]:
+        """The latest first."""
+        done = [step for step in self.steps if not step.is_open]
+        return tuple(sorted(done, key=lambda step: (step.due or date.min, step.subject), reverse=True))
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Roles that nobody is noted in."""
+        return tuple(role for role in ROLES if self.roles.get(role) is False)
+
+
+def goal_standings(
+    receipt: Receipt, scaled: Mapping[str, Sequence[float | None]], goals: Mapping[str, tuple[Goal, float]]
+) -> tuple[GoalStanding, ...]:
+    """Weighted means of the criteria that serve each goal. `goals`: goal and weight by criterion; `scaled`: of everybody."""
+    own = {contribution.criterion: contribution.scaled for contribution in receipt.contributions}
+    found = []
+    for goal in dict.fromkeys(goal for goal, _ in goals.values()):
+        weights = {name: weight for name, (one, weight) in goals.items() if one == goal and weight > 0}
+        means = {name: _mean([(value, 1.0) for value in scaled.get(name, ())]) for name in weights}
+        account = _mean([(own.get(name), weight) for name, weight in weights.items()])
+        found.append(GoalStanding(goal, account, _mean([(means[name], weight) for name, weight in weights.items()])))
+    return tuple(found)
+
+
+def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in weighted if value is not None]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if total else None

@@ -1,0 +1,162 @@
+"""`kamsync account-plan`: one page of everything, in the programme's language, in which a CRM's text stays text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from kamsync.cli.listing import commands
+from kamsync.model import Stream
+from tests.run.memory_desk import MemoryDesk
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+PROGRAM = """
+[program]
+currency = "EUR"
+language = "{language}"
+contacts = "always"
+playbooks = ["onboarding", "white-space-review", "sponsor-gap"]
+[guard]
+first_run = "go"
+max_changed_share = 1
+[[tiers]]
+name = "A"
+label = "Strategic"
+enter = 50
+[[tiers]]
+name = "B"
+enter = 10
+[[criteria]]
+name = "satisfied"
+axis = "strength"
+goal = "retention"
+weight = 1
+value = "nps"
+scale = {{ linear = [0, 100] }}
+[[criteria]]
+name = "size"
+axis = "attractiveness"
+goal = "expansion"
+weight = 1
+value = "won_amount_12m"
+scale = {{ linear = [0, 1000] }}
+"""
+EVIL = "<script>alert(1)</script> [x](http://evil.example) | `a` *b* =1+1 <!channel> {{ 7*7 }}"
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def a_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, language: str = "en") -> MemoryDesk:
+    """Two accounts; the first with everything that its page shows."""
+    desk = MemoryDesk(folder, monkeypatch, PROGRAM.format(language=language), {"nps": "number"})
+    crm = desk.crm
+    ana = crm.add_owner("Ana", "ana@example.com")
+    acme = crm.add_account("Acme", owner_id=ana, nps=80.0)
+    other = crm.add_account("Other", owner_id=ana, nps=20.0)
+    for account, family in ((acme, "Pumps"), (other, "Valves"), (other, "Seals")):
+        won = crm.add_opportunity(account, date(2026, 1, 5), 600.0)
+        crm.win(won, date(2026, 1, 5))
+        crm.add_line_item(won, family)
+    offered = crm.add_opportunity(acme, date(2026, 5, 4), 12_500.0, name="Valves for the plant")
+    crm.add_line_item(offered, "Valves")
+    crm.add_contact(acme, roles="champion")
+    return desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
+    return a_desk(tmp_path, monkeypatch)
+
+
+def on(day: int) -> time_machine.travel:
+    return time_machine.travel(MONDAY + timedelta(days=day), tick=True)
+
+
+def test_the_page_holds_standing_reasons_goals_white_space_deals_people_tasks_and_risks(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        page = desk.good("account-plan", "Acme").out
+    said = page.replace("\\", "")
+    assert said.startswith("# Account plan: Acme\n")
+    assert "| Tier | Strategic since Mar 2, 2026 |" in said and "| Owner | Ana |" in said
+    assert "| Keep | 80.0 | 50.0 |" in said
+    assert "| Pumps | bought |" in said and "| Seals | never |" in said
+    assert "| Valves | in an open opportunity |" in said
+    assert "| Valves for the plant | €12,500 | May 4, 2026 |" in said
+    assert "Somebody is noted as champion." in said and "Nobody is noted as executive sponsor." in said
+    assert len(re.findall(r"^\| [^|]+ \| Mar \d+, 2026 \| Ana \|$", said, re.M)) >= 1
+
+
+@pytest.mark.parametrize(("language", "title", "gap"), [
+    ("pt_BR", "Plano da conta", "Ninguém está registrado como patrocinador executivo."),
+    ("es", "Plan de la cuenta", "Nadie figura como patrocinador ejecutivo."),
+])  # fmt: skip
+def test_the_page_speaks_the_programmes_language(
+    language: str, title: str, gap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(tmp_path, monkeypatch, language)
+    with on(0):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+    assert said.startswith(f"# {title}: Acme\n") and gap in said
+    assert not [word for word in ("Owner", "Why", "Open tasks", "Risks", "unknown") if word in said]
+
+
+def test_figures_are_compared_with_what_they_were_and_are_not_known_before(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        assert "| Satisfaction | not known | 80 |" in desk.good("account-plan", "Acme").out.replace("\\", "")
+    acme = next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme")
+    desk.crm.edit_account(acme, nps=60.0)
+    with on(100):
+        desk.good("sync")
+        assert "| Satisfaction | 80 | 60 |" in desk.good("account-plan", "Acme").out.replace("\\", "")
+
+
+def test_whatever_the_crm_calls_things_the_page_runs_and_links_nothing_of_it(desk: MemoryDesk) -> None:
+    acme = next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme")
+    desk.crm.edit_account(acme, name=EVIL)
+    deals = desk.crm.records.living(Stream.OPPORTUNITIES)
+    next(one for one in deals if one.get("name") == "Valves for the plant").values["name"] = EVIL
+    with on(0):
+        desk.good("sync")
+        markdown = desk.good("account-plan", acme).out
+        desk.good("account-plan", acme, "--format", "html", "--out", "plan.html")
+    html = (desk.folder / "plan.html").read_text(encoding="utf-8")
+    parsed = Tags()
+    parsed.feed(html)
+    assert "script" not in parsed.tags and not [link for link in parsed.links if "evil" in link]
+    assert "&lt;script&gt;" in html and 'role="img"' in html and "default-src 'none'" in html
+    assert "49" not in re.sub(r"\d{3,}", "", markdown.split("\n")[0])
+    assert not re.search(r"(?<!\\)[<`*\[|]", markdown.split("\n")[0].replace("# ", "", 1))
+
+
+def test_machines_read_the_same_page(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        page = desk.good("account-plan", "Acme", "--json").json
+        desk.good("account-plan", "Acme", "--format", "json", "--out", "plan.json")
+    assert (page["version"], page["decision"]["tier"], page["white_space"]["Valves"]) == (1, "A", "open")
+    assert page["people"] == {"known": 1, "roles": {"sponsor": False, "decision_maker": False, "champion": True}}
+    assert (desk.folder / "plan.json").stat().st_mode & 0o077 == 0
+
+
+def test_an_account_that_nobody_knows_is_told(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        assert desk.run("account-plan", "Nobody").code == 2
+    assert "account-plan" in commands()
