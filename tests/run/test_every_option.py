@@ -190,6 +190,12 @@ CASES = (
     case("facts -c mine.toml --json", lambda desk, r: "potential" in names(r)),
     case("forget Tiny -c mine.toml --yes --json", lambda desk, r: r.json["erased"]["accounts"] == 1),
     case("history Acme -c mine.toml --limit 1 --json", lambda desk, r: len(r.json) == 1, given=acme_and_tiny_change),
+    case("history Acme -c mine.toml --figures --json", lambda desk, r: {one["figure"] for one in r.json} >= {"score", "revenue"}),
+    case("account-plan Acme -c mine.toml --json", lambda desk, r: r.json["decision"]["tier"] == "A"),
+    case(
+        "account-plan Acme -c mine.toml --format html --out acme.html",
+        lambda desk, r: "Acme" in (desk.folder / "acme.html").read_text(encoding="utf-8"),
+    ),
     case(
         "init --config new.toml --crm hubspot --address http://127.0.0.1:8080 --defaults",
         writes("new.toml", 'base_url = "http://127.0.0.1:8080"'),
