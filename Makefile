@@ -2,7 +2,7 @@
 # make test   everything that must hold before a change lands (what CI runs)
 # make check  the part of it without tests: lint, types, import rules
 # make quick  what one runs while working: that, and the tests that need no server
-# make mutations  damaged configurations, mappings, criteria, playbooks and plans, thousands of each; takes many minutes
+# make mutations  damaged configurations, mappings, criteria, playbooks, plans and answers of the CRM, thousands of each; takes many minutes
 # make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make pictures takes the README's pictures of the console anew; needs Chromium
@@ -63,7 +63,7 @@ faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py
 
 mutations: $(DEVREADY)
-	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py
+	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/journeys/test_mutated_answers.py
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup

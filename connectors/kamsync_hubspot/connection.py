@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
+from kamsync.foreign import understands, understands_sign_in
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
@@ -25,6 +26,7 @@ from kamsync_hubspot.setup.metadata import REASONS_LENGTH
 from kamsync_hubspot.setup.provision import Setup
 
 
+@understands("HubSpot")
 class HubSpotConnection:
     """An open link to one portal."""
 
@@ -91,6 +93,7 @@ class HubSpotConnection:
         self._client.close()
 
 
+@understands_sign_in("HubSpot")
 def open_connection(settings: Mapping[str, Any], context: Context) -> HubSpotConnection:
     """Signs in. Raises AccessDenied, TryLater, BadAnswer or ConfigError."""
     burst_limit = settings.get("burst_limit")

@@ -108,11 +108,9 @@ def parse_moment(text: str) -> datetime | None:
     """A stamp as HubSpot writes it: ISO with `Z` and with or without milliseconds, or milliseconds since 1970."""
     if not text:
         return None
-    if text.isdigit():
-        return moment_of(int(text))
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment_of(int(text)) if text.isdigit() else datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from typing import Any
 from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
+from kamsync.foreign import understands, understands_sign_in
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
@@ -28,6 +29,7 @@ from kamsync_salesforce.setup.provision import Setup
 from kamsync_salesforce.translate import flag_from_json
 
 
+@understands("Salesforce")
 class SalesforceConnection:
     """An open link to one org."""
 
@@ -115,6 +117,7 @@ class SalesforceConnection:
         self._client.close()
 
 
+@understands_sign_in("Salesforce")
 def open_connection(settings: Mapping[str, Any], context: Context) -> SalesforceConnection:
     """Signs in. Raises AccessDenied, TryLater, BadAnswer or ConfigError."""
     credentials = read_credentials(settings)

@@ -106,6 +106,21 @@ def parse_moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def greatest_moment(stamps: Sequence[Any]) -> str:
+    """The latest of stamps in one format, "" without one: of text that is none of them nothing is known."""
+    texts = [stamp for stamp in stamps if isinstance(stamp, str)]
+    greatest = max(texts, default="")
+    return greatest if _is_moment(greatest) else max(filter(_is_moment, texts), default="")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        parse_moment(text)
+    except ValueError:
+        return False
+    return True
+
+
 def select(sobject: str, fields: Iterable[str], where: Iterable[str] = (), order: str = "") -> str:
     """A SOQL query. Conditions are joined by AND, each in parentheses: SOQL refuses to mix AND and OR without them."""
     conditions = " AND ".join(f"({condition})" for condition in where)
@@ -242,7 +257,7 @@ def rows_of_records(records: Iterable[Mapping[str, Any]], fields: Sequence[str])
     if len(plain) == len(fields):
         try:
             quick = [[record[field] for field in fields] for record in records]
-        except KeyError:
+        except (KeyError, TypeError, IndexError):
             quick = []
         if quick and not any(isinstance(value, Mapping) for value in quick[0]):
             return quick

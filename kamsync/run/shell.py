@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from kamsync.config import Config
 from kamsync.contract import Connection
 from kamsync.errors import KamsyncError, PlanRefused, Stopped
+from kamsync.foreign import MISREAD
 from kamsync.log import log, stamped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
@@ -116,7 +117,7 @@ def _record_error(cache: Cache, run_id: str, error: BaseException, clock: Callab
         finish_run(cache, run_id, status, clock(), message=message, fix=fix)
     tell = log().error if status == "failed" else log().warning
     tell("run ended", outcome=status, error=message, fix=fix)
-    if not isinstance(error, KamsyncError):
+    if not isinstance(error, KamsyncError) or isinstance(error.__cause__, MISREAD):
         log().debug("where it ended", exc_info=error)
 
 

@@ -75,10 +75,18 @@ def desks(folder: Path) -> Iterator[Opener]:
     """Opens desks: `open_one("salesforce", accounts=60)`; everything is closed at the end."""
     servers: list[SandboxServer] = []
 
-    def open_one(crm: str, *, accounts: int = 60, opportunities: int = 400, shape: str | None = None, **vendor: Any) -> Desk:
+    def open_one(
+        crm: str,
+        *,
+        accounts: int = 60,
+        opportunities: int = 400,
+        shape: str | None = None,
+        limits: bool = True,
+        **vendor: Any,
+    ) -> Desk:
         today = datetime.now(UTC).date()
         company = sample_company(today, shape=shape, accounts=accounts, opportunities=None if shape else opportunities)
-        sandbox = load_connector(crm).sandbox(company, SandboxOptions(today=today, vendor=vendor))
+        sandbox = load_connector(crm).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=limits, vendor=vendor))
         server = SandboxServer(sandbox)  # type: ignore[arg-type]  # the contract's protocol is the page's, seen from outside
         servers.append(server.__enter__())
         settings = server.crm.settings(server.base_url)

@@ -17,11 +17,25 @@ class Answer:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """`results` of a list, search or batch, checked to be one."""
+        """The tables in `results` of a list, search or batch, checked to be one."""
+        return [one for one in self._listed if isinstance(one, dict)]
+
+    @property
+    def _listed(self) -> list[Any]:
         found = self.content.get("results") if isinstance(self.content, dict) else None
         if not isinstance(found, list):
             raise BadAnswer("HubSpot's answer has no results.", fix="Check `base_url` in [crm.hubspot]; run again.")
         return found
+
+    def records(self, unread: Unread) -> list[dict[str, Any]]:
+        """`results` that are CRM records: a number for an id and a table of properties. What is none is noted in `unread`."""
+        found = self._listed
+        if all(_is_record(one) for one in found):
+            return found
+        for one in found:
+            if not _is_record(one):
+                unread.note(one)
+        return [one for one in found if _is_record(one)]
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -35,6 +49,23 @@ class Answer:
         paging = self.content.get("paging") if isinstance(self.content, dict) else None
         following = paging.get("next") if isinstance(paging, dict) else None
         return str(following.get("after") or "") if isinstance(following, dict) else ""
+
+
+@dataclass
+class Unread:
+    """How many records could not be read, and what the first of them was."""
+
+    count: int = 0
+    first: str = ""
+
+    def note(self, record: Any) -> None:
+        """One more that is no record."""
+        self.count += 1
+        self.first = self.first or (str(record.get("id") or "without an id") if isinstance(record, dict) else "no record at all")
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("properties"), dict) and str(value.get("id") or "").isdigit()
 
 
 @dataclass

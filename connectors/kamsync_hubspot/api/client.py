@@ -30,7 +30,7 @@ from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, BoundedPool, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
-from kamsync_hubspot.api.answer import Answer, Silences
+from kamsync_hubspot.api.answer import Answer, Silences, Unread
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
 from kamsync_hubspot.api.errors import (
     CutAnswer,
@@ -83,6 +83,7 @@ class Client:
         if burst_limit is not None and burst_limit < 1:
             raise ConfigError("crm.hubspot.burst_limit must be at least 1.", fix="Leave it out: HubSpot tells its limit.")
         self.log = log
+        self.unread = Unread()
         self._host = urlsplit(self.base_url).hostname or ""
         self._meter = CallMeter(budget_share)
         self._retry = retry or RetryPolicy()

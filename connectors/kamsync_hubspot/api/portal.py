@@ -71,7 +71,7 @@ class Portal:
             answer = self._client.call(
                 self._client.owners.get_page, limit=OWNERS_PAGE, archived=archived, doing="the list of owners", **where
             )
-            yield from (owner for owner in answer.results if str(owner.get("type") or "PERSON").upper() != "QUEUE")
+            yield from filter(_is_person, answer.results)
             after = answer.after
             if not after:
                 return
@@ -152,6 +152,10 @@ class Portal:
     def now(self) -> datetime:
         """HubSpot's clock; this machine's where answers do not tell."""
         return self._client.server_time or datetime.now(UTC)
+
+
+def _is_person(owner: Mapping[str, Any]) -> bool:
+    return bool(owner.get("id")) and str(owner.get("type") or "PERSON").upper() != "QUEUE"
 
 
 def pipelines_option(mapping: CrmMapping) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def list_pages(
         while limit_pages is None or count < limit_pages:
             where: dict[str, Any] = {"after": after} if after else {}
             answer = client.call(client.records.get_page, object_type, doing=doing, **options, **where)
-            yield answer.results
+            yield answer.records(client.unread)
             count += 1
             if answer.after in asked:
                 raise BadAnswer(f"HubSpot's {doing} does not get on from {after}.", fix="Run again; report this if it stays.")
@@ -93,8 +93,9 @@ def search(client: Client, object_type: str, body: Mapping[str, Any], *, doing: 
     is_wide = len(orjson.dumps(body)) > SEARCH_CHARACTERS
     asked = {**body, "properties": []} if is_wide else body
     answer = client.call(client.search.do_search, object_type, asked, doing=doing, is_search=True)
-    found = _widened(client, object_type, answer.results, properties, archived=False) if is_wide else answer.results
-    return found, int(answer.content.get("total") or len(answer.results))
+    records, total = answer.records(client.unread), answer.content.get("total")
+    found = _widened(client, object_type, records, properties, archived=False) if is_wide else records
+    return found, total if isinstance(total, int) else len(answer.results)
 
 
 def search_pages(
@@ -144,7 +145,7 @@ def read_batch(
             body["idProperty"] = id_property
         doing = f"reading {object_type}"
         answer = _whole(client, doing, lambda body=body: (client.batches.read, object_type, body), {"archived": archived})
-        yield from answer.results
+        yield from answer.records(client.unread)
 
 
 def fetch_links(client: Client, source: str, target: str, ids: Iterable[str]) -> dict[str, list[Link]]:

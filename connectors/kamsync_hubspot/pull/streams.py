@@ -15,6 +15,7 @@ from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import KamsyncError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import STREAMS, Stream
+from kamsync_hubspot.api.answer import Unread
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
@@ -78,7 +79,15 @@ class Puller:
         """Pages of all streams, in the order asked."""
         for request in requests:
             pages = self._pages_of(request)
-            yield from self._if_allowed(request, pages) if _is_dispensable(request.stream) else pages
+            allowed = self._if_allowed(request, pages) if _is_dispensable(request.stream) else pages
+            for page in allowed:
+                yield replace(page, problems=(*page.problems, *self._unread(request.stream))) if page.last else page
+
+    def _unread(self, stream: Stream) -> Iterator[str]:
+        """For the admin: what came while the stream was read and is no record."""
+        found, self._client.unread = self._client.unread, Unread()
+        if found.count:
+            yield f"{found.count:,} records of {stream} could not be read (the first: {found.first}), so they are left out."
 
     def _pages_of(self, request: PullRequest) -> Iterator[Page]:
         match request.stream:

@@ -11,7 +11,7 @@ from kamsync.errors import BadAnswer, KamsyncError, TryLater
 from kamsync_salesforce.api.bulk import QueryJob, result_pages
 from kamsync_salesforce.api.client import Client, never_twice
 from kamsync_salesforce.api.errors import fault_of
-from kamsync_salesforce.translate import STAMP, literal, parse_moment, quote, rows_of_records, select
+from kamsync_salesforce.translate import STAMP, greatest_moment, leaf, literal, parse_moment, quote, rows_of_records, select
 
 BATCH_ROWS = 500  # measured: larger batches fall out of the processor cache between their steps, and take half as long again
 RESTARTS = 20
@@ -56,7 +56,7 @@ def read_by_rest(
             if page["done"]:
                 return
             if records:
-                checkpoint = (records[-1][STAMP], records[-1]["Id"])
+                checkpoint = _checkpoint(records[-1]) or checkpoint
             try:
                 never_twice(page["nextRecordsUrl"], asked, doing)
                 page = client.query_more(page["nextRecordsUrl"], doing=doing)
@@ -69,6 +69,12 @@ def read_by_rest(
     raise TryLater(
         f"Salesforce closed the query on {sobject} {RESTARTS} times.", fix="Other programs use this user: give us our own."
     )
+
+
+def _checkpoint(record: Any) -> tuple[str, str] | None:
+    """Where to go on after the record, if it can be read."""
+    stamp, record_id = leaf(record, STAMP), leaf(record, "Id")
+    return (stamp, record_id) if greatest_moment([stamp]) and isinstance(record_id, str) else None
 
 
 def _with_id(fields: Sequence[str]) -> Sequence[str]:

@@ -2,7 +2,8 @@
 
 SystemModstamp is set inside a transaction and becomes visible at its commit, so rows may appear behind the newest stamp that
 was seen. While that stamp is young the next pull looks back; once it has been quiet for longer than any transaction lives, it
-need not. The stamp is always one that the org itself gave: neither our clock nor the web server's `Date` decides what is read.
+need not. The stamp is always one that the org itself gave: neither our clock nor the web server's `Date` decides what is read,
+unless the stamp lies years ahead of the latter.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ VERSION = 1
 OVERLAP = timedelta(minutes=10)  # longer than any transaction: Apex stops after 10 minutes (Execution Governors and Limits)
 SETTLED_AFTER = timedelta(hours=1)
 LONGEST_ABSENCE = timedelta(days=14)  # queryAll shows deletions of 15 days (REST API, "sObject Get Deleted")
+FURTHEST_AHEAD = timedelta(days=365)  # of the server's clock: a later stamp is an accident
 DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +76,10 @@ def load(text: str | None) -> Cursor | None:
 
 def advance(before: Mark | None, greatest_seen: datetime | None, server_now: datetime) -> Mark:
     """The mark after a read that began at `server_now`."""
-    stamp = max(before.stamp if before else DAWN, greatest_seen or DAWN)
+    seen = greatest_seen or DAWN
+    if seen > server_now + FURTHEST_AHEAD:
+        seen = server_now  # a stamp from the future would hide every change until then
+    stamp = max(before.stamp if before else DAWN, seen)
     return Mark(stamp, settled=stamp > DAWN and server_now - stamp >= SETTLED_AFTER)
 
 

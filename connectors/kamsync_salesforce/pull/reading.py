@@ -72,3 +72,23 @@ class StreamReading:
     problems: list[str] = field(default_factory=list)
     rows: int = 0
     lacking: set[str] = field(default_factory=set)  # names of flags, or TASK_KEY, that the org does not show
+    unreadable: int = 0
+    first_unreadable: str = ""
+
+    def readable(self, values: Values, width: int, id_field: int) -> Values:
+        """The rows that are records: as wide as asked, with an id. The others are counted."""
+        found = [row for row in values if len(row) == width and row[id_field] and isinstance(row[id_field], str)]
+        if len(found) < len(values):
+            kept = {id(row) for row in found}
+            odd = next(row for row in values if id(row) not in kept)
+            told = str(odd[id_field] or "") if len(odd) > id_field else ""
+            self.first_unreadable = self.first_unreadable or told or "without an id"
+            self.unreadable += len(values) - len(found)
+        return found
+
+    def unread(self) -> tuple[str, ...]:
+        """For the admin: what came and is no record."""
+        if not self.unreadable:
+            return ()
+        first = f"(the first: {self.first_unreadable})"
+        return (f"{self.unreadable:,} records of {self.request.stream} could not be read {first}, so they are left out.",)

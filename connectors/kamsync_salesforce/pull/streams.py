@@ -25,7 +25,7 @@ from kamsync_salesforce.pull.reading import Reading, StreamReading
 from kamsync_salesforce.pull.slices import DAY, MINUTE, Slice, by_stamp
 from kamsync_salesforce.pull.source import MASTER, Source, take_out_the_gone
 from kamsync_salesforce.pull.sources import only_currency, sources_for, survivors
-from kamsync_salesforce.translate import STAMP, parse_moment, select
+from kamsync_salesforce.translate import STAMP, greatest_moment, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first
 NO_ACCOUNTS = (
@@ -212,8 +212,8 @@ class Puller:
     # --- pages ---------------------------------------------------------------------------------------------------------------
 
     def _page(self, part: Reading, reading: StreamReading, values: Values) -> Page:
-        if values:
-            part.greatest = max(part.greatest, max(row.pop() for row in values))
+        values = reading.readable(values, len(part.select()), part.source.id_field)
+        part.greatest = max(part.greatest, greatest_moment([row.pop() for row in values]))
         deleted: list[str] = []
         if part.changes_only:
             values = take_out_the_gone(part.source, values, deleted, part.merged)
@@ -241,7 +241,7 @@ class Puller:
         # Without a cursor the next pull looks again, and says it again: that nothing changed would hide that nothing is seen.
         lacking = frozenset(reading.lacking)
         goes_on_from = None if is_blind or lacking else cursor.dump()
-        problems = tuple(reading.problems)
+        problems = (*reading.problems, *reading.unread())
         return Page(
             stream, merged=survivors(merged), last=True, full=full, cursor=goes_on_from, problems=problems, lacking=lacking
         )

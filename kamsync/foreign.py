@@ -1,0 +1,84 @@
+"""What a CRM answers is not ours to trust: an answer that no code foresaw is its error, and none of this program's.
+
+A connector reads answers at dozens of places. What one of them meets in a value of another shape than documented (a number for
+a list, a missing key) would leave the connector as a TypeError or a KeyError, and tell people that kamsync met a bug. At the
+connector's edge it becomes a BadAnswer, which keeps the cause for the log at debug level.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from kamsync.errors import BadAnswer
+
+MISREAD = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What reading a value of another shape raises. (UnicodeError and JSON's errors are ValueErrors.)"""
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DOING = {
+    "identity": "who we are",
+    "pull": "the reading of records",
+    "fetch_accounts": "the reading of accounts",
+    "push_accounts": "the update of accounts",
+    "create_tasks": "the creation of tasks",
+    "fetch_tasks": "the reading of tasks",
+    "close_tasks": "the closing of tasks",
+    "delete_tasks": "the deletion of tasks",
+    "lacking_choices": "the choices of fields",
+    "fetch_account_fields": "the fields of accounts",
+    "setup": "the setup",
+    "diagnose": "the examination",
+}
+
+
+def understands(crm: str) -> Callable[[C], C]:
+    """Class decorator for a connector's connection: what its methods misread leaves them as BadAnswer.
+
+    `crm` is the name that people know. Methods that are generators raise it where they are read.
+    """
+
+    def decorate(connection: C) -> C:
+        for name, doing in _DOING.items():
+            method = connection.__dict__.get(name)
+            if inspect.isfunction(method):
+                setattr(connection, name, _guarded(method, crm, doing))
+        return connection
+
+    return decorate
+
+
+def understands_sign_in(crm: str) -> Callable[[F], F]:
+    """The same for the function that opens a connection."""
+    return lambda opening: _guarded(opening, crm, "the sign-in")
+
+
+def _guarded(call: F, crm: str, doing: str) -> F:
+    @functools.wraps(call)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            answer = call(*arguments, **named)
+        except MISREAD as error:
+            raise misread(crm, doing, error) from error
+        return _read_on(answer, crm, doing) if isinstance(answer, Iterator) else answer
+
+    return guarded  # type: ignore[return-value]  # same signature, by functools.wraps
+
+
+def _read_on(items: Iterator[Any], crm: str, doing: str) -> Iterator[Any]:
+    try:
+        yield from items
+    except MISREAD as error:
+        raise misread(crm, doing, error) from error
+
+
+def misread(crm: str, doing: str, error: Exception) -> BadAnswer:
+    """`error`, met while an answer was read, as the CRM's."""
+    return BadAnswer(
+        f"{crm} answered {doing} with something of another shape than its documentation says ({type(error).__name__}).",
+        fix="Run again; a gateway may be answering in between. Where it stays, set [log] level to debug and report the log.",
+    )
