@@ -1,4 +1,4 @@
-"""The files that keep `kamsync run` going on a machine, for one configuration: systemd, Docker, cron, Windows. Pure.
+"""The files that keep `kamsync run` going on a machine, for one configuration. Pure.
 
 Each is complete as it is printed, and says in its first lines where it goes and what else is to be done. Secrets never stand in
 one: systemd hands them over as credentials or from an environment file, Docker and cron take such a file as well.
@@ -8,28 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What stands where. Paths are absolute; `environment` and `secret_files` are the names that the configuration refers to.
-
-    `cache_folder` and `log_folder` are None where the service's own state folder serves. `sync` is the schedule's line, or "".
-    """
-
-    program: tuple[str, ...]
-    config: PurePath
-    environment: tuple[str, ...] = ()
-    secret_files: tuple[str, ...] = ()
-    cache_folder: PurePath | None = None
-    log_folder: PurePath | None = None
-    timezone: str = "UTC"
-    sync: str = ""
-    port: int = 0
-    version: str = ""
+from kamsync.report.container_files import dockerfile, kubernetes_manifest
+from kamsync.report.installation import Installation, as_cron
 
 
 def systemd_unit(at: Installation) -> str:
@@ -62,7 +45,7 @@ def systemd_unit(at: Installation) -> str:
 def cron_line(at: Installation) -> str:
     """A line for `crontab -e` of the user that owns the configuration; cron's own clock is the machine's."""
     sign_in = f"set -a; . {_shell(str(at.config.parent / 'kamsync.env'))}; set +a; " if at.environment else ""
-    line = f"{_as_cron(at.sync) or '0 6 * * 1-5'} {sign_in}{_command(at, 'run', '--once')}".replace("%", "\\%")
+    line = f"{as_cron(at.sync) or '0 6 * * 1-5'} {sign_in}{_command(at, 'run', '--once')}".replace("%", "\\%")
     said = [
         "# crontab -e, as the user who owns the configuration. It says what happened on standard error, which cron mails.",
         f"# The schedule is meant in {at.timezone}: cronie reads CRON_TZ; for another cron write the hour of the machine.",
@@ -71,24 +54,9 @@ def cron_line(at: Installation) -> str:
         said.append(f"# {at.config.parent}/kamsync.env holds {', '.join(at.environment)}, a NAME=value a line; chmod 600.")
     if not at.sync:
         said.append("# [schedule] sync says no time: weekdays at six.")
-    elif not _as_cron(at.sync):
+    elif not as_cron(at.sync):
         said.append(f"# [schedule] sync = {at.sync!r} is no time of cron's: weekdays at six.")
     return "\n".join((*said, f"CRON_TZ={at.timezone}", line)) + "\n"
-
-
-def dockerfile(at: Installation) -> str:
-    """A Dockerfile: built in one stage, run in another without compiler, as a user without rights, on a read-only root."""
-    health = (
-        f"import urllib.request as r; r.urlopen('http://127.0.0.1:{at.port}/healthz', timeout=5)"
-        if at.port
-        else "import json, subprocess as s; assert json.loads(s.check_output(['kamsync', 'status', '--json']))['schedule']"
-    )
-    secrets = [*(["--env-file kamsync.env"] if at.environment else [])]
-    secrets += [f"-v ./{PurePath(name).name}:/config/{name}:ro" for name in at.secret_files]
-    start = " ".join(("docker run -d --name kamsync --read-only --tmpfs /tmp --cap-drop ALL",
-                      "--security-opt no-new-privileges --restart on-failure --stop-timeout 40",
-                      "-v kamsync-state:/state -v ./config.toml:/config/config.toml:ro", *secrets, "kamsync"))  # fmt: skip
-    return _DOCKERFILE.format(version=at.version, health=health, start=start)
 
 
 def windows_task(at: Installation) -> str:
@@ -104,7 +72,7 @@ def windows_task(at: Installation) -> str:
 
 
 SERVICES: Mapping[str, Callable[[Installation], str]] = MappingProxyType(
-    {"systemd": systemd_unit, "docker": dockerfile, "cron": cron_line, "windows": windows_task}
+    {"systemd": systemd_unit, "docker": dockerfile, "kubernetes": kubernetes_manifest, "cron": cron_line, "windows": windows_task}
 )
 
 
@@ -118,19 +86,6 @@ def _quoted(part: str) -> str:
 
 
 _shell = _quoted
-
-
-def _as_cron(line: str) -> str:
-    """The line as cron takes it; "" for an interval that is none of cron's."""
-    interval = re.fullmatch(r"every\s+(?:(\d+)\s+)?(minute|hour|day)s?", line.strip(), re.IGNORECASE)
-    if interval is None:
-        return line.strip()
-    count, unit = int(interval[1] or 1), interval[2].lower()
-    if unit == "minute" and 60 % count == 0:
-        return "0 * * * *" if count == 60 else f"*/{count} * * * *"
-    if unit == "hour" and 24 % count == 0:
-        return "0 0 * * *" if count == 24 else f"0 */{count} * * *"
-    return "0 0 * * *" if unit == "day" and count == 1 else ""
 
 
 _UNIT = """\
@@ -182,25 +137,6 @@ SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target"""
-_DOCKERFILE = """\
-# docker build -t kamsync .   in a folder with this file; then, beside config.toml:
-# {start}
-FROM python:3.12-slim AS build
-RUN python -m venv /opt/kamsync && /opt/kamsync/bin/pip install --no-cache-dir "kamsync[metrics,notify]=={version}"
-
-FROM python:3.12-slim
-COPY --from=build /opt/kamsync /opt/kamsync
-RUN useradd --system --uid 10001 --no-create-home kamsync && install -d -o kamsync -g kamsync -m 0700 /state \\
-    && install -d -m 0755 /config
-ENV PATH=/opt/kamsync/bin:$PATH KAMSYNC_CONFIG=/config/config.toml STATE_DIRECTORY=/state PYTHONDONTWRITEBYTECODE=1
-USER 10001
-WORKDIR /state
-VOLUME /state
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5m --timeout=30s --start-period=1m CMD ["python", "-c", "{health}"]
-ENTRYPOINT ["kamsync"]
-CMD ["run"]
-"""
 _WINDOWS = """\
 # In a PowerShell of an administrator. The configuration's folder must be writable for LOCAL SERVICE, and for nobody else:
 #   icacls '{folder}' /inheritance:r /grant 'LOCAL SERVICE:(OI)(CI)M' 'Administrators:(OI)(CI)F'

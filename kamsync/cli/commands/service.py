@@ -1,4 +1,4 @@
-"""`kamsync service systemd|docker|cron|windows`: the service file for this configuration, on standard output."""
+"""`kamsync service systemd|docker|kubernetes|cron|windows`: the service file for this configuration, on standard output."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.shipped_files import document_of
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
-from kamsync.report.service_files import SERVICES, Installation
+from kamsync.report.installation import Installation
+from kamsync.report.service_files import SERVICES
 
 
 def service(
-    kind: Annotated[Literal["systemd", "docker", "cron", "windows"], typer.Argument(help="What keeps it going.")],
+    kind: Annotated[Literal["systemd", "docker", "kubernetes", "cron", "windows"], typer.Argument(help="What keeps it going.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Print the file that keeps `kamsync run` going, as it fits this configuration. Needs no secret, and writes nothing."""
@@ -43,6 +44,7 @@ def _installation(config: Path, document: Mapping[str, Any]) -> Installation:
         sync=str(schedule.get("sync", "")),
         port=int(document.get("serve", {}).get("port", 0)),
         version=__version__,
+        beside=tuple(sorted(_beside(document, config.parent))),
     )
 
 
@@ -59,6 +61,19 @@ def _references(value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for item in value:
             yield from _references(item)
+
+
+def _beside(value: Any, folder: Path) -> Iterator[str]:
+    """The names of files in the configuration's folder that it refers to by name alone; secrets are none of them."""
+    if isinstance(value, Mapping):
+        if not (len(value) == 1 and value.keys() <= {"env", "file", "keyring"}):
+            for name, item in value.items():
+                yield from () if name in ("cache", "log") else _beside(item, folder)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _beside(item, folder)
+    elif isinstance(value, str) and value.endswith(".toml") and "/" not in value and (folder / value).is_file():
+        yield value
 
 
 def _folder(written: str, config: Path, *, bare: Path | None) -> PurePath | None:
