@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from kamsync.decide.program import Place
@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 
 
 class BusinessCalendar:
-    """The business days of one country (`BR`) or one of its parts (`BR-SP`); "" knows only weekends."""
+    """The business days of one country (`BR`) or one of its parts (`BR-SP`); "" knows only weekends.
 
-    def __init__(self, country: str = "") -> None:
-        self._free = _free_days(country)
+    Nothing is loaded before somebody asks for a day: holidays of the world are many, and on most nights nobody asks. Whether the
+    country is known is found out by `check_country` when the configuration is loaded.
+    """
+
+    def __init__(self, country: str = "", *, named: str = "") -> None:
+        self._country, self._named = country, named
+
+    @cached_property
+    def _free(self) -> holidays.HolidayBase:
+        return _free_days(_country_for(self._named, self._country) if self._named else self._country)
 
     def is_business_day(self, day: date) -> bool:
         """Neither a weekend nor a public holiday."""
@@ -36,7 +44,7 @@ class BusinessCalendar:
 
 @lru_cache(maxsize=32)
 def business_calendar(country: str) -> BusinessCalendar:
-    """The calendar of `country`; ConfigError where nobody knows that country."""
+    """The calendar of `country`; asked for a day, it raises ConfigError where nobody knows that country."""
     return BusinessCalendar(country)
 
 
@@ -45,13 +53,18 @@ def account_calendar(named: str | None, configured: str) -> BusinessCalendar:
 
     `configured` may be a part of that very country (`BR-SP`), which then knows more.
     """
-    code = country_code(named or "")
-    if not code or code == configured.partition("-")[0].upper():
-        return business_calendar(configured)
-    try:
-        return business_calendar(code)
-    except ConfigError:  # a country whose holidays nobody knows
-        return business_calendar(configured)
+    return _named_calendar(named, configured) if named else business_calendar(configured)
+
+
+@lru_cache(maxsize=256)
+def _named_calendar(named: str, configured: str) -> BusinessCalendar:
+    return BusinessCalendar(configured, named=named)
+
+
+def _country_for(named: str, configured: str) -> str:
+    """The country that an account names, where its holidays are known; else the configured one."""
+    code = country_code(named)
+    return configured if not code or code == configured.partition("-")[0].upper() or not _is_known(code) else code
 
 
 def country_code(named: str) -> str:
@@ -82,7 +95,7 @@ def check_country(country: str, place: Place) -> None:
     if not country or _is_known(country):
         return
     try:
-        business_calendar(country)
+        _free_days(country)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error.message}" if str(place) else error.message, fix=error.fix) from error
 

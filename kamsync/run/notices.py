@@ -16,7 +16,7 @@ from kamsync.config import Config
 from kamsync.contract import Secret
 from kamsync.log import log
 from kamsync.printable import one_line
-from kamsync.redaction import redact
+from kamsync.redaction import redact, redact_people
 from kamsync.report.run_trace import in_words
 from kamsync.run.outcome import oldest_allowed
 from kamsync.run.trace import seen_runs
@@ -90,7 +90,9 @@ def sender(channels: Sequence[Secret]) -> Send:
             for word in re.split(r"[/@:?&=]", channel.reveal()):
                 redact.add(word if len(word) >= LONGEST_WORD and "." not in word else None)
             service = apprise.Apprise()
-            done = service.add(channel.reveal()) and service.notify(title=redact(title), body=redact(text), body_format="text")
+            done = service.add(channel.reveal()) and service.notify(
+                title=redact(title), body=redact_people(redact(text)), body_format="text"
+            )
             if not done:
                 log().error("not told", channel=number, source=channel.source)
             taken = taken and bool(done)

@@ -93,7 +93,7 @@ def open_cache(path: Path) -> Iterator[Cache]:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA cache_size = -16384")
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
             migrate(connection)
         yield Cache(path, connection)

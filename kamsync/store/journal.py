@@ -15,7 +15,7 @@ from typing import Any, Literal
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, UpdateAccount, op_of
 from kamsync.flags import from_json, to_json
 from kamsync.model import Outcome
-from kamsync.redaction import redact
+from kamsync.redaction import redact, redact_people
 from kamsync.store.database import Cache
 
 _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, message, fix, criteria_hash, undoes"
@@ -104,8 +104,13 @@ def finish_run(
     with cache.transaction() as connection:
         connection.execute(
             "UPDATE runs SET status = ?, finished_at = ?, summary = ?, message = ?, fix = ? WHERE run_id = ?",
-            (status, now.isoformat(timespec="seconds"), json.dumps(counted), redact(message), redact(fix), run_id),
+            (status, now.isoformat(timespec="seconds"), json.dumps(counted), _words(message), redact(fix), run_id),
         )
+
+
+def _words(text: str) -> str:
+    """Words of the CRM as they are kept: without secrets, and without addresses of the people whom it names."""
+    return redact_people(redact(text))
 
 
 def is_running(cache: Cache, run_id: str) -> bool:
@@ -227,7 +232,7 @@ def note_outcomes(cache: Cache, run_id: str, op: str, outcomes: Sequence[Outcome
     """What the CRM answered; call it inside the transaction that also keeps what follows from it."""
     cache.connection.executemany(
         "UPDATE journal SET outcome = ?, record_id = ?, message = ?, at = ? WHERE run_id = ? AND op = ? AND ref = ?",
-        [(o.status, o.record_id, redact(o.message), now.isoformat(timespec="seconds"), run_id, op, o.ref) for o in outcomes],
+        [(o.status, o.record_id, _words(o.message), now.isoformat(timespec="seconds"), run_id, op, o.ref) for o in outcomes],
     )
 
 

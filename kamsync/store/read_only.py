@@ -24,7 +24,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
     """A connection that sees one state of the cache for as long as it is open."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     connection.execute("PRAGMA case_sensitive_like = ON")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA cache_size = -16384")
     connection.execute("BEGIN")
     connection.set_authorizer(_only_reading)
     return connection

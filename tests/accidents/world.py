@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
+from kamsync.cli.sandboxes import SECRET_SETTINGS
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
@@ -104,6 +105,15 @@ class World:
         self._zygote = zygote
         self._settings = server.crm.settings(server.base_url)
         self._environment = {secret_name(name): str(value) for name, value in self._settings.items()} | {"HOME": str(folder)}
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What opens the CRM, by the setting's name."""
+        return {name: str(value) for name, value in self._settings.items() if name in SECRET_SETTINGS}
+
+    def set_environment(self, **variables: str) -> None:
+        """Of every command from now on."""
+        self._environment |= variables
 
     # --- moments -------------------------------------------------------------------------------------------------------------
 

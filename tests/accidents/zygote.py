@@ -38,7 +38,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
 CACHE = "kamsync.db"
 LOADED = (
     "kamsync.cli.app",
-    *(f"kamsync.cli.commands.{name}" for name in ("runs", "setup", "sync", "undo")),
+    *(f"kamsync.cli.commands.{name}" for name in ("run", "runs", "setup", "sync", "undo")),
     "kamsync_hubspot.connection",
     "kamsync_salesforce.connection",
     "sqlglot.dialects.sqlite",

@@ -13,7 +13,7 @@ from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.setup import people, portal_checks, property_checks
-from kamsync_hubspot.setup.scopes import missing_scopes
+from kamsync_hubspot.setup.scopes import compare_scopes
 from kamsync_hubspot.translate import OBJECTS
 
 Definition = Mapping[str, Mapping[str, Any]]
@@ -55,10 +55,17 @@ class Doctor:
             yield Finding(check, "warning" if is_refused(error) else "failed", error.message, error.fix)
 
     def _scopes(self, request: DoctorRequest) -> Iterator[Finding]:
-        missing = missing_scopes(self._client, frozenset(pull.stream for pull in request.requests))
-        if not missing:
+        found = compare_scopes(self._client, frozenset(pull.stream for pull in request.requests))
+        if found.excess:
+            yield Finding(
+                "too many scopes",
+                "warning",
+                f"The app may do more than the program ever does: {', '.join(found.excess)}.",
+                "Take these scopes from the app, or give the program one of its own (docs/for-admins.md lists what it needs).",
+            )
+        if not found.missing:
             yield Finding("scopes", "ok", "The app has every scope that it needs.")
-        for scope in missing:
+        for scope in found.missing:
             yield Finding(
                 f"scope {scope.name}",
                 "warning" if scope.is_optional else "failed",

@@ -1,11 +1,13 @@
-"""Which of the scopes that the program needs the app lacks: told by the token where it says, otherwise found by asking.
+"""Which of the scopes that the program needs the app lacks, and which it has beyond them.
+
+Told by the token where it says; where it does not, what is missing is found by asking, and what is too much is not known.
 
 Scopes: developers.hubspot.com "Scopes"; tasks and other activities go by those of contacts ("Tasks" guide).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,11 @@ from kamsync_hubspot.translate import OBJECTS
 
 PRIVATE_APP_TOKEN = "/oauth/v2/private-apps/get/access-token-info"
 OAUTH_TOKEN = "/oauth/v1/access-tokens/"
+# Nothing stops without them: what a token always has, what reads definitions, segments, rates and exports, and an older name.
+USED_BESIDE = frozenset(
+    ["oauth", "crm.export", "crm.lists.read", "e-commerce", "settings.currencies.read"]
+    + [f"crm.schemas.{kind}.read" for kind in ("companies", "contacts", "deals", "line_items")]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,22 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
             yield Scope(f"crm.objects.{object_type}.read", f"{object_type.replace('_', ' ')} cannot be read", object_type)
 
 
-def missing_scopes(client: Client, streams: AbstractSet[Stream]) -> list[Scope]:
-    """What the app lacks of what these streams, writing and setup need."""
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What the app lacks of what these streams, writing and setup need, and what it has that nothing here ever uses."""
+
+    missing: Sequence[Scope]
+    excess: Sequence[str] = ()
+
+
+def compare_scopes(client: Client, streams: AbstractSet[Stream]) -> Scopes:
+    """The app's scopes beside the program's."""
     wanted = list(needed_scopes(streams))
     granted = _granted(client)
-    if granted is not None:
-        return [scope for scope in wanted if scope.name not in granted]
-    return [scope for scope in wanted if scope.probe and _is_refused(client, scope.probe)]
+    if granted is None:
+        return Scopes([scope for scope in wanted if scope.probe and _is_refused(client, scope.probe)])
+    used = {scope.name for scope in needed_scopes(frozenset(OBJECTS))} | USED_BESIDE
+    return Scopes([scope for scope in wanted if scope.name not in granted], sorted(granted - used))
 
 
 def _granted(client: Client) -> frozenset[str] | None:

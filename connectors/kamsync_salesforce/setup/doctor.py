@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
@@ -20,6 +20,11 @@ from kamsync_salesforce.setup.stage_checks import stage_findings
 CLOCK_TOLERANCE_SECONDS = 60  # a JWT is valid for minutes; cursors do not use our clock
 LOW_SHARE_OF_CALLS = 0.1
 _VERBS = {"createable": "create", "updateable": "edit"}
+# Rights of an object that nothing in this program uses, and in which words they are told.
+_NEVER_DONE: Mapping[str, Mapping[str, str]] = {
+    "Account": {"createable": "create", "deletable": "delete"},
+    "Opportunity": {"createable": "create", "updateable": "edit", "deletable": "delete"},
+}
 
 Probe = Callable[[PullRequest], Iterator[Finding]]
 
@@ -113,6 +118,7 @@ class Doctor:
         return Finding("API calls", "ok", text)
 
     def _objects(self) -> Iterator[Finding]:
+        too_much: list[str] = []
         for sobject, needs in (
             ("Account", ("updateable",)),
             ("Opportunity", ()),
@@ -125,6 +131,7 @@ class Doctor:
                 permission = f"Grant our user access to {sobject} in a permission set."
                 yield Finding(sobject, "failed", error.message, error.fix if isinstance(error, AccessDenied) else permission)
                 continue
+            too_much += [f"{verb} {sobject}" for right, verb in _NEVER_DONE.get(sobject, {}).items() if description.get(right)]
             lacking = [_VERBS[need] for need in needs if not description.get(need, True)]
             if not description.get("queryable", True):
                 lacking.insert(0, "read")
@@ -137,3 +144,10 @@ class Doctor:
                 )
             else:
                 yield Finding(sobject, "ok", f"{sobject} records can be read{' and written' if needs else ''}.")
+        if too_much:
+            yield Finding(
+                "too many rights",
+                "warning",
+                f"Our user may do more than the program ever does: {', '.join(too_much)} records.",
+                "Give the program a user of its own with the rights that docs/for-admins.md lists, and no more.",
+            )

@@ -12,6 +12,7 @@ import typer
 
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.session import Session, open_session
+from kamsync.errors import KamsyncError
 from kamsync.files import exists
 from kamsync.log import configure_logs, log
 from kamsync.model import Usage
@@ -19,6 +20,7 @@ from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule, scheduled, was_missed
 from kamsync.run.notices import sender, tell
 from kamsync.run.serving import serving
+from kamsync.run.shell import is_recorded
 from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
 from kamsync.store.journal import last_unattended_run
@@ -109,8 +111,14 @@ def _once(session: Session, night: _Night) -> None:
     _, last_full = night.last_runs()
     now = datetime.now(UTC)
     full = any(was_missed(due, last_full, now) for due in scheduled(session.config.schedule) if due.full)
-    with stopping_on(night.stopping):
-        applied = night.work(full)
+    try:
+        with stopping_on(night.stopping):
+            applied = night.work(full)
+    except KamsyncError as error:
+        # A line like any other, stamped and without addresses; `recorded` has said it where the run had begun.
+        if not is_recorded(error):
+            log().error("failed", error=error.message, fix=error.fix)
+        raise typer.Exit(error.exit_code) from error
     if not applied.complete:
         raise typer.Exit(1)
 

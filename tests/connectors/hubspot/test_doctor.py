@@ -89,3 +89,10 @@ def test_a_private_authority_is_trusted_by_either_variable(
     monkeypatch.setenv(name, "nowhere.pem")
     with pytest.raises(ConfigError, match=name):
         world.connect()
+
+
+def test_scopes_that_the_program_never_uses_are_warned_of(world: World) -> None:
+    (told,) = [one for one in findings(world, world.connect()) if one.check == "too many scopes"]
+
+    assert told.status == "warning" and "crm.objects.deals.write" in told.message
+    assert "crm.objects.companies.write" not in told.message and "crm.lists.write" not in told.message

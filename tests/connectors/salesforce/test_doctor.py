@@ -35,7 +35,8 @@ def findings(
 ) -> list[Finding]:
     """Doctor's report on an org with these fields; `objects` change what describe says of an object itself."""
     for sobject, described in (fields or healthy_fields()).items():
-        answer = {"name": sobject, "queryable": True, "createable": True, "updateable": True, "fields": described}
+        rights = {"createable": sobject == "Task", "updateable": sobject != "Opportunity", "deletable": sobject == "Task"}
+        answer = {"name": sobject, "queryable": True, **rights, "fields": described}
         org.mock.get(f"{BASE}/sobjects/{sobject}/describe", json=answer | objects.get(sobject, {}))
     org.mock.get("https://acme.my.salesforce.com/services/data", json=[{"version": "58.0"}, {"version": "62.0"}])
     known = [{"DeveloperName": name.removesuffix("__c")} for name in hidden]
@@ -157,3 +158,10 @@ def test_an_api_version_that_the_org_does_not_offer_is_found(org: Any) -> None:
     found = bad(findings(org))
 
     assert 'api_version = "61.0"' in found["API version"].fix
+
+
+def test_rights_that_the_program_never_uses_are_warned_of(org: Any) -> None:
+    found = bad(findings(org, Account={"deletable": True}, Opportunity={"updateable": True}))
+
+    told = found["too many rights"]
+    assert told.status == "warning" and "delete Account, edit Opportunity records" in told.message and "for-admins" in told.fix
