@@ -93,9 +93,10 @@ def _masked(line: str) -> str:
 def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_path: Path) -> None:
     (wheel,) = built.glob("*.whl")
     environment = tmp_path / "venv"
-    _run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
-    _run(environment / "bin" / "pip", "-q", "--disable-pip-version-check", "install",
-         "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
+    # With this environment's pip and nothing compiled beforehand: a third of the time, and the same files.
+    _run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=tmp_path)
+    _run(sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "-q", "--disable-pip-version-check", "install",
+         "--no-compile", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
     shown = _run(environment / "bin" / "kamsync", "demo", cwd=tmp_path)
     assert "Nothing to write" in shown
     assert [line for line in _promised() if not any(_masked(one).startswith(_masked(line)) for one in shown.splitlines())] == []
