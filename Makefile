@@ -69,7 +69,7 @@ pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 golden: $(DEVREADY)
-	$(BIN)/pytest --golden tests/report tests/cli tests/decide
+	$(BIN)/pytest --golden tests/report tests/cli tests/decide tests/run/test_what_people_read.py
 
 pictures: $(DEVREADY)
 	$(BIN)/python -m tests.console.pictures docs/pictures
