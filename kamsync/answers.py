@@ -59,6 +59,7 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
     """requests' own adapter, which reads every body within the limits; a streamed one is for `download_of` to read."""
 
     def send(self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any) -> requests.Response:
+        """The answer, its body read within the limits of size and time. Raises BadAnswer and requests' own errors."""
         response = super().send(request, stream, *args, **kwargs)
         if not stream or response.is_redirect:
             host = urllib3.util.parse_url(request.url or "").host or ""

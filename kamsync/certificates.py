@@ -21,6 +21,7 @@ class Authorities:
 
     @property
     def place(self) -> str:
+        """The path to give to requests; "" for what the machine trusts."""
         return self.file or self.folder
 
 

@@ -187,9 +187,13 @@ class Connection(Protocol):
 
     capabilities: Capabilities
 
-    def identity(self) -> Identity: ...
+    def identity(self) -> Identity:
+        """Who we are in which org; asked once."""
+        ...
 
-    def usage(self) -> Usage: ...
+    def usage(self) -> Usage:
+        """API calls: the day's limit, what is left of it, and what this connection has made."""
+        ...
 
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
         """Pages of the requested streams, stream after stream in the order asked.
@@ -227,7 +231,9 @@ class Connection(Protocol):
         """
         ...
 
-    def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]: ...
+    def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
+        """Closes each task by its id, else by its key; one outcome each. One that is gone or closed already is `done`."""
+        ...
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """For `undo`: empties the key of tasks that this program created, then deletes them, so that a later run may make the
@@ -247,9 +253,13 @@ class Connection(Protocol):
         """Checks, most basic first; one that needs an earlier failed one is left out."""
         ...
 
-    def record_url(self, account_id: str) -> str: ...
+    def record_url(self, account_id: str) -> str:
+        """The address at which a person opens the account in a browser."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Gives back what the connection holds; it is of no use afterwards."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +318,9 @@ class Connector(Protocol):
     contract_version: int
 
     @property
-    def settings(self) -> tuple[Setting, ...]: ...
+    def settings(self) -> tuple[Setting, ...]:
+        """The keys of `[crm.<kind>]`, in the order in which people are asked for them."""
+        ...
 
     def connect(self, settings: Mapping[str, Any], context: Context) -> Connection:
         """Signs in. `settings` has every key of `settings` with defaults filled in, secrets as Secret.

@@ -121,6 +121,7 @@ def others_can_write(found: os.stat_result) -> bool:
 
 
 def everyone_can_read(found: os.stat_result) -> bool:
+    """Whether any user of the machine may read a file of this status; never on Windows, where modes say nothing."""
     return sys.platform != "win32" and bool(found.st_mode & stat.S_IROTH)
 
 

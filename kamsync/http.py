@@ -230,6 +230,7 @@ class PoliteSession(requests.Session):
             self.mount(scheme, BoundedAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Sends to hosts of this CRM only, over https but for loopback, with a timeout. Raises BadAnswer for others."""
         parts = urlsplit(request.url or "")
         host = parts.hostname or ""
         if not self._allows(host) or (parts.scheme != "https" and not is_loopback(host)):
@@ -242,12 +243,14 @@ class PoliteSession(requests.Session):
         return super().send(request, **kwargs)
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Proxies as the environment says; the certificates that were chosen before those it names."""
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
         if self._trusted:
             settings["verify"] = self._trusted
         return settings
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Follows a redirect within the host. Raises BadAnswer where it leads elsewhere: credentials stay where they belong."""
         target: str | None = super().get_redirect_target(resp)
         if target is None:
             return None

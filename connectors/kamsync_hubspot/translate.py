@@ -97,10 +97,12 @@ _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds(moment: datetime) -> int:
+    """Since 1970, as HubSpot counts moments."""
     return round((moment - _DAWN) / timedelta(milliseconds=1))
 
 
 def moment_of(ms: int) -> datetime:
+    """The inverse of `milliseconds`, in UTC."""
     return _DAWN + timedelta(milliseconds=ms)
 
 
@@ -157,6 +159,7 @@ def _date(text: str) -> date | None:
 
 
 def is_true(value: Any) -> bool:
+    """A boolean of JSON, or the word that properties carry."""
     return value is True or str(value).strip().lower() == "true"
 
 
@@ -164,6 +167,7 @@ def is_true(value: Any) -> bool:
 
 
 def owner_values(owner: Mapping[str, Any]) -> dict[str, Any]:
+    """An owner as canonical values by column name."""
     name = " ".join(str(owner.get(key) or "").strip() for key in ("firstName", "lastName")).strip()
     return {
         "id": str(owner["id"]),
@@ -199,6 +203,7 @@ def named_account(key: str) -> str:
 
 
 def task_values(record: Record, key_property: str, account_id: str | None, *, is_deleted: bool = False) -> dict[str, Any]:
+    """A task as canonical values by column name; `account_id` is what its associations named."""
     properties = record["properties"]
     return {
         "id": str(record["id"]),
@@ -274,6 +279,7 @@ def property_text(value: Value) -> str:
 
 
 def task_properties(task: NewTask, key_property: str, timezone: ZoneInfo) -> dict[str, str]:
+    """The properties of a task that is to be made; due at DUE_HOUR in the programme's time zone."""
     due = datetime.combine(task.due, time(DUE_HOUR), timezone)
     return {
         key_property: task.key,
@@ -293,4 +299,5 @@ def day_start_ms(day: date, timezone: ZoneInfo) -> str:
 
 
 def is_flag(column: Column) -> bool:
+    """Whether the column is one of this program's own fields."""
     return column.name.startswith(FLAG_PREFIX)

@@ -179,6 +179,7 @@ def is_true(value: Any) -> bool:
 
 
 def negated(value: Any) -> bool:
+    """The opposite of `is_true`: Salesforce tells what is closed, the core what is open."""
     return not is_true(value)
 
 

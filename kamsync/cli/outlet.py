@@ -36,15 +36,18 @@ class Outlet:
         self.failed: OSError | None = None
 
     def write(self, text: str) -> int:
+        """Writes the text without the secrets in it; how many characters were given. Never raises OSError: see `failed`."""
         with _Going(self):
             self._stream.write(redact(text))
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
+        """Each line by `write`."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
+        """Hands on what is buffered; never raises OSError: see `failed`."""
         with _Going(self):
             self._stream.flush()
 

@@ -57,6 +57,7 @@ class Session:
 
     @contextmanager
     def cache(self, *, must_exist: bool = False) -> Iterator[Cache]:
+        """The open cache. Raises ConfigError where it must exist and does not, and CacheUnusable."""
         if must_exist and not exists(self.config.cache_path, "cache"):
             raise ConfigError(f"There is no cache {self.config.cache_path} yet.", fix="Fill it: kamsync pull")
         with open_cache(self.config.cache_path) as cache:

@@ -85,6 +85,7 @@ def check_holiday_country(answer: str) -> str:
 
 
 def check_preset(answer: str) -> str:
+    """The preset's name as it is written. Raises ConfigError with the nearest one where there is none of that name."""
     return check_choice(answer, shipped_names("criteria"), "preset")
 
 

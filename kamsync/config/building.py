@@ -27,6 +27,7 @@ class Problems:
     found: list[str] = dataclass_field(default_factory=list)
 
     def add(self, place: Place, sentence: str) -> None:
+        """Notes what is wrong, behind its file and line."""
         where = f"{place.file}:{place.line}" if place.line else place.file
         self.found.append(f"{where}: {sentence}")
 
@@ -124,6 +125,7 @@ def check_weights(criteria: Sequence[Criterion], source: TomlSource, problems: P
 def build_rules(
     tables: Sequence[RuleTable], tiers: Sequence[Tier], source: TomlSource, language: str, problems: Problems
 ) -> tuple[Rule, ...]:
+    """The rules of a file; what is wrong with them goes to `problems`."""
     names = [tier.name for tier in tiers]
     rules = []
     for index, table in enumerate(tables):
@@ -162,6 +164,7 @@ def build_seats(
 
 
 def build_playbook(table: PlaybookTable, source: TomlSource, path: tuple[str | int, ...]) -> Playbook:
+    """The playbook of one table. Raises ConfigError with its place."""
     return Playbook(
         name=table.name,
         when=Expression(table.when, source.place((*path, "when"))),

@@ -63,6 +63,8 @@ class _Table(BaseModel):
 
 
 class ProgramTable(_Table):
+    """`[program]`: whose programme it is, and how it treats what people and other programmes have done."""
+
     name: Name = "Key accounts"
     timezone: Text = "UTC"
     currency: Currency = ""
@@ -95,10 +97,14 @@ class CrmTable(BaseModel):
 
 
 class CacheTable(_Table):
+    """`[cache]`: the path of the cache, from the configuration's folder."""
+
     path: Name = "kamsync.db"
 
 
 class TierTable(_Table):
+    """`[[tiers]]`, best first: scores 0…100 at which it is entered and left, and how many accounts it takes."""
+
     name: Name
     label: Label = ""
     enter: Points
@@ -110,11 +116,15 @@ class TierTable(_Table):
 
 
 class DecayTable(_Table):
+    """`decay` of a criterion: the date expression that its age counts from, and the days in which it halves."""
+
     since: Written
     half_life_days: Annotated[float, Field(ge=0.01, le=MOST_DAYS)]
 
 
 class CriterionTable(_Table):
+    """`[[criteria]]`: one expression, scaled to 0…100 and weighed."""
+
     name: Name
     label: Label = ""
     axis: Literal["attractiveness", "strength", "health"]
@@ -130,6 +140,8 @@ class CriterionTable(_Table):
 
 
 class RuleTable(_Table):
+    """`[[rules]]`: a tier that is the least or the most, or no tier at all, where `when` holds."""
+
     when: Written
     floor: Text | None = None
     ceiling: Text | None = None
@@ -138,6 +150,8 @@ class RuleTable(_Table):
 
 
 class SeatTable(_Table):
+    """`[[seats]]`: places in a tier that are kept for accounts with fresh evidence."""
+
     tier: Text
     count: Annotated[int, Field(ge=1, le=MOST)]
     when: Written
@@ -149,12 +163,16 @@ class SeatTable(_Table):
 
 
 class ReviewTable(_Table):
+    """`[review]`: the months (1…12) in which tiers change, and what may happen between."""
+
     months: list[Annotated[int, Field(ge=1, le=12)]] = []
     between: Literal["hold", "rises"] = "hold"
     approve: bool = False
 
 
 class TaskTable(_Table):
+    """`[[playbooks.tasks]]`: a task, its texts by language, and when it is due."""
+
     name: Name
     subject: Texts
     body: Texts = {}
@@ -168,6 +186,8 @@ class TaskTable(_Table):
 
 
 class PlaybookTable(_Table):
+    """`[[playbooks]]`: when it fires, how often, and the tasks that it makes."""
+
     name: Name
     when: Written
     tasks: list[TaskTable]
@@ -181,47 +201,65 @@ class PlaybookTable(_Table):
 
 
 class SegmentsTable(_Table):
+    """`[segments]`: where the two axes (0…100) are cut, and what the four parts are called."""
+
     attractiveness: Points = 50.0
     strength: Points = 50.0
     labels: dict[Literal["key", "development", "maintenance", "opportunistic"], Text] = {}
 
 
 class HealthTable(_Table):
+    """`[health]`: scores (0…100) from which the light is green or amber, and the share (0…1) that must be known."""
+
     green: Points = 70.0
     amber: Points = 40.0
     min_coverage: Share = 0.5
 
 
 class PlansTable(_Table):
+    """`[plans]`: how many tasks of an owner may be due on one day."""
+
     max_due_per_owner_per_day: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
 
 class ScheduleTable(_Table):
+    """`[schedule]`: cron lines in the programme's time zone, and a random delay in seconds."""
+
     sync: Text | None = None
     full_pull: Text | None = None
     jitter_seconds: Annotated[int, Field(ge=0, le=MOST_JITTER_SECONDS)] = 0
 
 
 class LogTable(_Table):
+    """`[log]`: how log lines look, how much is said, and a file that gets them too."""
+
     format: Literal["plain", "json"] = "plain"
     level: Literal["info", "debug"] = "info"
     file: Name | None = None
 
 
 class ServeTable(_Table):
+    """`[serve]`: the port on loopback for health and metrics; 0: none."""
+
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
 class NotifyTable(_Table):
+    """`[[notify]]`: a channel, and what it hears of."""
+
     url: dict[str, Text]  # a secret: who knows it can write to the channel
     who: Literal["failures"] = "failures"
 
 
 class HistoryTable(_Table):
+    """`[history]`: the months that decisions and runs are kept; all of them where it is not said."""
+
     months: Annotated[int, Field(ge=1, le=MOST_MONTHS)] | None = None
 
 
 class GuardTable(_Table):
+    """`[guard]`: shares (0…1) above which a run writes nothing, and whether the first one asks."""
+
     max_changed_share: Share = 0.2
     max_vanished_share: Share = 0.1
     api_budget_share: Share = 0.5
@@ -241,6 +279,8 @@ class CriteriaFile(_Table):
 
 
 class ConfigFile(_Table):
+    """config.toml as a whole."""
+
     program: ProgramTable = ProgramTable()
     crm: CrmTable
     cache: CacheTable = CacheTable()

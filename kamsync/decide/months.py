@@ -14,10 +14,12 @@ def add_months(day: date, months: int) -> date:
 
 
 def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier (negative: later), or the month's last where it has no such day."""
     return add_months(day, -months)
 
 
 def days_before(day: date, days: int) -> date:
+    """The day so many days earlier."""
     return day - timedelta(days=days)
 
 

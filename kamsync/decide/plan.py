@@ -32,6 +32,8 @@ class UpdateAccount:
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
+    """A task to make, for the account that it hangs on; `key` is unique for ever (DECISIONS.md §8)."""
+
     key: str
     account_id: str
     account_name: str

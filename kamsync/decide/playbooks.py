@@ -65,6 +65,8 @@ _MOVE = frozenset({"entered", "left", "previous_tier", "previous_health"})
 
 
 class PreparedTask(NamedTuple):
+    """A task of a playbook with its date rule parsed and its texts compiled."""
+
     template: TaskTemplate
     due: Due
     compiled: CompiledTask
@@ -72,6 +74,8 @@ class PreparedTask(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PreparedPlaybook:
+    """A playbook with its tasks in their order and its label in the programme's language."""
+
     playbook: Playbook
     tasks: tuple[PreparedTask, ...]
     label: str

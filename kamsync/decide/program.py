@@ -28,12 +28,16 @@ HEALTH_MIN_COVERAGE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Decay:
+    """Scores halve every `half_life_days` from the date that `since` gives."""
+
     since: Expression
     half_life_days: float
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
+    """A `value`, scaled to 0…100 and weighed on its axis; `missing`: the score where it is unknown, or `skip`."""
+
     name: str
     axis: Axis
     goal: Goal
@@ -65,6 +69,8 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """Where `when` holds: the least tier, the most, or none at all. `reason` is for people."""
+
     when: Expression
     floor: str | None = None
     ceiling: str | None = None  # a tier or NO_TIER

@@ -91,6 +91,8 @@ def _by_number(of_number: Callable[[float], float]) -> Scaler:
 
 @dataclass(frozen=True, slots=True)
 class Linear(Scale):
+    """Straight between two values, one of them 0 and the other 100."""
+
     low: float
     high: float
 
@@ -115,6 +117,8 @@ class Linear(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Log(Scale):
+    """Straight between two values on a scale of magnitudes."""
+
     low: float
     high: float
 
@@ -139,6 +143,8 @@ class Log(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Bands(Scale):
+    """Steps: one score from each threshold on."""
+
     steps: tuple[tuple[float, float], ...]  # (threshold, score), thresholds ascending
 
     key = "bands"
@@ -167,6 +173,8 @@ class Bands(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Percentile(Scale):
+    """The rank among all that are eligible, or within a group of them."""
+
     within: Expression | None = None
 
     key = "percentile"
@@ -198,6 +206,8 @@ class Percentile(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Share(Scale):
+    """The part, in per cent, that the value is of everybody's sum."""
+
     low: float
     high: float
 
@@ -226,6 +236,8 @@ class Share(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Values(Scale):
+    """A score for each value that is named."""
+
     scores: Mapping[str, float]
     otherwise: float = 0.0
 
@@ -269,6 +281,8 @@ class Values(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Flag(Scale):
+    """All or nothing, by whether the expression is true."""
+
     key = "flag"
     shape = "`flag = true`"
     rule = "100 where the expression is true, else 0"

@@ -25,6 +25,8 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Span:
+    """A piece of a line, and the part that it plays, from which its colour follows."""
+
     text: str
     role: SpanRole = ""
 

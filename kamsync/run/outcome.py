@@ -27,6 +27,7 @@ class Health:
 
     @property
     def well(self) -> bool:
+        """Whether nothing is amiss."""
         return not self.reason
 
 

@@ -14,6 +14,8 @@ ContactRole = Literal["", "sponsor", "decision_maker", "champion", "influencer",
 
 
 class Owner(NamedTuple):
+    """Somebody who owns accounts; `manager` the key of another owner, `country` where they sell."""
+
     key: int
     first_name: str
     last_name: str
@@ -24,6 +26,8 @@ class Owner(NamedTuple):
 
 
 class Account(NamedTuple):
+    """A company that is sold to. `owner` and `parent` are keys."""
+
     key: int
     name: str
     owner: int
@@ -45,6 +49,8 @@ class Account(NamedTuple):
 
 
 class Product(NamedTuple):
+    """What is sold; `price` in the company's own currency."""
+
     key: int
     name: str
     family: str
@@ -52,6 +58,8 @@ class Product(NamedTuple):
 
 
 class Opportunity(NamedTuple):
+    """A sale, open or settled. `account` is None where it hangs on none."""
+
     key: int
     account: int | None
     name: str
@@ -68,6 +76,8 @@ class Opportunity(NamedTuple):
 
 
 class LineItem(NamedTuple):
+    """One product of an opportunity, by their keys; `unit_price` in the opportunity's currency."""
+
     key: int
     opportunity: int
     product: int
@@ -120,18 +130,34 @@ class SampleCompany(Protocol):
 
     home_currency: str
 
-    def owners(self) -> Iterator[Owner]: ...
+    def owners(self) -> Iterator[Owner]:
+        """Everybody who owns something, also those who have left."""
+        ...
 
-    def rates(self) -> Iterator[Rate]: ...
+    def rates(self) -> Iterator[Rate]:
+        """Exchange rates of every currency but the home currency."""
+        ...
 
-    def accounts(self) -> Iterator[Account]: ...
+    def accounts(self) -> Iterator[Account]:
+        """Parents before their children."""
+        ...
 
-    def products(self) -> Iterator[Product]: ...
+    def products(self) -> Iterator[Product]:
+        """All that can stand in a line item."""
+        ...
 
-    def opportunities(self) -> Iterator[Opportunity]: ...
+    def opportunities(self) -> Iterator[Opportunity]:
+        """Open and settled ones, of every account and of none."""
+        ...
 
-    def line_items(self) -> Iterator[LineItem]: ...
+    def line_items(self) -> Iterator[LineItem]:
+        """Those of all opportunities that have any."""
+        ...
 
-    def activities(self) -> Iterator[Activity]: ...
+    def activities(self) -> Iterator[Activity]:
+        """What was logged, our own tasks not among it."""
+        ...
 
-    def contacts(self) -> Iterator[Contact]: ...
+    def contacts(self) -> Iterator[Contact]:
+        """The people at the accounts."""
+        ...

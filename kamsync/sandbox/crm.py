@@ -40,6 +40,8 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
+    """A task as the page shows it; `due` an ISO date or "", `owner` the id, `by_kamsync` whether it carries a key of ours."""
+
     id: str
     subject: str
     body: str
@@ -68,15 +70,21 @@ class SandboxView(Protocol):
         """The best tier first (in the order of its choices), in it the highest score, then by name."""
         ...
 
-    def account(self, account_id: str) -> AccountView | None: ...
+    def account(self, account_id: str) -> AccountView | None:
+        """One account; None where there is none of that id."""
+        ...
 
-    def tasks(self, account_id: str) -> Sequence[TaskView]: ...
+    def tasks(self, account_id: str) -> Sequence[TaskView]:
+        """The account's tasks, ours and people's."""
+        ...
 
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         """`flag` by its canonical name (tier, override, override_until); "" clears. A person's edit."""
         ...
 
-    def complete_task(self, task_id: str) -> None: ...
+    def complete_task(self, task_id: str) -> None:
+        """A person's doing: the task is closed."""
+        ...
 
 
 class SandboxCrm(Protocol):
@@ -87,6 +95,10 @@ class SandboxCrm(Protocol):
     app: Any
     view: SandboxView
 
-    def settings(self, base_url: str) -> Mapping[str, Any]: ...
+    def settings(self, base_url: str) -> Mapping[str, Any]:
+        """The table that signs in to it at `base_url`, secrets as plain text."""
+        ...
 
-    def calls(self) -> int: ...
+    def calls(self) -> int:
+        """API calls since the beginning, as the vendor counts them."""
+        ...

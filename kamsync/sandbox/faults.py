@@ -82,16 +82,19 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, kind: Kind, **details: Any) -> Fault:
+        """A further rule, behind those there are; it counts what it sees and what it hits."""
         fault = Fault(kind, **details)
         with self._lock:
             self._rules.append(fault)
         return fault
 
     def clear(self) -> None:
+        """No rule is left."""
         with self._lock:
             self._rules.clear()
 
     def next_for(self, method: str, path: str) -> Fault | None:
+        """The rule that fires on this call, counted; None where none does."""
         if not self._rules:
             return None
         with self._lock:

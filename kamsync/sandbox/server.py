@@ -63,6 +63,7 @@ class SandboxServer:
 
     @property
     def base_url(self) -> str:
+        """Where it serves: scheme, host and port, without a slash at the end."""
         return f"{'https' if self._tls else 'http'}://{HOST}:{self._port}"
 
     def calls(self) -> int:

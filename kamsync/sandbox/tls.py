@@ -16,6 +16,8 @@ VALID_DAYS = 7
 
 
 class CertificateFiles(NamedTuple):
+    """Paths of the server's certificate and key, and of the authority's certificate that clients have to trust."""
+
     ca: Path
     certificate: Path
     key: Path

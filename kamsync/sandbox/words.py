@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 
 class Country(NamedTuple):
+    """A country of the sample company, with the names that its people and firms have."""
+
     name: str
     code: str
     currency: str

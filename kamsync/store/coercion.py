@@ -45,10 +45,12 @@ class Oddities:
     misshapen: int = 0
 
     def note(self, column: str, record: object) -> None:
+        """Counts one; `record` is shown where it is the column's first."""
         self.counts[column] += 1
         self.first.setdefault(column, str(record)[:40].encode("ascii", "replace").decode())
 
     def sentences(self, request: PullRequest) -> Iterator[str]:
+        """What was met, for people, with the CRM's own field names."""
         fields = {column.name: column.field or column.name for column in request.columns}
         for name, count in self.counts.items():
             yield (

@@ -69,9 +69,11 @@ class Evaluation:
         return iter(self._decisions)
 
     def decision(self, account_id: str) -> Decision:
+        """The decision on one account. Raises KeyError for an id that the cache does not hold."""
         return self._decisions[self._scores.row[account_id]]
 
     def held(self, account_id: str) -> Held:
+        """What the CRM shows of the account's tier and override."""
         return self._held.get(account_id, NOTHING_HELD)
 
     def stay_began(self, account_id: str) -> date | None:

@@ -43,6 +43,7 @@ class Readings:
 
     @property
     def sql(self) -> str:
+        """The columns of a SELECT over temp.facts: the id, each criterion's value, then the facts by name."""
         return ", ".join(["id", *(compiled.sql for compiled in self.compiled), *(f'"{name}"' for name in self._names)])
 
     def receipt(self, decision: Decision, scored: Sequence[Scored], row: Sequence[Any]) -> Receipt:

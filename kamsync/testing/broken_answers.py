@@ -18,6 +18,8 @@ NOT_TODAY = {"retry-after": "86400"}
 
 
 class BrokenAnswerPromises(Promises):
+    """What a connector promises where answers are no answers of its CRM."""
+
     def test_a_crm_that_is_down_asks_us_to_come_later(self, crm: RunningCrm, connection: Connection) -> None:
         for status in (500, 502, 503, 504):
             crm.server.faults.clear()

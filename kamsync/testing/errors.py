@@ -15,6 +15,8 @@ DAILY_LIMIT, SHARE = 80, 0.25
 
 
 class ErrorPromises(Promises):
+    """What a connector promises when it cannot do what it was asked."""
+
     def test_a_wrong_secret_is_denied_with_its_remedy(self, crm: RunningCrm) -> None:
         for name in crm.secrets():
             with pytest.raises(AccessDenied) as caught:

@@ -18,6 +18,8 @@ AT_ONCE = {"retry-after": "0"}
 
 
 class FaultPromises(Promises):
+    """What a connector promises where calls fail or answers are lost."""
+
     @pytest.mark.parametrize("kind", ("reset_before", "reset_after", "status"))
     def test_a_fault_on_any_call_makes_no_task_twice_and_loses_none(
         self, crm: RunningCrm, connection: Connection, kind: Kind

@@ -24,6 +24,8 @@ EVERY_FLAG: dict[str, Value] = {
 
 
 class FlagPromises(Promises):
+    """What a connector promises about the fields that this program writes."""
+
     def test_every_flag_is_read_back_as_it_was_written_and_none_clears_it(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
 

@@ -35,7 +35,9 @@ DUE = datetime.now(UTC).date() + timedelta(days=30)
 class People(Protocol):
     """What people do in this CRM that the sandbox's page (`SandboxView`) has no button for."""
 
-    def delete_account(self, account_id: str) -> None: ...
+    def delete_account(self, account_id: str) -> None:
+        """To the recycle bin, as a person does."""
+        ...
 
     def merge_accounts(self, winner_id: str, loser_id: str) -> str:
         """Merges the loser into the winner; returns the id that lives on, which is the winner's or a new one."""
@@ -75,13 +77,16 @@ class Pulled:
 
     @property
     def last(self) -> Page:
+        """The page that ended the stream."""
         return self.pages[-1]
 
     @property
     def is_full(self) -> bool:
+        """Whether the stream was read whole."""
         return any(page.full for page in self.pages)
 
     def by_id(self) -> dict[str, Mapping[str, Any]]:
+        """The rows by their ids; the last of an id counts."""
         return {row["id"]: row for row in self.rows}
 
 
@@ -99,6 +104,7 @@ class RunningCrm:
         self.logged: list[str] = []
 
     def stop(self) -> None:
+        """Closes every connection, then the server."""
         self._stack.close()
 
     @property
@@ -109,6 +115,7 @@ class RunningCrm:
 
     @property
     def view(self) -> SandboxView:
+        """The people's window on it."""
         return self.sandbox.view
 
     # --- connecting ----------------------------------------------------------------------------------------------------------
@@ -133,6 +140,7 @@ class RunningCrm:
         }
 
     def context(self, **changes: Any) -> Context:
+        """What a connection is opened with; `changes` replace fields of it."""
         context = Context(self.harness.mapping, TIMEZONE, TIERS, log=self._note)
         return replace(context, **changes)
 
@@ -179,6 +187,7 @@ class RunningCrm:
         return self.pull_all(connection, [self.request(stream, cursor)])[stream]
 
     def pull_all(self, connection: Connection, requests: Iterable[PullRequest]) -> dict[Stream, Pulled]:
+        """Several streams, each read to its end, in the order asked."""
         asked = list(requests)
         columns = {request.stream: [column.name for column in request.columns] for request in asked}
         pages: dict[Stream, list[Page]] = {request.stream: [] for request in asked}
@@ -206,6 +215,7 @@ class RunningCrm:
         return next(str(row["id"]) for row in owners if is_true(row["is_active"]) and row["email"])
 
     def new_task(self, account_id: str, key: str, **changes: Any) -> NewTask:
+        """A task for that account; `changes` replace fields of it."""
         subject = f"Account plan {key}"
         return replace(
             NewTask(key, account_id, self.owner_id, subject, "Ask <them> & listen\nthen write", DUE, "high"), **changes
@@ -272,5 +282,6 @@ class Promises:
 
     @pytest.fixture
     def connection(self, crm: RunningCrm) -> Iterator[Connection]:
+        """A connection of its own; faults are gone after the test."""
         yield crm.connect()
         crm.clear_faults()

@@ -21,6 +21,8 @@ UNREADABLE_CURSORS = ("?", "null", "[]", "{}", '{"v": 999999}', "2001-01-01T00:0
 
 
 class ReadingPromises(Promises):
+    """What a connector promises about pulls."""
+
     def test_the_connector_tells_what_it_is(self, crm: RunningCrm) -> None:
         connector = self.harness.connector
         names = [setting.name for setting in connector.settings]

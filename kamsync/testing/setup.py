@@ -16,6 +16,8 @@ NO_SUCH_FIELD = "no_such_field_anywhere"
 
 
 class SetupPromises(Promises):
+    """What a connector promises about `setup` and `doctor`."""
+
     def test_a_rehearsal_writes_nothing_and_tells_what_setup_then_makes(self, bare_crm: RunningCrm) -> None:
         rehearsed = list(bare_crm.connect().setup(dry_run=True))
         again = list(bare_crm.connect().setup(dry_run=True))

@@ -12,6 +12,8 @@ from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
 
 
 class TaskPromises(Promises):
+    """What a connector promises about tasks and their keys."""
+
     def test_a_task_is_made_at_its_account_for_its_owner(self, crm: RunningCrm, connection: Connection) -> None:
         (account,) = crm.take_accounts(1)
         task = crm.new_task(account, "made")

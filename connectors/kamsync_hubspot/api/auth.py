@@ -33,6 +33,7 @@ class Credentials:
 
     @property
     def is_oauth(self) -> bool:
+        """Whether it signs in by a refresh token."""
         return bool(self.refresh_token)
 
     @property
@@ -92,6 +93,7 @@ class Token:
 
     @property
     def can_renew(self) -> bool:
+        """Whether a new token can be had without a person."""
         return self._credentials.is_oauth
 
     def fresh(self) -> str:
@@ -101,6 +103,7 @@ class Token:
         return self.value
 
     def renew(self) -> None:
+        """Asks for a new token. Raises BadAnswer where the answer has none, and what `refresh` raises."""
         asked_at = self._clock()
         answer = self._refresh(
             {

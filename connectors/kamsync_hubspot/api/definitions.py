@@ -18,6 +18,7 @@ class Definitions:
         self._known: dict[str, dict[str, dict[str, Any]]] = {}
 
     def of(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
+        """The object's properties by name; asked once."""
         if object_type not in self._known:
             answer = self._client.call(self._client.properties.get_all, object_type, doing=f"the properties of {object_type}")
             self._known[object_type] = {str(one.get("name")): one for one in answer.results}

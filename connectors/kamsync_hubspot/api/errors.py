@@ -48,6 +48,7 @@ class Fault:
 
     @property
     def is_daily_limit(self) -> bool:
+        """Whether the day's calls are spent (429 with the policy DAILY), which no short wait mends."""
         return self.status == 429 and self.policy == "DAILY"
 
     @property

@@ -33,14 +33,17 @@ class Portal:
 
     @property
     def id(self) -> str:
+        """The portal's number, as text."""
         return str(self._details["portalId"])
 
     @property
     def currency(self) -> str:
+        """The company currency's code, "" where it is not told."""
         return str(self._details.get("companyCurrency") or "")
 
     @property
     def has_many_currencies(self) -> bool:
+        """Whether deals may be in other currencies."""
         return bool(self._details.get("additionalCurrencies"))
 
     def identity(self) -> Identity:

@@ -84,6 +84,7 @@ def _widened(client: Client, object_type: str, page: list[Record], properties: S
 
 
 def is_list_quicker(wanted: int, existing: int) -> bool:
+    """Whether listing all `existing` records is quicker than searching for the `wanted` ones among them."""
     return wanted > max(LIST_ABOVE_RECORDS, existing * LIST_ABOVE_SHARE)
 
 
@@ -209,6 +210,7 @@ class Archived:
 
 
 def read_archived(client: Client, object_type: str, properties: Sequence[str], most_pages: int) -> Archived:
+    """Archived records of at most `most_pages` pages; `is_complete` tells whether that was all."""
     found: list[Record] = []
     pages = 0
     for page in list_pages(client, object_type, properties, archived=True, limit_pages=most_pages + 1):

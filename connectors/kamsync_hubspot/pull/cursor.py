@@ -85,6 +85,7 @@ class Cursor:
     since: date | None = None
 
     def dump(self) -> str:
+        """As the text that the core keeps; `load` reads it."""
         body = {
             "v": VERSION,
             "scope": self.scope,
@@ -219,6 +220,7 @@ def stamp_property(object_type: str) -> str:
 
 
 def stamp_text(record: Mapping[str, Any]) -> str:
+    """When the record last changed, as text in whose order time goes; "" where it does not say."""
     properties = record["properties"]
     stamp = properties.get("lastmodifieddate") or properties.get(STAMP) or record.get("updatedAt")
     return str(stamp or "").rstrip("Z")

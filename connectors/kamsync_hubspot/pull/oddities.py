@@ -30,6 +30,7 @@ class Oddities:
         self._found: dict[Oddity, tuple[int, str]] = {}
 
     def note(self, oddity: Oddity, record_id: str) -> None:
+        """Counts one; the first record of each kind is remembered."""
         count, first = self._found.get(oddity, (0, record_id))
         self._found[oddity] = (count + 1, first)
 

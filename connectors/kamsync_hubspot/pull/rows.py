@@ -29,6 +29,8 @@ def properties_of(columns: Iterable[Column], defaults: Mapping[str, str]) -> lis
 
 
 def account_getters(columns: Sequence[Column], home_currency: str) -> list[Getter]:
+    """Getters of companies, one a column; `home_currency` is the portal's, "" unknown."""
+
     def getter(column: Column) -> Getter:
         name = column.field or ACCOUNT_PROPERTIES.get(column.name, "")
         if column.name == "id" and name in ("", "hs_object_id"):

@@ -39,6 +39,7 @@ class Source:
 
 
 def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
+    """How the request's stream is read from this portal: companies, deals or line items."""
     columns, home = request.columns, portal.currency
     object_type, defaults = OBJECTS[request.stream]
     properties = properties_of(columns, defaults)

@@ -60,6 +60,7 @@ class Reading:
     kept: int = 0  # records that count
 
     def cursor(self, mark: Mark) -> Cursor:
+        """The cursor from which the next pull goes on."""
         return Cursor({self.source.object_type: mark}, self.scope, self.began_at)
 
 

@@ -40,6 +40,7 @@ class PropertySpec:
 
     @property
     def full_name(self) -> str:
+        """Object and property, as setup and doctor name it."""
         return f"{self.object_type}.{self.name}"
 
 
@@ -89,6 +90,7 @@ def _company_property(flag: Flag, name: str, context: Context, text: Mapping[str
 
 
 def options(choices: Sequence[TierChoice], first: int = 0) -> list[dict[str, Any]]:
+    """The options of an enumeration, numbered from `first` in the order given."""
     return [
         {"label": choice.label or choice.name, "value": choice.name, "displayOrder": order, "hidden": False}
         for order, choice in enumerate(choices, start=first)

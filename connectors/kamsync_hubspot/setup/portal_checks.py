@@ -18,6 +18,7 @@ OWNERS_A_SEARCH = 50
 
 
 def clock(client: Client) -> Finding:
+    """Whether this machine's clock agrees with HubSpot's to CLOCK_TOLERANCE_SECONDS."""
     server = client.server_time
     if server is None:
         return Finding("clock", "warning", "The answers carry no Date, so the clock could not be checked.")
@@ -65,6 +66,7 @@ def _daily_usage(client: Client) -> tuple[int, int] | None:
 
 
 def pipelines(portal: Portal) -> Iterator[Finding]:
+    """Whether every pipeline that counts has a won stage."""
     stages = portal.stages()
     wanted = portal.wanted_pipelines()
     used = {stage.pipeline for stage in stages.values()} if wanted is None else wanted
@@ -81,6 +83,7 @@ def pipelines(portal: Portal) -> Iterator[Finding]:
 
 
 def owners(client: Client, portal: Portal) -> Iterator[Finding]:
+    """How many companies belong to people who cannot be given tasks."""
     archived = [str(owner["id"]) for owner in portal.owners(archived=True)]
     count = _companies_of(client, archived)
     if count:
@@ -106,6 +109,7 @@ def _companies_of(client: Client, ids: Sequence[str]) -> int:
 
 
 def currencies(portal: Portal) -> Finding:
+    """The company currency, and what becomes of deals in others."""
     if not portal.currency:
         return Finding("currencies", "warning", "The portal does not tell its company currency.")
     more = " Deals in other currencies count with their amount in it." if portal.has_many_currencies else ""

@@ -112,6 +112,7 @@ def _mirror(known: Definitions) -> Finding:
 
 
 def task_key(context: Context, known: Definitions) -> Iterator[Finding]:
+    """Whether the property of the tasks' key is there and unique."""
     key = context.mapping.task_key
     if key not in known:
         yield Finding(f"tasks.{key}", "failed", f"The task property {key} does not exist yet.", "Run `kamsync setup`.")

@@ -38,6 +38,7 @@ class Scope:
 
 
 def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
+    """What pulling these streams, writing and setting up take."""
     yield Scope("crm.objects.companies.read", "companies cannot be read", "companies")
     yield Scope("crm.objects.companies.write", "tiers cannot be written")
     yield Scope("crm.objects.deals.read", "deals cannot be read", "deals")

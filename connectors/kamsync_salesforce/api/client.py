@@ -91,10 +91,12 @@ class Client:
 
     @property
     def tells_time(self) -> bool:
+        """Whether any answer carried a Date."""
         return self._session.server_time is not None
 
     @property
     def base_path(self) -> str:
+        """The path of the REST resources of the API version in use."""
         return f"/services/data/v{self.api_version}/"
 
     # --- queries -----------------------------------------------------------------------------------------------------------

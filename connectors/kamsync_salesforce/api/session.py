@@ -27,12 +27,14 @@ class SalesforceSession(PoliteSession):
         self._server_date = ""
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """As requests does it; http:// where the org is a sandbox on this machine."""
         # simple-salesforce writes https:// in front of every instance; a sandbox on this machine may speak http.
         if self.plain_http_netloc and str(url).startswith(f"https://{self.plain_http_netloc}/"):
             url = "http" + str(url).removeprefix("https")
         return super().request(method, url, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """With the token of this moment; counts the call and notes what the answer tells of limits and time."""
         if "Authorization" in request.headers:
             # Here and not earlier, so that a renewed session reaches every caller, simple-salesforce's copies included.
             request.headers["Authorization"] = f"Bearer {self.access_token}"

@@ -48,6 +48,7 @@ class Cursor:
     since: date | None = None
 
     def dump(self) -> str:
+        """As the text that the core keeps; `load` reads it."""
         marks = {name: [mark.stamp.isoformat(), mark.settled] for name, mark in self.marks.items()}
         body = {"v": VERSION, "fields": self.fingerprint, "read_at": self.read_at.isoformat(), "marks": marks}
         return json.dumps(body | ({"since": self.since.isoformat()} if self.since else {}), separators=(",", ":"))

@@ -29,9 +29,11 @@ class Reading:
 
     @property
     def changes_only(self) -> bool:
+        """Whether it reads since a mark."""
         return self.since is not None
 
     def select(self) -> tuple[str, ...]:
+        """The SELECT list, the stamp at its end."""
         names = self.source.change_select() if self.changes_only else self.source.fields
         return (*names, STAMP)
 
@@ -40,6 +42,7 @@ class Reading:
         return [name for name in self.select() if name not in self.source.absent]
 
     def where(self) -> tuple[str, ...]:
+        """The conditions, to be joined by AND."""
         conditions = (*self.source.change_where, self._changed(self.since)) if self.since else self.source.full_where
         return (*conditions, self.slice.condition()) if self.slice else conditions
 
@@ -51,6 +54,7 @@ class Reading:
 
     @property
     def include_deleted(self) -> bool:
+        """Whether the query must show deleted and archived records (queryAll)."""
         return self.source.full_reads_deleted or (self.changes_only and self.source.can_be_deleted)
 
     def with_absent(self, values: Values) -> Values:

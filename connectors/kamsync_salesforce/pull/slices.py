@@ -28,6 +28,7 @@ class Slice:
     end: datetime | None = None
 
     def condition(self) -> str:
+        """As a SOQL condition."""
         return self.bounds(self.start, self.end)
 
     def halves(self) -> tuple[Slice, Slice] | None:

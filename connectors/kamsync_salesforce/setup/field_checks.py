@@ -73,6 +73,7 @@ class FieldChecks:
                 yield Finding(f"{sobject}.{path}", "failed", message, "Correct the mapping file, or create the field.")
 
     def flags(self) -> Iterator[Finding]:
+        """Whether every flag's field is there, readable and writable."""
         flags = self._context.mapping.flags
         missing = {name: field for name, field in flags.items() if self._fields.find("Account", field) is None}
         if missing:
@@ -103,6 +104,7 @@ class FieldChecks:
             yield Finding("flag fields", "ok", "All flag fields exist and can be written.")
 
     def task_key(self) -> Finding:
+        """Whether the field of the tasks' key is there, and whether it is a unique external id."""
         name = self._context.mapping.task_key
         try:
             field = self._fields.find("Task", name)

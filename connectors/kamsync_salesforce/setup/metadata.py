@@ -58,6 +58,7 @@ class FieldSpec:
 
     @property
     def full_name(self) -> str:
+        """As the Metadata API names it: object and field."""
         return f"{self.sobject}.{self.name}"
 
     @property
@@ -77,6 +78,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class PermissionSetSpec:
+    """A permission set with what it grants."""
+
     name: str
     label: str
     description: str

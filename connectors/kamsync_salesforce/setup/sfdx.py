@@ -45,6 +45,7 @@ def write_source(folder: Path, wanted: Wanted, api_version: str) -> list[Path]:
 
 
 def field_metadata(field: FieldSpec) -> dict[str, Any]:
+    """The field in the spelling of files (Metadata API Developer Guide, "CustomField")."""
     metadata = {key: value for key, value in field.metadata.items() if key != "valueSet"}
     if "valueSet" in field.metadata:
         definition = field.metadata["valueSet"]
@@ -57,6 +58,7 @@ def field_metadata(field: FieldSpec) -> dict[str, Any]:
 
 
 def list_view_metadata(view: ListViewSpec) -> dict[str, Any]:
+    """The list view in the spelling of files ("ListView")."""
     return {
         "fullName": view.name,
         "columns": list(view.columns),
@@ -67,6 +69,7 @@ def list_view_metadata(view: ListViewSpec) -> dict[str, Any]:
 
 
 def permission_set_metadata(permission_set: PermissionSetSpec) -> dict[str, Any]:
+    """The permission set in the spelling of files ("PermissionSet")."""
     grants = [
         {"editable": grant.edit, "field": f"{grant.sobject}.{grant.field}", "readable": True} for grant in permission_set.grants
     ]

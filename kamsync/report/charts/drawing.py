@@ -41,6 +41,7 @@ class Canvas:
 
     @property
     def tiers(self) -> tuple[str, ...]:
+        """The tiers' names, best first."""
         return self.overview.sources.tiers
 
 

@@ -35,6 +35,7 @@ class Account(NamedTuple):
 
     @property
     def id(self) -> str:
+        """The CRM's id of the account."""
         return self.decision.account_id
 
     @property

@@ -23,6 +23,8 @@ NOTICE_DAYS = 180  # how long before it goes a customer buys less
 
 
 class Deal(NamedTuple):
+    """One settled sale: `account` by key, `amount` in the home currency, `contract_months` None where it is an order."""
+
     account: int
     created: date
     closed: date

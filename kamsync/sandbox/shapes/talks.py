@@ -18,6 +18,8 @@ HOLIDAYS = (8, 12)
 
 
 class Talk(NamedTuple):
+    """Something that was logged on an account, by key; `incoming`: it came from the customer."""
+
     account: int
     day: date
     kind: ActivityKind

@@ -84,6 +84,7 @@ class MemoryCrm:
     # --- the company ---------------------------------------------------------------------------------------------------------
 
     def add_owner(self, name: str, email: str, *, is_active: bool = True, manager_id: str = "") -> str:
+        """A further owner; the id."""
         values: dict[str, Value] = {"name": name, "email": email, "is_active": is_active, "manager_id": manager_id}
         return self.records.add(Stream.OWNERS, values).id
 
@@ -92,20 +93,25 @@ class MemoryCrm:
         self.records.write(Stream.OWNERS, self.records.tables[Stream.OWNERS][owner_id], {"is_active": is_active})
 
     def add_rate(self, currency: str, rate: float, *, valid_from: date | None = None) -> None:
+        """Units of `currency` for one unit of the base currency, from that day on, or today's rate."""
         self.records.add(Stream.RATES, {"currency": currency, "valid_from": valid_from, "rate": rate})
 
     def add_account(self, name: str, **fields: Value) -> str:
+        """A further account with the named fields; the id."""
         return self.records.add(Stream.ACCOUNTS, {"name": name, **fields}).id
 
     def add_opportunity(self, account_id: str | None, close_date: date, amount: float | None, **fields: Value) -> str:
+        """An opportunity, open where `fields` do not say otherwise; the id."""
         values: dict[str, Value] = {"stage": "open", "is_closed": False, "is_won": False, "probability": 0.5, "type": None}
         values |= {"account_id": account_id, "close_date": close_date, "amount": amount, "currency": self.base_currency}
         return self.records.add(Stream.OPPORTUNITIES, {**values, **fields}).id
 
     def win(self, opportunity_id: str, day: date) -> None:
+        """It is won on that day. Raises KeyError."""
         self._close_opportunity(opportunity_id, day, is_won=True)
 
     def lose(self, opportunity_id: str, day: date) -> None:
+        """It is lost on that day. Raises KeyError."""
         self._close_opportunity(opportunity_id, day, is_won=False)
 
     def _close_opportunity(self, opportunity_id: str, day: date, *, is_won: bool) -> None:
@@ -114,6 +120,7 @@ class MemoryCrm:
         self.records.write(Stream.OPPORTUNITIES, self._living(Stream.OPPORTUNITIES, opportunity_id), values)
 
     def add_line_item(self, opportunity_id: str, product_family: str) -> str:
+        """A product family sold in an opportunity; the id."""
         values = {"opportunity_id": opportunity_id, "product_family": product_family}
         return self.records.add(Stream.LINE_ITEMS, values).id
 
@@ -154,6 +161,7 @@ class MemoryCrm:
         self.records.write(Stream.ACCOUNTS, self.account(account_id), fields)
 
     def flag(self, account_id: str, flag: str) -> Value:
+        """What stands in a flag's field of the account now. Raises KeyError."""
         return self.account(account_id).get(FLAG_FIELDS[flag])
 
     def set_flag(self, account_id: str, flag: str, value: Value) -> None:
@@ -222,12 +230,14 @@ class MemoryCrm:
         return self._living(Stream.TASKS, task_id)
 
     def edit_task(self, task_id: str, **values: Value) -> None:
+        """A person's edit of fields by the CRM's names. Raises KeyError."""
         self.records.write(Stream.TASKS, self.task(task_id), values)
 
     def complete_task(self, task_id: str) -> None:
         self.edit_task(task_id, is_open=False)
 
     def reassign_task(self, task_id: str, owner_id: str) -> None:
+        """A person gives it to another owner. Raises KeyError."""
         self.edit_task(task_id, owner_id=owner_id)
 
     def delete_task(self, task_id: str) -> None:
@@ -242,6 +252,7 @@ class MemoryCrm:
     # --- the whole org -------------------------------------------------------------------------------------------------------
 
     def backup(self) -> Backup:
+        """All records as they are now, for `restore`."""
         return self.records.backup()
 
     def restore(self, backup: Backup, streams: frozenset[Stream] = EVERYTHING) -> None:

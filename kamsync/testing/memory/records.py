@@ -32,6 +32,7 @@ class Record:
     deleted_with: str = ""
 
     def get(self, name: str) -> Value:
+        """The value of a field, None where there is none."""
         return self.values.get(name)
 
     def text(self, name: str) -> str:
@@ -98,6 +99,7 @@ class Records:
         record.deleted_with = with_account
 
     def undelete(self, stream: Stream, record: Record) -> None:
+        """Out of the recycle bin again, as it was."""
         self._put(stream, record, "people", deleted=False)
         record.deleted_with = ""
 
@@ -109,6 +111,7 @@ class Records:
         record.deleted = deleted
 
     def living(self, stream: Stream) -> Iterator[Record]:
+        """The records of the stream that nobody has deleted, in the order of creation."""
         return (record for record in self.tables[stream].values() if not record.deleted)
 
     def find(self, stream: Stream, record_id: str) -> Record | None:
@@ -127,6 +130,7 @@ class Records:
         return account_id
 
     def backup(self) -> Backup:
+        """All tables as they are now."""
         return Backup(self.stamp, copy.deepcopy(self.tables))
 
     def restore(self, backup: Backup, streams: frozenset[Stream]) -> None:
