@@ -25,6 +25,7 @@ from kamsync.decide.compiled import CompiledProgram
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 
 AS_OF = date(2025, 6, 30)
@@ -107,7 +108,7 @@ def decide(path: Path) -> None:
             keep(cache, evaluation, program, AS_OF)
             print(f"kept for explain in {time.perf_counter() - started:.1f} s", flush=True)
         started = time.perf_counter()
-        receipt = kept_receipt(cache, program, AS_OF, account_id)
+        receipt = kept_receipt(cache, known_of(program), AS_OF, account_id)
         print(f"one account explained in {1000 * (time.perf_counter() - started):.1f} ms: {receipt is not None}", flush=True)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Set
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from kamsync.decide.expressions import names_in
 from kamsync.decide.place import Expression
+from kamsync.decide.plain import as_plain
 from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program, Seat
 
 
@@ -70,16 +70,3 @@ def _what_is_set(program: Program) -> dict[str, Any]:
 
 def _scale_name(criterion: Criterion) -> dict[str, str]:
     return {"scale_kind": type(criterion.scale).__name__}
-
-
-def as_plain(value: Any, but: Set[str] = frozenset()) -> Any:
-    """The value as JSON knows it, without places: frozen values inside are read field by field, never copied."""
-    if is_dataclass(value):
-        return {one.name: as_plain(getattr(value, one.name)) for one in fields(value) if one.name not in but | {"place"}}
-    if isinstance(value, Mapping):
-        return {str(key): as_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_plain(item) for item in value]
-    if isinstance(value, Set):  # in an order that does not change from process to process
-        return sorted(as_plain(item) for item in value)
-    return value

@@ -99,6 +99,16 @@ def open_cache(path: Path) -> Iterator[Cache]:
         yield Cache(path, connection)
 
 
+@contextmanager
+def without_waiting(cache: Cache) -> Iterator[None]:
+    """For what is kept to be quick and not to be right: where a run is writing to the cache, or the disk is full, it is left."""
+    waits = cache.connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    cache.connection.execute("PRAGMA busy_timeout = 0")
+    with suppress(CacheUnusable):
+        yield
+    cache.connection.execute(f"PRAGMA busy_timeout = {waits}")
+
+
 def make_room(path: Path) -> None:
     """Makes the cache's folder and an empty file of our own where there is none. Raises CacheUnusable over what is no cache.
 

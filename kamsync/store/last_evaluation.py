@@ -7,31 +7,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import date
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kamsync import __version__
-from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.criteria import as_plain
 from kamsync.decide.decision import Capacity, Decision
+from kamsync.decide.plain import as_plain
+from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
-from kamsync.errors import CacheUnusable
-from kamsync.store.database import Cache
-from kamsync.store.evaluate import Evaluation
+from kamsync.store.database import Cache, without_waiting
+from kamsync.store.known_programme import KnownProgramme
+from kamsync.store.readings import Readings
 from kamsync.store.schema import Meta
-from kamsync.store.scores import Readings
+
+if TYPE_CHECKING:
+    from kamsync.decide.compiled import CompiledProgram
+    from kamsync.store.evaluate import Evaluation
 
 CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
 
 
 def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
     """Keeps what explaining any account needs. Raises CacheUnusable; then nothing counts as kept."""
-    key = _key(evaluation.generation, compiled, as_of)
+    key = _key(evaluation.generation, compiled.program, as_of)
     if cache.meta(Meta.LAST_EVALUATION) == key:
         return
     with cache.transaction() as connection:
@@ -47,24 +49,21 @@ def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of:
 
 def keep_if_free(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
     """The same for a command that only reads: where a run is writing to the cache, or the disk is full, nothing is kept."""
-    waits = cache.connection.execute("PRAGMA busy_timeout").fetchone()[0]
-    cache.connection.execute("PRAGMA busy_timeout = 0")
-    with suppress(CacheUnusable):
+    with without_waiting(cache):
         keep(cache, evaluation, compiled, as_of)
-    cache.connection.execute(f"PRAGMA busy_timeout = {waits}")
 
 
-def kept_receipt(cache: Cache, compiled: CompiledProgram, as_of: date, account_id: str) -> Receipt | None:
+def kept_receipt(cache: Cache, known: KnownProgramme, as_of: date, account_id: str) -> Receipt | None:
     """The receipt as deciding for all would give it now; None where that is not known."""
     connection = cache.connection
-    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, compiled, as_of):
+    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, known.program, as_of):
         return None
     row: tuple[bytes] | None = connection.execute("SELECT body FROM kept WHERE account_id = ?", (account_id,)).fetchone()
-    return None if row is None else _receipt(orjson.loads(row[0]), compiled)
+    return None if row is None else _receipt(orjson.loads(row[0]), known)
 
 
-def _key(generation: str, compiled: CompiledProgram, as_of: date) -> str:
-    described = orjson.dumps(as_plain(compiled.program), option=orjson.OPT_SORT_KEYS)
+def _key(generation: str, program: Program, as_of: date) -> str:
+    described = orjson.dumps(as_plain(program), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(f"{__version__} {generation} {as_of} ".encode() + described).hexdigest()
 
 
@@ -73,7 +72,7 @@ def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         yield decision.account_id, orjson.dumps((tuple(decision), scaled, unknown, row))  # nan becomes null
 
 
-def _receipt(body: Sequence[Any], compiled: CompiledProgram) -> Receipt:
+def _receipt(body: Sequence[Any], known: KnownProgramme) -> Receipt:
     decided, scaled, unknown, row = body
     named = dict(zip(Decision._fields, decided, strict=True))
     for name in ("since", "until"):
@@ -82,4 +81,4 @@ def _receipt(body: Sequence[Any], compiled: CompiledProgram) -> Receipt:
         named[name] = tuple(named[name])
     named["capacity"] = named["capacity"] and Capacity(**named["capacity"])
     scored = [Scored(one, known=not missed) for one, missed in zip(scaled, unknown, strict=True)]
-    return Readings(compiled).receipt(Decision(**named), scored, row)
+    return Readings(known.program.criteria, known.columns).receipt(Decision(**named), scored, row)

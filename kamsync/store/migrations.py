@@ -116,6 +116,8 @@ STEPS: tuple[tuple[str, str], ...] = (
     ),
     ("people_of_accounts", _PEOPLE),
     ("figures_over_time", _FIGURES),
+    # The programme that an account was last explained under (store.known_programme).
+    ("known_programmes", "CREATE TABLE known_programmes (config TEXT PRIMARY KEY, inputs TEXT NOT NULL, body BLOB NOT NULL);"),
 )
 SCHEMA_VERSION = len(STEPS)
 

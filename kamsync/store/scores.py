@@ -19,10 +19,11 @@ from kamsync.decide.compiled import CompiledCriterion, CompiledProgram, Compiled
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.months import days_before
 from kamsync.decide.program import Held, Seat
-from kamsync.decide.receipts import Receipt, make_receipt
+from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
 from kamsync.decide.standing import Standing
 from kamsync.flags import FLAG_PREFIX
+from kamsync.store.readings import Readings
 
 CHUNK = 2_000
 AXES_OF_MEANS = (("attractiveness", "strength"), ("attractiveness",), ("strength",), ("health",))
@@ -31,27 +32,6 @@ NOISE = 1e-9  # of sums of weights
 NOTHING_HELD = Held()
 _HELD_FLAGS = ("tier", "since", "override", "override_until", "decided_tier")
 _NOTHING_SHOWN = (None,) * (len(_HELD_FLAGS) + 2)
-
-
-class Readings:
-    """What a receipt reads of an account's facts: the criteria's values, then every fact that they are made of."""
-
-    def __init__(self, compiled: CompiledProgram) -> None:
-        self._program = compiled.program
-        self.compiled = [criterion.value for criterion in compiled.criteria]
-        self._names = sorted({name for compiled in self.compiled for name in compiled.columns})
-
-    @property
-    def sql(self) -> str:
-        """The columns of a SELECT over temp.facts: the id, each criterion's value, then the facts by name."""
-        return ", ".join(["id", *(compiled.sql for compiled in self.compiled), *(f'"{name}"' for name in self._names)])
-
-    def receipt(self, decision: Decision, scored: Sequence[Scored], row: Sequence[Any]) -> Receipt:
-        """The receipt from one row of `sql` without its id."""
-        count, row = len(self.compiled), [_finite(value) for value in row]
-        facts = dict(zip(self._names, row[count:], strict=True))
-        brought = [{name: facts[name] for name in compiled.columns} for compiled in self.compiled]
-        return make_receipt(decision, self._program.criteria, scored, row[:count], brought)
 
 
 class Scores:
@@ -72,7 +52,9 @@ class Scores:
             self.leads = dict(db.execute("SELECT id, lead FROM temp.leads").fetchall())
             self._eligible = f"({self._eligible} AND id NOT IN (SELECT id FROM temp.leads))"
         program = compiled.program
-        self._readings = Readings(compiled)
+        values = [one.value for one in compiled.criteria]
+        self._readings = Readings(program.criteria, [value.columns for value in values])
+        self._read = ", ".join(["id", *(value.sql for value in values), *(f'"{name}"' for name in self._readings.names)])
         self._scorers = [column_scorer(one.criterion, as_of) for one in compiled.criteria]
         self._axes = [[i for i, c in enumerate(program.criteria) if c.axis in axes] for axes in AXES_OF_MEANS]
         self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
@@ -86,7 +68,7 @@ class Scores:
     def receipt(self, decision: Decision) -> Receipt:
         """The decision with what each criterion brought."""
         position = self.row[decision.account_id]
-        row = self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
+        row = self._db.execute(f"SELECT {self._read} FROM temp.facts WHERE id = ?", (decision.account_id,)).fetchone()
         return self._readings.receipt(decision, [self.scored(i, position) for i in range(len(self.scaled))], row[1:])
 
     def take_standings(self) -> list[Standing]:
@@ -108,7 +90,7 @@ class Scores:
 
     def raw(self) -> Iterator[tuple[list[float], list[int], Sequence[Any]]]:
         """By account id: scaled scores (nan: left out), which values were unknown, and the row that a receipt reads."""
-        with closing(self._db.execute(f"SELECT {self._readings.sql} FROM temp.facts ORDER BY rowid")) as rows:
+        with closing(self._db.execute(f"SELECT {self._read} FROM temp.facts ORDER BY rowid")) as rows:
             for position, row in enumerate(rows):
                 yield [one[position] for one in self.scaled], [one[position] for one in self.unknown], row[1:]
 
@@ -201,11 +183,6 @@ class Scores:
 
     def _column(self, sql: str) -> list[FactValue]:
         return [value for (value,) in self._db.execute(f"SELECT ({sql}) FROM temp.facts ORDER BY rowid")]
-
-
-def _finite(value: FactValue) -> FactValue:
-    """A number without end is no value: neither a score nor JSON could be made of it."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _held(shown: Sequence[str | None], is_mapped: bool) -> Held:

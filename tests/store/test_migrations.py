@@ -17,6 +17,7 @@ from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import history_of
 from kamsync.store.journal import entries, list_runs
+from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 from kamsync.store.ledger import known_keys
 from kamsync.store.migrations import SCHEMA_VERSION
@@ -80,7 +81,7 @@ def test_an_older_cache_keeps_what_it_held_and_decides_nothing_from_its_own_memo
         with Evaluation(path, program, AS_OF) as evaluation:
             assert not evaluation.decision("1").drifted
             keep(cache, evaluation, program, AS_OF)
-            assert kept_receipt(cache, program, AS_OF, "1") == evaluation.receipt("1")
+            assert kept_receipt(cache, known_of(program), AS_OF, "1") == evaluation.receipt("1")
 
 
 def test_opening_a_cache_again_changes_nothing(tmp_path: Path) -> None:

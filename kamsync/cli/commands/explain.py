@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from kamsync.cli.console import out, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
-from kamsync.cli.session import open_session
+from kamsync.config.inputs import Inputs, inputs_of
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.receipts import Receipt, what_moved
 from kamsync.printable import one_line
 from kamsync.report.receipt_json import receipt_to_json
 from kamsync.report.receipt_text import contribution_rows, margin_below, nearest_way_up, settled_by, show_value
-from kamsync.run.explaining import receipt_of
-from kamsync.store.accounts import find_account
-from kamsync.store.history import Remembered, history_of
+from kamsync.run.explaining import Explanation, explain_anew, recall
+from kamsync.store.history import Remembered
 
 
 def explain(
@@ -27,24 +28,33 @@ def explain(
     json: JsonOption = False,
 ) -> None:
     """Show why an account has its tier, what changed since the last decision, and what the next tier would take."""
+    day = parse_day(as_of)
+    inputs = inputs_of(config)
+    found = recall(config, inputs, account, day) or _anew(config, inputs, account, day)
+    if json:
+        show_json(_as_json(found))
+    else:
+        _show(found.receipt, found.name, found.program, found.before[0] if found.before else None)
+
+
+def _anew(config: Path, inputs: Inputs | None, account: str, day: date | None) -> Explanation:
+    from kamsync.cli.session import open_session  # it loads whatever reads a configuration, and is seldom needed
+
     session = open_session(config)
     with session.cache(must_exist=True) as cache:
-        account_id, name = find_account(cache, account)
-        day = parse_day(as_of)
-        before = [entry for entry in history_of(cache, account_id) if day is None or entry.as_of <= day.isoformat()]
-        receipt = receipt_of(cache, session.config, account_id, day)
-    program = session.config.program
-    if json:
-        document = receipt_to_json(receipt, program, name=name, criteria_hash=session.config.compiled.hash)
-        if before:
-            moved = what_moved(receipt.contributions, before[0].contributions)
-            document["changed_since"] = {
-                "as_of": before[0].as_of,
-                "criteria": [{"criterion": m.criterion, "points": m.points, "before": m.before, "now": m.now} for m in moved],
-            }
-        show_json(document)
-        return
-    _show(receipt, name, program, before[0] if before else None)
+        return explain_anew(cache, session.config, inputs, account, day)
+
+
+def _as_json(found: Explanation) -> dict[str, Any]:
+    document = receipt_to_json(found.receipt, found.program, name=found.name, criteria_hash=found.hash)
+    if found.before:
+        before = found.before[0]
+        moved = what_moved(found.receipt.contributions, before.contributions)
+        document["changed_since"] = {
+            "as_of": before.as_of,
+            "criteria": [{"criterion": m.criterion, "points": m.points, "before": m.before, "now": m.now} for m in moved],
+        }
+    return document
 
 
 def _show(receipt: Receipt, name: str, program: Program, before: Remembered | None) -> None:

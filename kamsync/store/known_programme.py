@@ -1,0 +1,86 @@
+"""The programme that the last explanation was made under, kept in the cache, so that the next one loads no configuration.
+
+What is kept belongs to the very files and surroundings that it was made of (`inputs`); for any others it is as if nothing were
+kept. It is pickled, because a programme is values of some thirty classes, and read by an unpickler that makes values of this
+package's decisions and of nothing else: the cache is this user's own file, but a copy of it may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from kamsync.decide.program import Program
+from kamsync.store.database import Cache, without_waiting
+
+if TYPE_CHECKING:
+    from kamsync.decide.compiled import CompiledProgram
+
+_VALUES = {("builtins", "frozenset"), ("datetime", "date"), ("kamsync.store.known_programme", "_read_only")}
+_PACKAGE = "kamsync.decide."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProgramme:
+    """What explaining needs of a programme: `columns` are the facts that each criterion's value reads, `hash` the programme's."""
+
+    program: Program
+    columns: tuple[tuple[str, ...], ...]
+    hash: str
+
+
+def known_of(compiled: CompiledProgram) -> KnownProgramme:
+    """The part of a compiled programme that explaining needs."""
+    return KnownProgramme(compiled.program, tuple(one.value.columns for one in compiled.criteria), compiled.hash)
+
+
+def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgramme | None:
+    """What was kept for that configuration; None where it was made of other inputs, or of anything that cannot be read."""
+    sql = "SELECT body FROM known_programmes WHERE config = ? AND inputs = ?"
+    row = cache.connection.execute(sql, (str(config), inputs)).fetchone()
+    if row is None:
+        return None
+    try:
+        program, columns, hashed = _Unpickler(io.BytesIO(row[0])).load()
+    except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
+        return None
+    return KnownProgramme(program, columns, hashed)
+
+
+def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgramme) -> None:
+    """Keeps it; where a run is writing to the cache, or the disk is full, nothing is kept."""
+    body = io.BytesIO()
+    _Pickler(body).dump((known.program, known.columns, known.hash))
+    with without_waiting(cache), cache.transaction() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO known_programmes (config, inputs, body) VALUES (?, ?, ?)",
+            (str(config), inputs, body.getvalue()),
+        )
+
+
+class _Pickler(pickle.Pickler):
+    """Knows the read-only mappings that values hold, which pickle does not."""
+
+    def reducer_override(self, value: Any) -> Any:
+        return (_read_only, (dict(value),)) if isinstance(value, MappingProxyType) else NotImplemented
+
+
+def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes values of the decisions' own classes; anything else is refused."""
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        if (module, name) not in _VALUES and not module.startswith(_PACKAGE):
+            raise pickle.UnpicklingError(f"{module}.{name} is no value of a programme")
+        found: Callable[..., Any] = super().find_class(module, name)
+        if module.startswith(_PACKAGE) and not isinstance(found, type):
+            raise pickle.UnpicklingError(f"{module}.{name} is no class")
+        return found

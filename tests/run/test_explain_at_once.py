@@ -1,0 +1,126 @@
+"""The second explanation loads no configuration, says the same, and is made anew as soon as anything that it rests on changes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kamsync.config import load_config
+from kamsync.config.inputs import inputs_of
+from kamsync.run.explaining import recall
+from kamsync.store.database import open_cache
+from kamsync.testing.memory import mapping_text
+from tests.run.memory_desk import MemoryDesk
+from tests.run.test_what_people_read import PROGRAM
+
+# Typer itself loads pydantic, for whatever is typed.
+HEAVY = ("sqlglot", "jinja2", "sqlite_utils", "hubspot", "simple_salesforce", "requests", "structlog", "holidays")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
+    """One account, written and explained once."""
+    desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM, {"potential": "number"})
+    desk.crm.add_account("Acme", owner_id=desk.crm.add_owner("Ana", "ana@example.com"), potential=90)
+    desk.good("apply", "--yes")
+    desk.good("explain", "Acme")
+    return desk
+
+
+def knows(desk: MemoryDesk) -> bool:
+    """Whether the account can be explained without loading the configuration."""
+    config = desk.folder / "config.toml"
+    return recall(config, inputs_of(config), "Acme", None) is not None
+
+
+def test_a_second_explanation_says_the_same_and_loads_nothing_that_is_slow(desk: MemoryDesk) -> None:
+    assert knows(desk)
+    recalled = desk.good("explain", "Acme", "--json")
+    with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
+        connection.execute("DELETE FROM known_programmes")
+    assert desk.good("explain", "Acme", "--json") == recalled
+
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv = ['kamsync', 'explain', 'Acme']\n{LOADED}"],
+        cwd=desk.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.splitlines()[-1] == "[]"
+    assert "Acme (acc-000001): tier B" in said.stdout
+
+
+LOADED = f"""
+from kamsync.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+
+def change_a_weight(desk: MemoryDesk) -> None:
+    desk.write_config((desk.folder / "config.toml").read_text(encoding="utf-8").replace("weight = 2", "weight = 3"))
+
+
+def change_the_mapping(desk: MemoryDesk) -> None:
+    (desk.folder / "memory.toml").write_text(mapping_text({"potential": "number"}) + "\n# edited\n", encoding="utf-8")
+
+
+def unset_a_secret(desk: MemoryDesk) -> None:
+    del os.environ["MEMORY_TOKEN"]
+
+
+def be_another_version(desk: MemoryDesk) -> None:
+    with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
+        connection.execute("UPDATE known_programmes SET inputs = 'of another version'")
+
+
+def be_damaged(desk: MemoryDesk) -> None:
+    with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
+        connection.execute("UPDATE known_programmes SET body = substr(body, 1, 100)")
+
+
+def be_a_trap(desk: MemoryDesk) -> None:
+    trap = b"cos\nsystem\n(S'touch trapped'\ntR."
+    with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
+        connection.execute("UPDATE known_programmes SET body = ?", (trap,))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [change_a_weight, change_the_mapping, unset_a_secret, be_another_version, be_damaged, be_a_trap],
+    ids=lambda one: one.__name__,
+)
+def test_nothing_is_recalled_once_something_has_changed(desk: MemoryDesk, change: Callable[[MemoryDesk], None]) -> None:
+    change(desk)
+    assert not knows(desk)
+    assert not (desk.folder / "trapped").exists()
+
+
+def test_a_secret_in_a_keyring_may_change_unseen_so_nothing_is_recalled(desk: MemoryDesk) -> None:
+    config = desk.folder / "config.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace("{ env =", "{ keyring ="), encoding="utf-8")
+    assert inputs_of(config) is None
+
+
+def test_inputs_name_the_cache_that_the_loaded_configuration_names(desk: MemoryDesk) -> None:
+    config = desk.folder / "config.toml"
+    found = inputs_of(config)
+    assert found is not None and found.cache_path == load_config(config).cache_path
+
+
+def test_a_cache_that_a_pull_has_changed_explains_anew(desk: MemoryDesk) -> None:
+    desk.crm.edit_account("acc-000001", potential=45)
+    desk.good("pull")
+    assert not knows(desk)
+    assert "no tier" in desk.good("explain", "Acme").out
+    assert knows(desk)
