@@ -53,7 +53,6 @@ _ALL = (
     Flag("receipt", length=32_000, long=True, optional=True),
 )
 FLAGS: Mapping[str, Flag] = MappingProxyType({flag.name: flag for flag in _ALL})
-WRITTEN_FLAGS = tuple(flag.name for flag in _ALL if not flag.by_people)
 
 
 def kind_of(flag: str) -> Kind:

@@ -42,7 +42,6 @@ class PortalOptions:
     merges_keep_id: bool = False
     unavailable: Mapping[str, int] = field(default_factory=dict)
     portal_id: int = 244_100_321
-    portal_name: str = "kamsync sandbox"
     time_zone: str = "America/Sao_Paulo"
     currency: str = ""
     burst_limit: int | None = None

@@ -21,10 +21,10 @@ from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.api.reads import TooManyForRest, Values, read_by_bulk, read_by_rest
 from kamsync_salesforce.pull.cursor import DAWN, OVERLAP, Cursor, advance, fingerprint, load
 from kamsync_salesforce.pull.rates import rates_page
-from kamsync_salesforce.pull.reading import Reading, StreamReading
 from kamsync_salesforce.pull.slices import DAY, MINUTE, Slice, by_stamp
 from kamsync_salesforce.pull.source import MASTER, Source, take_out_the_gone
 from kamsync_salesforce.pull.sources import only_currency, sources_for, survivors
+from kamsync_salesforce.pull.stream_state import Reading, StreamReading
 from kamsync_salesforce.translate import STAMP, greatest_moment, parse_moment, select
 
 BULK_ABOVE_RECORDS = 10_000  # below, REST pages are quicker: a bulk job queues first

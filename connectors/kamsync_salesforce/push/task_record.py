@@ -8,7 +8,7 @@ from typing import Any
 
 from kamsync.model import NewTask, TaskType
 from kamsync_salesforce.api.fields import Fields
-from kamsync_salesforce.push.seen import no_key_field
+from kamsync_salesforce.push.task_lookup import no_key_field
 
 SUBJECT_LENGTH = 255
 BODY_LENGTH = 32_000

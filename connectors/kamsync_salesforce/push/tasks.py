@@ -20,7 +20,7 @@ from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, updater, write
-from kamsync_salesforce.push.seen import TaskLookup
+from kamsync_salesforce.push.task_lookup import TaskLookup
 from kamsync_salesforce.push.task_record import Target, record_of, target_of
 from kamsync_salesforce.translate import full_id
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kamsync.errors import ConfigError
@@ -192,10 +192,6 @@ class Org:
         ends = self.sessions.get(token)
         return ends is not None and datetime.now(UTC) < ends
 
-    def expire_sessions(self) -> None:
-        """As an admin who revokes them."""
-        self.sessions.clear()
-
     # -- storage -----------------------------------------------------------------------------------------------------------------
 
     def insert_rows(self, sobject: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -212,10 +208,6 @@ class Org:
 
     def object_of(self, record_id: str) -> SObject | None:
         return next((one for one in self.objects.values() if one.prefix == record_id[:3]), None)
-
-
-def today_of(org: Org) -> date:
-    return org.now().date()
 
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "PASSWORD", "SECURITY_TOKEN", "USERNAME", "Org", "OrgOptions", "renamed"]
