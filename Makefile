@@ -63,7 +63,7 @@ faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py
 
 mutations: $(DEVREADY)
-	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/journeys/test_mutated_answers.py
+	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/config/test_any_programme.py tests/journeys/test_mutated_answers.py
 
 pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from tests.config.test_every_key import a_desk
 from tests.run.memory_desk import MemoryDesk, Result
 
+USUAL = 20
+EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", USUAL))
 PLACE = re.compile(r"config\.toml:\d+")
 VALUES = [
     *("employees", "nps", "won_amount_12m", "growth_12m", "open_count", "days_to_renewal", "silence_ratio", "whitespace_count"),
@@ -148,7 +151,7 @@ def settles(desk: MemoryDesk) -> bool:
     return False
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= USUAL, suppress_health_check=list(HealthCheck))
 @given(programmes())
 def test_a_programme_is_refused_with_its_place_or_works(program: str) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
