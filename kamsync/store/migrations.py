@@ -8,7 +8,7 @@ where one is missing.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 _FIRST = """
 CREATE TABLE "owners" ("id" TEXT, "name" TEXT, "email" TEXT, "is_active" INTEGER, "manager_id" TEXT,
@@ -122,8 +122,11 @@ STEPS: tuple[tuple[str, str], ...] = (
 SCHEMA_VERSION = len(STEPS)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the database to this version's schema: all of it or nothing, so that a killed process leaves no cache half made."""
+def migrate(connection: sqlite3.Connection, steps: Sequence[tuple[str, str]] = STEPS) -> None:
+    """Brings the database to the schema of `steps`: all of it or nothing, so that a killed process leaves no cache half made.
+
+    Fewer steps than STEPS make a cache of an earlier version.
+    """
     import sqlite_utils  # it takes long to load, and most commands find the schema as it should be
     from sqlite_utils.migrations import Migrations
 
@@ -134,9 +137,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         return run
 
     migrations = Migrations("kamsync")
-    for name, sql in STEPS:
+    for name, sql in steps:
         migrations(name=name)(running(sql))
     database = sqlite_utils.Database(connection)
     with database.atomic():
         migrations.apply(database)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute(f"PRAGMA user_version = {len(steps)}")

@@ -20,7 +20,7 @@ from kamsync.store.journal import entries, list_runs
 from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 from kamsync.store.ledger import known_keys
-from kamsync.store.migrations import SCHEMA_VERSION
+from kamsync.store.migrations import SCHEMA_VERSION, STEPS, migrate
 from kamsync.store.schema import SQL_TYPES, Meta
 from tests.store.oracle import AS_OF
 
@@ -59,6 +59,21 @@ def test_an_older_cache_comes_out_like_a_new_one(version: int, tmp_path: Path) -
         with open_cache(tmp_path / name) as cache:
             assert cache.connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
+    assert shape_of(tmp_path / "old.db") == shape_of(tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_cache_of_any_earlier_version_comes_out_like_a_new_one(version: int, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.db", isolation_level=None) as old:
+        migrate(old, STEPS[:version])
+        old.execute("INSERT INTO accounts (id, name, _pull) VALUES ('1', 'Acme', 1)")
+    old.close()
+
+    with open_cache(tmp_path / "old.db") as cache:
+        assert cache.connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert name_of(cache, "1") == "Acme"
+    with open_cache(tmp_path / "new.db"):
+        pass
     assert shape_of(tmp_path / "old.db") == shape_of(tmp_path / "new.db")
 
 
