@@ -51,12 +51,14 @@ def _written(job: Job | None) -> Written | None:
 
 
 async def make_plan(site: Site, request: Request) -> Response:
+    """Begins to plan; the plan before it is forgotten, and what came of applying it."""
     await site.form(request)
     site.jobs.forget("apply")
     return await site.start("plan", "/plan", planning(site.doors))
 
 
 async def apply_plan(site: Site, request: Request) -> Response:
+    """Writes the plan that the person saw. Raises PlanRefused where another one has taken its place."""
     form = await site.form(request)
     site.check_writing()
     planned = _asked_for(site, "plan", form)
@@ -66,6 +68,7 @@ async def apply_plan(site: Site, request: Request) -> Response:
 
 
 async def refuse_plan(site: Site, request: Request) -> Response:
+    """Notes that the plan that the person saw is not wanted. Raises PlanRefused where another one has taken its place."""
     form = await site.form(request)
     site.check_writing()
     _asked_for(site, "plan", form)
@@ -87,6 +90,7 @@ def _asked_for(site: Site, kind: str, form: dict[str, str]) -> Planned:
 
 
 async def runs(site: Site, request: Request) -> Response:
+    """The latest runs, with how long each took."""
     with site.doors.cache() as cache:
         found = [(run, duration(run.started_at, run.finished_at)) for run in seen_runs(cache, RUNS)]
     return site.page("runs.html", current="runs", runs=found)
@@ -121,12 +125,14 @@ def _is_about(job: Job | None, run_id: str) -> bool:
 
 
 async def preview_undo(site: Site, request: Request) -> Response:
+    """Begins to plan the undoing of a run."""
     await site.form(request)
     run_id = request.path_params["run_id"]
     return await site.start("undo_plan", f"/runs/{run_id}", undo_planning(site.doors, run_id), about=run_id)
 
 
 async def undo(site: Site, request: Request) -> Response:
+    """Takes the run back as its preview said. Raises PlanRefused where the preview is another one by now."""
     form = await site.form(request)
     site.check_writing()
     seen = _asked_for(site, "undo_plan", form)
@@ -139,11 +145,13 @@ async def undo(site: Site, request: Request) -> Response:
 
 
 async def doctor(site: Site, request: Request) -> Response:
+    """What was found when the checks were last made."""
     job = site.jobs.last.get("doctor")
     return site.page("doctor.html", current="doctor", findings=site.jobs.result("doctor"), failed=_failed(job))
 
 
 async def check(site: Site, request: Request) -> Response:
+    """Begins to make the checks."""
     await site.form(request)
     return await site.start("doctor", "/doctor", diagnosing(site.doors))
 

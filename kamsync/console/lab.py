@@ -86,6 +86,7 @@ class Moved:
 
     @property
     def tier(self) -> str:
+        """The tier that it would be in."""
         return NO_TIER if self.after is None else self.after.tier
 
 
@@ -102,6 +103,7 @@ class Answer:
 
     @property
     def changes_nothing(self) -> bool:
+        """Whether nobody would be in another tier."""
         return not (self.entering or self.leaving or self.moving)
 
 

@@ -74,6 +74,7 @@ class Site:
         return self.page("trouble.html", current=current, status=status, message=error.message, fix=error.fix)
 
     def missing(self) -> HTMLResponse:
+        """There is no such page, with status 404."""
         return self.page("trouble.html", status=404, message=self.words.say("not_found"), fix="")
 
     async def form(self, request: Request) -> dict[str, str]:
@@ -96,4 +97,5 @@ class Site:
         return RedirectResponse(back if job.status != "running" else "/job", status_code=303)
 
     def seconds_since(self, moment: datetime) -> int:
+        """Whole seconds since that moment."""
         return int((datetime.now(UTC) - moment).total_seconds())

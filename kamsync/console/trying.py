@@ -66,20 +66,24 @@ async def download(site: Site, request: Request) -> Response:
 
 
 async def tasks(site: Site, request: Request) -> Response:
+    """Begins to count the tasks that the tried criteria would make."""
     form = await site.form(request)
     return await site.start("tasks", "/lab/tasks", _counting(site, form))
 
 
 async def backtest(site: Site, request: Request) -> Response:
+    """Begins to replay past days under the tried criteria."""
     form = await site.form(request)
     return await site.start("backtest", "/lab/backtest", _replaying(site, form))
 
 
 async def counted(site: Site, request: Request) -> Response:
+    """The tasks that were counted."""
     return site.page("lab_tasks.html", current="lab", found=site.jobs.result("tasks"), failed=site.jobs.failed("tasks"))
 
 
 async def replayed(site: Site, request: Request) -> Response:
+    """The days that were replayed."""
     found = site.jobs.result("backtest")
     return site.page("lab_backtest.html", current="lab", lines=found, failed=site.jobs.failed("backtest"))
 

@@ -56,6 +56,7 @@ class View:
 
     @property
     def config(self) -> Config:
+        """The configuration that everything here was decided under."""
         return self._config
 
     @cached_property
@@ -83,9 +84,11 @@ class View:
         return self._evaluation.laboratory()
 
     def receipt(self, account_id: str) -> Receipt:
+        """Why the account has its tier."""
         return self._evaluation.receipt(account_id)
 
     def facts(self, account_id: str) -> dict[str, FactValue]:
+        """The account's facts by name."""
         return dict(self._evaluation.facts(account_id))
 
     def address(self, account_id: str) -> str:
@@ -93,6 +96,7 @@ class View:
         return "" if self._around is None else f"{self._around[0]}{account_id}{self._around[1]}"
 
     def close(self) -> None:
+        """Gives back the cache."""
         self._evaluation.__exit__(None, None, None)
 
 

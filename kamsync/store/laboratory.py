@@ -17,9 +17,9 @@ from operator import add
 
 from kamsync.decide.columns import coverages, means
 from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.criteria import as_plain
 from kamsync.decide.decision import Decision
 from kamsync.decide.places import places_in
+from kamsync.decide.plain import as_plain
 from kamsync.decide.program import NO_TIER, Criterion, Held, Tier
 from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle

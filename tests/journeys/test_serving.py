@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests.journeys.command import run_command
 from tests.run.test_every_option import CONSOLE, DEMO, METADATA, SANDBOX, SHAPED, UNMAPPED
 
