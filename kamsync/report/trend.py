@@ -21,11 +21,19 @@ class Change(Protocol):
     """A figure from a day on; None where it became unknown."""
 
     @property
-    def kpi(self) -> Kpi: ...
+    def kpi(self) -> Kpi:
+        """The figure's name."""
+        ...
+
     @property
-    def day(self) -> date: ...
+    def day(self) -> date:
+        """The day that it is of."""
+        ...
+
     @property
-    def value(self) -> FactValue: ...
+    def value(self) -> FactValue:
+        """What it was, in the figure's unit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

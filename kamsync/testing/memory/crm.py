@@ -140,6 +140,7 @@ class MemoryCrm:
         self.records.write(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id), values)
 
     def delete_contact(self, contact_id: str) -> None:
+        """A person's deletion, to the recycle bin. Raises KeyError."""
         self.records.delete(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id))
 
     def contacts(self, account_id: str) -> list[Record]:
