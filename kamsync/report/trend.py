@@ -22,7 +22,7 @@ class Change(Protocol):
 
     @property
     def kpi(self) -> Kpi:
-        """The figure's name."""
+        """Which figure it is."""
         ...
 
     @property
