@@ -3,7 +3,8 @@
 # make check  the part of it without tests: lint, types, import rules
 # make quick  what one runs while working: that, and the tests that need no server
 # make mutations  damaged configurations, mappings, criteria, playbooks, plans and answers of the CRM, thousands of each; takes many minutes
-# make stories a company's years at random, for longer; ARGS="--hypothesis-seed=7" plays the same ones again
+# make stories a company's years at random, for longer, in memory and over HTTP; ARGS="--hypothesis-seed=7" plays the same ones again,
+#             KAMSYNC_LINE_SEEDS=7-8 the story of seed 7 over HTTP
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make pictures takes the README's pictures of the console anew; needs Chromium
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
@@ -57,7 +58,7 @@ imports: $(DEVREADY)
 	$(BIN)/lint-imports --no-cache
 
 stories: $(DEVREADY)
-	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 tests/story/test_story.py $(ARGS)
+	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 -m "slow or not slow" tests/story/test_story.py tests/story/test_on_the_line.py $(ARGS)
 
 faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py

@@ -12,10 +12,11 @@ from kamsync.cli.sandboxes import SECRET_SETTINGS
 
 LIMIT = 12  # new tasks an owner and run, where there is a limit: two runs make them all
 REVENUE, SIZE = "won_amount_12m", "employees"
+RANK = "percentile = true"
 
 
-def programme_text(crm: str, settings: Mapping[str, Any], criterion: str, *, limit: int | None = None) -> str:
-    """A configuration that ranks accounts by the fact `criterion`; secrets are named by `secret_name`."""
+def programme_text(crm: str, settings: Mapping[str, Any], criterion: str, *, limit: int | None = None, scale: str = RANK) -> str:
+    """A configuration that scores accounts by the fact `criterion` alone; secrets are named by `secret_name`."""
     signing_in = "".join(
         f'{name} = {{ env = "{secret_name(name)}" }}\n' if name in SECRET_SETTINGS else f'{name} = "{value}"\n'
         for name, value in settings.items()
@@ -49,7 +50,7 @@ axis = "attractiveness"
 goal = "retention"
 weight = 1
 value = "{criterion}"
-scale = {{ percentile = true }}
+scale = {{ {scale} }}
 [[playbooks]]
 name = "onboarding"
 when = "tier_rank <= 2"

@@ -20,12 +20,13 @@ from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from kamsync.cli.sandboxes import SECRET_SETTINGS
+from kamsync.contract import Secret
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from tests.accidents.gate import Gate
-from tests.accidents.programme import REVENUE, programme_text, secret_name
+from tests.accidents.programme import RANK, REVENUE, programme_text, secret_name
 from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
 
 ACCOUNTS, OPPORTUNITIES = 60, 300
@@ -137,14 +138,26 @@ class World:
 
     # --- what people and the admin do ----------------------------------------------------------------------------------------
 
-    def configure(self, criterion: str = REVENUE, *, limit: int | None = None) -> None:
+    def configure(self, criterion: str = REVENUE, *, limit: int | None = None, scale: str = RANK) -> None:
         """The programme from now on."""
-        text = programme_text(self.kind, self._settings, criterion, limit=limit)
+        text = programme_text(self.kind, self._settings, criterion, limit=limit, scale=scale)
         (self.folder / "config.toml").write_text(text, encoding="utf-8")
 
     def account_of_tier(self, tier: str, place: int = 0) -> str:
         """The id of the account of that place among those of the tier."""
         return [one.id for one in self.server.crm.view.accounts(limit=10_000) if one.flags["tier"] == tier][place]
+
+    def settings(self) -> dict[str, Any]:
+        """As the core gives them to the connector: every key, secrets wrapped."""
+        known = load_connector(self.kind).settings
+        values = {setting.name: self._settings.get(setting.name, setting.default) for setting in known}
+        secret = {setting.name for setting in known if setting.secret}
+        return {name: Secret(str(value), name) if name in secret and value else value for name, value in values.items()}
+
+    def open_gate(self) -> None:
+        """For calls of the test itself: nobody dies of them."""
+        self.gate.shared[:] = bytes(SIZE)
+        self.gate.reset()
 
     def wait_for_index(self) -> None:
         """Until search shows all that was written: an edit of the same second is the business of the run after the next."""

@@ -6,39 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import kamsync_hubspot
 import kamsync_salesforce
 from kamsync.config.mapping import load_mapping
 from kamsync.testing import ConnectorContract, Harness
-from kamsync_hubspot.sandbox import HubSpotSandbox
-from kamsync_hubspot.sandbox.kinds import object_kind
-from kamsync_hubspot.sandbox.linking import unlink
-from tests.connectors.people import SalesforcePeople
-
-
-class HubSpotPeople:
-    """In the portal itself; a merge makes a new company, to which both old ids lead."""
-
-    def __init__(self, sandbox: HubSpotSandbox) -> None:
-        self._portal = sandbox.portal
-        self._companies: Any = sandbox.portal.tables["companies"]
-
-    def delete_account(self, account_id: str) -> None:
-        self._portal.archive(self._companies, account_id)
-
-    def delete_task(self, task_id: str) -> None:
-        self._portal.archive(self._portal.tables["tasks"], task_id)
-
-    def merge_accounts(self, winner_id: str, loser_id: str) -> str:
-        winner, loser = self._companies.find(winner_id), self._companies.find(loser_id)
-        return str(self._portal.merge(self._companies, winner, loser).id)
-
-    def detach_task(self, task_id: str) -> None:
-        tasks, companies = object_kind("tasks"), object_kind("companies")
-        for company_id in list(self._portal.associations.of("tasks", task_id, "companies")):
-            unlink(self._portal, tasks, task_id, companies, company_id)
+from tests.connectors.people import HubSpotPeople, SalesforcePeople
 
 
 class TestSalesforce(ConnectorContract):
