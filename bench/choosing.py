@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.choosing_measures import (
     Day,
     auc,
+    by_group,
     doors,
     ever_best,
     exits,
@@ -33,10 +34,8 @@ from bench.choosing_measures import (
 from bench.shape_cache import account_id, fill, key_of, programme, turn_back
 from kamsync.config.shipped import shipped_names
 from kamsync.decide.compiled import compile_program
-from kamsync.decide.facts import FACTS
 from kamsync.decide.months import add_months
-from kamsync.decide.place import Expression
-from kamsync.decide.program import NO_TIER, Criterion, Held, Program
+from kamsync.decide.program import NO_TIER, Held, Program
 from kamsync.decide.scales import Linear
 from kamsync.sandbox.shapes import SHAPES, Shape, ShapedCompany, Truth
 from kamsync.store.evaluate import Evaluation
@@ -74,9 +73,9 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class LateFigures:
-    """Customers under contract, by the fact that stands for their worth: shares that look below a third of it in some week."""
+    """Customers under contract, by the criterion that is their worth: shares that look below a third of it in some week."""
 
-    fact: str
+    criterion: str
     yearly: int
     yearly_lost: float | None
     three_years: int
@@ -93,6 +92,10 @@ class Trial:
         self.folder, self.path = folder, folder / f"{shape.name}-{seed}.db"
         fill(self.path, self.company.at(self.last))
 
+    def programme(self, preset: str) -> Program:
+        """The preset for this company; its contracts are mapped where it has any."""
+        return programme(self.folder, preset, has_contracts=self.company.shape.yearly + self.company.shape.three_years > 0)
+
     @property
     def days(self) -> list[date]:
         months = min(self.company.shape.history_months - 1, 12)
@@ -107,12 +110,13 @@ class Trial:
             turn_back(self.path, self.company, day)
             with Evaluation(self.path, compiled, day, replayed=held) as evaluation:
                 decisions = list(evaluation.decisions())
+                own = [d for d in decisions if d.code != "group"]  # a branch has its group's tier: no choice of its own
                 found.append(
                     Day(
                         day,
-                        {key_of(d.account_id): d.tier for d in decisions},
-                        {key_of(d.account_id): d.since for d in decisions if d.since is not None},
-                        {key_of(d.account_id): d.health for d in decisions},
+                        {key_of(d.account_id): d.tier for d in own},
+                        {key_of(d.account_id): d.since for d in own if d.since is not None},
+                        {key_of(d.account_id): d.health for d in own},
                         {key_of(account): owner for account, owner in evaluation.owners().items()},
                         keyed(evaluation.won_amounts_12m()),
                     )
@@ -122,10 +126,11 @@ class Trial:
 
     def figures(self, program: Program) -> Figures:
         days = self.decide(program)
+        truth = by_group(self.truth) if program.unit == "group" else self.truth
         total, early = exits(days, program.tiers[0].min_days)
-        revenue, growth = revenue_share(days, self.truth), growth_share(days, self.truth)
+        revenue, growth = revenue_share(days, truth), growth_share(days, truth)
         mean_size, share = size(days)
-        strategic, strategic_of, dropped, pretenders = doors(days[-1], self.truth)
+        strategic, strategic_of, dropped, pretenders = doors(days[-1], truth)
         groups, groups_of, owners = largest_groups(days[-1], self.truth)
         return Figures(
             mean_size, share, ever_best(days[-13:]), still_best_after(days, 12), total, early, revenue.chosen, revenue.by_revenue,
@@ -157,21 +162,23 @@ class Trial:
             return
         yield from (k for k, deals in self.truth.won.items() if deals and k not in self.truth.left and k % 26 == week % 26)
 
-    def late(self) -> LateFigures | None:
-        """What customers under contract look like in the weeks of a year, by the best fact that there is."""
-        if not self.truth.renewals:
+    def late(self, program: Program) -> LateFigures | None:
+        """What customers under contract look like in the weeks of a year, by the first criterion that reads contracts."""
+        reading = (c for c in program.criteria if "contract_value_12m" in c.value.text)
+        worth = next(reading, None)
+        if not self.truth.renewals or worth is None:
             return None
-        fact = "contract_value_12m" if "contract_value_12m" in {f.name for f in FACTS} else "won_amount_12m"
-        one = Criterion("value", "attractiveness", "retention", 1.0, Expression(fact), Linear(0, 1))
-        program = compile_program(replace(programme(self.folder, "balanced"), criteria=(one,), rules=(), playbooks=()))
+        alone = compile_program(
+            replace(program, criteria=(replace(worth, scale=Linear(0, 1)),), rules=(), playbooks=(), seats=())
+        )
         terms = {r.account: r.months for r in self.truth.renewals}
         small: set[int] = set()
         for day in _weeks(TODAY, self.last, 7):
-            with Evaluation(self.path, program, day, replayed={}) as evaluation:
+            with Evaluation(self.path, alone, day, replayed={}) as evaluation:
                 for key in terms:
                     real = self.truth.live_yearly(key, day)
                     if real and key not in small:
-                        seen = evaluation.facts(account_id(key)).get(fact) or 0.0
+                        seen = evaluation.receipt(account_id(key)).contributions[0].value or 0.0
                         if float(seen) < LOOKS_LOST * real:
                             small.add(key)
         loyal = {
@@ -181,7 +188,7 @@ class Trial:
         }
         yearly = [key for key, months in loyal.items() if months == 12]
         long = [key for key, months in loyal.items() if months == 36]
-        return LateFigures(fact, len(yearly), _share(yearly, small), len(long), _share(long, small))
+        return LateFigures(worth.name, len(yearly), _share(yearly, small), len(long), _share(long, small))
 
 
 def _share(keys: Sequence[int], small: set[int]) -> float | None:
@@ -246,11 +253,16 @@ def main() -> None:
         for seed in map(int, arguments.seeds.split(",")):
             with tempfile.TemporaryDirectory() as folder:
                 trial = Trial(SHAPES[shape], seed, Path(folder))
-                found = {preset: trial.figures(programme(trial.folder, preset)) for preset in arguments.presets.split(",")}
-                late = trial.late()
+                programmes = {preset: trial.programme(preset) for preset in arguments.presets.split(",")}
+                found = {preset: trial.figures(program) for preset, program in programmes.items()}
+                lates = {preset: trial.late(program) for preset, program in programmes.items()}
             show(f"{shape}, seed {seed}", found)
-            if late is not None:
-                print(f"\nBy {late.fact}: {_percent(late.yearly_lost)} of {late.yearly} loyal yearly customers and")
+            for preset, late in lates.items():
+                if late is None:
+                    continue
+                print(
+                    f"\nBy {late.criterion} of {preset}: {_percent(late.yearly_lost)} of {late.yearly} loyal yearly customers and"
+                )
                 print(
                     f"{_percent(late.three_years_lost)} of {late.three_years} under a three-year contract look lost in some week."
                 )

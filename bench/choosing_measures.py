@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from statistics import fmean
@@ -12,6 +12,7 @@ from bench.shape_cache import key_of
 from kamsync.decide.months import add_months
 from kamsync.decide.program import NO_TIER
 from kamsync.sandbox.shapes import Truth
+from kamsync.sandbox.shapes.deals import Deal
 
 BEST = "A"
 
@@ -42,6 +43,20 @@ class Against:
     @property
     def ratio(self) -> float:
         return self.chosen / self.by_revenue if self.by_revenue else 0.0
+
+
+def by_group(truth: Truth) -> Truth:
+    """The same where the group is the customer: all that its members did, by its head."""
+    head_of = {key: head for head, members in truth.groups.items() for key in members}
+    won: dict[int, list[Deal]] = {}
+    for key, deals in truth.won.items():
+        won.setdefault(head_of.get(key, key), []).extend(deals)
+    return replace(
+        truth,
+        won=won,
+        strategic=frozenset(head_of.get(key, key) for key in truth.strategic),
+        pretenders=frozenset(head_of.get(key, key) for key in truth.pretenders),
+    )
 
 
 def still_best_after(days: Sequence[Day], months: int) -> float | None:

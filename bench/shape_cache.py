@@ -15,7 +15,7 @@ from kamsync.sandbox.shapes import ShapedCompany
 from kamsync.store.database import Cache, open_cache
 
 OWN_FIELDS = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
-CONTRACT_FIELDS = ("contract_start", "contract_months")
+CONTRACT_FIELDS = ("contract_start", "contract_months")  # a connector maps them where the org has contracts
 STAGES = {"won": (1, 1), "lost": (1, 0)}
 TYPES = {"new": "New Business", "expansion": "Existing Business", "renewal": "Renewal"}
 
@@ -28,12 +28,15 @@ def key_of(account: str) -> int:
     return int(account[3:])
 
 
-def programme(folder: Path, preset: str) -> Program:
-    """The example's configuration with the preset, every field that a preset can read being mapped."""
+def programme(folder: Path, preset: str, *, has_contracts: bool = False) -> Program:
+    """The example's configuration with the preset, every field of the account that a preset can read being mapped.
+
+    `has_contracts`: contracts too.
+    """
     mapping = read_shipped("salesforce")
     if mapping is None:
         raise FileNotFoundError("mappings/salesforce.toml")
-    for name in OWN_FIELDS:
+    for name in (*OWN_FIELDS, *(CONTRACT_FIELDS if has_contracts else ())):
         mapping = mapping.replace(f"# {name} = ", f"{name} = ")
     (folder / "own.toml").write_text(mapping, encoding="utf-8")
     example = render_example().replace('criteria = "balanced"', f'criteria = "{preset}"')

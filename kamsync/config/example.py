@@ -100,7 +100,9 @@ currency = "{currency}"                       # amounts are converted to it befo
 language = "{language}"                        # of reasons and tasks: en, pt_BR, es
 country = "{country}"                          # ISO code, e.g. "BR": business days, how numbers look; empty: weekends only
 eligible = "won_count_total > 0"      # who takes part at all; an expression over facts (`kamsync facts` lists them)
-criteria = "{preset}"                 # balanced, retention, expansion, authority, smb; or your own [[tiers]], [[criteria]]
+criteria = "{preset}"                 # a preset (`kamsync criteria` lists them); or your own [[tiers]], [[criteria]]
+# unit = "group"                      # who is decided: each account, or the group at its ultimate parent (preset groups says so)
+# members = "inherit"                 # of a group: each has the group's tier; "none" writes nothing there
 playbooks = [{playbooks}]   # shipped playbooks by name; your own stand in [[playbooks]]
 renewal_types = [{renewal_types}]           # types of opportunities that are renewals, where no renewal date is mapped
 contacts = "auto"                     # people are read where something asks for them; or "always", "never". No name is stored
@@ -207,6 +209,22 @@ refresh_token = { env = "HUBSPOT_REFRESH_TOKEN" }
     }
 )
 _REST = """\
+# When tiers change by score; the presets review in January and July. This table goes before the preset's.
+# [review]
+# months = [1, 7]                     # empty: on any day
+# between = "hold"                    # "rises" lets promotions through where there is room
+# approve = false                     # true: moves into and out of the best tier wait for a person's `kamsync apply`
+
+# Places kept for customers that no sum of criteria would lift; beside those of the preset.
+# [[seats]]
+# tier = "A"
+# count = 5
+# when = "strategic_market"           # who could have one
+# rank = "won_amount_12m"             # the first by this number have it
+# evidence = "authority_evidence_date"   # without a date that is fresh enough there is no place
+# valid_days = 540
+# reason = "Opens a market"
+
 [cache]
 path = "kamsync.db"                   # disposable: the next run rebuilds it from the CRM
 

@@ -7,7 +7,7 @@ last, so that a mistake in a criterion shows without them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from pathlib import Path
@@ -162,7 +162,7 @@ def _with_criteria(source: TomlSource, config: Config) -> CompiledProgram:
     seats, _ = _mapped(build_seats(file.seats, tiers, source, base.language, problems), base.account_columns)
     if problems.found:
         raise refuse(problems.found, source.name)
-    program = replace(base, tiers=tiers, criteria=criteria, rules=rules, seats=seats, **_review(file.review))
+    program = replace(base, tiers=tiers, criteria=criteria, rules=rules, seats=seats, **_review(file.review), **_unit(file))
     if file.segments is not None:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
@@ -265,7 +265,7 @@ def _program(
         guards=Guards(**parsed.guard.model_dump()),
         seats=seats,
         **_review(parsed.review or file.review),
-        **_plain_settings(table),
+        **{**_plain_settings(table), **_unit(file, but=table.model_fields_set)},
     )
     return program, (*left_out, *no_seats, *unmapped)
 
@@ -274,6 +274,12 @@ def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     """The keys of [program] that Program has under the same name and meaning."""
     settings = table.model_dump(exclude={"eligible", "criteria", "playbooks", "renewal_types"})
     return {**settings, "renewal_types": tuple(table.renewal_types)}
+
+
+def _unit(file: CriteriaFile, but: Collection[str] = ()) -> dict[str, Any]:
+    """Who is decided, where the criteria say it themselves; without the keys of `but`."""
+    said = {"unit": file.unit, "members": file.members}
+    return {key: value for key, value in said.items() if value is not None and key not in but}
 
 
 def _review(table: ReviewTable | None) -> dict[str, Any]:

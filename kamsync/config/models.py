@@ -267,8 +267,10 @@ class GuardTable(_Table):
 
 
 class CriteriaFile(_Table):
-    """A preset, or the FILE of `simulate`: what decides, without the CRM."""
+    """A preset, or the FILE of `simulate`: what decides, without the CRM. `[program] unit` and `members` go before its own."""
 
+    unit: Literal["account", "group"] | None = None
+    members: Literal["inherit", "none"] | None = None
     tiers: list[TierTable] = []
     criteria: list[CriterionTable] = []
     rules: list[RuleTable] = []

@@ -1,7 +1,8 @@
 """Say in one line why an account has its tier: for the CRM's reasons field and for the plan.
 
-The CRM's text is `<what settled it> (<detail>): <three largest contributions with points>` in the programme's language, at
-most as long as the field, and never cut inside a word (DECISIONS.md §7). Its head holds no number that moves by itself, so
+The CRM's text is `<what settled it> (<score, its tier's threshold, the distance to the next>): <the three criteria that weigh
+most, with what they saw>` in the programme's language, at most as long as the field, and never cut inside a word (DECISIONS.md
+§7). Its head holds no number that moves by itself, so
 `says_the_same_cause` can tell from the text in the CRM whether the cause changed. Pure.
 """
 
@@ -9,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.fact_words import say_contribution
 from kamsync.decide.program import NO_TIER, Program, Tier
 from kamsync.decide.reader import Reader, reader_for, reader_of
 
@@ -21,14 +23,27 @@ _CAUSES_BY_RULE = frozenset({"floor", "ceiling", "excluded"})
 def reasons_text(decision: Decision, contributions: Sequence[Contribution], program: Program, length: int) -> str:
     """The text of the CRM's reasons field, at most `length` characters."""
     reader = reader_of(program)
-    head = _head(decision, reader) + _detail(decision, reader)
-    shown = [f"{_one_line(c.label or c.criterion)} {reader.number(c.points, 1)}" for c in largest(contributions)]
+    details = (*_detail(decision, reader), *_distance(decision, program, reader))
+    head = _head(decision, reader) + (f" ({reader.words.list_separator.join(details)})" if details else "")
+    shown = _seen(contributions, reader)
     while shown:
         text = f"{head}: {reader.words.list_separator.join(shown)}"
         if _size(text) <= length:
             return text
         shown.pop()
     return cut_at_word(head, length)
+
+
+def _seen(contributions: Sequence[Contribution], reader: Reader) -> list[str]:
+    """What the criteria that brought most saw of the account: three things, none of them twice, nothing that is unknown."""
+    told: list[str] = []
+    read: set[tuple[frozenset[str], FactValue]] = set()
+    for one in _by_points(contributions):
+        source, said = (frozenset(one.facts), one.value), say_contribution(one, reader)
+        if said and said not in told and not (one.facts and source in read):
+            told.append(said)
+        read.add(source)
+    return told[:LARGEST]
 
 
 def says_the_same_cause(text: str, decision: Decision, program: Program) -> bool:
@@ -39,8 +54,12 @@ def says_the_same_cause(text: str, decision: Decision, program: Program) -> bool
 
 def largest(contributions: Sequence[Contribution]) -> list[Contribution]:
     """The three criteria that brought most points, largest first; ties by name. Health never makes the score."""
+    return _by_points(contributions)[:LARGEST]
+
+
+def _by_points(contributions: Sequence[Contribution]) -> list[Contribution]:
     counted = [c for c in contributions if c.axis != "health" and c.points > 0]
-    return sorted(counted, key=lambda c: (-c.points, c.criterion))[:LARGEST]
+    return sorted(counted, key=lambda c: (-c.points, c.criterion))
 
 
 def because(decision: Decision, contributions: Sequence[Contribution], program: Program) -> str:
@@ -83,13 +102,27 @@ def _head(decision: Decision, reader: Reader) -> str:
     return head
 
 
-def _detail(decision: Decision, reader: Reader) -> str:
+def _detail(decision: Decision, reader: Reader) -> tuple[str, ...]:
     if decision.code == "capacity" and decision.capacity is not None:
         full = decision.capacity
-        return " (" + reader.words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit) + ")"
+        return (reader.words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit),)
     if decision.code == "low_coverage":
-        return " (" + reader.words.coverage.format(share=reader.number(100 * decision.coverage)) + ")"
-    return ""
+        return (reader.words.coverage.format(share=reader.number(100 * decision.coverage)),)
+    return ()
+
+
+def _distance(decision: Decision, program: Program, reader: Reader) -> tuple[str, ...]:
+    """The score, from where on its tier is reached, and what is missing for the next one; nothing where nothing is scored."""
+    if decision.score is None:
+        return ()
+    words, tier = reader.words, _tier(decision.tier, program)
+    said = [words.scored.format(score=reader.number(decision.score))]
+    if tier is not None:
+        said.append(words.enters.format(tier=tier.name, enter=reader.short_number(tier.enter)))
+    missing = decision.points_missing
+    if decision.next_tier is not None and missing is not None and missing > 0:
+        said.append(words.short.format(missing=reader.number(missing, 1), tier=decision.next_tier))
+    return tuple(said)
 
 
 def _cause(decision: Decision, program: Program, reader: Reader) -> str:
@@ -100,7 +133,8 @@ def _cause(decision: Decision, program: Program, reader: Reader) -> str:
         tier = _tier(decision.tier, program)
         leave = "" if tier is None else f", {tier.name} is left below {_short(tier.leave)}"
         return f"kept: {score}{leave}"
-    head = _head(decision, reader) + _detail(decision, reader)
+    detail = "".join(f" ({one})" for one in _detail(decision, reader))
+    head = _head(decision, reader) + detail
     return f"{head}, {score}" if decision.score is not None else head
 
 

@@ -15,12 +15,14 @@ from kamsync.decide.criteria import expressions_of
 from kamsync.decide.expressions import names_in
 from kamsync.decide.facts import FACTS, streams_of, with_what_they_need
 from kamsync.decide.months import days_before
-from kamsync.decide.program import Program
+from kamsync.decide.place import Expression
+from kamsync.decide.program import Program, Seat
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
 
 NEVER_CHANGE = frozenset({"id", "name", "currency", "created_date"})
 AS_TODAY = frozenset({"owner_id", "parent_id"})  # they place nobody by themselves; said, not left out
+OTHER_RANK = "won_amount_12m"  # of seats, where their own rank is not known of the past
 ACTIVITY_DAYS = 90  # an activity counts for so long
 _FACTS = {fact.name: fact for fact in FACTS}
 
@@ -62,7 +64,7 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
         )
     criteria = {c.name: unknown(n for e in expressions_of(c) for n in names_in(e.text)) for c in program.criteria}
     rules = [unknown(names_in(rule.when.text)) for rule in program.rules]
-    seats = [unknown(n for e in expressions_of(seat) for n in names_in(e.text)) for seat in program.seats]
+    seats = [unknown(n for e in (seat.when, seat.evidence) for n in names_in(e.text)) for seat in program.seats]
     kept = tuple(c for c in program.criteria if not criteria[c.name])
     if not any(c.axis != "health" for c in kept):
         raise ConfigError(
@@ -73,9 +75,11 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
     left_out += [LeftOut(f"rule {rule.when.text}", hidden) for rule, hidden in zip(program.rules, rules, strict=True) if hidden]
     left_out += [LeftOut(f"seat in {s.tier}", hidden) for s, hidden in zip(program.seats, seats, strict=True) if hidden]
     kept_seats = tuple(seat for seat, hidden in zip(program.seats, seats, strict=True) if not hidden)
+    unranked = tuple(seat for seat in kept_seats if unknown(names_in(seat.rank.text)))
+    kept_seats = tuple(replace(seat, rank=Expression(OTHER_RANK)) if seat in unranked else seat for seat in kept_seats)
     kept_rules = tuple(rule for rule, hidden in zip(program.rules, rules, strict=True) if not hidden)
     reduced = replace(program, criteria=kept, rules=kept_rules, seats=kept_seats, playbooks=())
-    return Replayable(reduced, tuple(left_out), tuple(_notes(reduced, fixed)))
+    return Replayable(reduced, tuple(left_out), (*_notes(reduced, fixed), *_of_places(reduced, unranked)))
 
 
 def _is_known(program: Program, name: str, fixed: Collection[str], has_activities: bool) -> bool:
@@ -92,6 +96,18 @@ def _check_fixed(program: Program, fixed: Collection[str]) -> None:
                 f"--fixed {name}: no account field of that name is mapped.",
                 fix=f"Mapped fields: {', '.join(sorted(program.account_columns))}.",
             )
+
+
+def _of_places(program: Program, unranked: Collection[Seat]) -> Iterable[str]:
+    """What becomes of seats, reviews and approval."""
+    for seat in unranked:
+        yield f"Seats in {seat.tier} are ranked by {OTHER_RANK}: of {seat.rank.text} only today's state is known."
+    if program.review_months:
+        months = ", ".join(map(str, program.review_months))
+        yield f"Tiers move in months {months} only, and on the first day as an org's first decision."
+    if program.approve:
+        yield "What a person has to approve is taken to be approved on the same day."
+    yield "Overrides and tiers that people edited are not replayed."
 
 
 def _notes(program: Program, fixed: Collection[str]) -> Iterable[str]:

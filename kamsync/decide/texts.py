@@ -18,7 +18,10 @@ FALLBACK_LANGUAGE = "en"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`heads` by settling code; `until`, `capacity` and `coverage` are str.format patterns."""
+    """`heads` by settling code; `until`, `capacity`, `coverage`, `scored`, `enters` and `short` are str.format patterns.
+
+    The last three: the score, from which score on a tier is reached, and how much is missing for it.
+    """
 
     name: str
     list_separator: str
@@ -26,6 +29,9 @@ class Language:
     until: str
     capacity: str
     coverage: str
+    scored: str
+    enters: str
+    short: str
     segments: Mapping[str, str]
     health: Mapping[str, str]
 
@@ -53,6 +59,9 @@ _ENGLISH = Language(
     until="until {day}",
     capacity="{tier}: rank {rank} of {limit} places",
     coverage="{share} % known",
+    scored="score {score}",
+    enters="{tier} from {enter}",
+    short="{missing} short of {tier}",
     segments=SEGMENTS["en"],
     health=HEALTH["en"],
 )
@@ -80,6 +89,9 @@ _PORTUGUESE = Language(
     until="até {day}",
     capacity="{tier}: posição {rank} de {limit} vagas",
     coverage="{share} % conhecido",
+    scored="pontuação {score}",
+    enters="{tier} a partir de {enter}",
+    short="faltam {missing} para {tier}",
     segments=SEGMENTS["pt_BR"],
     health=HEALTH["pt_BR"],
 )
@@ -107,6 +119,9 @@ _SPANISH = Language(
     until="hasta el {day}",
     capacity="{tier}: puesto {rank} de {limit} lugares",
     coverage="{share} % conocido",
+    scored="puntuación {score}",
+    enters="{tier} desde {enter}",
+    short="faltan {missing} para {tier}",
     segments=SEGMENTS["es"],
     health=HEALTH["es"],
 )

@@ -6,14 +6,16 @@ Pure text. The machine's form is `receipt_json`; both come from the same values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.fact_words import say_fact, say_value
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scales import Percentile
+from kamsync.decide.texts import LANGUAGES
 from kamsync.printable import one_line
-from kamsync.report.fact_words import say_fact
 
 BAR_WIDTH = 20
 # Tenure and size: nobody can act on them.
@@ -30,7 +32,7 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
     """
     ordered = sorted(receipt.contributions, key=lambda c: (c.axis == "health", -c.points, c.criterion))
     most = max((c.points for c in ordered), default=0.0)
-    reader = reader_of(program)
+    reader = replace(reader_of(program), words=LANGUAGES["en"])  # its numbers, in the language of the command line
     ranks = {c.name for c in program.criteria if isinstance(c.scale, Percentile) and c.scale.within is None and c.decay is None}
     return [
         (
@@ -46,16 +48,18 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
 
 
 def _read(contribution: Contribution, ranked: bool, program: Program, reader: Reader) -> str:
-    """The facts that a criterion read; beside a rank, how many accounts it is better than."""
+    """The facts that a criterion read, or what it made of several; beside a rank, how many accounts it is better than."""
     known = {name: value for name, value in contribution.facts.items() if value is not None}
     if not contribution.known or not known:
         return "unknown"
-    said = ", ".join(
+    is_made = contribution.unit and len(known) > 1 and contribution.value not in known.values()
+    facts = ", ".join(
         f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
         if program.account_columns.get(name) == "boolean"
         else say_fact(name, value, reader)
         for name, value in known.items()
     )
+    said = say_value(contribution.value, contribution.unit, reader) if is_made else facts
     if ranked and contribution.scaled is not None:
         said += f", better than {contribution.scaled:.0f} % of accounts"
     return said

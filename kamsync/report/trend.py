@@ -8,10 +8,10 @@ from datetime import date
 from typing import Protocol
 
 from kamsync.decide.decision import FactValue
+from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
 from kamsync.decide.kpis import KPIS, Kpi
 from kamsync.decide.reader import Reader
-from kamsync.report.fact_words import say_value
 
 TREND_DAYS = 90
 _NOT_SHOWN = ("owner", "champion")  # an id; and what the people of the account say themselves

@@ -11,6 +11,6 @@ def test_a_notice_is_said_once_and_again_when_it_has_changed(open_desk: Opener) 
     assert "is left out" in desk.good("plan").err
     assert "is left out" not in desk.good("plan").err
     assert "is left out" not in desk.good("accounts").err
-    desk.edit_config('criteria = "balanced"', 'criteria = "retention"')
+    desk.edit_config('criteria = "balanced"', 'criteria = "authority"')
     assert "is left out" in desk.good("plan").err
     assert "is left out" in desk.good("doctor").out

@@ -323,6 +323,8 @@ unit = "account"
 months = [1]
 between = "hold"
 """
+CRITERIA = f'unit = "account"\nmembers = "none"\n{CRITERIA}'
+GROUPED = CRITERIA.replace('"account"', '"group"', 1).replace('"none"', '"inherit"', 1)
 PROGRAMMES = {"scales": SCALES, "holds": HOLDS, "preset": PRESET, "language": LANGUAGE}
 
 
@@ -468,7 +470,7 @@ def test_every_key_and_every_choice_of_the_files_is_used_here() -> None:
     crm = {"kind": "memory", "mapping": "memory.toml"}
     documents = [{**tomllib.loads(text), "crm": crm} for text in PROGRAMMES.values()]
     found = {one for document in documents for one in used(ConfigFile, document)}
-    found |= set(used(CriteriaFile, tomllib.loads(CRITERIA)))
+    found |= {one for text in (CRITERIA, GROUPED) for one in used(CriteriaFile, tomllib.loads(text))}
     found |= set(used(mapping_file._Mapping, tomllib.loads(a_mapping())))
     everything = {*wanted(ConfigFile), *wanted(CriteriaFile), *wanted(mapping_file._Mapping)}
     everything |= {("scale", key) for key in scale_keys()} | {("PlaybookTable", "every", every) for every in PERIODS}
@@ -479,7 +481,7 @@ def test_every_key_and_every_choice_of_the_files_is_used_here() -> None:
 @pytest.mark.parametrize("name", PROGRAMMES)
 def test_a_programme_plans_applies_explains_and_simulates(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = a_desk(tmp_path, monkeypatch, PROGRAMMES[name])
-    (tmp_path / "other.toml").write_text(CRITERIA, encoding="utf-8")
+    (tmp_path / "other.toml").write_text(GROUPED if name == "preset" else CRITERIA, encoding="utf-8")
 
     planned = desk.good("plan", "--json").json
     assert planned["changes"]

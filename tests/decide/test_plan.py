@@ -100,7 +100,7 @@ def test_a_new_key_account_gets_every_flag() -> None:
         "score": 86.0,
         "segment": "key",
         "health": "green",
-        "reasons": "By score: Revenue 40.0, Growth 31.0, Support 15.0",
+        "reasons": "By score (score 86, A from 75): Revenue, Growth, Support",
         "since": date(2026, 11, 23),
         "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
         "decided_tier": "A",
@@ -149,7 +149,7 @@ def test_reasons_are_rewritten_when_another_rule_settles_the_tier() -> None:
 
     assert update is not None
     assert set(update.fields) == {"reasons", "evaluated_at"}
-    assert update.fields["reasons"].after == "Set by a person: Revenue 40.0, Growth 31.0, Support 15.0"
+    assert update.fields["reasons"].after == "Set by a person (score 86, A from 75): Revenue, Growth, Support"
     assert update.reasons[-1] == "what settles the tier is new"
 
 
@@ -159,7 +159,7 @@ def test_reasons_are_rewritten_when_the_override_lasts_longer() -> None:
     update = plan(a_decision(code="override", until=date(2027, 3, 31)), shown)
 
     assert update is not None
-    assert str(update.fields["reasons"].after).startswith("Set by a person until Mar 31, 2027: ")
+    assert str(update.fields["reasons"].after).startswith("Set by a person until Mar 31, 2027 (score 86")
 
 
 def test_reasons_are_rewritten_with_a_moved_score() -> None:
@@ -168,7 +168,7 @@ def test_reasons_are_rewritten_with_a_moved_score() -> None:
     update = plan(a_decision(), shown)
 
     assert update is not None
-    assert update.fields["reasons"].after == "By score: Revenue 40.0, Growth 31.0, Support 15.0"
+    assert update.fields["reasons"].after == "By score (score 86, A from 75): Revenue, Growth, Support"
     assert "score 70 → 86" in update.reasons
 
 
@@ -505,7 +505,7 @@ def test_a_tier_changed_by_hand_is_written_as_the_override_that_it_is() -> None:
         "override": "A",
         "override_until": date(2027, 2, 21),
         "decided_tier": "A",
-        "reasons": "Set by a person until Feb 21, 2027: Revenue 40.0, Growth 31.0, Support 15.0",
+        "reasons": "Set by a person until Feb 21, 2027 (score 86, A from 75): Revenue, Growth, Support",
         "evaluated_at": datetime(2026, 11, 23, 6, 0, 30, tzinfo=UTC),
     }
     assert update.reasons[0].startswith("changed by hand, so kept as an override until Feb 21, 2027: Revenue 40")

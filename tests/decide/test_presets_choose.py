@@ -32,6 +32,7 @@ class Org:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "kamsync.db"
         self._keys = count(1)
+        self.has_contracts = False  # whether they are mapped
         with open_cache(self.path) as cache:
             cache.add_account_columns({"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"})
             with cache.transaction() as db:
@@ -46,6 +47,9 @@ class Org:
             if family is not None:
                 self._insert("line_items", {"id": f"{key}i", "opportunity_id": key, "product_family": family})
 
+    def won_contract(self, account: str, days_ago: int, months: int, amount: float) -> None:
+        self._closed(account, days_ago, amount, is_won=1, contract_months=months)
+
     def lost(self, account: str, *days_ago: int) -> None:
         for days in days_ago:
             self._closed(account, days, 1_000.0, is_won=0)
@@ -56,7 +60,7 @@ class Org:
             self._insert("activities", {**row, "activity_date": (AS_OF - timedelta(days=days)).isoformat()})
 
     def programme(self, preset: str) -> Program:
-        return programme(self.folder, preset)
+        return programme(self.folder, preset, has_contracts=self.has_contracts)
 
     def decide(self, program: Program) -> dict[str, Decision]:
         with Evaluation(self.path, compile_program(program), AS_OF) as evaluation:
@@ -66,10 +70,10 @@ class Org:
         with Evaluation(self.path, compile_program(self.programme(preset)), AS_OF) as evaluation:
             return next(c for c in evaluation.receipt(account).contributions if c.criterion == name)
 
-    def _closed(self, account: str, days: int, amount: float, *, is_won: int) -> str:
+    def _closed(self, account: str, days: int, amount: float, **more: object) -> str:
         key, day = f"006{next(self._keys)}", (AS_OF - timedelta(days=days)).isoformat()
         row = {"id": key, "account_id": account, "amount": amount, "currency": "EUR", "close_date": day}
-        self._insert("opportunities", {**row, "is_closed": 1, "is_won": is_won, "created_date": day})
+        self._insert("opportunities", {**row, "is_closed": 1, "created_date": day, **more})
         return key
 
     def _insert(self, table: str, row: dict[str, object]) -> None:
@@ -183,20 +187,94 @@ def test_where_nobody_logs_activities_tiers_are_as_without_those_criteria(preset
     assert {account: decision.tier for account, decision in org.decide(without).items()} == tiers
 
 
-# --- authority ------
+# --- places for who opens a door ------
 
 
-def test_a_small_reference_in_a_market_that_we_want_is_in_the_best_tier(org: Org) -> None:
+def evidence(days: int) -> str:
+    return (AS_OF - timedelta(days=days)).isoformat()
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if "[[seats]]" in text_of(p)])
+def test_a_small_reference_in_a_market_that_we_want_has_a_place_and_a_claim_has_none(preset: str, org: Org) -> None:
     a_silent_org(org)
-    org.account("ref", employees=10, strategic_market=1, authority_evidence_date=(AS_OF - timedelta(days=20)).isoformat())
-    org.won("ref", 700, 800, amount=10.0)
-    org.talked("ref", 5, 40, 80)
-    assert org.decide(org.programme("authority"))["ref"].tier == "A"
+    fields = {"employees": 10, "strategic_market": 1}
+    org.account("fresh", **fields, authority_evidence_date=evidence(540))
+    org.account("stale", **fields, authority_evidence_date=evidence(541))
+    org.account("claim", **fields)
+    org.account("other", employees=10, authority_evidence_date=evidence(20))
+    for one in ("fresh", "stale", "claim", "other"):
+        org.won(one, 700, 800, amount=1.0)
+    decided = org.decide(org.programme(preset))
+    assert decided["fresh"].tier == ("A" if preset == "authority" else "B")
+    assert [decided[one].code == "seat" for one in ("fresh", "stale", "claim", "other")] == [True, False, False, False]
 
 
-def test_who_opens_no_door_is_no_more_than_watched_however_large(org: Org) -> None:
-    a_silent_org(org)
-    org.account("big", employees=90_000, nps=10)
-    org.won("big", *range(5, 900, 20), amount=1e6)
-    org.talked("big", *range(1, 60))
-    assert org.decide(org.programme("authority"))["big"].tier in ("C", "none")
+def test_evidence_fades_by_half_a_year_after_year(org: Org) -> None:
+    org.account("a", authority_evidence_date=evidence(0))
+    org.account("b", authority_evidence_date=evidence(365))
+    org.account("c", authority_evidence_date=evidence(730))
+    for one in "abc":
+        org.won(one, 10)
+    assert [org.criterion("authority", "authority", one).scaled for one in "abc"] == pytest.approx([100, 50, 25])
+
+
+# --- value ------
+
+
+@EVERY_PRESET
+def test_value_is_the_mean_of_two_years_and_of_less_while_a_customer_is_new(preset: str, org: Org) -> None:
+    org.account("two years")
+    org.won("two years", 800, 200, amount=600.0)
+    org.account("half a year")
+    org.won("half a year", 180, amount=600.0)
+    assert org.criterion(preset, "value", "two years").value == pytest.approx(300)
+    assert org.criterion(preset, "value", "half a year").value == pytest.approx(600)
+
+
+@EVERY_PRESET
+def test_a_contract_of_three_years_is_no_zero_in_its_last(preset: str, org: Org) -> None:
+    org.has_contracts = True
+    org.account("a")
+    org.won_contract("a", 1000, 36, 360.0)
+    assert org.criterion(preset, "value", "a").value == pytest.approx(120.0)
+
+
+def test_a_contract_of_three_years_is_no_tripling_in_its_first_where_contracts_are_the_business(org: Org) -> None:
+    """Elsewhere orders count beside a contract, so the larger of the two is what a customer is worth."""
+    org.has_contracts = True
+    org.account("a")
+    org.won_contract("a", 100, 36, 360.0)
+    assert [org.criterion(one, "value", "a").value for one in ("subscription", "balanced")] == pytest.approx([120.0, 360.0])
+
+
+@EVERY_PRESET
+def test_a_yearly_customer_whose_renewal_is_late_does_not_look_lost(preset: str, org: Org) -> None:
+    org.has_contracts = True
+    org.account("late")
+    for days in (1110, 745, 380):
+        org.won_contract("late", days, 12, 100.0)
+    worth = org.criterion(preset, "value", "late").value
+    assert isinstance(worth, float) and worth > 100.0 / 3
+
+
+# --- who is chosen ------
+
+
+@EVERY_PRESET
+@pytest.mark.parametrize("customers", [20, 100])
+def test_the_best_tier_is_small_and_never_empty(preset: str, customers: int, org: Org) -> None:
+    for number in range(1, customers + 1):
+        org.account(f"{number:03}", owner_id=f"005{number % 7}")
+        org.won(f"{number:03}", 10 + number, 200, 420, amount=1_000.0 + number)
+    best = [d for d in org.decide(org.programme(preset)).values() if d.tier == "A"]
+    share = org.programme(preset).tiers[0].top_percent or 0
+    assert 1 <= len(best) <= -(-customers * share // 100)
+
+
+@EVERY_PRESET
+def test_tiers_move_twice_a_year_and_promises_last_for_half_a_year(preset: str, org: Org) -> None:
+    program = org.programme(preset)
+    best = program.tiers[0]
+    assert (program.review_months, best.min_days, best.max_accounts) == ((1, 7), 180, 35)
+    assert best.max_per_owner == (8 if preset == "expansion" else 10)
+    assert best.enter - best.leave >= 15

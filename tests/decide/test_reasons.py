@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, get_args
 
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.decision import Capacity, Code, Contribution, Decision
+from kamsync.decide.fact_words import say_fact
+from kamsync.decide.facts import FACTS
 from kamsync.decide.program import Program, Tier
+from kamsync.decide.reader import reader_for
 from kamsync.decide.reasons import because, cut_at_word, reasons_text, says_the_same_cause
 from kamsync.decide.texts import LANGUAGES, language
 
@@ -42,19 +46,20 @@ def a_decision(code: Code = "score", **given: Any) -> Decision:
     return Decision(**{**values, **given})
 
 
+SCORED = "By score (score 86, A from 80)"
 FOUR = [a_contribution("Tenure", 4.5), a_contribution("Revenue", 40), a_contribution("Growth", 31.26), a_contribution("NPS", 15)]
 
 
 def test_the_three_largest_contributions_are_told_largest_first() -> None:
-    assert reasons_text(a_decision(), FOUR, a_program(), 255) == "By score: Revenue 40.0, Growth 31.3, NPS 15.0"
+    assert reasons_text(a_decision(), FOUR, a_program(), 255) == f"{SCORED}: Revenue, Growth, NPS"
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("pt_BR", "Pela pontuação: Revenue 40,0; Growth 31,3; NPS 15,0"),
-        ("es", "Por puntuación: Revenue 40,0; Growth 31,3; NPS 15,0"),
-        ("fr", "By score: Revenue 40.0, Growth 31.3, NPS 15.0"),
+        ("pt_BR", "Pela pontuação (pontuação 86; A a partir de 80): Revenue; Growth; NPS"),
+        ("es", "Por puntuación (puntuación 86; A desde 80): Revenue; Growth; NPS"),
+        ("fr", f"{SCORED}: Revenue, Growth, NPS"),
     ],
 )
 def test_reasons_speak_the_programmes_language_with_its_numbers(name: str, text: str) -> None:
@@ -64,7 +69,7 @@ def test_reasons_speak_the_programmes_language_with_its_numbers(name: str, text:
 def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
     told = [a_contribution("Health", 90, "health"), a_contribution("Zero", 0), a_contribution("Revenue", 12)]
 
-    assert reasons_text(a_decision(), told, a_program(), 255) == "By score: Revenue 12.0"
+    assert reasons_text(a_decision(), told, a_program(), 255) == f"{SCORED}: Revenue"
 
 
 @pytest.mark.parametrize(
@@ -78,19 +83,19 @@ def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
         (a_decision("floor", fired=("Strategic market", "")), "Raised by a rule (Strategic market)"),
         (
             a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts")),
-            "A better tier is full (A: rank 51 of 50 places)",
+            "A better tier is full (A: rank 51 of 50 places, score 86, A from 80)",
         ),
-        (a_decision("low_coverage"), "Kept: too little data to move it (40 % known)"),
-        (a_decision("low_coverage", coverage=1.0), "Kept: too little data to move it (100 % known)"),
+        (a_decision("low_coverage"), "Kept: too little data to move it (40 % known, score 86, A from 80)"),
+        (a_decision("low_coverage", coverage=1.0), "Kept: too little data to move it (100 % known, score 86, A from 80)"),
     ],
 )
 def test_the_code_says_what_settled_the_tier(decision: Decision, head: str) -> None:
-    assert reasons_text(decision, [], a_program(), 255) == head
+    assert reasons_text(decision, [], a_program(), 255) in (head, f"{head} (score 86, A from 80)")
 
 
 def test_what_does_not_fit_is_left_out_from_the_smallest_on() -> None:
-    assert reasons_text(a_decision(), FOUR, a_program(), 40) == "By score: Revenue 40.0, Growth 31.3"
-    assert reasons_text(a_decision(), FOUR, a_program(), 12) == "By score"
+    assert reasons_text(a_decision(), FOUR, a_program(), 50) == f"{SCORED}: Revenue, Growth"
+    assert reasons_text(a_decision(), FOUR, a_program(), 35) == SCORED
     assert reasons_text(a_decision(), FOUR, a_program(), 6) == "By…"
 
 
@@ -177,13 +182,13 @@ def test_a_text_is_cut_after_a_whole_word_and_leaves_no_loose_sign(text: str, le
 
 
 def test_reasons_may_fill_their_field_to_the_last_character() -> None:
-    text = "By score: Revenue 40.0, Growth 31.3"
+    text = f"{SCORED}: Revenue, Growth"
     assert reasons_text(a_decision(), FOUR, a_program(), len(text)) == text
-    assert reasons_text(a_decision(), FOUR, a_program(), len(text) - 1) == "By score: Revenue 40.0"
+    assert reasons_text(a_decision(), FOUR, a_program(), len(text) - 1) == f"{SCORED}: Revenue"
 
 
 def test_a_tenth_of_a_point_is_a_reason_and_nothing_at_all_is_none() -> None:
-    assert reasons_text(a_decision(), [a_contribution("Small", 0.5)], a_program(), 255) == "By score: Small 0.5"
+    assert reasons_text(a_decision(), [a_contribution("Small", 0.5)], a_program(), 255) == f"{SCORED}: Small"
     assert because(a_decision(), [a_contribution("Zero", 0.0)], a_program()) == "score 86.4 ≥ 80"
 
 
@@ -203,7 +208,7 @@ def test_the_cause_is_told_where_tiers_are_unknown_or_none() -> None:
 
 
 def test_a_persons_choice_without_an_end_names_none() -> None:
-    text = reasons_text(a_decision("override"), [], a_program(), 255)
+    text = reasons_text(a_decision("override", score=None), [], a_program(), 255)
     assert text == "Set by a person"
     assert not says_the_same_cause(text, a_decision("override", until=date(2026, 12, 31)), a_program())
 
@@ -236,3 +241,57 @@ def test_the_text_in_the_crm_stays_when_the_override_of_a_changed_tier_is_there(
 )
 def test_a_cause_is_recognised_by_its_whole_head(text: str, same: bool) -> None:
     assert says_the_same_cause(text, a_decision(), a_program()) is same
+
+
+VALUES = [
+    a_contribution("Customer value", 30)._replace(value=238_000.0, unit="money", facts={"won_amount_12m": 300_000.0}),
+    a_contribution("Share", 20)._replace(value=238_000.0, unit="money", facts={"won_amount_12m": 300_000.0}),
+    a_contribution("Growth", 12)._replace(
+        value=0.98, unit="percent", facts={"won_count_total": 9, "growth_12m": 0.98}, axis="attractiveness"
+    ),
+    a_contribution("Pipeline", 11, "attractiveness")._replace(value=None, known=False, facts={"weighted_pipeline": None}),
+    a_contribution("Contact", 9)._replace(value=91, unit="days", facts={"days_since_last_contact": 91}),
+    a_contribution("Engagement", 8)._replace(value=9, facts={"activities_90d": 5, "meetings_90d": 2}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "text"),
+    [
+        ("en", "US", "Customer value USD 238K, +98% on the year before, last contact 91 days ago"),
+        ("pt_BR", "BR", "Customer value USD 238 mil; +98% sobre o ano anterior; último contato há 91 dias"),
+        ("es", "MX", "Customer value USD 238 k; +98% sobre el año anterior; último contacto hace 91 días"),
+    ],
+)
+def test_reasons_say_values_in_the_readers_units_and_never_points(name: str, country: str, text: str) -> None:
+    """What two criteria read of the same is said once; what is unknown is left out."""
+    program = replace(a_program(name), country=country, currency="USD")
+    said = reasons_text(a_decision(tier="B", next_tier="A", points_missing=4.2, score=75.8), VALUES, program, 255)
+    assert said.replace("\N{NO-BREAK SPACE}", " ").partition(": ")[2] == text
+
+
+def test_reasons_say_how_far_it_is_to_the_next_tier() -> None:
+    text = reasons_text(a_decision(tier="B", next_tier="A", points_missing=4.2, score=75.8), [], a_program(), 255)
+    assert text == "By score (score 76, B from 60, 4.2 short of A)"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"value": 9, "facts": {"activities_90d": 5, "meetings_90d": 2}}, "5 activities in 90 days, 2 meetings in 90 days"),
+        ({"value": 1, "facts": {"authority_evidence_date": "2026-03-05"}}, "Proof (Mar 5, 2026)"),
+        ({"value": 1, "facts": {"strategic_market": 1}}, "Proof"),
+        ({"value": 9, "facts": {"nps": 9}}, "Proof 9"),
+        ({"value": "gold", "facts": {"type": "gold"}}, "Proof gold"),
+    ],
+)
+def test_a_value_without_a_unit_is_said_by_what_was_read(given: dict[str, Any], said: str) -> None:
+    told = [a_contribution("Proof", 9)._replace(**given)]
+    assert reasons_text(a_decision(), told, a_program(), 255) == f"{SCORED}: {said}"
+
+
+def test_every_fact_that_has_words_has_them_in_every_language() -> None:
+    for fact in FACTS:
+        if fact.words:
+            said = {name: say_fact(fact.name, 1, reader_for(name)) for name in LANGUAGES}
+            assert len(set(said.values())) == len(LANGUAGES), fact.name

@@ -168,6 +168,11 @@ CASES = (
     ),
     case("criteria -c ready.toml --json", lambda desk, r: [row["name"] for row in r.json if row["used"]] == ["balanced"]),
     case("criteria list -c ready.toml --json", lambda desk, r: [row["name"] for row in r.json if row["used"]] == ["balanced"]),
+    case(
+        "criteria suggest -c mine.toml --wanted authority --owners 2 --per-owner 3 --strategic-field Key__c --one-off --json",
+        lambda desk, r: r.json["most"] == 6 and "Key__c" in str(r.json["reasons"]) and "authority" in str(r.json["reasons"]),
+    ),
+    case("criteria suggest -c mine.toml --recurring --wanted everything", says("Suggested: ")),
     case("criteria copy smb there.toml --force", writes("there.toml", "[[criteria]]")),
     case(
         f"criteria check others.toml -c mine.toml --as-of {OLD} --json",

@@ -1,4 +1,4 @@
-"""`kamsync criteria [list|show NAME|copy NAME FILE|check FILE]`: the shipped presets; what criteria know and really do."""
+"""`kamsync criteria [list|show NAME|copy NAME FILE|suggest|check FILE]`: the shipped presets; what criteria know and do."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from kamsync.cli.console import out, say, show, show_json
+from kamsync.cli.console import at_terminal, out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
+from kamsync.cli.suggesting import WANTED, ask_wishes, check_wanted, suggestion_lines
 from kamsync.config import load_criteria
 from kamsync.decide.influence import influences
+from kamsync.decide.suggest import Wishes, suggest
 from kamsync.run.moments import today
 from kamsync.store.evaluate import Evaluation
+from kamsync.store.portrait import portray
 
 BARS = " ▁▂▃▄▅▆▇█"
 DOES_LITTLE = 0.002
@@ -54,6 +57,32 @@ def copy_criteria(name: NameArgument, file: TargetArgument, force: ForceOption =
     write_copy(shipped_text(name, "criteria", "preset"), file, force=force)
     show(f"Wrote {file}. Edit it, then: kamsync criteria check {file}, kamsync simulate --criteria {file}")
     show("To use it, put its tables into your configuration in place of [program] criteria.")
+
+
+@app.command("suggest")
+def suggest_preset(
+    wanted: Annotated[str | None, typer.Option(help=f"What key accounts should bring: {', '.join(WANTED)}.")] = None,
+    owners: Annotated[int | None, typer.Option(min=1, help="How many owners look after accounts.")] = None,
+    per_owner: Annotated[int | None, typer.Option(min=1, help="How many key accounts one of them can carry.")] = None,
+    recurring: Annotated[bool | None, typer.Option("--recurring/--one-off", help="Whether most business is contracts.")] = None,
+    strategic_field: Annotated[str | None, typer.Option(help="The CRM's field that marks strategic accounts.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Look at the pulled org, ask four things, and name the preset that fits, with the reasons. Changes nothing."""
+    session = open_session(config)
+    with session.cache(must_exist=True):
+        pass
+    org = portray(session.config.cache_path, session.config.compiled, today(session.config, datetime.now(UTC)))
+    wishes = Wishes(check_wanted(wanted) if wanted else None, owners, per_owner, recurring, strategic_field)
+    found = suggest(org, ask_wishes(wishes) if at_terminal() and not json else wishes)
+    if json:
+        show_json({"version": 1, **asdict(found), "org": {**asdict(org), "mapped": sorted(org.mapped)}})
+        return
+    for line in suggestion_lines(found):
+        show(line)
+    name = found.preset
+    show(f'To use it: criteria = "{name}" under [program]. What it would change: kamsync simulate --criteria {name}')
 
 
 @app.command("check")

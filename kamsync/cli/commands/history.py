@@ -11,11 +11,11 @@ import typer
 from kamsync.cli.console import show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
+from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
 from kamsync.decide.reader import Reader, reader_of
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
-from kamsync.report.fact_words import say_value
 from kamsync.report.receipt_json import tier_to_json
 from kamsync.report.trend import trend_lines, trends
 from kamsync.run.moments import today

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_for, reader_of
@@ -13,7 +14,6 @@ from kamsync.glossary import HEALTH
 from kamsync.printable import one_line
 from kamsync.report.account_plan.plan import AccountPlan
 from kamsync.report.account_plan.words import text
-from kamsync.report.fact_words import say_value
 from kamsync.report.trend import TREND_DAYS
 
 RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
