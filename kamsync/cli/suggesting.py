@@ -18,6 +18,7 @@ RECURS = {"yes": True, "no": False, "unknown": None}
 
 
 def check_wanted(text: str) -> Wanted:
+    """One of WANTED, whatever its case. Raises ConfigError."""
     return cast(Wanted, check_choice(text, WANTED, "goal of key accounts"))
 
 
