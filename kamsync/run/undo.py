@@ -189,13 +189,12 @@ def _redo_creation(
     shell: Shell, entry: Entry, run: Run, seen: TaskSeen | None, changes: list[Change], held: list[HeldBack]
 ) -> None:
     task = task_of(entry)
-    account_id = merged_into(shell.cache).get(entry.account_id, entry.account_id)
     if seen is not None:
         held.append(HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its key exists again", entry.ref))
-    elif flags_of(shell.cache, account_id, ()) is None:
+    elif flags_of(shell.cache, entry.account_id, ()) is None:  # of a merged one the next plan sees what the survivor lacks
         held.append(
             HeldBack(entry.account_id, entry.name, f'task "{task.subject}"', "its account is gone from the CRM", entry.ref)
         )
     else:
         due = max(task.due, today(shell.config, shell.clock()))
-        changes.append(replace(task, account_id=account_id, due=due, reasons=(f"undo of run {run.run_id}",)))
+        changes.append(replace(task, due=due, reasons=(f"undo of run {run.run_id}",)))

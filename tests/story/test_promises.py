@@ -453,6 +453,15 @@ def test_an_undo_follows_the_account_that_lives_on(story: Story, apart: str) -> 
     assert not [task for task in story.tasks("onboarding") if BETA in task.text("kam_task_key")]
 
 
+def test_a_redo_after_a_merge_makes_the_plan_of_one_account(story: Story) -> None:
+    story.apply()
+    story.apply()
+    story.undo()
+    story.merge(BETA, CORE)
+    story.undo()
+    story.settle()
+
+
 # --- refused when people changed it meanwhile ----------------------------------------------------------------------------------
 
 
