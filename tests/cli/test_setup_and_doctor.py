@@ -50,6 +50,9 @@ def test_setup_shows_what_it_would_make_and_asks_at_a_terminal(open_desk: Opener
         terminal.wait_for("[y/N]:")
         terminal.type("y\r")
         assert terminal.end() == 0
+        read, done = terminal.shown().split("[y/N]:")
+        assert "kam_tier" in read and "kam_tier" not in done  # said once
+        assert "Setup: 16 created or changed" in done
     with at_terminal(desk, "setup") as terminal:
         assert terminal.end() == 0  # nothing is missing, so nothing is asked
         assert "already there" in terminal.shown()

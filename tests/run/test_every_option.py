@@ -215,6 +215,7 @@ CASES = (
     case("service cron --config mine.toml", says("mine.toml")),
     case("setup -c mine.toml --dry-run --json", lambda desk, r: {step["status"] for step in r.json} == {"exists"}),
     case("simulate --criteria others.toml -c mine.toml --all", says("Tiny: none → A")),
+    case("simulate --criteria others.toml -c mine.toml --limit 1", says("… and 1 more owner (--all shows them)")),
     case(
         f"simulate --criteria mine.toml --against others.toml -c mine.toml --as-of {OLD} --json",
         lambda desk, r: [one["name"] for one in r.json["leaving"]] == ["Tiny"],

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.console import ask, at_terminal, show, show_json
+from kamsync.cli.console import ask, at_terminal, pulling, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.session import open_session
 from kamsync.contract import Connection, SetupStep
@@ -32,16 +32,25 @@ def setup(
     """Create the fields, permissions and views that the CRM lacks; asks first at a terminal. Idempotent."""
     session = open_session(config)
     with session.connection() as connection:
-        if not (dry_run or yes or json) and at_terminal() and not _agreed(connection):
-            show("Nothing has been created.")
-            return
+        read: list[SetupStep] = []
+        if not (dry_run or yes or json) and at_terminal():
+            read = [step for step in connection.setup(dry_run=True) if step.status != "exists"]
+            if read and not _agreed(connection, read):
+                show("Nothing has been created.")
+                return
         steps: list[SetupStep] = []
         try:
-            for step in connection.setup(dry_run=dry_run, metadata_folder=metadata):
-                steps.append(step)
-                if not json:
-                    _show_step(step)
+            with pulling() as progress:
+                for step in connection.setup(dry_run=dry_run, metadata_folder=metadata):
+                    steps.append(step)
+                    if read:
+                        progress("setup", len(steps), None)
+                    if not json and not _is_as_read(step, read):
+                        _show_step(step)
         except KamsyncError:
+            for step in steps if not json else ():
+                if _is_as_read(step, read):
+                    _show_step(step)
             _tell(
                 steps, json=json, ending="Setup stopped there. Run it again once that is mended: it goes on from what is there."
             )
@@ -52,17 +61,18 @@ def setup(
         raise typer.Exit(1)
 
 
-def _agreed(connection: Connection) -> bool:
-    """Shows what would be made, and asks; nothing to make needs no answer."""
-    steps = list(connection.setup(dry_run=True))
-    changes = [step for step in steps if step.status != "exists"]
-    if not changes:
-        return True
+def _agreed(connection: Connection, changes: Sequence[SetupStep]) -> bool:
+    """Shows what would be made, and asks."""
     for step in changes:
         _show_step(step)
     identity = connection.identity()
     org = f"{identity.org_name or identity.org_id}{' (sandbox)' if identity.is_sandbox else ''}"
     return ask(f"Make these {len(changes)} in {org}?")
+
+
+def _is_as_read(step: SetupStep, read: Sequence[SetupStep]) -> bool:
+    """True for a step that went as the person read who said yes: it needs no second line."""
+    return step.status != "failed" and (step.kind, step.name, step.detail) in {(one.kind, one.name, one.detail) for one in read}
 
 
 def _show_step(step: SetupStep) -> None:

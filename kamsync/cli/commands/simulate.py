@@ -27,8 +27,6 @@ from kamsync.run.planning import When, make_plan
 from kamsync.store.accounts import owners
 from kamsync.store.evaluate import Evaluation
 
-SHOWN = 15
-
 
 def simulate(
     criteria: Annotated[str, typer.Option("--criteria", help="A criteria file or a preset's name.")],
@@ -36,6 +34,7 @@ def simulate(
     as_of: AsOfOption = None,
     against: Annotated[str, typer.Option(help="What to compare with: current, or another criteria file or preset.")] = "current",
     show_all: AllOption = False,
+    limit: Annotated[int, typer.Option(help="Lines of each list to show.", min=1)] = 15,
     json: JsonOption = False,
 ) -> None:
     """Decide the cached accounts under other criteria and compare. Reads the cache only; writes nothing anywhere."""
@@ -58,22 +57,23 @@ def simulate(
             show_json(_as_json(found, names, tasks, after, wanted.program))
             return
         _show_matrix(found, base.program, wanted.program)
-        limit = None if show_all else SHOWN
+        shown = None if show_all else limit
         weight = _weighing(tier_order(base.program), tier_order(wanted.program))
         for title, moves in (("Enter", found.entering), ("Leave", found.leaving), ("Move", found.moving)):
             show(f"{title}: {len(moves):,}")
-            for move in sorted(moves, key=weight)[:limit]:
+            for move in sorted(moves, key=weight)[:shown]:
                 show(one_line(f"  {_line(move, names, after.receipt(move.after.account_id), wanted.program)}"))
-            _show_left_out(len(moves), limit, "accounts")
+            _show_left_out(len(moves), shown, "accounts")
     show("Owners, by the greatest load (key accounts before → after, new tasks):")
-    for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:limit]:
+    for owner, (was, now_count) in sorted(found.load.items(), key=lambda item: (-item[1][1], item[0]))[:shown]:
         show(f"  {one_line(people.get(owner, owner) or 'no owner'):<22}{was:>5} → {now_count:<5} {tasks.get(owner, 0)} tasks")
-    _show_left_out(len(found.load), limit, "owners")
+    _show_left_out(len(found.load), shown, "owners")
 
 
 def _show_left_out(count: int, limit: int | None, what: str) -> None:
     if limit is not None and count > limit:
-        show(f"  … and {count - limit:,} more {what} (--all shows them)")
+        left = count - limit
+        show(f"  … and {left:,} more {what if left > 1 else what.removesuffix('s')} (--all shows them)")
 
 
 def _weighing(before: Mapping[str, int], after: Mapping[str, int]) -> Callable[[Move], tuple[int, float, str]]:
