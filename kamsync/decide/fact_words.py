@@ -82,6 +82,29 @@ _TRANSLATED: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 _PLACES = {"pt_BR": 0, "es": 1}
+# Of exactly one, in English, Portuguese and Spanish; a fact that is not here reads the same of one as of many.
+_OF_ONE: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "won_count_total": ("{} won in all", "{} ganha ao todo", "{} ganada en total"),
+        "won_count_12m": ("{} won in 12 months", "{} ganha em 12 meses", "{} ganada en 12 meses"),
+        "lost_count_12m": ("{} lost in 12 months", "{} perdida em 12 meses", "{} perdida en 12 meses"),
+        "open_count": ("{} open", "{} em aberto", "{} abierta"),
+        "product_families": ("{} product family", "{} família de produtos", "{} familia de productos"),
+        "whitespace_count": (
+            "{} product family not bought",
+            "{} família de produtos não comprada",
+            "{} familia de productos no comprada",
+        ),
+        "activities_90d": ("{} activity in 90 days", "{} atividade em 90 dias", "{} actividad en 90 días"),
+        "meetings_90d": ("{} meeting in 90 days", "{} reunião em 90 dias", "{} reunión en 90 días"),
+        "children_count": ("{} subsidiary", "{} subsidiária", "{} filial"),
+        "silence_ratio": ("silent as long as usual", "em silêncio pelo tempo habitual", "en silencio el tiempo habitual"),
+        "contacts_count": ("{} person known", "{} pessoa conhecida", "{} persona conocida"),
+        "stakeholder_roles": ("{} role known", "{} papel conhecido", "{} función conocida"),
+        "employees": ("{} employee", "{} funcionário", "{} empleado"),
+    }
+)
+_OF_ONE_PLACES = {"en": 0, "pt_BR": 1, "es": 2}
 
 
 def say_fact(name: str, value: FactValue, reader: Reader) -> str:
@@ -91,7 +114,8 @@ def say_fact(name: str, value: FactValue, reader: Reader) -> str:
     said = say_value(value, unit_of(name), reader)
     if is_growth(name) and isinstance(value, int | float) and value > 0:
         said = f"+{said}"
-    words = _words(name, reader)
+    is_one = name in _OF_ONE and said == reader.number(1)
+    words = _OF_ONE[name][_OF_ONE_PLACES[reader.words.name]] if is_one else _words(name, reader)
     return words.format(said) if words else f"{name.replace('_', ' ')} {said}"
 
 

@@ -105,7 +105,8 @@ def _head(decision: Decision, reader: Reader) -> str:
 def _detail(decision: Decision, reader: Reader) -> tuple[str, ...]:
     if decision.code == "capacity" and decision.capacity is not None:
         full = decision.capacity
-        return (reader.words.capacity.format(tier=full.tier, rank=full.rank, limit=full.limit),)
+        pattern = reader.words.capacity_of_one if full.limit == 1 else reader.words.capacity
+        return (pattern.format(tier=full.tier, rank=full.rank, limit=full.limit),)
     if decision.code == "low_coverage":
         return (reader.words.coverage.format(share=reader.number(100 * decision.coverage)),)
     return ()

@@ -18,9 +18,10 @@ FALLBACK_LANGUAGE = "en"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`heads` by settling code; `until`, `capacity`, `coverage`, `scored`, `enters` and `short` are str.format patterns.
+    """`heads` by settling code; `until` and all from `capacity` to `short` are str.format patterns.
 
-    The last three: the score, from which score on a tier is reached, and how much is missing for it.
+    `capacity_of_one`: of a tier with a single place. The last three: the score, from which score on a tier is reached, and how
+    much is missing for it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Language:
     heads: Mapping[Code, str]
     until: str
     capacity: str
+    capacity_of_one: str
     coverage: str
     scored: str
     enters: str
@@ -58,6 +60,7 @@ _ENGLISH = Language(
     ),
     until="until {day}",
     capacity="{tier}: rank {rank} of {limit} places",
+    capacity_of_one="{tier}: rank {rank}, for one place",
     coverage="{share} % known",
     scored="score {score}",
     enters="{tier} from {enter}",
@@ -88,6 +91,7 @@ _PORTUGUESE = Language(
     ),
     until="até {day}",
     capacity="{tier}: posição {rank} de {limit} vagas",
+    capacity_of_one="{tier}: posição {rank}, para uma vaga",
     coverage="{share} % conhecido",
     scored="pontuação {score}",
     enters="{tier} a partir de {enter}",
@@ -118,6 +122,7 @@ _SPANISH = Language(
     ),
     until="hasta el {day}",
     capacity="{tier}: puesto {rank} de {limit} lugares",
+    capacity_of_one="{tier}: puesto {rank}, para un lugar",
     coverage="{share} % conocido",
     scored="puntuación {score}",
     enters="{tier} desde {enter}",

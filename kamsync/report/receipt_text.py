@@ -22,7 +22,7 @@ BAR_WIDTH = 20
 NOBODY_CHANGES = frozenset(
     {"customer_months", "first_won_date", "created_date", "employees", "annual_revenue", "country", "industry", "children_count"}
 )
-LIMIT_NAMES = {"max_accounts": "accounts", "top_percent": "accounts (a share of all)", "max_per_owner": "accounts of one owner"}
+LIMIT_NAMES = {"max_accounts": "", "top_percent": " (a share of all)", "max_per_owner": " of one owner"}
 
 
 def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str, str, str, str, str]]:
@@ -108,8 +108,8 @@ def _capacity(decision: Decision) -> str:
     place = decision.capacity
     if place is None:
         return "its tier is full"
-    limit = LIMIT_NAMES[place.kind]
-    return f"rank {place.rank} for tier {place.tier}, which takes {place.limit} {limit}"
+    accounts = "account" if place.limit == 1 else "accounts"
+    return f"rank {place.rank} for tier {place.tier}, which takes {place.limit} {accounts}{LIMIT_NAMES[place.kind]}"
 
 
 def nearest_way_up(decision: Decision, contributions: Sequence[Contribution]) -> str:

@@ -85,6 +85,10 @@ def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
             a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts")),
             "A better tier is full (A: rank 51 of 50 places, score 86, A from 80)",
         ),
+        (
+            a_decision("capacity", capacity=Capacity("A", 2, 1, "max_accounts")),
+            "A better tier is full (A: rank 2, for one place, score 86, A from 80)",
+        ),
         (a_decision("low_coverage"), "Kept: too little data to move it (40 % known, score 86, A from 80)"),
         (a_decision("low_coverage", coverage=1.0), "Kept: too little data to move it (100 % known, score 86, A from 80)"),
     ],
