@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kamsync.run.shell import Shell
     from kamsync.run.stopping import Stopping
     from kamsync.store.evaluate import Evaluation
-    from kamsync.store.journal import RunKind
+    from kamsync.store.runs import RunKind
 
 
 @dataclass(frozen=True)

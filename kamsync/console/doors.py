@@ -11,7 +11,7 @@ from kamsync.contract import Connection, DoctorRequest, Finding
 from kamsync.run.shell import Shell
 from kamsync.run.stopping import Stopping
 from kamsync.store.database import Cache
-from kamsync.store.journal import RunKind
+from kamsync.store.runs import RunKind
 
 
 @dataclass(frozen=True, slots=True)

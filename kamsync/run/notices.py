@@ -21,7 +21,7 @@ from kamsync.report.run_trace import in_words
 from kamsync.run.outcome import oldest_allowed
 from kamsync.run.trace import seen_runs
 from kamsync.store.database import Cache
-from kamsync.store.journal import Run
+from kamsync.store.runs import Run
 from kamsync.store.schema import Meta
 
 AGAIN_AFTER = timedelta(days=1)

@@ -12,7 +12,7 @@ from kamsync.run.daemon import scheduled
 from kamsync.run.trace import seen_runs
 from kamsync.store.accounts import was_written
 from kamsync.store.database import Cache
-from kamsync.store.journal import held_since_undo, last_good_run, was_applied
+from kamsync.store.runs import held_since_undo, last_good_run, was_applied
 
 PERIODS = 2  # after so many missed times somebody should know
 

@@ -12,6 +12,7 @@ import orjson
 
 from kamsync.contract import Capabilities
 from kamsync.decide.approval import awaiting_approval, waits_for_approval
+from kamsync.decide.closing import plan_attachments, plan_closes
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
@@ -19,7 +20,8 @@ from kamsync.decide.plan import Change, DeleteTask, HeldBack, Plan, UpdateAccoun
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.tasks import Firing, TaskPlan, plan_attachments, plan_closes, plan_tasks
+from kamsync.decide.task_values import Firing, TaskPlan
+from kamsync.decide.tasks import plan_tasks
 from kamsync.decide.updates import Writing, assemble_plan, plan_account
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json

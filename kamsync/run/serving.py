@@ -25,8 +25,8 @@ from kamsync.run.outcome import health
 from kamsync.store.accounts import record_counts, tier_counts
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.held import held_reasons
-from kamsync.store.journal import last_good_run, list_runs, runs_by_outcome
 from kamsync.store.ledger import task_counts
+from kamsync.store.runs import last_good_run, list_runs, runs_by_outcome
 from kamsync.store.schema import Meta
 
 HOST = "127.0.0.1"

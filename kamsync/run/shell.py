@@ -20,7 +20,7 @@ from kamsync.run.refresh import Progress
 from kamsync.run.stopping import Stopping
 from kamsync.store.database import Cache, make_room, saying_what_is_wrong
 from kamsync.store.erasing import erase_older
-from kamsync.store.journal import RunKind, RunStatus, finish_run, is_running, start_run
+from kamsync.store.runs import RunKind, RunStatus, finish_run, is_running, start_run
 from kamsync.store.schema import Meta
 
 MONTH = timedelta(days=365.25 / 12)

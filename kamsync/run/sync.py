@@ -29,8 +29,8 @@ from kamsync.run.shell import Shell
 from kamsync.store.accounts import was_written
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.held import keep_held
-from kamsync.store.journal import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.last_evaluation import keep_if_free
+from kamsync.store.runs import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.schema import Meta
 
 

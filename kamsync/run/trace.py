@@ -9,7 +9,8 @@ from kamsync.report.run_trace import Trace, Value, Write
 from kamsync.run.shell import is_locked
 from kamsync.store.database import Cache
 from kamsync.store.held import held_of
-from kamsync.store.journal import Entry, Run, entries, find_run, list_runs, written_so_far
+from kamsync.store.journal import Entry, entries
+from kamsync.store.runs import Run, find_run, list_runs, written_so_far
 
 KILLED = "the process ended without a word; the next run settles what it left open"
 

@@ -26,7 +26,8 @@ from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
 from kamsync.run.sync import carry_out
 from kamsync.store.accounts import flags_of, merged_into
-from kamsync.store.journal import HAPPENED, Entry, Run, entries, fields_of, find_run, task_of, undone_by
+from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, task_of
+from kamsync.store.runs import Run, find_run, undone_by
 from kamsync.store.schema import Meta
 
 BY_A_PERSON = ("tier", "override", "override_until")

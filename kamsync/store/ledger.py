@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from kamsync.decide.entries import inherited_keys, keys_by_account
 from kamsync.decide.plan import CreateTask
-from kamsync.decide.tasks import CreatedTask, ExistingTask, inherited_keys, keys_by_account
+from kamsync.decide.task_values import CreatedTask, ExistingTask
 from kamsync.decide.turns import SeenTask
 from kamsync.model import Outcome, TaskSeen
 from kamsync.store.accounts import merged_into

@@ -13,21 +13,15 @@ from hypothesis import strategies as st
 
 from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
+from kamsync.decide.closing import plan_attachments, plan_closes
 from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.entries import keys_by_account
 from kamsync.decide.occurrences import parse_key, task_key
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
 from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES, Playbooks, compile_playbooks, reads_the_move
 from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTemplate, Tier
-from kamsync.decide.tasks import (
-    CreatedTask,
-    ExistingTask,
-    Firing,
-    TaskPlan,
-    keys_by_account,
-    plan_attachments,
-    plan_closes,
-    plan_tasks,
-)
+from kamsync.decide.task_values import CreatedTask, ExistingTask, Firing, TaskPlan
+from kamsync.decide.tasks import plan_tasks
 from kamsync.errors import ConfigError
 
 TODAY = date(2026, 11, 23)  # a Monday

@@ -22,7 +22,8 @@ from kamsync.decide.occurrences import parse_key
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.playbooks import DECIDED_NAMES
 from kamsync.decide.program import Program, Tier
-from kamsync.decide.tasks import Firing, plan_tasks
+from kamsync.decide.task_values import Firing
+from kamsync.decide.tasks import plan_tasks
 from kamsync.decide.turns import SeenTask
 from kamsync.model import Kind
 from tests.conftest import Golden

@@ -11,24 +11,18 @@ import pytest
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, UpdateAccount
 from kamsync.model import Outcome
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.journal import (
+from kamsync.store.journal import entries, fields_of, note_intents, note_outcomes, settle_entries, task_of, unsettled
+from kamsync.store.runs import (
     RunKind,
     RunStatus,
     describe_run,
-    entries,
-    fields_of,
     find_run,
     finish_run,
     held_since_undo,
     is_running,
     list_runs,
-    note_intents,
-    note_outcomes,
-    settle_entries,
     start_run,
-    task_of,
     undone_by,
-    unsettled,
     was_applied,
     written_so_far,
 )

@@ -14,9 +14,9 @@ from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.store.accounts import keep_flags
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.journal import finish_run, start_run
 from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, keep_if_free, kept_receipt
+from kamsync.store.runs import finish_run, start_run
 from tests.store.oracle import AS_OF, random_program, random_world
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kamsync.decide.plan import CreateTask
-from kamsync.decide.tasks import CreatedTask, ExistingTask
+from kamsync.decide.task_values import CreatedTask, ExistingTask
 from kamsync.model import Outcome, OutcomeStatus
 from kamsync.store.accounts import note_merges
 from kamsync.store.database import Cache, open_cache

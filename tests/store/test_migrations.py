@@ -16,11 +16,12 @@ from kamsync.store.accounts import flags_of, name_of
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import history_of
-from kamsync.store.journal import entries, list_runs
+from kamsync.store.journal import entries
 from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 from kamsync.store.ledger import known_keys
 from kamsync.store.migrations import SCHEMA_VERSION, STEPS, migrate
+from kamsync.store.runs import list_runs
 from kamsync.store.schema import SQL_TYPES, Meta
 from tests.store.oracle import AS_OF
 

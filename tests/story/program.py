@@ -31,7 +31,7 @@ from kamsync.run.sync import sync as run_sync
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import history_of
-from kamsync.store.journal import RunKind, list_runs
+from kamsync.store.runs import RunKind, list_runs
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 

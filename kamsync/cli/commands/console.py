@@ -24,7 +24,7 @@ from kamsync.http import is_loopback
 from kamsync.report.overview.words import words_of
 from kamsync.run.shell import Shell
 from kamsync.run.stopping import Stopping
-from kamsync.store.journal import RunKind
+from kamsync.store.runs import RunKind
 
 LOOPBACK = "127.0.0.1"
 LanguageName = Literal["en", "pt_BR", "es"]

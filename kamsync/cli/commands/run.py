@@ -23,7 +23,7 @@ from kamsync.run.serving import serving
 from kamsync.run.shell import is_recorded
 from kamsync.run.stopping import Stopping
 from kamsync.run.sync import sync as run_sync
-from kamsync.store.journal import last_unattended_run
+from kamsync.store.runs import last_unattended_run
 from kamsync.store.schema import Meta
 from kamsync.tracing import configure_traces, span
 

@@ -15,7 +15,7 @@ from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 from kamsync.report.run_trace import duration, trace_csv, trace_json, trace_lines
 from kamsync.run.trace import seen_run, seen_runs, trace_of
-from kamsync.store.journal import Run
+from kamsync.store.runs import Run
 
 app = typer.Typer()
 

@@ -20,7 +20,7 @@ from kamsync.run.heartbeat import Heartbeat, living_schedule
 from kamsync.run.outcome import waiting_for_people
 from kamsync.run.trace import seen_runs
 from kamsync.store.accounts import record_counts, tier_counts
-from kamsync.store.journal import Run
+from kamsync.store.runs import Run
 from kamsync.store.schema import Meta
 
 
