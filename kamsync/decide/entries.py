@@ -27,6 +27,7 @@ Entries = Mapping[tuple[str, str, str, str], Made]  # by (playbook, task, accoun
 
 
 def entries_made(playbooks: Playbooks, existing: Iterable[str], inherited: Collection[str]) -> Entries:
+    """The days of the tasks that exist, of playbooks that go by the entry; `inherited` are the keys of merged accounts."""
     by_entry = {name for name, prepared in playbooks.by_name.items() if prepared.playbook.every == "entry"}
     made: dict[tuple[str, str, str, str], Made] = defaultdict(Made)
     if not by_entry:

@@ -16,6 +16,7 @@ from kamsync.decide.wanted import Wanted
 
 
 def create(playbooks: Playbooks, wanted: Wanted, assignees: Assignees, as_of: date) -> CreateTask:
+    """The task as it is made. Raises NotRendered where its texts come to nothing or too much."""
     firing, task = wanted.firing, wanted.task
     prepared = playbooks.by_name[firing.playbook]
     values = _template_values(playbooks.program, wanted, assignees, as_of)

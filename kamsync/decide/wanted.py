@@ -19,6 +19,8 @@ from kamsync.decide.turns import QuietDays
 
 
 class Wanted(NamedTuple):
+    """A task that is not there and should be; `due` is before what the owner's other tasks leave room for."""
+
     firing: Firing
     task: PreparedTask
     key: str
@@ -102,5 +104,6 @@ def _is_before_done(prepared: PreparedPlaybook, task: PreparedTask, firing: Firi
 
 
 def hold(firing: Firing, task: PreparedTask, key: str, reason: str, *, waits: bool = False) -> HeldBack:
+    """Why a task is not made; `waits` where a later run will make it."""
     what = f"task {firing.playbook}/{task.template.name}"
     return HeldBack(firing.account_id, firing.name, what, reason, key, waits)

@@ -37,15 +37,15 @@ due = 3
 
 
 @pytest.mark.parametrize(
-    ("country", "score", "figures"),
+    ("country", "value", "figures"),
     [
-        ("MX", "Tamaño 87.5", "187,050.00|$187,050|12.5%|5/3/2026"),
-        ("ES", "Tamaño 87,5", "187.050,00|187.050 MXN|12,5 %|5/3/2026"),
-        ("CL", "Tamaño 87,5", "187.050,00|MXN 187.050|12,5%|05-03-2026"),
+        ("MX", "8,750 empleados", "187,050.00|$187,050|12.5%|5/3/2026"),
+        ("ES", "8.750 empleados", "187.050,00|187.050 MXN|12,5 %|5/3/2026"),
+        ("CL", "8.750 empleados", "187.050,00|MXN 187.050|12,5%|05-03-2026"),
     ],
 )
 def test_reasons_and_tasks_write_figures_as_the_country_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, country: str, score: str, figures: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, country: str, value: str, figures: str
 ) -> None:
     desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM.format(country=country))
     ana = desk.crm.add_owner("Ana", "ana@example.com")
@@ -54,5 +54,5 @@ def test_reasons_and_tasks_write_figures_as_the_country_does(
     desk.good("apply", "--yes")
 
     (account,), (task,) = desk.crm.accounts(), desk.crm.tasks()
-    assert str(desk.crm.flag(account.id, "reasons")).endswith(score)
+    assert str(desk.crm.flag(account.id, "reasons")).endswith(value)
     assert "|".join(" ".join(part.split()) for part in str(task.get("body")).split("|")) == figures
