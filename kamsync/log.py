@@ -166,6 +166,11 @@ def _redacted(logger: object, name: str, line: Any) -> str:
     return redact_people(redact(line))
 
 
-structlog.configure(
-    logger_factory=structlog.ReturnLoggerFactory(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
-)
+def silence_logs() -> None:
+    """Nothing is logged, as before the first `configure_logs`: each command begins so, also where one process plays many."""
+    structlog.configure(
+        logger_factory=structlog.ReturnLoggerFactory(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )
+
+
+silence_logs()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from kamsync.cli import main
+from kamsync.log import silence_logs
 from kamsync.model import Kind
 from kamsync.testing.memory import CONNECTOR, MemoryCrm, mapping_text, write_entry_point
 
@@ -55,6 +56,7 @@ class MemoryDesk:
 
     def run(self, *arguments: str) -> Result:
         """As a shell would: exit code, standard output, standard error."""
+        silence_logs()  # what the command before has set up, in this same process
         out, err = StringIO(), StringIO()
         self._monkeypatch.setattr(sys, "argv", ["kamsync", *arguments])
         code = 0
