@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar, cast, get_args
 
 import typer
@@ -22,18 +23,25 @@ def check_wanted(text: str) -> Wanted:
     return cast(Wanted, check_choice(text, WANTED, "goal of key accounts"))
 
 
-def ask_wishes(given: Wishes) -> Wishes:
-    """Asks what was not given; Enter leaves a question open."""
+def ask_goals(given: Wishes) -> Wishes:
+    """Asks the two things that choose between presets before anything was pulled, where they were not given."""
     wanted = given.wanted or _asked("What should key accounts bring? " + ", ".join(WANTED), "everything", check_wanted)
-    owners = given.owners or _asked("How many owners look after accounts? 0 takes what the CRM says", "0", _count)
-    per_owner = given.per_owner or _asked("How many key accounts can one of them carry?", "10", _count)
     recurring = given.recurring
     if recurring is None:
         recurring = RECURS[_asked("Is most business recurring, under contracts? yes, no, unknown", "unknown", _recurs)]
+    return replace(given, wanted=wanted, recurring=recurring)
+
+
+def ask_wishes(given: Wishes) -> Wishes:
+    """Asks what was not given; Enter leaves a question open."""
+    goals = ask_goals(given)
+    owners = given.owners or _asked("How many owners look after accounts? 0 takes what the CRM says", "0", _count)
+    per_owner = given.per_owner or _asked("How many key accounts can one of them carry?", "10", _count)
     field = given.strategic_field
     if field is None:
         field = _asked("Which field of the CRM marks strategic accounts? none where there is none", "none", str.strip)
-    return Wishes(wanted, owners or None, per_owner or None, recurring, None if field.casefold() in ("none", "-", "") else field)
+    named = None if field.casefold() in ("none", "-", "") else field
+    return replace(goals, owners=owners or None, per_owner=per_owner or None, strategic_field=named)
 
 
 def suggestion_lines(found: Suggestion) -> Iterator[str]:

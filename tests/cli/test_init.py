@@ -31,6 +31,10 @@ SECRETS = {"SF_CLIENT_ID": "id", "SF_CLIENT_SECRET": "secret", "SF_PASSWORD": "p
 }
 
 
+# What is asked before a preset is taken.
+PRESET = ("What should key accounts bring?", "Is most business recurring", "Criteria [")
+
+
 def without_secrets() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in SECRETS}
 
@@ -64,7 +68,12 @@ def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_p
         answer(terminal, "Language", "portuguese")
         answer(terminal, "Country", "brazil")
         terminal.wait_for("the preset to begin with")
-        answer(terminal, "Criteria [", "smb")
+        answer(terminal, "What should key accounts bring?", "retension")
+        terminal.wait_for("Did you mean retention?")
+        terminal.type("retention\r")
+        answer(terminal, "Is most business recurring", "no")
+        terminal.wait_for("Key accounts shall be kept")
+        answer(terminal, "Criteria [retention]", "smb")
         answer(terminal, "Playbooks, ", "onboarding, renewl")
         terminal.wait_for("Did you mean renewal?")
         terminal.type("onboarding, renewal\r")
@@ -104,7 +113,7 @@ def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm:
     with Terminal(command, desk.folder, {**os.environ, **known}, rows=80) as terminal:
         answer(terminal, "How to sign in")
         terminal.wait_for("Signed in to")
-        for question in ("Time zone", "Currency", "Language", "Country", "Criteria [", "Playbooks, "):
+        for question in ("Time zone", "Currency", "Language", "Country", *PRESET, "Playbooks, "):
             answer(terminal, question)
         terminal.wait_for("Map nps to")
         assert "of the accounts hold a value" in " ".join(terminal.shown().split())
@@ -132,7 +141,7 @@ def test_without_a_renewal_date_the_orgs_types_of_renewals_are_proposed(open_des
     known = {name.replace("KAMSYNC_SANDBOX_SALESFORCE", "SF"): value for name, value in desk.environment.items()}
     command = ("init", "--crm", "salesforce", "--address", desk.server.base_url)
     with Terminal(command, desk.folder, {**os.environ, **known}, rows=80) as terminal:
-        for question in ("How to sign in", "Time zone", "Currency", "Language", "Country", "Criteria [", "Playbooks, "):
+        for question in ("How to sign in", "Time zone", "Currency", "Language", "Country", *PRESET, "Playbooks, "):
             answer(terminal, question)
         for field in ("nps", "strategic_market", "next_renewal_date"):
             answer(terminal, f"Map {field} to", "n")
@@ -152,11 +161,15 @@ def test_a_sign_in_that_fails_is_said_and_the_questions_go_on(open_desk: Opener)
     with Terminal(("init", "--crm", "salesforce", "--address", desk.server.base_url), desk.folder, environment) as terminal:
         answer(terminal, "How to sign in")
         terminal.wait_for("Signing in did not work")
-        for question in ("Time zone", "Currency", "Language", "Country", "Criteria [", "Playbooks, "):
+        for question in ("Time zone", "Currency", "Language", "Country"):
+            answer(terminal, question)
+        answer(terminal, "What should key accounts bring?", "expansion")
+        for question in ("Is most business recurring", "Criteria [expansion]", "Playbooks, "):
             answer(terminal, question)
         assert terminal.end() == 0
         assert "canary-secret" not in terminal.shown()
     assert document(desk.folder)["program"]["timezone"] == "UTC"
+    assert document(desk.folder)["program"]["criteria"] == "expansion"
     assert [path.name for path in desk.folder.glob("config-*")] == []
 
 

@@ -15,6 +15,7 @@ import typer
 from kamsync.cli.console import ask, at_terminal, err, say, show
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.session import Session
+from kamsync.cli.suggesting import ask_goals, suggestion_lines
 from kamsync.config import Config, load_config
 from kamsync.config.answers import (
     check_address,
@@ -29,6 +30,7 @@ from kamsync.config.answers import (
 from kamsync.config.example import SIGN_INS, Answers, render_config, sign_in_of
 from kamsync.config.shipped import map_field, read_shipped, shipped_names, shipped_purpose
 from kamsync.contract import Connection
+from kamsync.decide.suggest import Wishes, suggest
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.files import write_private
 from kamsync.model import CrmMapping
@@ -118,10 +120,14 @@ def _ask_sign_in(answers: Answers, address: str | None) -> Answers:
 
 
 def _ask_preset() -> str:
+    """Proposes the preset that fits what is wanted, with its reasons."""
     names = shipped_names("criteria")
     _list(names, [_first_sentence(shipped_purpose(name, "criteria")) for name in names])
     say("  More of each: kamsync criteria show NAME", "dim")
-    return _asked("Criteria", "balanced", check_preset)
+    found = suggest(None, ask_goals(Wishes()))
+    for line in suggestion_lines(found):
+        say(line)
+    return _asked("Criteria", found.preset, check_preset)
 
 
 def _ask_playbooks() -> tuple[str, ...]:
