@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
-from kamsync.errors import ConfigError
+from kamsync.errors import CacheUnusable, ConfigError
 from kamsync.files import exists
 from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
-from kamsync.store.database import Cache, open_cache
+from kamsync.store.database import Cache, open_cache, without_waiting
 from kamsync.store.schema import Meta
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Session:
 
     def _tell_news(self, cache: Cache) -> None:
         """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
-        notices = "\n".join(self.config.notices)
+        notices = self._notices
         if notices != (cache.meta(Meta.NOTICES_TOLD) or ""):
             for notice in self.config.notices:
                 if self.talks:
@@ -126,6 +126,15 @@ class Session:
                 else:
                     self._log("notice", said=notice)
             cache.set_meta(Meta.NOTICES_TOLD, notices)
+
+    def keep_notices_told(self) -> None:
+        """What `doctor` has said is no news later. Where no cache can keep that, the next command says it once more."""
+        with suppress(CacheUnusable, ConfigError), self.cache(must_exist=True) as cache, without_waiting(cache):
+            cache.set_meta(Meta.NOTICES_TOLD, self._notices)
+
+    @property
+    def _notices(self) -> str:
+        return "\n".join(self.config.notices)
 
     def doctor_request(self) -> DoctorRequest:
         """What doctor verifies: what a pull would ask for today, and the people whom the configuration names."""

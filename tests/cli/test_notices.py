@@ -14,3 +14,12 @@ def test_a_notice_is_said_once_and_again_when_it_has_changed(open_desk: Opener) 
     desk.edit_config('criteria = "balanced"', 'criteria = "authority"')
     assert "is left out" in desk.good("plan").err
     assert "is left out" in desk.good("doctor").out
+
+
+def test_what_doctor_has_said_no_later_command_says_again(open_desk: Opener) -> None:
+    desk = open_desk("hubspot", accounts=30, opportunities=200)
+    desk.good("setup")
+    desk.good("pull")
+    desk.edit_config('criteria = "balanced"', 'criteria = "authority"')
+    assert "is left out" in desk.good("doctor").out
+    assert "is left out" not in desk.good("plan").err

@@ -23,13 +23,15 @@ NOT_MAPPED = "is not mapped to a CRM field"
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Check credentials, permissions, fields, API quota, clock and owners. Exit code 1 when a check fails."""
-    findings = _findings(open_session(config))
+    session = open_session(config)
+    findings = _findings(session)
     failed = any(finding.status == "failed" for finding in findings)
     if json:
         show_json([asdict(finding) for finding in findings])
     else:
         for group in group_findings(findings):
             _show(group)
+        session.keep_notices_told()
         show(summary(findings))
         show("Next: mend what failed, then run kamsync doctor again." if failed else "Next: kamsync plan, which writes nothing.")
     if failed:
