@@ -76,6 +76,21 @@ def test_setup_says_what_was_done_when_its_last_step_fails(open_desk: Opener, op
         assert "companies.kam_tier" in result.out and "13 created or changed" in result.out
 
 
+@pytest.mark.parametrize(("status", "category", "listed"), [(403, "MISSING_SCOPES", 0), (401, "INVALID_AUTHENTICATION", 1)])
+def test_after_the_yes_setup_names_what_failed_or_where_it_stopped_all_that_was_done(
+    open_desk: Opener, status: int, category: str, listed: int
+) -> None:
+    desk = open_desk("hubspot")
+    with at_terminal(desk, "setup") as terminal:
+        terminal.wait_for("[y/N]:")
+        desk.server.faults.add("status", path="/lists", times=None, status=status, body={"message": "no", "category": category})
+        terminal.type("y\r")
+        assert terminal.end() != 0
+        done = terminal.shown().split("[y/N]:")[1]
+        assert done.count("companies.kam_tier ") == listed and "13 created or changed" in done
+        assert ("Setup stopped there" in done) == bool(listed) and ("✗" in done) != bool(listed)
+
+
 @CRMS
 def test_doctor_reads_well_before_and_after_setup(open_desk: Opener, golden: Golden, crm: str) -> None:
     desk = open_desk(crm)
