@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Started in the background (`make test &`, a job of CI) a process ignores Ctrl-C, and so would all that the tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, so that a change is judged by what it changed; KAMSYNC_EXPLORE=1 looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
