@@ -14,7 +14,10 @@ from kamsync.decide.program import HEALTH_MIN_COVERAGE, Criterion, Program, Rule
 
 def criteria_toml(program: Program) -> str:
     """Tiers, criteria, rules, seats, review, segments and health, as TOML."""
+    unit = program.unit if program.unit != "account" else None
+    members = program.members if program.members != "inherit" else None
     parts = [
+        *([_table("", iter([("unit", unit), ("members", members)]))] if unit or members else []),
         *(_table("[[tiers]]", _tier(tier)) for tier in program.tiers),
         *(_table("[[criteria]]", _criterion(criterion)) for criterion in program.criteria),
         *(_table("[[rules]]", _rule(rule)) for rule in program.rules),

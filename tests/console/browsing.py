@@ -71,3 +71,8 @@ def running(desk: Desk, *arguments: str) -> Iterator[Console]:
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=START_SECONDS)
+
+
+def at_any_time(desk: Desk) -> None:
+    """Every month is one of review: what is tried in the laboratory moves tiers on any day."""
+    desk.edit_config("[guard]\n", f"[review]\nmonths = {list(range(1, 13))}\n\n[guard]\n")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.browsing import Console, running
+from tests.console.browsing import Console, at_any_time, running
 from tests.journeys.conftest import Desk, desks
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -49,6 +49,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM of 400 accounts with its first tiers written, and tasks."""
     with desks(tmp_path_factory.mktemp("browser")) as open_desk:
         made = open_desk("salesforce", accounts=400, opportunities=4_000)
+        at_any_time(made)
         made.good("setup", "--yes")
         made.good("apply", "--yes")
         made.good("pull")
@@ -171,10 +172,10 @@ def test_without_scripts_the_report_has_its_pictures_and_the_console_its_work(br
     assert tab.page.locator("figure svg").count() >= 8
     tab.page.goto(console.address)
     tab.page.goto(f"{console.base}/lab")
-    tab.page.fill("[name='weight:revenue']", "0")
+    tab.page.fill("[name='weight:value']", "0")
     tab.page.get_by_role("button", name="Try").first.click()
     assert tab.page.locator("#answer .tier").count() > 0
-    assert tab.page.input_value("[name='weight:revenue']") == "0"
+    assert tab.page.input_value("[name='weight:value']") == "0"
     tab.close()
 
 
@@ -202,7 +203,9 @@ def test_a_slider_of_the_lab_answers_at_once(browser: Any, console: Console) -> 
     slider.evaluate("one => { one.value = 90; one.dispatchEvent(new Event('input', { bubbles: true })); }")
     assert tab.page.input_value("[name='enter:C']") == "90"
     tab.page.locator("#answer .bad-news").wait_for()  # C may not be above B: the loader says so
-    slider.evaluate("one => { one.value = 46; one.dispatchEvent(new Event('input', { bubbles: true })); }")
+    slider.evaluate("one => { one.value = 20; one.dispatchEvent(new Event('input', { bubbles: true })); }")
+    weight = tab.page.locator("[data-for='weight:value']")
+    weight.evaluate("one => { one.value = 0; one.dispatchEvent(new Event('input', { bubbles: true })); }")
     entering.filter(has_text=re.compile("[1-9]")).wait_for()
     tab.close()
 

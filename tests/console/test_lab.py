@@ -18,7 +18,7 @@ from kamsync.decide.place import Expression
 from kamsync.decide.program import NO_TIER, Rule
 from kamsync.report.criteria_toml import criteria_toml
 from kamsync.store.evaluate import Evaluation
-from tests.console.browsing import Console, running
+from tests.console.browsing import Console, at_any_time, running
 from tests.journeys.conftest import Desk, desks
 
 
@@ -40,6 +40,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM with its first tiers written."""
     with desks(tmp_path_factory.mktemp("lab")) as open_desk:
         made = open_desk("salesforce", accounts=120)
+        at_any_time(made)
         made.good("setup", "--yes")
         made.good("apply", "--yes")
         made.good("pull")
@@ -54,7 +55,7 @@ def console(desk: Desk) -> Iterator[Console]:
 
 
 def test_a_weight_shows_who_would_enter_and_leave_as_simulate_says(desk: Desk, console: Console) -> None:
-    fields = {**form(console), "weight:revenue": "0", "enter:C": "40", "leave:C": "40"}
+    fields = {**form(console), "weight:value": "0", "enter:C": "20", "leave:C": "18"}
     calls = len(desk.server.requests)
     tried = console.send("/lab", "/lab", **fields).text
     saved = console.send("/lab/criteria.toml", "/lab", **fields)
@@ -64,7 +65,7 @@ def test_a_weight_shows_who_would_enter_and_leave_as_simulate_says(desk: Desk, c
     simulated = desk.good("simulate", "--criteria", "criteria.toml", "--json").json
     assert (count(tried, "entering"), count(tried, "leaving")) == (len(simulated["entering"]), len(simulated["leaving"]))
     assert simulated["entering"]
-    assert "-weight = 20" in unescape(tried) and "+weight = 0" in unescape(tried)
+    assert "-weight = 30" in unescape(tried) and "+weight = 0" in unescape(tried)
 
 
 def test_as_it_stands_nobody_moves_and_there_is_no_diff(console: Console) -> None:
@@ -78,12 +79,12 @@ def test_a_rule_is_added_and_a_mistake_in_it_is_told_in_the_loaders_words(consol
     assert count(console.send("/lab", "/lab", **{**fields, **rule}).text, "leaving") > 5
     wrong = unescape(console.send("/lab", "/lab", **{**fields, **rule, "rule:0:when": "wun_amount_12m > 0"}).text)
     assert "won_amount_12m" in wrong and "That did not work" in wrong
-    assert "no number" in console.send("/lab", "/lab", **{**fields, "weight:revenue": "much"}).text
+    assert "no number" in console.send("/lab", "/lab", **{**fields, "weight:value": "much"}).text
     assert "above enter" in console.send("/lab", "/lab", **{**fields, "leave:A": "99"}).text
 
 
 def test_the_tasks_it_would_make_are_counted_by_owner(console: Console) -> None:
-    fields = {**form(console), "enter:A": "61", "leave:A": "50", "max_accounts:A": "", "max_per_owner:A": ""}
+    fields = {**form(console), "enter:A": "36", "leave:A": "30", "top_percent:A": "", "max_accounts:A": "", "max_per_owner:A": ""}
     shown = console.send("/lab/tasks", "/lab", **fields).text
     assert "New tasks" in shown and re.search(r'<td class="number">[1-9]', shown)
 

@@ -37,7 +37,7 @@ def test_writing_takes_as_many_calls_as_the_plan_says(open_desk: Opener, crm: st
 
 
 def test_the_plan_tells_how_many_accounts_this_pull_has_read(open_desk: Opener) -> None:
-    desk = open_desk("hubspot", accounts=12, opportunities=60)
+    desk = open_desk("salesforce", accounts=12, opportunities=60)  # whose queries show an edit at once
     desk.good("setup", "--yes")
 
     assert "12 accounts read" in desk.good("plan").out

@@ -128,6 +128,7 @@ def place(crm: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         patch.setattr(tenacity.nap, "sleep", lambda seconds: None)
         patch.setattr(limiter, "SEARCHES_PER_SECOND", 1_000)
         desk = opener(crm, accounts=12, opportunities=60, limits=False)
+        desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0')
         for name, value in desk.environment.items():
             patch.setenv(name, value)
         assert run(desk, "setup")[0] == 0

@@ -54,7 +54,7 @@ def test_an_account_shows_reasons_tasks_and_the_choice_with_the_labels_of_the_cr
     (path, *_) = re.findall(r'href="(/_sandbox/accounts/[^"]+)"', page(desk))
     shown = page(desk, path)
 
-    assert "Por puntuación: " in text(shown)
+    assert "Por puntuación " in text(shown)
     assert "Excepción de categoría de cuenta clave" in text(shown) and "No es cuenta clave" in text(shown)
     assert re.search(r"Tareas .*Vencimiento", text(shown))
     assert not re.search(r"\d{4}-\d\d-\d\d", text(shown)), "a date stands there as machines write it"
