@@ -12,6 +12,9 @@ from hypothesis import settings
 # Started in the background (`make test &`, a job of CI) a process ignores Ctrl-C, and so would all that the tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Set on many a developer's machine, where it hides what a reader of a pipe waits for in vain.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # The same examples on every run, so that a change is judged by what it changed; KAMSYNC_EXPLORE=1 looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1_000)

@@ -102,6 +102,7 @@ def show_json(value: Any) -> None:
         document = json.dumps(_finite(value), indent=2, default=_json_value)
     if sys.stdout is not None:
         sys.stdout.write(printable_json(document) + "\n")
+        sys.stdout.flush()  # a command that serves goes on, and whoever reads its document from a pipe waits for it
 
 
 def _finite(value: Any) -> Any:
