@@ -10,12 +10,33 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kamsync.errors import BadAnswer
 
 MISREAD = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What reading a value of another shape raises. (UnicodeError and JSON's errors are ValueErrors.)"""
+
+
+@dataclass
+class Unread:
+    """How many records of a stream could not be read, and what is known of the first. A connector notes, its last page tells."""
+
+    count: int = 0
+    first: str = ""
+
+    def note(self, record_id: object, count: int = 1) -> None:
+        """`count` more; `record_id` is the first one's, whatever stands there in place of one."""
+        self.count += count
+        self.first = self.first or str(record_id or "without an id")
+
+    def told(self, stream: str) -> tuple[str, ...]:
+        """For the admin; nothing where all were read."""
+        if not self.count:
+            return ()
+        return (f"{self.count:,} records of {stream} could not be read (the first: {self.first}), so they are left out.",)
+
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])

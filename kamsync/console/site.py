@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.requests import Request
@@ -79,8 +79,8 @@ class Site:
 
     async def form(self, request: Request) -> dict[str, str]:
         """A form of ours. Raises PlanRefused where it does not carry the session's token."""
-        found = await request.form()
-        form = {name: value for name, value in found.items() if isinstance(value, str)}
+        body = await request.body()  # Starlette's own form() wants another package even for fields without files
+        form = dict(parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True))
         if not is_own_form(self.keys, form.pop(FORM_TOKEN, None)):
             raise PlanRefused(EXPIRED, fix="Load the page again.")
         return form

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from kamsync.config.inputs import Inputs, inputs_of
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
+from kamsync.run.moments import day_of
 from kamsync.store.accounts import find_account
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import Remembered, history_of
@@ -87,4 +87,4 @@ def _explanation(cache: Cache, known: KnownProgramme, receipt: Receipt, name: st
 
 
 def _day(program: Program, as_of: date | None) -> date:
-    return as_of or datetime.now(UTC).astimezone(ZoneInfo(program.timezone)).date()
+    return as_of or day_of(program, datetime.now(UTC))

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from kamsync.config import Config
+from kamsync.decide.program import Program
+
+if TYPE_CHECKING:
+    from kamsync.config import Config
 
 
 def today(config: Config, now: datetime) -> date:
     """The programme's calendar day."""
-    return now.astimezone(ZoneInfo(config.program.timezone)).date()
+    return day_of(config.program, now)
+
+
+def day_of(program: Program, now: datetime) -> date:
+    """The same, where no more than the programme is at hand."""
+    return now.astimezone(ZoneInfo(program.timezone)).date()
 
 
 def new_run_id(now: datetime) -> str:

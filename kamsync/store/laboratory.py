@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from operator import add
 
-from kamsync.decide.columns import coverages, means
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision
 from kamsync.decide.places import places_in
@@ -24,7 +23,7 @@ from kamsync.decide.program import NO_TIER, Criterion, Held, Tier
 from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle
 from kamsync.errors import ConfigError
-from kamsync.store.scores import AXES_OF_MEANS, HEALTH_MEAN, NOISE, NOTHING_HELD, Scores
+from kamsync.store.scores import AXES_OF_MEANS, HEALTH_MEAN, NOTHING_HELD, Scores, measures
 
 NEAR = 0.05  # points: more than rounding and the order of a sum can differ
 CELL = 10  # points of a side of the matrix's cells
@@ -171,21 +170,18 @@ class Laboratory:
             if not self._eligible[row]:
                 for column, knows in zip(columns, known, strict=True):
                     column[position], knows[position] = None, False
-        found = [means(weights[k], [columns[i] for i in axes[k]], len(rows)) for k in range(len(axes))]
-        covered, health_covered = (coverages(weights[k], [known[i] for i in axes[k]], len(rows)) for k in (0, HEALTH_MEAN))
-        least = compiled.program.health_min_coverage - NOISE
+        made = measures(compiled.program, axes, weights, columns, known, len(rows))
         for position, row in enumerate(rows):
             account_id, (owner, won) = self._ids[row], self._facts[row]
-            score, attractiveness, strength, health = (one[position] for one in found)
             yield Standing(
                 account_id,
                 owner,
                 self._eligible[row],
-                score,
-                attractiveness,
-                strength,
-                health if health_covered[position] >= least else None,
-                covered[position] if self._eligible[row] else 0.0,
+                made.score[position],
+                made.attractiveness[position],
+                made.strength[position],
+                made.health[position],
+                made.coverage[position] if self._eligible[row] else 0.0,
                 won or 0.0,
                 self._held.get(account_id, NOTHING_HELD),
                 tuple(number for number, rows_of in enumerate(fired) if row in rows_of),

@@ -161,16 +161,9 @@ def seen_tasks(cache: Cache) -> list[SeenTask]:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownTask:
+class ShownTask(ExistingTask):
     """A task of this program for people: as the CRM showed it at the last pull, else as the ledger has it since."""
 
-    key: str
-    task_id: str
-    account_id: str
-    owner_id: str
-    subject: str
-    due: date | None
-    is_open: bool
     is_done: bool
 
 

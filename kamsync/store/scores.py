@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from kamsync.decide.columns import column_scorer, coverages, means
 from kamsync.decide.compiled import CompiledCriterion, CompiledProgram, CompiledSeat
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.months import days_before
-from kamsync.decide.program import Held, Seat
+from kamsync.decide.program import Held, Program, Seat
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
 from kamsync.decide.standing import Standing
@@ -130,7 +130,7 @@ class Scores:
         among: Mapping[int, array[float]],
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
-        mapped, least = "decided_tier" in self._program.mapped_flags, self._program.health_min_coverage - NOISE
+        mapped = "decided_tier" in self._program.mapped_flags
         ids, owners, won, eligible, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
         for i, seen in among.items():
@@ -142,13 +142,8 @@ class Scores:
         for i, column in enumerate(scored):
             self.scaled[i].extend([math.nan if one is None else one for one in column.scaled])
             self.unknown[i].extend([not one for one in column.known])
-        score, attractiveness, strength, health = (
-            means(weights, [scored[i].scaled for i in axis], count)
-            for axis, weights in zip(self._axes, self._weights, strict=True)
-        )
-        coverage, health_coverage = (
-            coverages(self._weights[axis], [scored[i].known for i in self._axes[axis]], count) for axis in (0, HEALTH_MEAN)
-        )
+        scaled, known = [one.scaled for one in scored], [one.known for one in scored]
+        made = measures(self._program, self._axes, self._weights, scaled, known, count)
         holds = list(zip(*fired, strict=True)) if fired else [()] * count
         self.row.update(zip(ids, range(first, first + count), strict=True))
         for i, account_id in enumerate(ids):
@@ -156,11 +151,11 @@ class Scores:
                 account_id,
                 self._owners.setdefault(owners[i], owners[i]),
                 bool(eligible[i]),
-                score[i],
-                attractiveness[i],
-                strength[i],
-                health[i] if health_coverage[i] >= least else None,
-                coverage[i] if eligible[i] else 0.0,
+                made.score[i],
+                made.attractiveness[i],
+                made.strength[i],
+                made.health[i],
+                made.coverage[i] if eligible[i] else 0.0,
                 won[i] or 0.0,
                 _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
@@ -183,6 +178,34 @@ class Scores:
 
     def _column(self, sql: str) -> list[FactValue]:
         return [value for (value,) in self._db.execute(f"SELECT ({sql}) FROM temp.facts ORDER BY rowid")]
+
+
+class Measures(NamedTuple):
+    """What a programme makes of some accounts' criteria, a list each: means, None where unknown, and the share known, 0…1."""
+
+    score: Sequence[float | None]
+    attractiveness: Sequence[float | None]
+    strength: Sequence[float | None]
+    health: Sequence[float | None]
+    coverage: Sequence[float]
+
+
+def measures(
+    program: Program,
+    axes: Sequence[Sequence[int]],
+    weights: Sequence[Sequence[float]],
+    scaled: Sequence[Sequence[float | None]],
+    known: Sequence[Sequence[bool]],
+    count: int,
+) -> Measures:
+    """Of `count` accounts. `axes` and `weights` in the order of AXES_OF_MEANS, the columns in that of the criteria."""
+    score, attractiveness, strength, health = (
+        means(some, [scaled[i] for i in axis], count) for axis, some in zip(axes, weights, strict=True)
+    )
+    coverage, health_coverage = (coverages(weights[axis], [known[i] for i in axes[axis]], count) for axis in (0, HEALTH_MEAN))
+    least = program.health_min_coverage - NOISE
+    seen = [one if share >= least else None for one, share in zip(health, health_coverage, strict=True)]
+    return Measures(score, attractiveness, strength, seen, coverage)
 
 
 def _held(shown: Sequence[str | None], is_mapped: bool) -> Held:

@@ -5,11 +5,8 @@ A quick walk here; `make mutations` takes the long one (KAMSYNC_MUTATIONS exampl
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +18,9 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kamsync.cli import main
 from kamsync.config.shipped import read_shipped, shipped_names
 from tests.config.mutations import as_toml, garbled, mutated
+from tests.journeys.command import run_here
 from tests.journeys.conftest import desks
 
 EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", "25"))
@@ -66,19 +63,8 @@ class Place:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """The command in this process: the code and all that was said."""
-        said = io.StringIO()
-        argv, where = sys.argv, Path.cwd()
-        sys.argv = ["kamsync", *arguments]
-        os.chdir(self.folder)
-        try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                main()
-        except SystemExit as ended:
-            return (ended.code if isinstance(ended.code, int) else 1), said.getvalue()
-        finally:
-            sys.argv = argv
-            os.chdir(where)
-        raise AssertionError("main() never returns")
+        code, out, err = run_here(arguments, self.folder)
+        return code, out + err
 
     def holds(self, *arguments: str) -> None:
         """The command ends with an answer."""

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
-from tests.journeys.conftest import Desk
+from tests.journeys.conftest import Desk, desks
 
 START_SECONDS, READY_SECONDS = 30.0, 60.0
 FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
@@ -73,6 +74,12 @@ def running(desk: Desk, *arguments: str) -> Iterator[Console]:
         process.communicate(timeout=START_SECONDS)
 
 
-def at_any_time(desk: Desk) -> None:
-    """Every month is one of review: what is tried in the laboratory moves tiers on any day."""
-    desk.edit_config("[guard]\n", f"[review]\nmonths = {list(range(1, 13))}\n\n[guard]\n")
+@contextmanager
+def tiered_desk(folder: Path, **size: int) -> Iterator[Desk]:
+    """A CRM with its first tiers written. Every month is one of review, so that what is tried moves tiers on any day."""
+    with desks(folder) as open_desk:
+        desk = open_desk("salesforce", **size)
+        desk.edit_config("[guard]\n", f"[review]\nmonths = {list(range(1, 13))}\n\n[guard]\n")
+        for command in (("setup", "--yes"), ("apply", "--yes"), ("pull",)):
+            desk.good(*command)
+        yield desk

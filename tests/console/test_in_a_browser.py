@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.browsing import Console, at_any_time, running
+from tests.console.browsing import Console, running, tiered_desk
 from tests.journeys.conftest import Desk, desks
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -47,12 +47,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM of 400 accounts with its first tiers written, and tasks."""
-    with desks(tmp_path_factory.mktemp("browser")) as open_desk:
-        made = open_desk("salesforce", accounts=400, opportunities=4_000)
-        at_any_time(made)
-        made.good("setup", "--yes")
-        made.good("apply", "--yes")
-        made.good("pull")
+    with tiered_desk(tmp_path_factory.mktemp("browser"), accounts=400, opportunities=4_000) as made:
         yield made
 
 

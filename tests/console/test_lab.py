@@ -18,8 +18,8 @@ from kamsync.decide.place import Expression
 from kamsync.decide.program import NO_TIER, Rule
 from kamsync.report.criteria_toml import criteria_toml
 from kamsync.store.evaluate import Evaluation
-from tests.console.browsing import Console, at_any_time, running
-from tests.journeys.conftest import Desk, desks
+from tests.console.browsing import Console, running, tiered_desk
+from tests.journeys.conftest import Desk
 
 
 def form(console: Console) -> dict[str, str]:
@@ -38,12 +38,7 @@ def count(text: str, what: str) -> int:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM with its first tiers written."""
-    with desks(tmp_path_factory.mktemp("lab")) as open_desk:
-        made = open_desk("salesforce", accounts=120)
-        at_any_time(made)
-        made.good("setup", "--yes")
-        made.good("apply", "--yes")
-        made.good("pull")
+    with tiered_desk(tmp_path_factory.mktemp("lab"), accounts=120) as made:
         yield made
 
 

@@ -6,15 +6,11 @@ The answers of a good run are kept; in each example one of them comes back with 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +18,11 @@ import tenacity.nap
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from kamsync.cli import main
 from kamsync.sandbox.faults import AsgiApp, Message, Receive, Scope, Send
 from kamsync_hubspot.api import limiter
 from tests.accidents.world import Keeping
 from tests.config.mutations import garbled, mutated
+from tests.journeys.command import run_here
 from tests.journeys.conftest import Desk, desks
 
 EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", "12"))
@@ -102,19 +98,8 @@ class Place:
 
 def run(desk: Desk, *arguments: str) -> tuple[int, str]:
     """The command in this process: the code and all that was said."""
-    said = io.StringIO()
-    argv, where = sys.argv, Path.cwd()
-    sys.argv = ["kamsync", *arguments]
-    os.chdir(desk.folder)
-    try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            main()
-    except SystemExit as ended:
-        return (ended.code if isinstance(ended.code, int) else 1), said.getvalue()
-    finally:
-        sys.argv = argv
-        os.chdir(where)
-    raise AssertionError("main() never returns")
+    code, out, err = run_here(arguments, desk.folder)
+    return code, out + err
 
 
 @pytest.fixture(scope="module", params=["salesforce", "hubspot"])

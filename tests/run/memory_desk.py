@@ -6,21 +6,43 @@ The CRM lives here, so commands run here too; a small distribution in the desk's
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from kamsync.cli import main
-from kamsync.log import silence_logs
 from kamsync.model import Kind
 from kamsync.testing.memory import CONNECTOR, MemoryCrm, mapping_text, write_entry_point
+from tests.journeys.command import run_here
+
+TIERS_BY_POTENTIAL = """
+[[tiers]]
+name = "A"
+enter = 70
+[[tiers]]
+name = "B"
+enter = 40
+[[criteria]]
+name = "potential"
+axis = "attractiveness"
+goal = "market"
+weight = 1
+value = "potential"
+scale = { linear = [0, 100] }
+"""
+WELCOME = """
+[[playbooks]]
+name = "welcome"
+when = "entered"
+every = "entry"
+[[playbooks.tasks]]
+name = "call"
+subject = "Call {{ name }}"
+due = 3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +78,7 @@ class MemoryDesk:
 
     def run(self, *arguments: str) -> Result:
         """As a shell would: exit code, standard output, standard error."""
-        silence_logs()  # what the command before has set up, in this same process
-        out, err = StringIO(), StringIO()
-        self._monkeypatch.setattr(sys, "argv", ["kamsync", *arguments])
-        code = 0
-        with redirect_stdout(out), redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-        return Result(code, out.getvalue(), err.getvalue())
+        return Result(*run_here(arguments, self.folder))
 
     def good(self, *arguments: str) -> Result:
         result = self.run(*arguments)

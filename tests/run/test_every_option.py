@@ -17,23 +17,12 @@ import pytest
 
 from kamsync.cli.app import load_command
 from kamsync.cli.listing import commands
-from tests.run.memory_desk import MemoryDesk, Result
+from tests.run.memory_desk import TIERS_BY_POTENTIAL, WELCOME, MemoryDesk, Result
 
 TODAY = datetime.now(UTC).date()
-PROGRAM = """
-[[tiers]]
-name = "A"
-enter = 70
-[[tiers]]
-name = "B"
-enter = 40
-[[criteria]]
-name = "potential"
-axis = "attractiveness"
-goal = "market"
-weight = 1
-value = "potential"
-scale = { linear = [0, 100] }
+PROGRAM = (
+    TIERS_BY_POTENTIAL
+    + """
 [[criteria]]
 name = "won"
 axis = "strength"
@@ -49,15 +38,9 @@ goal = "retention"
 weight = 1
 value = "potential"
 scale = { linear = [0, 100] }
-[[playbooks]]
-name = "welcome"
-when = "entered"
-every = "entry"
-[[playbooks.tasks]]
-name = "call"
-subject = "Call {{ name }}"
-due = 3
 """
+    + WELCOME
+)
 OTHERS = """
 [[tiers]]
 name = "A"

@@ -6,31 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.memory_desk import MemoryDesk
+from tests.run.memory_desk import TIERS_BY_POTENTIAL, WELCOME, MemoryDesk
 
-PROGRAM = """
-[[tiers]]
-name = "A"
-enter = 70
-[[tiers]]
-name = "B"
-enter = 40
-[[criteria]]
-name = "potential"
-axis = "attractiveness"
-goal = "market"
-weight = 1
-value = "potential"
-scale = { linear = [0, 100] }
-[[playbooks]]
-name = "welcome"
-when = "entered"
-every = "entry"
-[[playbooks.tasks]]
-name = "call"
-subject = "Call {{ name }}"
-due = 3
-"""
+PROGRAM = TIERS_BY_POTENTIAL + WELCOME
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamsync.errors import BadAnswer
+from kamsync.foreign import Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Answer:
             return found
         for one in found:
             if not _is_record(one):
-                unread.note(one)
+                unread.note(one.get("id") if isinstance(one, dict) else "no record at all")
         return [one for one in found if _is_record(one)]
 
     @property
@@ -49,19 +50,6 @@ class Answer:
         paging = self.content.get("paging") if isinstance(self.content, dict) else None
         following = paging.get("next") if isinstance(paging, dict) else None
         return str(following.get("after") or "") if isinstance(following, dict) else ""
-
-
-@dataclass
-class Unread:
-    """How many records could not be read, and what the first of them was."""
-
-    count: int = 0
-    first: str = ""
-
-    def note(self, record: Any) -> None:
-        """One more that is no record."""
-        self.count += 1
-        self.first = self.first or (str(record.get("id") or "without an id") if isinstance(record, dict) else "no record at all")
 
 
 def _is_record(value: Any) -> bool:

@@ -28,9 +28,10 @@ from hubspot.crm.associations import v4 as associations_package
 
 from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
+from kamsync.foreign import Unread
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, BoundedPool, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
-from kamsync_hubspot.api.answer import Answer, Silences, Unread
+from kamsync_hubspot.api.answer import Answer, Silences
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
 from kamsync_hubspot.api.errors import (
     CutAnswer,

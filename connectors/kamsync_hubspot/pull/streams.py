@@ -14,8 +14,8 @@ from datetime import datetime
 from kamsync.contract import Context, Page, PullRequest
 from kamsync.errors import KamsyncError
 from kamsync.flags import FLAG_PREFIX
+from kamsync.foreign import Unread
 from kamsync.model import STREAMS, Stream
-from kamsync_hubspot.api.answer import Unread
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
@@ -84,11 +84,10 @@ class Puller:
             for page in allowed:
                 yield replace(page, problems=(*page.problems, *self._unread(request.stream))) if page.last else page
 
-    def _unread(self, stream: Stream) -> Iterator[str]:
+    def _unread(self, stream: Stream) -> tuple[str, ...]:
         """For the admin: what came while the stream was read and is no record."""
         found, self._client.unread = self._client.unread, Unread()
-        if found.count:
-            yield f"{found.count:,} records of {stream} could not be read (the first: {found.first}), so they are left out."
+        return found.told(stream)
 
     def _pages_of(self, request: PullRequest) -> Iterator[Page]:
         match request.stream:

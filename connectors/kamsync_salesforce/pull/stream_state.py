@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kamsync.contract import PullRequest
+from kamsync.foreign import Unread
 from kamsync_salesforce.api.bulk import QueryJob
 from kamsync_salesforce.api.reads import Values
 from kamsync_salesforce.pull.cursor import Mark
@@ -76,23 +77,13 @@ class StreamReading:
     problems: list[str] = field(default_factory=list)
     rows: int = 0
     lacking: set[str] = field(default_factory=set)  # names of flags, or TASK_KEY, that the org does not show
-    unreadable: int = 0
-    first_unreadable: str = ""
+    unread: Unread = field(default_factory=Unread)
 
     def readable(self, values: Values, width: int, id_field: int) -> Values:
-        """The rows that are records: as wide as asked, with an id. The others are counted."""
+        """The rows that are records: as wide as asked, with an id. The others are noted in `unread`."""
         found = [row for row in values if len(row) == width and row[id_field] and isinstance(row[id_field], str)]
         if len(found) < len(values):
             kept = {id(row) for row in found}
             odd = next(row for row in values if id(row) not in kept)
-            told = str(odd[id_field] or "") if len(odd) > id_field else ""
-            self.first_unreadable = self.first_unreadable or told or "without an id"
-            self.unreadable += len(values) - len(found)
+            self.unread.note(odd[id_field] if len(odd) > id_field else "", len(values) - len(found))
         return found
-
-    def unread(self) -> tuple[str, ...]:
-        """For the admin: what came and is no record."""
-        if not self.unreadable:
-            return ()
-        first = f"(the first: {self.first_unreadable})"
-        return (f"{self.unreadable:,} records of {self.request.stream} could not be read {first}, so they are left out.",)

@@ -241,7 +241,7 @@ class Puller:
         # Without a cursor the next pull looks again, and says it again: that nothing changed would hide that nothing is seen.
         lacking = frozenset(reading.lacking)
         goes_on_from = None if is_blind or lacking else cursor.dump()
-        problems = (*reading.problems, *reading.unread())
+        problems = (*reading.problems, *reading.unread.told(reading.request.stream))
         return Page(
             stream, merged=survivors(merged), last=True, full=full, cursor=goes_on_from, problems=problems, lacking=lacking
         )
