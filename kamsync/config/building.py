@@ -13,11 +13,13 @@ from dataclasses import field as dataclass_field
 from types import MappingProxyType
 
 from kamsync.config.checking import nearest
-from kamsync.config.models import CriterionTable, PlaybookTable, RuleTable, SeatTable, TaskTable, TierTable
+from kamsync.config.models import CriterionTable, GoalsTable, GoalTable, PlaybookTable, RuleTable, SeatTable, TaskTable, TierTable
 from kamsync.config.toml_source import TomlSource
+from kamsync.decide.kpis import MEASURES
 from kamsync.decide.place import Expression, Place
-from kamsync.decide.program import NO_TIER, Criterion, Decay, Playbook, Rule, Seat, TaskTemplate, Tier
+from kamsync.decide.program import NO_TIER, Criterion, Decay, Goal, GoalTarget, Playbook, Rule, Seat, TaskTemplate, Tier
 from kamsync.decide.scales import Flag, Scale, ScaleRefused, read_scale
+from kamsync.model import Kind
 
 
 @dataclass
@@ -120,6 +122,25 @@ def check_weights(criteria: Sequence[Criterion], source: TomlSource, problems: P
         problems.add(
             source.place(("criteria", 0, "weight")), "all weights of attractiveness and strength are zero: nothing scores"
         )
+
+
+def build_goals(
+    table: GoalsTable, source: TomlSource, columns: Mapping[str, Kind], problems: Problems
+) -> Mapping[Goal, GoalTarget]:
+    """The goals that have a target. `columns`: the mapped account fields, of which a figure may be one."""
+    goals: dict[Goal, GoalTarget] = {}
+    every: tuple[tuple[Goal, GoalTable | None], ...] = (
+        ("retention", table.retention), ("expansion", table.expansion), ("authority", table.authority), ("market", table.market),
+    )  # fmt: skip
+    for goal, one in every:
+        if one is None:
+            continue
+        kpi, place = MEASURES[one.kpi], source.place(("goals", goal, "kpi"))
+        if kpi.origin == "field" and columns.get(kpi.source) != "number":
+            what = "is not mapped to a CRM field" if kpi.source not in columns else "is mapped to a field that is no number"
+            problems.add(place, f"goals.{goal}: kpi = {one.kpi!r} reads the account field {kpi.source}, which {what}")
+        goals[goal] = GoalTarget(one.kpi, one.target, place)
+    return MappingProxyType(goals)
 
 
 def build_rules(

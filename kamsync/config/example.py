@@ -225,6 +225,14 @@ _REST = """\
 # valid_days = 540
 # reason = "Opens a market"
 
+# What the goals of the criteria are measured by, on the page of an account, in the report and in the console.
+# [goals]
+# retention = { kpi = "satisfaction", target = 8 }    # or revenue, growth, pipeline, win_rate, engagement, score
+# expansion = { kpi = "growth", target = 0.1 }        # the least that a key account should show: money, a share of 1, a count
+
+[plans]
+# max_due_per_owner_per_day = 4       # what is more moves to the next business day
+
 [cache]
 path = "kamsync.db"                   # disposable: the next run rebuilds it from the CRM
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from kamsync.config.building import (
     Problems,
     build_criteria,
+    build_goals,
     build_playbook,
     build_rules,
     build_seats,
@@ -263,6 +264,7 @@ def _program(
         opportunity_columns=frozenset(column.name for column in mapping.of(Stream.OPPORTUNITIES)),
         mapped_flags=frozenset(mapping.flags),
         guards=Guards(**parsed.guard.model_dump()),
+        goals=build_goals(parsed.goals, source, columns, problems),
         seats=seats,
         **_review(parsed.review or file.review),
         **{**_plain_settings(table), **_unit(file, but=table.model_fields_set)},

@@ -216,6 +216,22 @@ class HealthTable(_Table):
     min_coverage: Share = 0.5
 
 
+class GoalTable(_Table):
+    """A goal of `[goals]`: the key figure that it is measured by, and the least that it should be, in the figure's own unit."""
+
+    kpi: Literal["revenue", "growth", "pipeline", "win_rate", "engagement", "satisfaction", "score"]
+    target: Amount
+
+
+class GoalsTable(_Table):
+    """`[goals]`: the goals of the programme that have a target."""
+
+    retention: GoalTable | None = None
+    expansion: GoalTable | None = None
+    authority: GoalTable | None = None
+    market: GoalTable | None = None
+
+
 class PlansTable(_Table):
     """`[plans]`: how many tasks of an owner may be due on one day."""
 
@@ -294,6 +310,7 @@ class ConfigFile(_Table):
     playbooks: list[PlaybookTable] = []
     segments: SegmentsTable = SegmentsTable()
     health: HealthTable = HealthTable()
+    goals: GoalsTable = GoalsTable()
     plans: PlansTable = PlansTable()
     schedule: ScheduleTable = ScheduleTable()
     guard: GuardTable = GuardTable()

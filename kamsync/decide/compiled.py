@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from kamsync.decide.criteria import criteria_hash
 from kamsync.decide.expressions import Compiled, Role, compile_expression
 from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, remembered, streams_of, with_what_they_need
-from kamsync.decide.kpis import FREE_FACTS
+from kamsync.decide.kpis import FREE_FACTS, MEASURES
 from kamsync.decide.place import Expression
 from kamsync.decide.playbooks import DECIDED_NAMES, Playbooks, compile_playbooks
 from kamsync.decide.program import Criterion, Program, Seat
@@ -114,6 +114,7 @@ def compile_program(program: Program) -> CompiledProgram:
     read = {name for part in parts for name in part.columns}
     for playbook in program.playbooks:
         read |= playbooks.facts_needed(playbook.name)
+    read |= {MEASURES[goal.kpi].source for goal in program.goals.values()} & set(columns)
     needed = with_what_they_need(read)
     names = frozenset(read & set(columns) | needed)
     facts = needed | with_what_they_need(FREE_FACTS)

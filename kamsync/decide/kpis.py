@@ -42,4 +42,6 @@ _KPIS = (
     Kpi(10, "champion", "has_champion"),
 )
 KPIS: Mapping[str, Kpi] = MappingProxyType({kpi.name: kpi for kpi in _KPIS})
+_NO_MEASURE = ("health", "owner", "champion")  # a light, an id, and what is either so or not
+MEASURES: Mapping[str, Kpi] = MappingProxyType({name: kpi for name, kpi in KPIS.items() if name not in _NO_MEASURE})
 FREE_FACTS = frozenset(kpi.source for kpi in _KPIS if kpi.is_free)

@@ -137,6 +137,15 @@ class Playbook:
 
 
 @dataclass(frozen=True, slots=True)
+class GoalTarget:
+    """What a goal is measured by: a key figure (a name of decide.kpis.MEASURES) and the least that it should be, in its unit."""
+
+    kpi: str
+    target: float
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class Guards:
     """`first_run`: whether the first run on an org waits for a person's `apply`."""
 
@@ -189,6 +198,7 @@ class Program:
     opportunity_columns: frozenset[str] = frozenset()
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)
     guards: Guards = Guards()
+    goals: Mapping[Goal, GoalTarget] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     seats: tuple[Seat, ...] = ()
     review_months: tuple[int, ...] = ()
     review_between: Literal["hold", "rises"] = "hold"

@@ -22,7 +22,7 @@ from kamsync.report.overview.overview import Overview
 from kamsync.report.overview.tables import FEW_ROWS, MOST_ROWS, Note, Table
 from kamsync.report.overview.words import Words
 
-NUMERIC = ("money", "share", "score", "count", "days")
+NUMERIC = ("money", "share", "score", "count", "days", "figure")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _TYPES: dict[ColumnKind, pyarrow.DataType] = {
     "money": pyarrow.float64(),
     "share": pyarrow.float64(),
     "score": pyarrow.float64(),
+    "figure": pyarrow.float64(),
     "count": pyarrow.int64(),
     "days": pyarrow.float64(),
     "date": pyarrow.date32(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from kamsync.config import Config
 from kamsync.decide.reasons import reasons_text
-from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_standings
-from kamsync.report.trend import trends
+from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores
+from kamsync.report.trend import TREND_DAYS, trends
+from kamsync.run.goals import goals_of
 from kamsync.run.overseeing import PICTURED, picturing, record_link
 from kamsync.store.account_deals import open_deals, open_families
 from kamsync.store.accounts import owners
@@ -30,6 +31,8 @@ def account_plan_of(cache: Cache, config: Config, account_id: str, name: str, as
         scaled = evaluation.scaled_scores()
         bought = (evaluation.bought_families() or {}).get(account_id, frozenset())
         sold = evaluation.sold_families()
+        since = as_of - timedelta(days=TREND_DAYS)
+        own, every = goals_of(cache, evaluation, program, since, account_id)
         problems = evaluation.problems
     around = record_link(cache)
     owner, renewal = str(facts.get("owner_id") or ""), facts.get("next_renewal_date")
@@ -42,7 +45,7 @@ def account_plan_of(cache: Cache, config: Config, account_id: str, name: str, as
         as_of=as_of,
         receipt=receipt,
         reasons=reasons_text(receipt.decision, receipt.contributions, program, REASONS_LENGTH),
-        goals=goal_standings(receipt, scaled, {one.name: (one.goal, one.weight) for one in program.criteria}),
+        goals=goal_scores(receipt, scaled, {one.name: (one.goal, one.weight) for one in program.criteria}),
         trends=trends(trend_of(cache, account_id), as_of),
         families={family: _state(family, bought, offered) for family in sorted({*sold, *bought})},
         deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
@@ -55,6 +58,7 @@ def account_plan_of(cache: Cache, config: Config, account_id: str, name: str, as
         ),
         renewal=date.fromisoformat(str(renewal)[:10]) if renewal else None,
         problems=tuple(problems),
+        targets=tuple(zip(own, every, strict=True)),
     )
 
 

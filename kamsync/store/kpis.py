@@ -106,6 +106,16 @@ def trend_of(cache: Cache, account_id: str, since: date | None = None) -> list[K
     return [*held.values(), *(change for change in changes if change.day > since)]
 
 
+def figures_on(cache: Cache, kpi: Kpi, day: date) -> dict[str, FactValue]:
+    """What the figure of every account was on that day, by account id; an account that was not known then is missing."""
+    rows = cache.connection.execute(
+        "SELECT n.account_id, h.value, max(h.day) FROM kpi_history h JOIN kpi_now n ON n.number = h.account"
+        " WHERE h.kpi = ? AND h.day <= ? GROUP BY h.account",  # SQLite: bare columns are those of the row with the maximum
+        (kpi.number, day.toordinal()),
+    )
+    return {account_id: value for account_id, value, _ in rows}
+
+
 def forget_older(connection: sqlite3.Connection, before: date) -> int:
     """Deletes changes from before that day, but for the last of each figure, which still held on it."""
     sql = (

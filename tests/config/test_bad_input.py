@@ -64,6 +64,11 @@ def refusal(tmp_path: Path, text: str) -> ConfigError:
         ('{ env = "TOKEN" }', '{ env = "NOT_SET" }', ["NOT_SET"]),
         ("{ percentile = true }", "{ linear = [5, 5] }", ["config.toml:17", "differ"]),
         ("{ percentile = true }", "{ log = [0, 5] }", ["config.toml:17", "0 < lo < hi"]),
+        ("[[tiers]]", '[goals]\nretension = { kpi = "growth", target = 1 }\n[[tiers]]', ["config.toml:8", "'retention'"]),
+        ("[[tiers]]", '[goals]\nretention = { kpi = "grwoth", target = 1 }\n[[tiers]]', ["config.toml:8", "'growth'"]),
+        ("[[tiers]]", '[goals]\nretention = { kpi = "growth" }\n[[tiers]]', ["config.toml:8", "target is missing"]),
+        ("[[tiers]]", '[goals]\nretention = { kpi = "growth", target = "5%" }\n[[tiers]]', ["config.toml:8", "a number"]),
+        ("[[tiers]]", '[goals]\nmarket = { kpi = "satisfaction", target = 9 }\n[[tiers]]', ["config.toml:8", "nps", "mapped"]),
         ("{ percentile = true }", "{ bands = [[5, 1], [3, 2]] }", ["config.toml:17", "ascending"]),
     ],
 )

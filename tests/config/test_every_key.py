@@ -248,6 +248,11 @@ quiet_days = 30
 name = "hold"
 subject = "Hold"
 type = "meeting"
+[goals]
+retention = {{ kpi = "satisfaction", target = 50 }}
+expansion = {{ kpi = "growth", target = 0.1 }}
+authority = {{ kpi = "engagement", target = 2 }}
+market = {{ kpi = "pipeline", target = 1000 }}
 [plans]
 max_due_per_owner_per_day = 3
 [schedule]
@@ -322,6 +327,10 @@ unit = "account"
 [review]
 months = [1]
 between = "hold"
+[goals]
+retention = { kpi = "win_rate", target = 0.5 }
+expansion = { kpi = "revenue", target = 5000 }
+market = { kpi = "score", target = 60 }
 """
 CRITERIA = f'unit = "account"\nmembers = "none"\n{CRITERIA}'
 GROUPED = CRITERIA.replace('"account"', '"group"', 1).replace('"none"', '"inherit"', 1)

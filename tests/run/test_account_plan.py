@@ -46,6 +46,11 @@ weight = 1
 value = "won_amount_12m"
 scale = {{ linear = [0, 1000] }}
 """
+GOALS = """
+[goals]
+retention = {{ kpi = "satisfaction", target = 50 }}
+expansion = {{ kpi = "growth", target = 0.1 }}
+"""
 EVIL = "<script>alert(1)</script> [x](http://evil.example) | `a` *b* =1+1 <!channel> {{ 7*7 }}"
 
 
@@ -125,6 +130,35 @@ def test_figures_are_compared_with_what_they_were_and_are_not_known_before(desk:
     with on(100):
         desk.good("sync")
         assert "| Satisfaction | 80 | 60 |" in desk.good("account-plan", "Acme").out.replace("\\", "")
+
+
+def test_a_goal_with_a_target_says_whether_the_account_and_the_portfolio_meet_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM.format(language="en") + GOALS.format(), {"nps": "number"})
+    for name, nps in (("Acme", 80.0), ("Bolt", 70.0), ("Ceta", 20.0)):
+        account = desk.crm.add_account(name, nps=nps)
+        desk.crm.win(desk.crm.add_opportunity(account, date(2026, 1, 5), 900.0), date(2026, 1, 5))
+    with on(0):
+        desk.good("sync")
+    acme = next(one for one in desk.crm.accounts() if one.get("name") == "Acme")
+    desk.crm.edit_account(acme.id, nps=40.0)
+    with on(100):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+        page = desk.good("account-plan", "Acme", "--json").json
+        desk.good("report", "--format", "csv", "--out", "tables")
+        desk.good("report", "--out", "report.html", "--language", "es")
+    assert "| Keep | Satisfaction | 50 | 80 | 40 | no | 40; 1/3 |" in said
+    assert "| Grow | Growth on the year before | 10% | not known | not known | not known | not known; 0/0 |" in said
+    assert page["targets"][0] == {
+        "goal": "retention", "kpi": "satisfaction", "target": 50.0, "now": 40.0, "before": 80.0, "met": False,
+        "key_accounts": {"median": 40.0, "before": 70.0, "reached": 1, "known": 3},
+    }  # fmt: skip
+    rows = (desk.folder / "tables" / "goals.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[1] == "retention,satisfaction,50.0,40.0,70.0,target_missed,1,3"
+    html = (desk.folder / "report.html").read_text(encoding="utf-8")
+    assert "<td>Conservar</td><td>Satisfacción</td>" in html and "<td>no cumplida</td>" in html
 
 
 def test_whatever_the_crm_calls_things_the_page_runs_and_links_nothing_of_it(desk: MemoryDesk) -> None:

@@ -80,6 +80,18 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
         "goals": [
             {"goal": one.goal, "account": _rounded(one.account), "portfolio": _rounded(one.portfolio)} for one in plan.goals
         ],
+        "targets": [
+            {
+                "goal": own.goal,
+                "kpi": own.kpi,
+                "target": own.target,
+                "now": own.now,
+                "before": own.before,
+                "met": own.is_met,
+                "key_accounts": {"median": every.now, "before": every.before, "reached": every.reached, "known": every.accounts},
+            }
+            for own, every in plan.targets
+        ],
         "figures": [
             {"figure": one.kpi.name, "since": one.since.isoformat(), "before": one.before, "now": one.now} for one in plan.trends
         ],

@@ -8,6 +8,7 @@ from datetime import date
 
 from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
+from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_for, reader_of
 from kamsync.glossary import HEALTH
@@ -18,6 +19,7 @@ from kamsync.report.trend import TREND_DAYS
 
 RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
 DONE_SHOWN = 10
+_MET = {True: "target_met", False: "target_missed", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,14 @@ def sections(plan: AccountPlan, program: Program) -> tuple[Section, ...]:
     """The page, top to bottom, in the programme's language."""
     made = _Page(plan, program)
     every = (
-        made.standing(), made.why(), made.goals(), made.figures(), made.white_space(), made.deals(), made.people(), made.steps(),
-        made.done(), made.risks(),
+        made.standing(), made.why(), made.goals(), made.targets(), made.figures(), made.white_space(), made.deals(),
+        made.people(), made.steps(), made.done(), made.risks(),
     )  # fmt: skip
     return tuple(section for section in every if section.sentences or section.rows)
+
+
+def _of(some: int, every: int, reader: Reader) -> str:
+    return f"{reader.number(some)}/{reader.number(every)}"
 
 
 class _Page:
@@ -88,6 +94,29 @@ class _Page:
     def goals(self) -> Section:
         rows = ((self._say(one.goal), self._number(one.account), self._number(one.portfolio)) for one in self._plan.goals)
         return self._section("goals", head=(self._say("goal"), self._say("this_account"), self._say("portfolio")), rows=rows)
+
+    def targets(self) -> Section:
+        head = tuple(
+            self._say(key, *values)
+            for key, values in (
+                ("goal", ()), ("figure", ()), ("target", ()), ("before", (TREND_DAYS,)), ("now", ()), ("met", ()),
+                ("key_accounts", ()),
+            )
+        )  # fmt: skip
+        rows = (
+            (
+                self._say(own.goal),
+                self._say(own.kpi),
+                *(self._measure(value, own) for value in (own.target, own.before, own.now)),
+                self._say(_MET[own.is_met]),
+                self._say("median_of", self._measure(every.now, every), _of(every.reached, every.accounts, self._reader)),
+            )
+            for own, every in self._plan.targets
+        )
+        return self._section("targets", head=head, rows=rows)
+
+    def _measure(self, value: float | None, goal: GoalStanding) -> str:
+        return self._say("unknown") if value is None else say_value(value, goal.unit, self._reader)
 
     def figures(self) -> Section:
         head = (self._say("figure"), self._say("before", TREND_DAYS), self._say("now"))

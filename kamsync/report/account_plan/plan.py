@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
 from kamsync.report.trend import Trend
@@ -37,7 +38,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class GoalStanding:
+class GoalScore:
     """How the account does for a goal of the programme, beside all accounts that take part: 0…100, None where unknown."""
 
     goal: Goal
@@ -47,7 +48,10 @@ class GoalStanding:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name."""
+    """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name.
+
+    `targets`: each goal that has one, of the account and of all key accounts.
+    """
 
     name: str
     owner: str
@@ -55,7 +59,7 @@ class AccountPlan:
     as_of: date
     receipt: Receipt
     reasons: str
-    goals: tuple[GoalStanding, ...]
+    goals: tuple[GoalScore, ...]
     trends: tuple[Trend, ...]
     families: Mapping[str, Bought]
     deals: tuple[Deal, ...]
@@ -64,6 +68,7 @@ class AccountPlan:
     steps: tuple[Step, ...]
     renewal: date | None
     problems: tuple[str, ...] = ()
+    targets: tuple[tuple[GoalStanding, GoalStanding], ...] = ()
 
     @property
     def open_steps(self) -> tuple[Step, ...]:
@@ -82,9 +87,9 @@ class AccountPlan:
         return tuple(role for role in ROLES if self.roles.get(role) is False)
 
 
-def goal_standings(
+def goal_scores(
     receipt: Receipt, scaled: Mapping[str, Sequence[float | None]], goals: Mapping[str, tuple[Goal, float]]
-) -> tuple[GoalStanding, ...]:
+) -> tuple[GoalScore, ...]:
     """Weighted means of the criteria that serve each goal. `goals`: goal and weight by criterion; `scaled`: of everybody."""
     own = {contribution.criterion: contribution.scaled for contribution in receipt.contributions}
     found = []
@@ -92,7 +97,7 @@ def goal_standings(
         weights = {name: weight for name, (one, weight) in goals.items() if one == goal and weight > 0}
         means = {name: _mean([(value, 1.0) for value in scaled.get(name, ())]) for name in weights}
         account = _mean([(own.get(name), weight) for name, weight in weights.items()])
-        found.append(GoalStanding(goal, account, _mean([(means[name], weight) for name, weight in weights.items()])))
+        found.append(GoalScore(goal, account, _mean([(means[name], weight) for name, weight in weights.items()])))
     return tuple(found)
 
 

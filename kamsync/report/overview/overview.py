@@ -13,6 +13,7 @@ from kamsync.report.overview.tables import Cell, ColumnKind, Note, Table
 SECTIONS: Mapping[str, Callable[[Sources], Table]] = MappingProxyType(
     {
         "matrix": standing.matrix,
+        "goals": standing.goals,
         "moves": moving.moves,
         "over_time": moving.over_time,
         "revenue_by_tier": worth.revenue_by_tier,

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from kamsync.decide.decision import Decision
+from kamsync.decide.goals import GoalStanding
 from kamsync.decide.influence import Influence
 from kamsync.decide.program import NO_TIER, Program
 
@@ -87,6 +88,7 @@ class Sources:
     history: tuple[Moment, ...] = ()
     tasks: tuple[PlanTask, ...] = ()
     influence: tuple[Influence, ...] = ()
+    goals: tuple[GoalStanding, ...] = ()
     bought: Mapping[str, frozenset[str]] | None = None
     families: tuple[str, ...] = ()
     owners: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import NO_TIER
 from kamsync.flags import LIGHTS
 from kamsync.report.overview.sources import Account, Sources
-from kamsync.report.overview.tables import Column, Note, Table, make_table
+from kamsync.report.overview.tables import Column, Figure, Note, Table, make_table
 
 MOST_POINTS = 1_200  # more points than that on one picture are a cloud; the others are counted in cells
 NEARLY_KEY = 200  # of those without a tier, so many of the largest are points too
 CELL = 10  # points of the score along each side of a cell
 UNKNOWN = "unknown"
+MET = {True: "target_met", False: "target_missed", None: UNKNOWN}
 AHEAD_DAYS = 180
 
 _MATRIX = (
@@ -72,6 +74,24 @@ def matrix_cells(sources: Sources) -> Table:
 
 def _cell(score: float) -> int:
     return min(int(score // CELL), 100 // CELL - 1) * CELL
+
+
+def goals(sources: Sources) -> Table:
+    """Each goal with its figure, the target, the median of the key accounts now and at the start, and who has reached it."""
+    columns = (
+        Column("goal", "group"), Column("kpi", "group"), Column("target", "figure"), Column("median", "figure"),
+        Column("before", "figure"), Column("is_met", "group"), Column("reached", "count"), Column("known_of", "count"),
+    )  # fmt: skip
+    rows = (
+        (one.goal, one.kpi, *(_figure(value, one) for value in (one.target, one.now, one.before)), MET[one.is_met],
+         one.reached, one.accounts)
+        for one in sources.goals
+    )  # fmt: skip
+    return make_table("goals", columns, rows, () if sources.goals else (Note("no_goals"),))
+
+
+def _figure(value: float | None, one: GoalStanding) -> Figure | None:
+    return None if value is None else Figure(value, one.unit)
 
 
 def health_by_tier(sources: Sources) -> Table:

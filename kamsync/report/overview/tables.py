@@ -7,13 +7,41 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from kamsync.decide.fact import Unit
+
 # How a cell reads: money in the programme's currency, share 0…1, score 0…100, the others by their names. An `account` cell is an
-# account's name, whose id stands in the column `account_id` of the same row.
+# account's name, whose id stands in the column `account_id` of the same row. A `figure` cell is a Figure.
 ColumnKind = Literal[
-    "text", "account", "id", "tier", "health", "segment", "code", "group", "money", "share", "score", "count", "days", "date"
+    "text",
+    "account",
+    "id",
+    "tier",
+    "health",
+    "segment",
+    "code",
+    "group",
+    "money",
+    "share",
+    "score",
+    "count",
+    "days",
+    "date",
+    "figure",
 ]
 Cell = str | int | float | date | None
 MOST_ROWS, FEW_ROWS = 200, 12  # on a page, and before it is unfolded; files have them all
+
+
+class Figure(float):
+    """A number with its unit, for columns whose rows have different ones; in files it is the number alone."""
+
+    def __new__(cls, value: float, unit: Unit) -> Figure:
+        """`unit`: as facts have it; "" for a mere number."""
+        made = super().__new__(cls, value)
+        made.unit = unit
+        return made
+
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
+from kamsync.decide.fact_words import say_value
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.texts import language as texts_in
 from kamsync.glossary import HEALTH, SEGMENTS
 from kamsync.printable import one_line
-from kamsync.report.overview.tables import Cell, ColumnKind, Note
+from kamsync.report.overview.tables import Cell, ColumnKind, Figure, Note
 
 DASH = "—"
 _LANGUAGES = ("en", "pt_BR", "es")
@@ -30,6 +31,12 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             " categoria. O fundo conta as contas sem categoria.",
             "Cuán atractiva es cada cuenta y cuán bien estamos situados en ella. Tamaño: ingresos de 12 meses; color y forma:"
             " categoría. El fondo cuenta las cuentas sin categoría.",
+        ),
+        "goals": ("Goals", "Objetivos", "Objetivos"),
+        "goals_help": (
+            "How the key accounts do for each goal that has a target: the median figure, beside the target.",
+            "Como vão as contas-chave em cada objetivo com meta: o indicador da conta do meio, ao lado da meta.",
+            "Cómo van las cuentas clave en cada objetivo con meta: el indicador de la cuenta del medio, junto a la meta.",
         ),
         "moves": ("Who entered and who left", "Quem entrou e quem saiu", "Quién entró y quién salió"),
         "moves_help": (
@@ -155,6 +162,13 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "family": ("Product family", "Família de produtos", "Familia de productos"),
         "bought": ("Bought", "Comprou", "Compró"),
         "open_tasks": ("Open tasks", "Tarefas abertas", "Tareas abiertas"),
+        "goal": ("Goal", "Objetivo", "Objetivo"),
+        "kpi": ("Figure", "Indicador", "Indicador"),
+        "target": ("Target", "Meta", "Meta"),
+        "median": ("Median now", "Mediana agora", "Mediana ahora"),
+        "is_met": ("Met", "Atingida", "Cumplida"),
+        "reached": ("Accounts that reach it", "Contas que a atingem", "Cuentas que la cumplen"),
+        "known_of": ("Of those known", "Das conhecidas", "De las conocidas"),
         "overdue": ("Overdue", "Atrasadas", "Atrasadas"),
         "soon": ("Due in 30 days", "Em 30 dias", "En 30 días"),
         "later": ("Later", "Depois", "Después"),
@@ -162,6 +176,15 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "state": ("State", "Situação", "Estado"),
         "playbook": ("Playbook", "Roteiro", "Guion"),
         # -- groups -----------------------------------------------------------------------------------------------------------
+        "retention": ("Keep", "Manter", "Conservar"),
+        "expansion": ("Grow", "Crescer", "Crecer"),
+        "authority": ("Authority", "Autoridade", "Autoridad"),
+        "market": ("New markets", "Novos mercados", "Nuevos mercados"),
+        "win_rate": ("Win rate, 24 months", "Taxa de ganho, 24 meses", "Tasa de éxito, 24 meses"),
+        "engagement": ("Activities, 90 days", "Atividades, 90 dias", "Actividades, 90 días"),
+        "satisfaction": ("Satisfaction", "Satisfação", "Satisfacción"),
+        "target_met": ("met", "atingida", "cumplida"),
+        "target_missed": ("not met", "não atingida", "no cumplida"),
         "entered": ("entered", "entrou", "entró"),
         "left": ("left", "saiu", "salió"),
         "rose": ("rose", "subiu", "subió"),
@@ -185,6 +208,9 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "due_soon": ("{0} due in 30 days", "{0} para 30 dias", "{0} para 30 días"),
         "within_half_a_year": ("within half a year", "em até meio ano", "en medio año"),
         # -- notes ------------------------------------------------------------------------------------------------------------
+        "no_goals": ("No goal has a target; [goals] of the configuration sets them.",
+                     "Nenhum objetivo tem meta; [goals] da configuração as define.",
+                     "Ningún objetivo tiene meta; [goals] de la configuración las fija."),
         "nothing_here": ("Nothing to show.", "Nada a mostrar.", "Nada que mostrar."),
         "more_rows": ("… and {0} more rows; the CSV files have them all.", "… e mais {0} linhas; os arquivos CSV têm todas.",
                       "… y {0} filas más; los archivos CSV las tienen todas."),
@@ -317,6 +343,11 @@ def _score(words: Words, value: Cell) -> str:
     return words.reader.number(float(str(value)), 1)
 
 
+def _figure(words: Words, value: Cell) -> str:
+    unit = value.unit if isinstance(value, Figure) else ""
+    return words.cell(value, "share") if unit == "percent" else say_value(float(str(value)), unit, words.reader)
+
+
 def _whole(words: Words, value: Cell) -> str:
     return words.reader.number(round(float(str(value))))
 
@@ -354,6 +385,7 @@ _SAYS: Mapping[str, Callable[[Words, Cell], str]] = MappingProxyType(
     {
         "share": _share,
         "score": _score,
+        "figure": _figure,
         "count": _whole,
         "days": _whole,
         "money": _money,
