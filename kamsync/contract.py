@@ -282,6 +282,27 @@ class ListsAccountFields(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleShown:
+    """The people of one account as the CRM shows them at this moment: for a page that is being made, never for the cache.
+
+    `rows`: as pages of Stream.CONTACTS hold them, in the order of the request's columns, of everybody who has a tie to the
+    account. `names`: name and job title by contact id, "" where the CRM has none.
+    """
+
+    rows: Sequence[Sequence[Any]]
+    names: Mapping[str, tuple[str, str]]
+
+
+@runtime_checkable
+class NamesPeople(Protocol):
+    """A connection that can also tell who the people of an account are, for the account's plan. Optional."""
+
+    def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
+        """Everybody tied to the account now. `request` is of Stream.CONTACTS; its cursor does not matter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Writes:
     """How much a plan writes: how many accounts it touches at all, of how many the flags, and tasks by what happens to them."""
 

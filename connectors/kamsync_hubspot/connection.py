@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
+from kamsync.contract import (
+    AccountField,
+    Capabilities,
+    Context,
+    DoctorRequest,
+    Finding,
+    Page,
+    PeopleShown,
+    PullRequest,
+    SetupStep,
+    Writes,
+)
 from kamsync.foreign import understands, understands_sign_in
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
@@ -14,6 +25,7 @@ from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
+from kamsync_hubspot.pull.contacts import fetch_people
 from kamsync_hubspot.pull.probing import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
@@ -57,6 +69,9 @@ class HubSpotConnection:
 
     def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
         return push_accounts(self._client, self._portal, self._context, updates)
+
+    def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
+        return fetch_people(self._client, account_id, request)
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)

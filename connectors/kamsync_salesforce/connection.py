@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kamsync.contract import AccountField, Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep, Writes
+from kamsync.contract import (
+    AccountField,
+    Capabilities,
+    Context,
+    DoctorRequest,
+    Finding,
+    Page,
+    PeopleShown,
+    PullRequest,
+    SetupStep,
+    Writes,
+)
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
 from kamsync.foreign import understands, understands_sign_in
@@ -16,6 +27,7 @@ from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields, missing_field_error
 from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.pull.people import fetch_people
 from kamsync_salesforce.pull.probing import probe
 from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
@@ -81,6 +93,9 @@ class SalesforceConnection:
 
     def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
         return push_accounts(self._client, updates, self._context.mapping.flags, self.record_url)
+
+    def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
+        return fetch_people(self._client, account_id, request)
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)

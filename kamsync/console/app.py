@@ -28,6 +28,7 @@ _GET: tuple[tuple[str, Page], ...] = (
     ("/charts/{name}.json", showing.chart),
     ("/accounts", showing.accounts),
     ("/accounts/{account_id}", showing.account),
+    ("/accounts/{account_id}/plan", showing.account_plan),
     ("/plan", doing.plan),
     ("/lab", trying.lab),
     ("/lab/tasks", trying.counted),

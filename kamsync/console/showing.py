@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,8 +20,10 @@ from kamsync.decide.facts import unit_of
 from kamsync.decide.program import NO_TIER
 from kamsync.decide.reasons import reasons_text
 from kamsync.flags import LIGHTS, SEGMENTS
+from kamsync.report.account_plan.documents import page_values
 from kamsync.report.overview.words import DASH, Words
 from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
+from kamsync.run.people import see_people
 from kamsync.store.history import history_of
 from kamsync.store.ledger import shown_tasks
 
@@ -210,6 +213,20 @@ async def account(site: Site, request: Request) -> Response:
 
     shown = await site.ask(look)
     return site.missing() if shown is None else site.page("account.html", current="accounts", **shown)
+
+
+async def account_plan(site: Site, request: Request) -> Response:
+    """The account's plan on one page; who its people are is asked of the CRM for this page alone."""
+    account_id = request.path_params["account_id"]
+    doors, program = site.doors, replace(site.doors.config.program, language=site.words.language)
+    if not await site.ask(lambda view: account_id in view.by_id):
+        return site.missing()
+    day = await site.ask(lambda view: view.state.day)
+    seen = await asyncio.to_thread(see_people, doors.connection, doors.config, account_id, day)
+    made = await site.ask(lambda view: view.account_plan(account_id, seen) if account_id in view.by_id else None)
+    if made is None:  # gone with a newer state of the cache
+        return site.missing()
+    return site.page("account_plan_live.html", current="accounts", account_id=account_id, **page_values(made, program))
 
 
 def _bars(contributions: Sequence[Contribution], words: Words) -> list[Bar]:

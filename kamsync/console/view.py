@@ -19,11 +19,14 @@ from kamsync.console.doors import Doors
 from kamsync.decide.decision import FactValue
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import tier_order
+from kamsync.report.account_plan.plan import AccountPlan
 from kamsync.report.overview.overview import Overview, make_overview
 from kamsync.report.overview.sources import Account, Sources
 from kamsync.report.portfolio import AccountRow, sort_rows
+from kamsync.run.account_planning import Portfolio, account_plan_of, planning, portfolio_of
 from kamsync.run.moments import today
-from kamsync.run.overseeing import picturing, record_link, sources_of
+from kamsync.run.overseeing import record_link, sources_of
+from kamsync.run.people import Seen
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.laboratory import Laboratory
 
@@ -44,8 +47,8 @@ class View:
     """Everything of one state. Made, used and closed in its own thread: `ask` brings work there."""
 
     def __init__(self, doors: Doors, state: State) -> None:
-        self.state, self._config = state, doors.config
-        compiled = picturing(doors.config.compiled)
+        self.state, self._config, self._doors = state, doors.config, doors
+        compiled = planning(doors.config.compiled)
         self._evaluation = Evaluation(doors.config.cache_path, compiled, state.day).__enter__()
         with doors.cache() as cache:
             since = state.day - timedelta(days=PERIOD_DAYS)
@@ -90,6 +93,17 @@ class View:
     def facts(self, account_id: str) -> dict[str, FactValue]:
         """The account's facts by name."""
         return dict(self._evaluation.facts(account_id))
+
+    @cached_property
+    def _portfolio(self) -> Portfolio:
+        with self._doors.cache() as cache:
+            return portfolio_of(cache, self._config, self._evaluation, self.state.day)
+
+    def account_plan(self, account_id: str, seen: Seen) -> AccountPlan:
+        """The plan of one account, with the people whom the CRM has shown."""
+        portfolio = self._portfolio
+        with self._doors.cache() as cache:
+            return account_plan_of(cache, self._config, self._evaluation, portfolio, account_id, self.state.day, seen)
 
     def address(self, account_id: str) -> str:
         """The account in the CRM, "" where no pull has told."""

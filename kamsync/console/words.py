@@ -49,6 +49,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "since": ("Since", "Desde", "Desde"),
         "sorted": ("sorted", "ordenado", "ordenado"),
         "in_crm": ("Open in the CRM", "Abrir no CRM", "Abrir en el CRM"),
+        "account_plan": ("Account plan", "Plano da conta", "Plan de la cuenta"),
         "why_here": ("Why this tier", "Por que esta categoria", "Por qué esta categoría"),
         "points": ("Points", "Pontos", "Puntos"),
         "weight": ("Weight", "Peso", "Peso"),

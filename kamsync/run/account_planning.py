@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kamsync.config import Config
-from kamsync.decide.reasons import reasons_text
-from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores
+from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.decision import FactValue
+from kamsync.decide.goals import GoalStanding
+from kamsync.decide.people import Person
+from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
-from kamsync.run.goals import goals_of
+from kamsync.run.goals import goals_of_account, goals_of_portfolio
 from kamsync.run.overseeing import PICTURED, picturing, record_link
+from kamsync.run.people import Seen
 from kamsync.store.account_deals import open_deals, open_families
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
@@ -18,48 +24,84 @@ from kamsync.store.kpis import trend_of
 from kamsync.store.ledger import shown_tasks
 
 _SHOWN = (*PICTURED, "contacts_count", *(f"has_{role}" for role in ROLES))
-REASONS_LENGTH = 1_000  # the page has room for all of it
 
 
-def account_plan_of(cache: Cache, config: Config, account_id: str, name: str, as_of: date) -> AccountPlan:
-    """The page of one account as the cache knows it. Raises ConfigError on an unknown currency."""
-    program = config.program
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What the page of an account sets beside it: means of the criteria, and goals, of all; white space is of what was sold."""
+
+    means: Mapping[str, float | None]
+    goals: tuple[GoalStanding, ...]
+    bought: Mapping[str, frozenset[str]]
+    sold: tuple[str, ...]
+
+
+def planning(compiled: CompiledProgram) -> CompiledProgram:
+    """The programme with what the pages of accounts show computed too, as far as what it pulls tells it."""
+    return picturing(compiled, _SHOWN)
+
+
+def portfolio_of(cache: Cache, config: Config, evaluation: Evaluation, as_of: date) -> Portfolio:
+    """Once for all pages of one evaluation, which is of `planning(config.compiled)`."""
+    return Portfolio(
+        mean_scores(evaluation.scaled_scores()),
+        goals_of_portfolio(cache, evaluation, config.program, as_of - timedelta(days=TREND_DAYS)),
+        evaluation.bought_families() or {},
+        evaluation.sold_families(),
+    )
+
+
+def account_plan_of(
+    cache: Cache,
+    config: Config,
+    evaluation: Evaluation,
+    portfolio: Portfolio,
+    account_id: str,
+    as_of: date,
+    seen: Seen | None = None,
+) -> AccountPlan:
+    """The page of one account as the cache knows it, with the people whom the CRM has shown."""
+    program, shown = config.program, seen or Seen()
     people = {owner.id: owner.name or owner.id for owner in owners(cache)}
-    with Evaluation(cache.path, picturing(config.compiled, _SHOWN), as_of) as evaluation:
-        receipt = evaluation.receipt(account_id)
-        facts = evaluation.facts(account_id)
-        scaled = evaluation.scaled_scores()
-        bought = (evaluation.bought_families() or {}).get(account_id, frozenset())
-        sold = evaluation.sold_families()
-        since = as_of - timedelta(days=TREND_DAYS)
-        own, every = goals_of(cache, evaluation, program, since, account_id)
-        problems = evaluation.problems
+    receipt, facts = evaluation.receipt(account_id), evaluation.facts(account_id)
+    bought, sold = portfolio.bought.get(account_id, frozenset()), portfolio.sold
+    own = goals_of_account(cache, evaluation, program, as_of - timedelta(days=TREND_DAYS), account_id)
     around = record_link(cache)
     owner, renewal = str(facts.get("owner_id") or ""), facts.get("next_renewal_date")
     count = facts.get("contacts_count")
     offered = open_families(cache, account_id)
     return AccountPlan(
-        name=name,
+        name=evaluation.names()[account_id],
         owner=people.get(owner, owner),
         url=f"{around[0]}{account_id}{around[1]}" if around else "",
         as_of=as_of,
         receipt=receipt,
-        reasons=reasons_text(receipt.decision, receipt.contributions, program, REASONS_LENGTH),
-        goals=goal_scores(receipt, scaled, {one.name: (one.goal, one.weight) for one in program.criteria}),
+        goals=goal_scores(receipt, portfolio.means, {one.name: (one.goal, one.weight) for one in program.criteria}),
         trends=trends(trend_of(cache, account_id), as_of),
         families={family: _state(family, bought, offered) for family in sorted({*sold, *bought})},
         deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
         people=int(count) if isinstance(count, int | float) else None,
-        roles={role: None if (said := facts.get(f"has_{role}")) is None else bool(said) for role in ROLES},
+        roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in ROLES},
         steps=tuple(
             Step(task.subject, task.due, people.get(task.owner_id, task.owner_id), task.is_open)
             for task in shown_tasks(cache, account_id)
             if task.is_open or task.is_done
         ),
         renewal=date.fromisoformat(str(renewal)[:10]) if renewal else None,
-        problems=tuple(problems),
-        targets=tuple(zip(own, every, strict=True)),
+        problems=tuple(evaluation.problems),
+        targets=tuple(zip(own, portfolio.goals, strict=True)),
+        persons=shown.people,
+        unnamed=shown.trouble,
     )
+
+
+def _is_filled(role: str, known: FactValue, people: Sequence[Person] | None) -> bool | None:
+    """Whether somebody has the role: those who are seen say it, where anybody's role is noted at all; else what was pulled."""
+    if people is not None and any(person.roles for person in people):
+        return any(role in person.roles for person in people)
+    if people is not None and known is not None:
+        return False
+    return None if known is None else bool(known)
 
 
 def _state(family: str, bought: frozenset[str], offered: frozenset[str]) -> Bought:

@@ -10,28 +10,36 @@ from kamsync.decide.kpis import MEASURES, Kpi
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.kpis import figures_on
+from kamsync.store.kpis import figures_on, trend_of
 
 
-def goals_of(
-    cache: Cache, evaluation: Evaluation, program: Program, since: date, account_id: str = ""
-) -> tuple[tuple[GoalStanding, ...], tuple[GoalStanding, ...]]:
-    """The goals of the account (none without one) and of all key accounts, beside what they were on `since`."""
+def goals_of_portfolio(cache: Cache, evaluation: Evaluation, program: Program, since: date) -> tuple[GoalStanding, ...]:
+    """The goals of all key accounts, beside what they were on `since`."""
     kpis = {goal.kpi: MEASURES[goal.kpi] for goal in program.goals.values()}
     if not kpis:
-        return (), ()
+        return ()
     before = {name: figures_on(cache, kpi, since) for name, kpi in kpis.items()}
-    own: dict[str, tuple[FactValue, FactValue]] = {}
-    every: dict[str, list[tuple[FactValue, FactValue]]] = {name: [] for name in kpis}
+    found: dict[str, list[tuple[FactValue, FactValue]]] = {name: [] for name in kpis}
     rows = evaluation.columns(tuple(kpi.source for kpi in kpis.values()))
     for decision, row in zip(evaluation.decisions(), rows, strict=True):
+        if decision.tier == NO_TIER or decision.code == "group":  # a group counts once, at its head
+            continue
         for (name, kpi), value in zip(kpis.items(), row, strict=True):
-            figures = (_now(kpi, decision, value), before[name].get(decision.account_id))
-            if decision.account_id == account_id:
-                own[name] = figures
-            if decision.tier != NO_TIER and decision.code != "group":  # a group counts once, at its head
-                every[name].append(figures)
-    return of_account(program.goals, own), of_portfolio(program.goals, every)
+            found[name].append((_now(kpi, decision, value), before[name].get(decision.account_id)))
+    return of_portfolio(program.goals, found)
+
+
+def goals_of_account(
+    cache: Cache, evaluation: Evaluation, program: Program, since: date, account_id: str
+) -> tuple[GoalStanding, ...]:
+    """The goals of one account, beside what they were on `since`."""
+    if not program.goals:
+        return ()
+    before = {change.kpi.name: change.value for change in trend_of(cache, account_id) if change.day <= since}
+    decision, facts = evaluation.decision(account_id), evaluation.facts(account_id)
+    names = {goal.kpi for goal in program.goals.values()}
+    figures = {name: (_now(MEASURES[name], decision, facts.get(MEASURES[name].source)), before.get(name)) for name in names}
+    return of_account(program.goals, figures)
 
 
 def _now(kpi: Kpi, decision: Decision, fact: FactValue) -> FactValue:

@@ -17,7 +17,7 @@ from kamsync.decide.influence import Influence, influences
 from kamsync.decide.program import Program
 from kamsync.flags import LIGHTS
 from kamsync.report.overview.sources import Account, Moment, PlanTask, Sources
-from kamsync.run.goals import goals_of
+from kamsync.run.goals import goals_of_portfolio
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
@@ -58,7 +58,7 @@ def sources_of(cache: Cache, config: Config, evaluation: Evaluation, as_of: date
             for one in shown_tasks(cache)
         ),
         influence=tuple(_influence(evaluation, program)),
-        goals=goals_of(cache, evaluation, program, since)[1],
+        goals=goals_of_portfolio(cache, evaluation, program, since),
         bought=evaluation.bought_families(),
         families=evaluation.sold_families(),
         owners=people,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from kamsync.contract import CONTRACT_VERSION, Connection, Connector, PullRequest
+from kamsync.contract import CONTRACT_VERSION, Connection, Connector, NamesPeople, PullRequest
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Kind, NewTask, Stream, TaskRef
+from kamsync.model import STAKEHOLDER_ROLES, Kind, NewTask, Stream, TaskRef
 from kamsync.testing.harness import Promises, RunningCrm, as_date, is_true
 
 ACTIVITY_KINDS = {"task", "meeting", "call", "email", "note"}
@@ -102,6 +102,24 @@ class ReadingPromises(Promises):
         assert sum(is_true(row["is_won"]) for row in of_accounts) == pytest.approx(
             sum(deal.stage == "won" for deal in deals), abs=len(deals) - len(of_accounts)
         )
+
+    def test_who_the_people_of_an_account_are_is_told_for_a_page(self, crm: RunningCrm, connection: Connection) -> None:
+        if not isinstance(connection, NamesPeople):
+            pytest.skip("this connector does not name people")
+        names = Counter(account.name for account in crm.company.accounts())
+        by_name = {row["name"]: row["id"] for row in crm.pull(connection, Stream.ACCOUNTS).rows}
+        account = next(one for one in crm.company.accounts() if names[one.name] == 1 and one.name in by_name)
+        there = [one for one in crm.company.contacts() if one.account == account.key]
+
+        request = crm.request(Stream.CONTACTS)
+        shown = connection.fetch_people(by_name[account.name], request)
+        rows = [dict(zip((column.name for column in request.columns), row, strict=True)) for row in shown.rows]
+
+        assert {shown.names[row["contact_id"]] for row in rows if row["account_id"] == by_name[account.name]} >= {
+            (f"{one.first_name} {one.last_name}", one.title) for one in there
+        }
+        roles = {role for row in rows for role in str(row["roles"] or "").split(";")}
+        assert {one.role for one in there} & set(STAKEHOLDER_ROLES) <= roles
 
     def test_outcome_and_probability_of_an_opportunity_agree(self, crm: RunningCrm, connection: Connection) -> None:
         for row in crm.pull(connection, Stream.OPPORTUNITIES).rows:

@@ -119,11 +119,11 @@ def name_of(path: str) -> str:
 
 @pytest.fixture(scope="module")
 def pages(console: Console) -> tuple[str, ...]:
-    """Every page, with an account and a run that exist."""
+    """Every page, with an account, its plan and a run that exist."""
     account = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
     run = re.search(r'href="(/runs/[^"?]+)"', console.open("/runs").text)
     assert account and run
-    return (*PAGES, account[1], run[1])
+    return (*PAGES, account[1], f"{account[1]}/plan", run[1])
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)

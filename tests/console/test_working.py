@@ -43,7 +43,10 @@ def test_a_plan_is_approved_written_and_taken_back_from_the_console(open_desk: O
         assert counts(desk) > 10
 
         account_id = next(one for one, tier in tiers(desk).items() if tier)
-        assert "Why this tier" in console.open(f"/accounts/{account_id}").text
+        shown = console.open(f"/accounts/{account_id}").text
+        assert "Why this tier" in shown and f"/accounts/{account_id}/plan" in shown
+        planned = unescape(console.open(f"/accounts/{account_id}/plan").text)
+        assert "Position in the matrix" in planned and '<th scope="col">Job title</th>' in planned
         assert "apply" in console.open("/runs").text
 
         page = f"/runs/{run_id[1]}"

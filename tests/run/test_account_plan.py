@@ -51,6 +51,7 @@ GOALS = """
 retention = {{ kpi = "satisfaction", target = 50 }}
 expansion = {{ kpi = "growth", target = 0.1 }}
 """
+NAME = "Zuleika Dobson-Quux"
 EVIL = "<script>alert(1)</script> [x](http://evil.example) | `a` *b* =1+1 <!channel> {{ 7*7 }}"
 
 
@@ -78,7 +79,7 @@ def a_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, language: str = "en") 
         crm.add_line_item(won, family)
     offered = crm.add_opportunity(acme, date(2026, 5, 4), 12_500.0, name="Valves for the plant")
     crm.add_line_item(offered, "Valves")
-    crm.add_contact(acme, roles="champion")
+    crm.add_contact(acme, roles="champion", name=NAME, title="Head of plants")
     return desk
 
 
@@ -185,8 +186,50 @@ def test_machines_read_the_same_page(desk: MemoryDesk) -> None:
         page = desk.good("account-plan", "Acme", "--json").json
         desk.good("account-plan", "Acme", "--format", "json", "--out", "plan.json")
     assert (page["version"], page["decision"]["tier"], page["white_space"]["Valves"]) == (1, "A", "open")
-    assert page["people"] == {"known": 1, "roles": {"sponsor": False, "decision_maker": False, "champion": True}}
+    assert page["people"] == {
+        "known": 1,
+        "roles": {"sponsor": False, "decision_maker": False, "champion": True},
+        "persons": [{"name": NAME, "title": "Head of plants", "roles": ["champion"]}],
+        "trouble": "",
+    }
     assert (desk.folder / "plan.json").stat().st_mode & 0o077 == 0
+
+
+def test_names_are_read_as_the_page_is_made_and_kept_nowhere(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        assert f"| {NAME} | Head of plants | champion |" in desk.good("account-plan", "Acme").out.replace("\\", "")
+        person = desk.crm.contacts(next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme"))[0].id
+        desk.crm.edit_contact(person, name="Her Successor", roles="sponsor")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+    assert "| Her Successor | Head of plants | executive sponsor |" in said and "Nobody is noted as champion." in said
+    kept = b"".join(path.read_bytes() for path in desk.folder.rglob("*") if path.is_file())
+    assert b"Dobson" not in kept and b"Successor" not in kept
+
+
+def test_where_the_crm_does_not_tell_who_they_are_the_page_comes_without_names_and_says_so(desk: MemoryDesk) -> None:
+    with on(0):
+        desk.good("sync")
+        desk.crm.faults.add("raise", call="fetch_people")
+        refused = desk.good("account-plan", "Acme").out.replace("\\", "")
+        desk.crm.token, asked = "another", desk.crm.calls
+        locked = desk.good("account-plan", "Acme").out.replace("\\", "")
+        offline = desk.good("account-plan", "Acme", "--offline").out.replace("\\", "")
+    assert "The CRM did not tell who they are: The CRM is down (fetch_people)." in refused
+    assert "The CRM did not tell who they are: The token does not open" in locked
+    for page in (refused, locked, offline):
+        assert "Dobson" not in page and "People known: 1." in page and "Nobody is noted as executive sponsor." in page
+    assert "did not tell" not in offline and desk.crm.calls == asked
+
+
+def test_who_has_left_is_not_among_the_people(desk: MemoryDesk) -> None:
+    acme = next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme")
+    gone = desk.crm.add_contact(acme, roles="sponsor", name="Old Sponsor")
+    desk.crm.edit_contact(gone, left_date=date(2026, 3, 1))
+    with on(0):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+    assert "Old Sponsor" not in said and "Nobody is noted as executive sponsor." in said
 
 
 def test_an_account_that_nobody_knows_is_told(desk: MemoryDesk) -> None:

@@ -167,6 +167,7 @@ CASES = (
     case("forget Tiny -c mine.toml --yes --json", lambda desk, r: r.json["erased"]["accounts"] == 1),
     case("history Acme -c mine.toml --limit 1 --json", lambda desk, r: len(r.json) == 1, given=acme_and_tiny_change),
     case("history Acme -c mine.toml --figures --json", lambda desk, r: {one["figure"] for one in r.json} >= {"score", "revenue"}),
+    case("account-plan Acme -c mine.toml --offline", says("Acme", "Tier")),
     case("account-plan Acme -c mine.toml --json", lambda desk, r: r.json["decision"]["tier"] == "A"),
     case(
         "account-plan Acme -c mine.toml --format html --out acme.html",

@@ -1,4 +1,4 @@
-"""Pull the people of companies: who they are is never read, only that they are there, in which roles, and since when not.
+"""Pull the people of companies: who they are is read for a page only, else that they are there, in which roles, since when not.
 
 One row for each (contact, company). Roles are HubSpot's own "Buying Role" and the labels that people gave the association
 ("Associations v4"). An association moves no stamp: a new label is seen with the contact's next change and every full pull.
@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kamsync.contract import Context, Page, PullRequest
+from kamsync.contract import Context, Page, PeopleShown, PullRequest
 from kamsync.model import Stream, roles_text
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
-from kamsync_hubspot.api.reads import ASSOCIATIONS_BATCH, fetch_links, is_list_quicker, list_pages
+from kamsync_hubspot.api.reads import ASSOCIATIONS_BATCH, fetch_links, is_list_quicker, list_pages, read_batch
 from kamsync_hubspot.pull.changes import archived_since, changes_since
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
 from kamsync_hubspot.pull.reckoning import reckon
@@ -22,6 +22,27 @@ from kamsync_hubspot.pull.rows import properties_of
 from kamsync_hubspot.translate import CONTACT_PROPERTIES, Link, Record, inline_ids, is_true
 
 CONTACTS = "contacts"
+NAME_PROPERTIES = ("firstname", "lastname", "jobtitle")  # asked for a page that a person looks at, never by a pull
+
+
+def fetch_people(client: Client, account_id: str, request: PullRequest) -> PeopleShown:
+    """The contacts of one company with their names and job titles: two calls, and nothing of it is kept."""
+    of_company = fetch_links(client, "companies", CONTACTS, [account_id]).get(account_id, ())
+    ids = list(dict.fromkeys(link.id for link in of_company))
+    if not ids:
+        return PeopleShown((), {})
+    properties = [*properties_of(request.columns, CONTACT_PROPERTIES), *NAME_PROPERTIES]
+    records = list(read_batch(client, CONTACTS, ids, list(dict.fromkeys(properties))))
+    rows: list[list[Any]] = []
+    names = {}
+    for record in records:
+        record_id, told = str(record["id"]), record["properties"]
+        # The labels are those of the association, which both of its ends tell.
+        links = [Link(account_id, link.is_primary, link.labels) for link in of_company if link.id == record_id]
+        rows += contact_rows(record, links, request)
+        first, last, title = (str(told.get(name) or "").strip() for name in NAME_PROPERTIES)
+        names[record_id] = (f"{first} {last}".strip(), title)
+    return PeopleShown(rows, names)
 
 
 class ContactReader:

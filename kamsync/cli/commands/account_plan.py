@@ -14,9 +14,11 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.files import write_private
 from kamsync.report.account_plan.documents import as_html, as_json, as_markdown
-from kamsync.run.account_planning import account_plan_of
+from kamsync.run.account_planning import account_plan_of, planning, portfolio_of
 from kamsync.run.moments import today
+from kamsync.run.people import Seen, see_people
 from kamsync.store.accounts import find_account
+from kamsync.store.evaluate import Evaluation
 
 Format = Literal["md", "html", "json"]
 
@@ -26,16 +28,21 @@ def account_plan(
     config: ConfigOption = DEFAULT_CONFIG,
     format: Annotated[Format, typer.Option(help="Markdown, one HTML file that prints, or JSON.")] = "md",
     out: Annotated[Path | None, typer.Option(help="The file to write, instead of the terminal.", readable=False)] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the CRM who the account's people are.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Show an account's plan on one page: standing, reasons, goals, figures, white space, people, tasks and risks.
 
-    Reads the cache only.
+    Reads the cache; the names of people alone come from the CRM as the page is made, and are kept nowhere.
     """
     session = open_session(config)
+    day = today(session.config, datetime.now(UTC))
     with session.cache(must_exist=True) as cache:
-        account_id, name = find_account(cache, account)
-        plan = account_plan_of(cache, session.config, account_id, name, today(session.config, datetime.now(UTC)))
+        account_id, _ = find_account(cache, account)
+        seen = Seen() if offline else see_people(session.connection, session.config, account_id, day)
+        with Evaluation(session.config.cache_path, planning(session.config.compiled), day) as evaluation:
+            portfolio = portfolio_of(cache, session.config, evaluation, day)
+            plan = account_plan_of(cache, session.config, evaluation, portfolio, account_id, day, seen)
     program = session.config.program
     if json or format == "json":
         document = as_json(plan, program, session.config.compiled.hash)

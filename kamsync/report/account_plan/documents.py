@@ -51,22 +51,29 @@ def escaped(said: str) -> str:
 
 def as_html(plan: AccountPlan, program: Program) -> str:
     """The page as one file: no script, no network, the matrix as a picture with its words."""
+    template = environment().get_template("account_plan.html")
+    language = program.language.replace("_", "-")
+    return template.render(program=program, language=language, style=style_sheet(), **page_values(plan, program))
+
+
+def page_values(plan: AccountPlan, program: Program) -> dict[str, Any]:
+    """What the templates of the page need of the account, in the programme's language."""
     decision, language = plan.receipt.decision, program.language
     reader = reader_of(program)
-    place = None
+    place, alt = None, ""
     if decision.attractiveness is not None and decision.strength is not None:
         place = (round(decision.strength, 2), round(100 - decision.attractiveness, 2))
         numbers = (reader.number(decision.attractiveness), reader.number(decision.strength))
-    return (
-        environment()
-        .get_template("account_plan.html")
-        .render(
-            plan=plan, program=program, sections=sections(plan, program), language=language.replace("_", "-"),
-            say=lambda key: text(key, language), as_of=text("as_of", language).format(reader.day(plan.as_of)), place=place,
-            alt=text("matrix_alt", language).format(plan.name, *numbers) if place else "", style=style_sheet(),
-            lines=(program.segment_strength, 100 - program.segment_attractiveness),
-        )
-    )  # fmt: skip
+        alt = text("matrix_alt", language).format(plan.name, *numbers)
+    return {
+        "plan": plan,
+        "sections": sections(plan, program),
+        "words_of_page": lambda key: text(key, language),
+        "as_of": text("as_of", language).format(reader.day(plan.as_of)),
+        "place": place,
+        "alt": alt,
+        "lines": (program.segment_strength, 100 - program.segment_attractiveness),
+    }
 
 
 def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str, Any]:
@@ -101,7 +108,14 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
             | {"close_date": one.close_date and one.close_date.isoformat()}
             for one in plan.deals
         ],
-        "people": {"known": plan.people, "roles": dict(plan.roles)},
+        "people": {
+            "known": plan.people if plan.persons is None else len(plan.persons),
+            "roles": dict(plan.roles),
+            "persons": None
+            if plan.persons is None
+            else [{"name": one.name, "title": one.title, "roles": list(one.roles)} for one in plan.persons],
+            "trouble": plan.unnamed,
+        },
         "tasks": [
             {"subject": one.subject, "due": one.due and one.due.isoformat(), "owner": one.owner, "is_open": one.is_open}
             for one in plan.steps

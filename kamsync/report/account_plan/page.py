@@ -11,14 +11,16 @@ from kamsync.decide.facts import unit_of
 from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_for, reader_of
+from kamsync.decide.reasons import reasons_text
 from kamsync.glossary import HEALTH
 from kamsync.printable import one_line
-from kamsync.report.account_plan.plan import AccountPlan
+from kamsync.report.account_plan.plan import ROLES, AccountPlan
 from kamsync.report.account_plan.words import text
 from kamsync.report.trend import TREND_DAYS
 
 RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
 DONE_SHOWN = 10
+REASONS_LENGTH = 1_000  # the page has room for all of it
 _MET = {True: "target_met", False: "target_missed", None: "unknown"}
 
 
@@ -84,12 +86,13 @@ class _Page:
         return self._section("standing", rows=((name, one_line(value)) for name, value in rows))
 
     def why(self) -> Section:
-        decision = self._plan.receipt.decision
+        receipt, decision = self._plan.receipt, self._plan.receipt.decision
+        reasons = reasons_text(decision, receipt.contributions, self._program, REASONS_LENGTH)
         missing = ""
         if decision.next_tier is not None and decision.points_missing is not None and decision.points_missing > 0:
             missing = self._say("next_tier", self._number(decision.points_missing), decision.next_tier)
         held = self._say("override", self._day(decision.until)) if decision.code == "override" and decision.until else ""
-        return self._section("why", self._plan.reasons, missing, held)
+        return self._section("why", reasons, missing, held)
 
     def goals(self) -> Section:
         rows = ((self._say(one.goal), self._number(one.account), self._number(one.portfolio)) for one in self._plan.goals)
@@ -157,11 +160,21 @@ class _Page:
 
     def people(self) -> Section:
         plan = self._plan
-        known = "" if plan.people is None else self._say("people_known", self._reader.number(plan.people))
+        count = len(plan.persons) if plan.persons is not None else plan.people
+        known = "" if count is None else self._say("people_known", self._reader.number(count))
         said = (
             self._say("filled" if filled else "gap", self._say(role)) for role, filled in plan.roles.items() if filled is not None
         )
-        return self._section("people", known, *said)
+        unnamed = self._say("unnamed", plan.unnamed) if plan.unnamed else ""
+        head = (self._say("name"), self._say("title_of"), self._say("roles"))
+        rows = (
+            (one_line(one.name) or self._say("unknown"), one_line(one.title), ", ".join(map(self._role, one.roles)))
+            for one in plan.persons or ()
+        )
+        return self._section("people", known, *said, unnamed, head=head if plan.persons else (), rows=rows)
+
+    def _role(self, role: str) -> str:
+        return one_line(self._say(role) if role in ROLES else role.replace("_", " "))
 
     def steps(self) -> Section:
         head = (self._say("task"), self._say("due"), self._say("owner"))

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from kamsync.decide.goals import GoalStanding
+from kamsync.decide.people import Person
 from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
 from kamsync.report.trend import Trend
@@ -50,7 +51,8 @@ class GoalScore:
 class AccountPlan:
     """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name.
 
-    `targets`: each goal that has one, of the account and of all key accounts.
+    `targets`: each goal that has one, of the account and of all key accounts. `persons`: who is there, None where nobody asked
+    the CRM; `unnamed`: why it did not tell. They are never stored.
     """
 
     name: str
@@ -58,7 +60,6 @@ class AccountPlan:
     url: str
     as_of: date
     receipt: Receipt
-    reasons: str
     goals: tuple[GoalScore, ...]
     trends: tuple[Trend, ...]
     families: Mapping[str, Bought]
@@ -69,6 +70,8 @@ class AccountPlan:
     renewal: date | None
     problems: tuple[str, ...] = ()
     targets: tuple[tuple[GoalStanding, GoalStanding], ...] = ()
+    persons: tuple[Person, ...] | None = None
+    unnamed: str = ""
 
     @property
     def open_steps(self) -> tuple[Step, ...]:
@@ -88,17 +91,21 @@ class AccountPlan:
 
 
 def goal_scores(
-    receipt: Receipt, scaled: Mapping[str, Sequence[float | None]], goals: Mapping[str, tuple[Goal, float]]
+    receipt: Receipt, means: Mapping[str, float | None], goals: Mapping[str, tuple[Goal, float]]
 ) -> tuple[GoalScore, ...]:
-    """Weighted means of the criteria that serve each goal. `goals`: goal and weight by criterion; `scaled`: of everybody."""
+    """Weighted means of the criteria that serve each goal. `goals`: goal and weight by criterion; `means`: of everybody."""
     own = {contribution.criterion: contribution.scaled for contribution in receipt.contributions}
     found = []
     for goal in dict.fromkeys(goal for goal, _ in goals.values()):
         weights = {name: weight for name, (one, weight) in goals.items() if one == goal and weight > 0}
-        means = {name: _mean([(value, 1.0) for value in scaled.get(name, ())]) for name in weights}
         account = _mean([(own.get(name), weight) for name, weight in weights.items()])
-        found.append(GoalScore(goal, account, _mean([(means[name], weight) for name, weight in weights.items()])))
+        found.append(GoalScore(goal, account, _mean([(means.get(name), weight) for name, weight in weights.items()])))
     return tuple(found)
+
+
+def mean_scores(scaled: Mapping[str, Sequence[float | None]]) -> dict[str, float | None]:
+    """The mean of each criterion's scaled scores over those where it counts."""
+    return {name: _mean([(value, 1.0) for value in scores]) for name, scores in scaled.items()}
 
 
 def _mean(weighted: Sequence[tuple[float | None, float]]) -> float | None:

@@ -48,7 +48,8 @@ def fill(crm: MemoryCrm, company: SampleCompany) -> None:
     for item in company.line_items():
         crm.add_line_item(opportunities[item.opportunity], families[item.product])
     for contact in company.contacts():
-        made = crm.add_contact(accounts[contact.account], roles=contact.role, last_activity=contact.last_activity)
+        made = crm.add_contact(accounts[contact.account], roles=contact.role, last_activity=contact.last_activity,
+                               name=f"{contact.first_name} {contact.last_name}", title=contact.title)  # fmt: skip
         if contact.left is not None:
             crm.edit_contact(made, left_date=contact.left)
     for activity in company.activities():

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PullRequest, SetupStep
+from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PeopleShown, PullRequest, SetupStep
 from kamsync.errors import AccessDenied
 from kamsync.http import CallMeter
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
-from kamsync.testing.memory.pulling import missing_fields, pull_stream
+from kamsync.testing.memory.pulling import missing_fields, people_of, pull_stream
 from kamsync.testing.memory.tasks import Tasks, chunks
 
 REASONS_LENGTH = 1_000
@@ -25,7 +25,7 @@ class MemoryConnection:
     """Version 2 of the contract on one MemoryCrm. Every call is counted and open to the CRM's faults.
 
     The names of calls, for faults: identity, pull_<stream>, fetch_accounts, push_accounts, find_tasks, create_tasks,
-    attach_tasks, fetch_tasks, close_tasks, free_keys, delete_tasks, read_fields, make_field.
+    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, read_fields, make_field.
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
@@ -97,6 +97,9 @@ class MemoryConnection:
         values = {FLAG_FIELDS[flag]: value for flag, value in update.fields.items()}
         self._crm.records.write(Stream.ACCOUNTS, account, values, "program")
         return Outcome(account_id, "done", account_id, url=self.record_url(account_id))
+
+    def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
+        return self._call("fetch_people", partial(people_of, self._crm, account_id, request))
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)

@@ -128,9 +128,12 @@ class MemoryCrm:
         """`kind`: task | meeting | call | email | note."""
         return self.records.add(Stream.ACTIVITIES, {"account_id": account_id, "kind": kind, "activity_date": day}).id
 
-    def add_contact(self, account_id: str, *, roles: str = "", last_activity: date | None = None) -> str:
-        """Somebody at the account. `roles`: in the program's words, `;` between them."""
+    def add_contact(
+        self, account_id: str, *, roles: str = "", last_activity: date | None = None, name: str = "", title: str = ""
+    ) -> str:
+        """Somebody at the account. `roles`: in the program's words, `;` between them; `title`: of their job."""
         values: dict[str, Value] = {"account_id": account_id, "tie": "contact", "roles": roles, "is_active": True}
+        values |= {"name": name, "title": title}
         record = self.records.add(Stream.CONTACTS, {**values, "last_activity_date": last_activity})
         self.records.write(Stream.CONTACTS, record, {"contact_id": record.id})
         return record.id

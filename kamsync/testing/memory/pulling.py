@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync import contract
-from kamsync.contract import Page, PullRequest
+from kamsync.contract import Page, PeopleShown, PullRequest
 from kamsync.errors import AccessDenied
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Column, Stream
@@ -48,6 +48,13 @@ def pull_shown(crm: MemoryCrm, request: PullRequest) -> Page:
     gone = tuple(_gone_since(crm, request.stream, since))
     page = Page(request.stream, deleted_ids=gone, merged=merged, last=True, cursor=_cursor(request, max(since, until)))
     return _page(crm, request, changed, page)
+
+
+def people_of(crm: MemoryCrm, account_id: str, request: PullRequest) -> PeopleShown:
+    """The ties of the account's living contacts, and what they are called."""
+    shown = crm.contacts(account_id)
+    rows = [[_value(record, column) for column in request.columns] for record in shown]
+    return PeopleShown(rows, {record.id: (record.text("name"), record.text("title")) for record in shown})
 
 
 def check_fields(crm: MemoryCrm, request: PullRequest) -> None:
