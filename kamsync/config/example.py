@@ -255,10 +255,14 @@ format = "plain"                      # or "json", a line for machines
 level = "info"                        # "debug" also says every single write
 # file = "kamsync.log"                # besides standard error, where systemd and containers collect it
 
-# Who hears when a run fails or is held back, and when it is well again; an address of apprise's (github.com/caronc/apprise).
+# Who is told what; an address of apprise's (github.com/caronc/apprise).
 # [[notify]]
 # url = { env = "KAMSYNC_CHANNEL" }   # e.g. slack://… or mailto://…; needs: pip install 'kamsync[notify]'
-# who = "failures"
+# who = "failures"                    # a run that fails or is held back, and when it is well again; "program": the digest of the
+#                                     # whole programme; "owner": each owner's own, also to mailto://…?to={email}
+# when = "weekly"                     # of digests: once a week, or "sync": after each run that brings news
+# tags = ["ana@example.com"]          # with who = "owner": these owners only, by e-mail, name or id
+# language = "es"                     # of digests; without it the programme's
 
 [serve]
 port = 0                              # not 0: /healthz and /metrics on this machine while `kamsync run` runs

@@ -29,15 +29,16 @@ from kamsync.config.building import (
     in_language,
     pick_list_label,
 )
+from kamsync.config.channels import Channel, build_channels
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
 from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable, ReviewTable
 from kamsync.config.paths import cache_path_of
-from kamsync.config.secrets import Surroundings, resolve_secret
+from kamsync.config.secrets import Surroundings
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
-from kamsync.contract import Connector, Secret, Setting, TierChoice
+from kamsync.contract import Connector, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
 from kamsync.decide.facts import known_columns, streams_of
@@ -49,7 +50,6 @@ from kamsync.files import everyone_can_read, path_of
 from kamsync.model import STREAMS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
-_CHANNEL = Setting("url", "Where to send notices, as apprise writes addresses.", type="url", secret=True)
 Model = TypeVar("Model", bound=BaseModel)
 Part = TypeVar("Part", Criterion, Seat)
 
@@ -90,7 +90,7 @@ class Config:
     tier_choices: tuple[TierChoice, ...] = dataclass_field(default=())
     log: LogSettings = LogSettings()
     serve_port: int = 0  # 0: nothing is served
-    channels: tuple[Secret, ...] = ()  # of [[notify]]: addresses of apprise's that hear of failures
+    channels: tuple[Channel, ...] = ()  # of [[notify]]
     history_months: int | None = None  # None: kept for ever
 
     @property
@@ -129,7 +129,7 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
         tier_choices=tuple(TierChoice(tier.name, pick_list_label(tier)) for tier in program.tiers),
         log=_log_settings(parsed, source, folder),
         serve_port=parsed.serve.port,
-        channels=_channels(parsed, source, around),
+        channels=build_channels(parsed.notify, source, around),
         history_months=parsed.history.months,
     )
 
@@ -358,11 +358,6 @@ def _log_settings(parsed: ConfigFile, source: TomlSource, folder: Path) -> LogSe
     table = parsed.log
     file = None if table.file is None else folder / path_of(table.file, source.place(("log", "file")))
     return LogSettings(table.format, table.level, file)
-
-
-def _channels(parsed: ConfigFile, source: TomlSource, around: Surroundings) -> tuple[Secret, ...]:
-    places = (source.place(("notify", index, "url")) for index in range(len(parsed.notify)))
-    return tuple(resolve_secret(table.url, place, _CHANNEL, around) for table, place in zip(parsed.notify, places, strict=True))
 
 
 def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:

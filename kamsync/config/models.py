@@ -264,7 +264,10 @@ class NotifyTable(_Table):
     """`[[notify]]`: a channel, and what it hears of."""
 
     url: dict[str, Text]  # a secret: who knows it can write to the channel
-    who: Literal["failures"] = "failures"
+    who: Literal["failures", "program", "owner"] = "failures"
+    when: Literal["weekly", "sync"] | None = None
+    tags: list[Name] = []
+    language: Literal["en", "pt_BR", "es"] | None = None
 
 
 class HistoryTable(_Table):

@@ -7,17 +7,17 @@ logged and asked again after the next run.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kamsync.config import Config
-from kamsync.contract import Secret
+from kamsync.config.channels import Channel
 from kamsync.log import log
 from kamsync.printable import one_line
 from kamsync.redaction import redact, redact_people
 from kamsync.report.run_trace import in_words
+from kamsync.run.channels import Parcel, deliver, hide_address
 from kamsync.run.outcome import oldest_allowed
 from kamsync.run.trace import seen_runs
 from kamsync.store.database import Cache
@@ -28,7 +28,6 @@ AGAIN_AFTER = timedelta(days=1)
 TROUBLES = ("failed", "refused", "partial")
 SAY_NOTHING = ("running", "interrupted", "declined")  # of how the nights go; the run before them does
 LOOKED_AT = 20  # runs back to one that says something
-LONGEST_WORD = 16  # of an address: what is longer and no host is a key by itself
 Send = Callable[[str, str], bool]
 
 
@@ -76,27 +75,18 @@ def _of_age(cache: Cache, config: Config, now: datetime) -> Iterator[_Trouble]:
         yield _Trouble("the data is old", "the data is old", (said, expected))
 
 
-def sender(channels: Sequence[Secret]) -> Send:
-    """Sends to every channel, an address of apprise's each (https://github.com/caronc/apprise/wiki)."""
+def sender(channels: Sequence[Channel]) -> Send:
+    """Sends to every one of the channels; those that do not take a message are logged."""
 
     def send(title: str, text: str) -> bool:
-        try:
-            import apprise  # the extra `notify`
-        except ImportError:
-            log().error("not told", error="[[notify]] needs: pip install 'kamsync[notify]'")
-            return False
-        taken = True
-        for number, channel in enumerate(channels, start=1):
-            for word in re.split(r"[/@:?&=]", channel.reveal()):
-                redact.add(word if len(word) >= LONGEST_WORD and "." not in word else None)
-            service = apprise.Apprise()
-            done = service.add(channel.reveal()) and service.notify(
-                title=redact(title), body=redact_people(redact(text)), body_format="text"
-            )
-            if not done:
-                log().error("not told", channel=number, source=channel.source)
-            taken = taken and bool(done)
-        return taken
+        for channel in channels:
+            hide_address(channel.address)
+        parcel = Parcel(redact(title), redact_people(redact(text)))
+        whys = [deliver(channel.address.reveal(), parcel) for channel in channels]
+        for number, (channel, why) in enumerate(zip(channels, whys, strict=True), start=1):
+            if why:
+                log().error("not told", channel=number, source=channel.address.source, error=why)
+        return not any(whys)
 
     return send
 

@@ -118,6 +118,14 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("figures_over_time", _FIGURES),
     # The programme that an account was last explained under (store.known_programme).
     ("known_programmes", "CREATE TABLE known_programmes (config TEXT PRIMARY KEY, inputs TEXT NOT NULL, body BLOB NOT NULL);"),
+    # The last digest of each channel and reader: up to which entry of the history it told, and what besides (store.digests).
+    (
+        "digests_told",
+        """
+        CREATE TABLE digests (channel TEXT NOT NULL, reader TEXT NOT NULL, period TEXT NOT NULL, since INTEGER NOT NULL,
+          upto INTEGER NOT NULL, said TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (channel, reader));
+        """,
+    ),
 )
 SCHEMA_VERSION = len(STEPS)
 

@@ -273,6 +273,21 @@ file = "every.log"
 [[notify]]
 url = {{ env = "MEMORY_TOKEN" }}
 who = "failures"
+[[notify]]
+url = {{ env = "MEMORY_TOKEN" }}
+who = "owner"
+when = "sync"
+tags = ["ana@example.com"]
+language = "es"
+[[notify]]
+url = {{ env = "MEMORY_TOKEN" }}
+who = "program"
+when = "weekly"
+language = "en"
+[[notify]]
+url = {{ env = "MEMORY_TOKEN" }}
+who = "program"
+language = "pt_BR"
 [serve]
 port = 9464
 """

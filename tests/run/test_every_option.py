@@ -162,6 +162,11 @@ CASES = (
         lambda desk, r: [one["criterion"] for one in r.json] == ["potential"],
     ),
     case("doctor -c mine.toml --json", lambda desk, r: any(one["message"].startswith("mine.toml is complete") for one in r.json)),
+    case(
+        "digest -c mine.toml --dry-run --owner Ana --json",
+        lambda desk, r: [one["name"] for one in r.json["digests"]] == ["Ana"],
+    ),
+    case("digest -c mine.toml --preview digest.html", writes("digest.html", "Acme")),
     case(f"explain Acme -c mine.toml --as-of {OLD} --json", lambda desk, r: r.json["score"] == 45),
     case("facts -c mine.toml --json", lambda desk, r: "potential" in names(r)),
     case("forget Tiny -c mine.toml --yes --json", lambda desk, r: r.json["erased"]["accounts"] == 1),

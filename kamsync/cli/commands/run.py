@@ -18,6 +18,7 @@ from kamsync.log import configure_logs, log
 from kamsync.model import Usage
 from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule, scheduled, was_missed
+from kamsync.run.digests import send_digests
 from kamsync.run.notices import sender, tell
 from kamsync.run.serving import serving
 from kamsync.run.shell import is_recorded
@@ -43,16 +44,34 @@ class _Night:
     def work(self, full: bool) -> Applied:
         """Pulls, plans, applies, and tells the channels of [[notify]] what is new, however it ends."""
         try:
-            return self._run(full)
+            applied = self._run(full)
         finally:
             self.tell()
+        self._send_digests()
+        return applied
 
     def tell(self) -> None:
         """Tells the channels of [[notify]] what is new about the runs and the age of the data."""
         config = self._session.config
-        if config.channels and exists(config.cache_path, "cache"):
+        channels = [channel for channel in config.channels if channel.who == "failures"]
+        if channels and exists(config.cache_path, "cache"):
             with self._telling, self._session.cache() as cache:
-                tell(cache, config, datetime.now(UTC), sender(config.channels))
+                tell(cache, config, datetime.now(UTC), sender(channels))
+
+    def _send_digests(self) -> None:
+        """Whatever becomes of them, the run has written what it had to."""
+        config = self._session.config
+        if not any(channel.who != "failures" for channel in config.channels):
+            return
+        try:
+            with self._session.cache() as cache:
+                told = send_digests(cache, config, datetime.now(UTC))
+        except KamsyncError as error:
+            log().error("no digest", error=error.message, fix=error.fix)
+            return
+        for one in told:
+            say = log().info if one.is_well else log().error
+            say("digest", channel=one.channel, source=one.source, reader=one.reader, outcome=one.outcome, error=one.why)
 
     def _run(self, full: bool) -> Applied:
         with span("run", kind="sync", full=full) as traced, self._session.shell("sync", stopping=self.stopping) as shell:
@@ -101,7 +120,7 @@ def run(
             _tell,
             night.stopping,
             last_runs=night.last_runs,
-            watch=night.tell if session.config.channels else None,
+            watch=night.tell if any(one.who == "failures" for one in session.config.channels) else None,
         )
 
 
