@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kamsync.counting import counted
 from kamsync.errors import BadAnswer
 
 MISREAD = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError, RecursionError)
@@ -35,7 +36,8 @@ class Unread:
         """For the admin; nothing where all were read."""
         if not self.count:
             return ()
-        return (f"{self.count:,} records of {stream} could not be read (the first: {self.first}), so they are left out.",)
+        what, are = counted(self.count, "record"), "is" if self.count == 1 else "are"
+        return (f"{what} of {stream} could not be read and {are} left out (the first: {self.first}).",)
 
 
 C = TypeVar("C", bound=type)

@@ -22,6 +22,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from kamsync.cli.outlet import carries
+from kamsync.counting import counted
 from kamsync.printable import printable_json, printable_lines
 from kamsync.report.fitting import fold, wrap
 
@@ -200,6 +201,6 @@ def _plain_progress() -> Callable[[str, int, int | None], None]:
         nonlocal last
         if time.monotonic() - last >= PLAIN_PROGRESS_SECONDS:
             last = time.monotonic()
-            say(f"{stream}: {count:,} records" + (f" of {total:,}" if total else ""))
+            say(f"{stream}: {counted(count, 'record')}" + (f" of {total:,}" if total else ""))
 
     return advance

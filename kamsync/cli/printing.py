@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from kamsync.cli.console import out, show
+from kamsync.counting import counted
 from kamsync.decide.plan import HeldBack, Plan
 from kamsync.printable import one_line
 from kamsync.report.fitting import wrap
@@ -48,14 +49,19 @@ def plan_reader(shell: Shell) -> PlanReader:
 def accounts_read(planned: PlannedRun) -> str:
     """How many accounts were decided on, and how many of them this pull has read: after the first one, only what changed."""
     whole = planned.read >= planned.accounts
-    return f"{planned.accounts:,} accounts read" if whole else f"{planned.accounts:,} accounts, {planned.read:,} read now"
+    return counted(planned.accounts, "account") + (" read" if whole else f", {planned.read:,} read now")
+
+
+def these_changes(plan: Plan) -> str:
+    """ "these 124 changes", "this 1 change"."""
+    return f"{'this' if len(plan.changes) == 1 else 'these'} {counted(len(plan.changes), 'change')}"
 
 
 def calls_said(shell: Shell, plan: Plan) -> str:
     """ "about 9 API calls"; where the CRM tells, of how many that are left today."""
     calls, left = calls_to_write(shell.connection, plan), shell.connection.usage().remaining
     of_those = f" of the {left:,} that are left" if left is not None else ""
-    return f"about {calls:,} API call{'' if calls == 1 else 's'}{of_those}"
+    return f"about {counted(calls, 'API call')}{of_those}"
 
 
 def show_plan(plan: Plan, reader: PlanReader, *, read: str, seconds: float, limit: int | None = 20) -> None:
@@ -74,7 +80,7 @@ def show_applied(
     run_id: str, applied: Applied, *, planned: int, calls: int | None = None, problems: tuple[str, ...] = ()
 ) -> None:
     """What was written of the `planned` changes, what the CRM refused in its own words, what was left for next time."""
-    spent = f" with {calls} API calls" if calls is not None else ""
+    spent = f" with {counted(calls, 'API call')}" if calls is not None else ""
     counts = (
         (applied.updated, "accounts updated"),
         (applied.created, "tasks created"),
@@ -97,7 +103,7 @@ def show_applied(
     for problem in problems:
         show(f"  ! {one_line(problem)}")
     if applied.stopped:
-        show(f"Stopped on request: this is what was written, of {planned:,} changes. The next run goes on from here.")
+        show(f"Stopped on request: this is what was written, of {counted(planned, 'change')}. The next run goes on from here.")
     if applied.updated or applied.created or applied.deleted:
         show(f"To take it back: kamsync undo {run_id}")
 

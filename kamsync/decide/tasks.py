@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from kamsync.counting import counted
 from kamsync.decide.assignees import Assignees, Owner
 from kamsync.decide.entries import entries_made, keys_by_account
 from kamsync.decide.plan import CreateTask, HeldBack
@@ -100,4 +101,4 @@ def _told_once(unassigned: Iterable[Unassigned]) -> Iterator[HeldBack]:
 
 
 def _over_limit(assignee: Owner, limit: int) -> str:
-    return f"{assignee.name or assignee.id} gets {limit} new tasks in this run already; it waits for the next run"
+    return f"{assignee.name or assignee.id} gets {counted(limit, 'new task')} in this run already; it waits for the next run"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kamsync.counting import counted
 from kamsync.decide.backtest import LATER_MONTHS, Report, Share, TierReport
 from kamsync.decide.replay import LeftOut
 from kamsync.printable import one_line
@@ -19,7 +20,7 @@ def backtest_lines(found: Report, names: Mapping[str, str], left_out: Sequence[L
     if any(tier.revenue is not None for tier in found.tiers):
         yield f"Bought nothing in the {LATER_MONTHS} months after they were chosen: {len(found.lost):,}."
         for account, days in list(found.lost.items())[:SHOWN]:
-            yield f"    {one_line(names[account])} ({account}), chosen on {days} days"
+            yield f"    {one_line(names[account])} ({account}), chosen on {counted(days, 'day')}"
     else:
         yield f"What came of it is not known yet: {LATER_MONTHS} months have not passed since any of these days."
     for one in left_out:

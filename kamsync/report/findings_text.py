@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kamsync.contract import Finding
+from kamsync.counting import counted
 
 Status = Literal["ok", "warning", "failed"]
 
@@ -39,9 +40,8 @@ def summary(findings: Iterable[Finding]) -> str:
     every = tuple(findings)
     failed, warned, passed = ([finding.status for finding in every].count(status) for status in ("failed", "warning", "ok"))
     mends = sum(group.status == "failed" for group in group_findings(every))
-    checks = f"{failed} check{'' if failed == 1 else 's'} failed"
-    parts = [f"{mends} thing{'' if mends == 1 else 's'} to mend ({checks})"] if failed else []
-    parts += [f"{warned} warning{'' if warned == 1 else 's'}"] if warned else []
+    parts = [f"{counted(mends, 'thing')} to mend ({counted(failed, 'check')} failed)"] if failed else []
+    parts += [counted(warned, "warning")] if warned else []
     return ", ".join([*parts, f"{passed} passed"]) + "."
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
+from kamsync.counting import counted
 from kamsync.decide.plan import Plan
 from kamsync.report.fitting import cut, pad, widest, wrap
 from kamsync.report.plan_text import PlanBlock, PlanGroup, PlanLine, PlanReader, Role, describe_plan
@@ -52,7 +53,7 @@ def _group(group: PlanGroup, width: int | None) -> Iterator[StyledLine]:
     for block in group.blocks:
         yield from _block(block, group.role, width)
     if group.left_out:
-        yield (Span(f"  … and {group.left_out:,} more owner{'' if group.left_out == 1 else 's'} (--all shows them)", "dim"),)
+        yield (Span(f"  … and {counted(group.left_out, 'more owner')} (--all shows them)", "dim"),)
 
 
 def _block(block: PlanBlock, role: Role, width: int | None) -> Iterator[StyledLine]:

@@ -14,6 +14,7 @@ from dataclasses import field as dataclass_field
 from types import MappingProxyType
 from typing import Literal
 
+from kamsync.counting import counted
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.decide.program import NO_TIER
 from kamsync.model import Value
@@ -118,7 +119,7 @@ def headline(plan: Plan, reader: PlanReader) -> str:
     counts = {group.role: group.count for group in describe_plan(plan, reader, limit=0)}
     held = counts.pop("held", 0)
     inside = ", ".join(f"{count:,} {_said(role, count)}" for role, count in counts.items())
-    changes = f"{len(plan.changes):,} change{'' if len(plan.changes) == 1 else 's'}"
+    changes = counted(len(plan.changes), "change")
     return changes + (f": {inside}" if inside else "") + (f"; {held:,} held back" if held else "")
 
 
@@ -176,7 +177,7 @@ def _creates(tasks: Sequence[CreateTask], reader: PlanReader, limit: int | None)
     shown = owners if limit is None else owners[:limit]
     each = None if limit is None else max(1, limit // len(shown)) if shown else limit
     blocks = tuple(_of_owner(reader.owners.get(owner, owner), held, each) for owner, held in shown)
-    title = f"{_TITLES['creates']} ({len(tasks):,} for {len(owners):,} owner{'' if len(owners) == 1 else 's'})"
+    title = f"{_TITLES['creates']} ({len(tasks):,} for {counted(len(owners), 'owner')})"
     return PlanGroup("creates", title, len(tasks), blocks, len(owners) - len(shown))
 
 
@@ -184,7 +185,7 @@ def _of_owner(name: str, tasks: Sequence[CreateTask], limit: int | None) -> Plan
     days = Counter(task.due for task in tasks)
     day, most = min(days.items(), key=lambda item: (-item[1], item[0]))
     heaviest = f", most on {day.isoformat()}: {most:,}" if len(tasks) > 1 else ""
-    heading = f"{one_line(name) or 'no owner'}: {len(tasks):,} task{'' if len(tasks) == 1 else 's'}{heaviest}"
+    heading = f"{one_line(name) or 'no owner'}: {counted(len(tasks), 'task')}{heaviest}"
     ordered = sorted(tasks, key=lambda task: (task.due, task.account_name, task.key))
     kept = ordered if limit is None else ordered[:limit]
     return PlanBlock(heading, tuple(_create(task) for task in kept), len(ordered) - len(kept))

@@ -11,6 +11,7 @@ from babel.core import get_global
 
 from kamsync.contract import AccountField, Connection, ListsAccountFields, PullRequest
 from kamsync.model import Column, CrmMapping, Identity, Kind, Stream
+from kamsync.store.coercion import TRUE_WORDS
 from kamsync.words import LANGUAGES
 
 # Account fields that the shipped criteria and playbooks understand and no default mapping can know, by how orgs name them.
@@ -67,9 +68,9 @@ def fetch_field_proposals(connection: Connection, mapping: CrmMapping) -> tuple[
     for page in connection.pull([request]):
         for row in page.rows:
             read += 1
-            for kept, value in zip(values, row[1:], strict=True):
+            for kept, column, value in zip(values, columns, row[1:], strict=True):
                 if value not in (None, ""):
-                    kept.append(str(value))
+                    kept.append(_shown(value, column.kind))
     return _best(candidates, values, read)
 
 
@@ -87,6 +88,13 @@ def fetch_opportunity_types(connection: Connection, mapping: CrmMapping) -> Mapp
         if read >= MOST_OPPORTUNITIES:
             break
     return dict(found.most_common())
+
+
+def _shown(value: object, kind: Kind) -> str:
+    """As people write it: "yes", "5", "2027-06-23"."""
+    if kind == "boolean":
+        return "yes" if str(value).casefold() in TRUE_WORDS else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def are_renewals(types: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
+from kamsync.counting import counted
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.fact import Fact, Source
 from kamsync.decide.facts import (
@@ -107,7 +108,7 @@ class _Facts:
         ).fetchall()
         if not rows:
             return []
-        listed = ", ".join(f"{currency} ({count} opportunities)" for currency, count in rows)
+        listed = ", ".join(f"{currency} ({counted(count, 'opportunity', 'opportunities')})" for currency, count in rows)
         if self._program.unknown_currency == "error":
             raise ConfigError(
                 f"There is no exchange rate from {listed} to {self._rates.target or 'the programme currency'}.",

@@ -78,7 +78,8 @@ def history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remember
 
 def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
     """The latest tier changes of the portfolio: the newest day first, on it the last run, and of a run the highest score."""
-    order = "as_of DESC, run_id DESC, score IS NULL, score DESC, name, id DESC"
+    # A run's id tells its second, and two may share one: its last entry tells which came later.
+    order = "as_of DESC, max(id) OVER (PARTITION BY run_id) DESC, score IS NULL, score DESC, name, id DESC"
     rows = cache.connection.execute(
         f"SELECT {_COLUMNS} FROM history WHERE settled AND tier <> previous_tier ORDER BY {order} LIMIT ?", (limit,)
     )

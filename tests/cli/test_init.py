@@ -123,6 +123,7 @@ def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm:
             terminal.settle(0.2)
             terminal.type("y\r")
         assert terminal.end() == 0
+        assert "such as 'no'" in " ".join(terminal.shown().split()), terminal.shown()
         assert "Next: kamsync doctor" in terminal.shown()
     written = document(desk.folder)
     assert written["program"]["timezone"] == ("Europe/Berlin" if crm == "salesforce" else written["program"]["timezone"])

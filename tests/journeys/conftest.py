@@ -41,13 +41,14 @@ class Desk:
     server: SandboxServer
     crm: str
     environment: dict[str, str]
+    python: str = sys.executable  # of the installation that `start` runs
 
     @property
     def config(self) -> Path:
         return self.folder / "config.toml"
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "kamsync", *arguments]
+        command = [self.python, "-m", "kamsync", *arguments]
         environment = {**os.environ, **self.environment, **more}
         return subprocess.Popen(
             command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

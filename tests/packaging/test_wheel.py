@@ -10,9 +10,13 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from tests.console.browsing import running
+from tests.journeys.conftest import desks
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,3 +111,9 @@ def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_pat
     ):
         _run(environment / "bin" / "kamsync", *words, cwd=tmp_path)
     assert 'crm = "hubspot"' in (tmp_path / "m.toml").read_text()
+    with desks(tmp_path) as open_desk:
+        desk = replace(open_desk("hubspot", accounts=10, opportunities=40), python=str(environment / "bin" / "python"))
+        assert desk.start("pull").wait(60) == 0
+        with running(desk) as console:
+            console.enter()
+            assert "Enter the key accounts" in console.send("/plan/make").text

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamsync.contract import Finding
+from kamsync.counting import counted
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.translate import full_id, is_true, quote
@@ -65,7 +66,7 @@ class PeopleChecks:
             yield Finding(
                 "owners",
                 "warning",
-                f"{count} accounts belong to inactive users, who cannot be given tasks.",
+                f"Inactive users, who cannot be given tasks, own {counted(count, 'account')}.",
                 "Transfer them (Setup → Mass Transfer Records), or let `fallback_owner` under [program] name who steps in.",
             )
         else:

@@ -10,7 +10,7 @@ import typer
 
 from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import accounts_read, calls_said, plan_reader, show_applied, show_plan
+from kamsync.cli.printing import accounts_read, calls_said, plan_reader, show_applied, show_plan, these_changes
 from kamsync.cli.session import ending_gently, open_session
 from kamsync.decide.guards import check_saved, check_set_up
 from kamsync.errors import ConfigError
@@ -40,7 +40,7 @@ def apply(
         written = planned.plan if saved is None else saved
         if not yes:
             show_plan(written, plan_reader(shell), read=accounts_read(planned), seconds=time.monotonic() - started)
-            if written.changes and not ask(f"Write these {len(written.changes):,} changes, with {calls_said(shell, written)}?"):
+            if written.changes and not ask(f"Write {these_changes(written)}, with {calls_said(shell, written)}?"):
                 show("Nothing has been written.")
                 return
         with ending_gently(shell):

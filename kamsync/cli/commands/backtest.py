@@ -11,6 +11,7 @@ from kamsync.cli.console import say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.config import load_criteria
+from kamsync.counting import counted
 from kamsync.decide.months import add_months
 from kamsync.errors import ConfigError
 from kamsync.report.backtest_json import backtest_to_json
@@ -44,7 +45,7 @@ def backtest(
         asked = {"criteria": criteria, "from": days[0].isoformat(), "to": days[-1].isoformat(), "every": every}
         show_json(backtest_to_json(found.report, found.names, found.left_out, found.notes, asked))
         return
-    show(f"{len(days)} days from {days[0]} to {days[-1]} under {criteria}")
+    show(f"{counted(len(days), 'day')} from {days[0]} to {days[-1]} under {criteria}")
     for line in backtest_lines(found.report, found.names, found.left_out, found.notes):
         show(line)
 

@@ -15,6 +15,7 @@ from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
 from kamsync.cli.suggesting import WANTED, ask_wishes, check_wanted, suggestion_lines
 from kamsync.config import load_criteria
+from kamsync.counting import counted
 from kamsync.decide.influence import influences
 from kamsync.decide.suggest import Wishes, suggest
 from kamsync.run.moments import today
@@ -123,5 +124,11 @@ def check(
         )
         table.add_row(criterion.name, criterion.axis, f"{criterion.weight:g}", known, bars, moves)
     out.print(table)
-    counts = f"{len(program.criteria)} criteria, {len(program.tiers)} tiers, {len(program.rules)} rules"
+    counts = ", ".join(
+        (
+            counted(len(program.criteria), "criterion", "criteria"),
+            counted(len(program.tiers), "tier"),
+            counted(len(program.rules), "rule"),
+        )
+    )
     show(f"{file}: {counts}; every expression is sound.")

@@ -15,6 +15,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, shipped_text, write_copy
 from kamsync.contract import ListsAccountFields
+from kamsync.counting import counted
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
@@ -114,7 +115,7 @@ def _show_unmapped(session: Session, *, json: bool) -> None:
     for field in found:
         table.add_row(one_line(field.name), one_line(field.label), field.kind, "your own" if field.is_custom else "")
     out.print(table)
-    show(f"{len(found):,} fields that the mapping does not name. To map one: kamsync mapping copy FILE")
+    show(f"{counted(len(found), 'field')} that the mapping does not name. To map one: kamsync mapping copy FILE")
 
 
 def _rows(session: Session) -> Iterator[MappedField]:

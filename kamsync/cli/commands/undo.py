@@ -9,8 +9,9 @@ import typer
 
 from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
-from kamsync.cli.printing import calls_said, plan_reader, show_applied, show_plan
+from kamsync.cli.printing import calls_said, plan_reader, show_applied, show_plan, these_changes
 from kamsync.cli.session import ending_gently, open_session
+from kamsync.counting import counted
 from kamsync.errors import ConfigError
 from kamsync.report.plan_json import plan_to_json
 from kamsync.run.undo import carry_out_undo, plan_undo
@@ -44,7 +45,7 @@ def undo(
         if not yes:
             looked_at = _looked_at(undoing.planned.accounts)
             show_plan(plan, plan_reader(shell), read=looked_at, seconds=time.monotonic() - started)
-            if plan.changes and not ask(f"Write these {len(plan.changes):,} changes, with {calls_said(shell, plan)}?"):
+            if plan.changes and not ask(f"Write {these_changes(plan)}, with {calls_said(shell, plan)}?"):
                 show("Nothing has been written.")
                 return
         with ending_gently(shell):
@@ -60,4 +61,4 @@ def undo(
 
 
 def _looked_at(accounts: int) -> str:
-    return f"{accounts:,} account{'' if accounts == 1 else 's'} looked at"
+    return f"{counted(accounts, 'account')} looked at"
