@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "audit"
-EXTRAS = "keyring,notify,metrics,otel,report,parquet"
+EXTRAS = "keyring,notify,metrics,otel,report,parquet,calibrate"
 # Permissive ones, and those of weak copyleft that bind only who changes the library itself.
 ALLOWED = (
     "MIT",

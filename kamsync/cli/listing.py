@@ -17,8 +17,8 @@ import kamsync.cli.commands as folder
 # In the order in which a person meets them, and `kamsync --help` shows them; what is not named here follows, by its name.
 ORDER = (
     "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "account-plan", "accounts",
-    "digest", "report", "console", "status", "history", "runs", "undo", "forget", "service", "simulate", "backtest", "facts",
-    "criteria", "playbooks", "sandbox",
+    "digest", "report", "console", "status", "history", "runs", "undo", "forget", "service", "simulate", "backtest",
+    "calibrate", "facts", "criteria", "playbooks", "sandbox",
 )  # fmt: skip
 GROUP = "_group"  # the function of a command that has commands of its own
 

@@ -51,9 +51,14 @@ def shipped_text(name: str, folder: str, what: str) -> str:
 
 def write_copy(text: str, file: Path, *, force: bool) -> None:
     """Writes a copy; ConfigError where the file is there already and `force` does not say so, or cannot be written."""
+    check_free(file, force=force)
+    write_private(file, text, "copy")
+
+
+def check_free(file: Path, *, force: bool) -> None:
+    """Raises ConfigError where the file is there already and `force` does not say so."""
     if not force and os.path.lexists(file):
         raise ConfigError(f"{file} is there already.", fix="Name another file, or overwrite it with --force.")
-    write_private(file, text, "copy")
 
 
 def document_of(config: Path) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kamsync.config.loader import Config, LogSettings, Schedule, criteria_from_text, load_config, load_criteria
+    from kamsync.config.loader import Config, LogSettings, Schedule, criteria_from_text, criteria_text, load_config, load_criteria
 
-__all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "load_config", "load_criteria"]
+__all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "criteria_text", "load_config", "load_criteria"]
 
 
 def __getattr__(name: str) -> Any:

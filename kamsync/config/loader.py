@@ -46,7 +46,7 @@ from kamsync.decide.playbooks import unmapped_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program, Seat
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
-from kamsync.files import everyone_can_read, path_of
+from kamsync.files import CONFIG_LIMIT_BYTES, everyone_can_read, path_of, read_text
 from kamsync.model import STREAMS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
@@ -144,6 +144,17 @@ def load_criteria(name_or_path: str, config: Config) -> CompiledProgram:
     shipped = read_shipped(name_or_path, "criteria")
     source = parse_toml(shipped, f"preset {name_or_path}") if shipped is not None else _criteria_in_file(name_or_path)
     return _with_criteria(source, config)
+
+
+def criteria_text(name_or_path: str | None, config: Config) -> tuple[str, str]:
+    """The text of a preset or a criteria file, and the file name it has or would have; None: of what the configuration uses."""
+    if name_or_path is None:
+        used = read_toml(config.path, "configuration file").document.get("program", {}).get("criteria")
+        name_or_path = str(used) if used is not None else str(config.path)
+    shipped = read_shipped(name_or_path, "criteria")
+    if shipped is not None:
+        return shipped, f"{name_or_path}.toml"
+    return read_text(path_of(name_or_path), "criteria file", limit_bytes=CONFIG_LIMIT_BYTES), name_or_path
 
 
 def criteria_from_text(text: str, name: str, config: Config) -> CompiledProgram:

@@ -42,11 +42,11 @@ def replay(
     what = replayable(program, days[0], first_activity_day(cache), fixed)
     found = report(_snapshots(cache.path, compile_program(what.program), days, now, said), what.program.tiers)
     names = {account_id: name_of(cache, account_id) for account_id in found.lost}
-    return Replayed(found, names, what.left_out, (*what.notes, *_entered_late(cache)))
+    return Replayed(found, names, what.left_out, (*what.notes, *of_imports(cache)))
 
 
-def _entered_late(cache: Cache) -> list[str]:
-    """Of an import, earlier days cannot tell anything."""
+def of_imports(cache: Cache) -> list[str]:
+    """That of an import earlier days cannot tell anything: a sentence, where there was one."""
     count = entered_late(cache)
     if not count:
         return []

@@ -45,6 +45,12 @@ def first_activity_day(cache: Cache) -> date | None:
     return None if found is None else date.fromisoformat(found)
 
 
+def first_opportunity_day(cache: Cache) -> date | None:
+    """Since when opportunities are known: the first one's creation, its close where nobody says; None without any."""
+    found = cache.connection.execute("SELECT min(coalesce(created_date, close_date)) FROM opportunities").fetchone()[0]
+    return None if found is None else date.fromisoformat(found[:10])
+
+
 def entered_late(cache: Cache) -> int:
     """How many opportunities the CRM came to know more than 30 days after they had closed: by an import, most likely."""
     sql = "SELECT count(*) FROM opportunities WHERE is_closed AND julianday(created_date) - julianday(close_date) > 30"

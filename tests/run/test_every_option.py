@@ -149,6 +149,12 @@ CASES = (
         f"backtest -c mine.toml --criteria mine.toml --from {AGO} --to {OLD} --every quarter --fixed potential --json",
         lambda desk, r: (r.json["every"], len(r.json["tiers"][0]["days"]), r.json["left_out"]) == ("quarter", 3, []),
     ),
+    case(
+        f"calibrate -c mine.toml --criteria mine.toml --wanted growth --penalty 2 --fixed potential --as-of {OLD}"
+        " --out there.toml --force --json",
+        lambda desk, r: "three years are needed" in r.json["error"]["message"],  # tests/journeys/test_calibrate.py has them
+        code=1,
+    ),
     case("criteria -c ready.toml --json", lambda desk, r: [row["name"] for row in r.json if row["used"]] == ["balanced"]),
     case("criteria list -c ready.toml --json", lambda desk, r: [row["name"] for row in r.json if row["used"]] == ["balanced"]),
     case(
