@@ -118,7 +118,7 @@ def nearest_way_up(decision: Decision, contributions: Sequence[Contribution]) ->
         return ""
     if decision.points_missing <= 0:
         return f"The score reaches tier {decision.next_tier}; {decision.code.replace('_', ' ')} keeps it out."
-    room = sorted(_room(contributions), reverse=True)
+    room = ways_up(contributions)
     sentence = f"{decision.points_missing:.2f} points short of {decision.next_tier}"
     if not room:
         return sentence + "."
@@ -126,16 +126,17 @@ def nearest_way_up(decision: Decision, contributions: Sequence[Contribution]) ->
     return f"{sentence}: the nearest way that somebody can act on is {label}, which could bring up to {points:.2f} more."
 
 
-def _room(contributions: Sequence[Contribution]) -> list[tuple[float, str]]:
-    """Points that each criterion could still bring, were it at 100; not those over what nobody can change."""
+def ways_up(contributions: Sequence[Contribution]) -> list[tuple[float, str]]:
+    """Points that each criterion could still bring, were it at 100, most first; not those over what nobody can change."""
     weights = sum(c.weight for c in contributions if c.axis != "health" and c.scaled is not None)
     if not weights:
         return []
-    return [
+    found = [
         (round(c.weight * (100 - c.scaled) / weights, 2), c.label or c.criterion)
         for c in contributions
         if c.axis != "health" and c.scaled is not None and c.scaled < 100 and _is_actionable(c)
     ]
+    return sorted(found, reverse=True)
 
 
 def _is_actionable(contribution: Contribution) -> bool:

@@ -11,6 +11,7 @@ from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import FactValue
 from kamsync.decide.goals import GoalStanding
 from kamsync.decide.people import Person
+from kamsync.decide.white_space import Habits, habits_of, usual_of
 from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio
@@ -34,6 +35,7 @@ class Portfolio:
     goals: tuple[GoalStanding, ...]
     bought: Mapping[str, frozenset[str]]
     sold: tuple[str, ...]
+    habits: Mapping[str, Habits]
 
 
 def planning(compiled: CompiledProgram) -> CompiledProgram:
@@ -48,7 +50,13 @@ def portfolio_of(cache: Cache, config: Config, evaluation: Evaluation, as_of: da
         goals_of_portfolio(cache, evaluation, config.program, as_of - timedelta(days=TREND_DAYS)),
         evaluation.bought_families() or {},
         evaluation.sold_families(),
+        habits_of(evaluation.family_amounts(), _industries(evaluation)),
     )
+
+
+def _industries(evaluation: Evaluation) -> dict[str, str]:
+    rows = zip(evaluation.decisions(), evaluation.columns(("industry",)), strict=True)
+    return {decision.account_id: str(industry) for decision, (industry,) in rows if industry}
 
 
 def account_plan_of(
@@ -79,6 +87,11 @@ def account_plan_of(
         goals=goal_scores(receipt, portfolio.means, {one.name: (one.goal, one.weight) for one in program.criteria}),
         trends=trends(trend_of(cache, account_id), as_of),
         families={family: _state(family, bought, offered) for family in sorted({*sold, *bought})},
+        usual={
+            family: usual
+            for family in sold
+            if family not in bought and (usual := usual_of(family, str(facts.get("industry") or ""), portfolio.habits))
+        },
         deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
         people=int(count) if isinstance(count, int | float) else None,
         roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in ROLES},

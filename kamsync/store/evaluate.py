@@ -14,12 +14,14 @@ from typing import Self
 
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.months import months_before
 from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle, tier_order
+from kamsync.decide.white_space import FamilyAmount
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Value
 from kamsync.store.database import saying_what_is_wrong
@@ -121,6 +123,28 @@ class Evaluation:
         if not self._has_table("sold"):
             return ()
         return tuple(family for (family,) in self._db.execute("SELECT family FROM temp.sold ORDER BY 1"))
+
+    def family_amounts(self) -> Iterator[FamilyAmount]:
+        """What each account bought of each product family in the last 24 months; nothing where no fact asked for line items.
+
+        An opportunity with several families counts for each with an equal part.
+        """
+        if not self._has_table("sold"):
+            return
+        account = "o.account_id"
+        if self._has_table("leads"):
+            account = "coalesce((SELECT lead FROM temp.leads WHERE leads.id = o.account_id), o.account_id)"
+        sql = (
+            f"SELECT {account}, l.family, sum(coalesce(o.amount * money_factor(o.currency, o.close_date), 0) / l.families)"
+            " FROM opportunities o JOIN (SELECT opportunity_id, product_family AS family,"
+            " count(*) OVER (PARTITION BY opportunity_id) AS families FROM line_items WHERE product_family IS NOT NULL"
+            " GROUP BY opportunity_id, product_family) l ON l.opportunity_id = o.id"
+            " WHERE o.is_won AND o.account_id IS NOT NULL AND o.close_date > ? AND o.close_date <= ? GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        window = (months_before(self._as_of, 24).isoformat(), self._as_of.isoformat())
+        with closing(self._db.execute(sql, window)) as rows:
+            for row in rows:
+                yield FamilyAmount(*row)
 
     def receipt(self, account_id: str) -> Receipt:
         """The decision with what each criterion brought."""

@@ -100,8 +100,9 @@ def test_the_page_holds_standing_reasons_goals_white_space_deals_people_tasks_an
     assert said.startswith("# Account plan: Acme\n")
     assert "| Tier | Strategic since Mar 2, 2026 |" in said and "| Owner | Ana |" in said
     assert "| Keep | 80.0 | 50.0 |" in said
-    assert "| Pumps | bought |" in said and "| Seals | never |" in said
-    assert "| Valves | in an open opportunity |" in said
+    assert "| Pumps | bought |  |  |" in said and "| Seals | never | 1/2 | EUR 600 |" in said
+    assert "| Valves | in an open opportunity | 1/2 | EUR 600 |" in said
+    assert "It keeps tier A down to a score of 50.0." in said
     assert "| Valves for the plant | €12,500 | May 4, 2026 |" in said
     assert "Somebody is noted as champion." in said and "Nobody is noted as executive sponsor." in said
     assert len(re.findall(r"^\| [^|]+ \| Mar \d+, 2026 \| Ana \|$", said, re.M)) >= 1
@@ -193,6 +194,17 @@ def test_machines_read_the_same_page(desk: MemoryDesk) -> None:
         "trouble": "",
     }
     assert (desk.folder / "plan.json").stat().st_mode & 0o077 == 0
+
+
+def test_what_would_change_the_tier_and_when_it_is_reviewed_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM.format(language="en") + "[review]\nmonths = [2, 9]\n", {"nps": "number"})
+    acme = desk.crm.add_account("Acme", nps=30.0)
+    desk.crm.win(desk.crm.add_opportunity(acme, date(2026, 1, 5), 300.0), date(2026, 1, 5))
+    with on(0):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+    assert "20.0 points are missing for tier A." in said and "satisfied could bring up to 35.0 points more." in said
+    assert "| Next review of tiers | Sep 1, 2026 |" in said
 
 
 def test_names_are_read_as_the_page_is_made_and_kept_nowhere(desk: MemoryDesk) -> None:

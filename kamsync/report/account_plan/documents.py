@@ -103,6 +103,10 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
             {"figure": one.kpi.name, "since": one.since.isoformat(), "before": one.before, "now": one.now} for one in plan.trends
         ],
         "white_space": dict(plan.families),
+        "usual": {
+            family: {"buyers": one.buyers, "peers": one.peers, "typical": round(one.typical, 2)}
+            for family, one in plan.usual.items()
+        },
         "opportunities": [
             {"name": one.name, "amount": one.amount, "currency": one.currency, "stage": one.stage}
             | {"close_date": one.close_date and one.close_date.isoformat()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,14 +12,17 @@ from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_for, reader_of
 from kamsync.decide.reasons import reasons_text
+from kamsync.decide.white_space import Usual
 from kamsync.glossary import HEALTH
 from kamsync.printable import one_line
 from kamsync.report.account_plan.plan import ROLES, AccountPlan
 from kamsync.report.account_plan.words import text
+from kamsync.report.receipt_text import ways_up
 from kamsync.report.trend import TREND_DAYS
 
 RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
 DONE_SHOWN = 10
+WAYS_SHOWN = 3
 REASONS_LENGTH = 1_000  # the page has room for all of it
 _MET = {True: "target_met", False: "target_missed", None: "unknown"}
 
@@ -43,6 +46,12 @@ def sections(plan: AccountPlan, program: Program) -> tuple[Section, ...]:
         made.people(), made.steps(), made.done(), made.risks(),
     )  # fmt: skip
     return tuple(section for section in every if section.sentences or section.rows)
+
+
+def next_review(months: Sequence[int], as_of: date) -> date | None:
+    """The first day of this or the next month in which tiers may change by score; None where that is on any day."""
+    ahead = (date(as_of.year + (as_of.month + step - 1) // 12, (as_of.month + step - 1) % 12 + 1, 1) for step in range(12))
+    return next((first for first in ahead if first.month in months), None)
 
 
 def _of(some: int, every: int, reader: Reader) -> str:
@@ -82,8 +91,16 @@ class _Page:
             (self._say("segment"), segment or self._say("unknown")),
             (self._say("health"), health or self._say("unknown")),
             (self._say("owner"), self._plan.owner or self._say("unknown")),
+            *((self._say("next_review"), one) for one in self._next_review()),
+            *((self._say("next_step"), f"{step.subject}, {self._day(step.due)}") for step in self._plan.open_steps[:1]),
         )
         return self._section("standing", rows=((name, one_line(value)) for name, value in rows))
+
+    def _next_review(self) -> Iterator[str]:
+        """When the tier may change by score the next time, where the programme has months for that."""
+        day = next_review(self._program.review_months, self._plan.as_of)
+        if day is not None:
+            yield self._say("this_month") if day <= self._plan.as_of else self._reader.day(day)
 
     def why(self) -> Section:
         receipt, decision = self._plan.receipt, self._plan.receipt.decision
@@ -91,8 +108,13 @@ class _Page:
         missing = ""
         if decision.next_tier is not None and decision.points_missing is not None and decision.points_missing > 0:
             missing = self._say("next_tier", self._number(decision.points_missing), decision.next_tier)
+        ways = [self._say("way_up", one_line(label), self._number(points)) for points, label in ways_up(receipt.contributions)]
+        tier = next((one for one in self._program.tiers if one.name == decision.tier), None)
+        kept = ""
+        if tier is not None and decision.score is not None and decision.code in ("score", "hysteresis"):
+            kept = self._say("keeps", tier.name, self._number(tier.leave))
         held = self._say("override", self._day(decision.until)) if decision.code == "override" and decision.until else ""
-        return self._section("why", reasons, missing, held)
+        return self._section("why", reasons, missing, *(ways[:WAYS_SHOWN] if missing else ()), kept, held)
 
     def goals(self) -> Section:
         rows = ((self._say(one.goal), self._number(one.account), self._number(one.portfolio)) for one in self._plan.goals)
@@ -142,8 +164,17 @@ class _Page:
         return say_value(value if isinstance(value, str | int | float) else str(value), unit_of(source), self._reader)
 
     def white_space(self) -> Section:
-        rows = ((one_line(family), self._say(state)) for family, state in self._plan.families.items())
-        return self._section("white_space", head=(self._say("family"), self._say("state")), rows=rows)
+        head = (self._say("family"), self._say("state"), self._say("similar"), self._say("typical"))
+        rows = (
+            (one_line(family), self._say(state), *self._usual(self._plan.usual.get(family)))
+            for family, state in self._plan.families.items()
+        )
+        return self._section("white_space", head=head, rows=rows)
+
+    def _usual(self, usual: Usual | None) -> tuple[str, str]:
+        if usual is None:
+            return "", ""
+        return _of(usual.buyers, usual.peers, self._reader), self._reader.compact_money(usual.typical)
 
     def deals(self) -> Section:
         head = (self._say("opportunity"), self._say("amount"), self._say("close_date"), self._say("stage"))

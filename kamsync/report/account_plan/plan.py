@@ -11,6 +11,7 @@ from kamsync.decide.goals import GoalStanding
 from kamsync.decide.people import Person
 from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
+from kamsync.decide.white_space import Usual
 from kamsync.report.trend import Trend
 
 Bought = Literal["bought", "open", "never"]
@@ -51,6 +52,7 @@ class GoalScore:
 class AccountPlan:
     """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name.
 
+    `usual`: of each family that it never bought, what accounts like it do, where any of them buys it.
     `targets`: each goal that has one, of the account and of all key accounts. `persons`: who is there, None where nobody asked
     the CRM; `unnamed`: why it did not tell. They are never stored.
     """
@@ -63,6 +65,7 @@ class AccountPlan:
     goals: tuple[GoalScore, ...]
     trends: tuple[Trend, ...]
     families: Mapping[str, Bought]
+    usual: Mapping[str, Usual]
     deals: tuple[Deal, ...]
     people: int | None
     roles: Mapping[str, bool | None]
