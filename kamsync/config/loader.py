@@ -310,7 +310,8 @@ def _mapped(built: Sequence[tuple[Part, bool]], columns: Mapping[str, Kind]) -> 
         unmapped = unknown_names(part, known) if optional else ()
         if unmapped:
             what = f"Criterion {part.name!r}" if isinstance(part, Criterion) else f"A seat in {part.tier}"
-            notices.append(f"{what} is left out: {', '.join(unmapped)} is not mapped to a CRM field.")
+            are = "is" if len(unmapped) == 1 else "are"
+            notices.append(f"{what} is left out: {', '.join(unmapped)} {are} not mapped to a CRM field.")
         else:
             kept.append(part)
     return tuple(kept), tuple(notices)

@@ -13,7 +13,7 @@ from kamsync.decide.fact_words import say_fact, say_value
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.scales import Percentile
+from kamsync.decide.scales import Percentile, Scale, Share
 from kamsync.decide.texts import LANGUAGES
 from kamsync.printable import one_line
 
@@ -33,11 +33,11 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
     ordered = sorted(receipt.contributions, key=lambda c: (c.axis == "health", -c.points, c.criterion))
     most = max((c.points for c in ordered), default=0.0)
     reader = replace(reader_of(program), words=LANGUAGES["en"])  # its numbers, in the language of the command line
-    ranks = {c.name for c in program.criteria if isinstance(c.scale, Percentile) and c.scale.within is None and c.decay is None}
+    scales = {c.name: c.scale for c in program.criteria if c.decay is None}
     return [
         (
             one_line(c.label or c.criterion),
-            _read(c, c.criterion in ranks, program, reader),
+            _read(c, scales.get(c.criterion), program, reader),
             "—" if c.scaled is None else f"{c.scaled:.1f}",
             f"{c.weight:g}",
             "health" if c.axis == "health" else f"{c.points:.2f}",
@@ -47,8 +47,8 @@ def contribution_rows(receipt: Receipt, program: Program) -> list[tuple[str, str
     ]
 
 
-def _read(contribution: Contribution, ranked: bool, program: Program, reader: Reader) -> str:
-    """The facts that a criterion read, or what it made of several; beside a rank, how many accounts it is better than."""
+def _read(contribution: Contribution, scale: Scale | None, program: Program, reader: Reader) -> str:
+    """The facts that a criterion read, or what it made of several; and how that compares with the other accounts."""
     known = {name: value for name, value in contribution.facts.items() if value is not None}
     if not contribution.known or not known:
         return "unknown"
@@ -60,9 +60,21 @@ def _read(contribution: Contribution, ranked: bool, program: Program, reader: Re
         for name, value in known.items()
     )
     said = say_value(contribution.value, contribution.unit, reader) if is_made else facts
-    if ranked and contribution.scaled is not None:
-        said += f", better than {contribution.scaled:.0f} % of accounts"
-    return said
+    compared = "" if scale is None or contribution.scaled is None else _compared(scale, contribution.scaled)
+    return f"{said}, {compared}" if compared else said
+
+
+def _compared(scale: Scale, scaled: float) -> str:
+    """What a rank or a share tells of the others: "better than 96 % of accounts", "1.3 % of all accounts together"."""
+    match scale:
+        case Percentile(within=None):
+            return f"better than {scaled:.0f} % of accounts"
+        case Share(low, high):
+            share = low + (high - low) * scaled / 100
+            bound = "" if 0 < scaled < 100 or share == 0 else " or more" if share == max(low, high) else " or less"
+            return f"{share:.2g} %{bound} of all accounts together"
+        case _:
+            return ""
 
 
 def margin_below(decision: Decision, tier: Tier | None) -> str:

@@ -58,6 +58,7 @@ def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(o
     best = min((account for account in scored if account["tier"] == "C"), key=lambda account: account["score"])
     text = desk.good("explain", best["id"]).out
     assert re.search(r"EUR [\d.,]+[KM]?, better than \d+ % of( accounts)?", " ".join(text.split()))
+    assert re.search(r"EUR [\d.,]+[KM]?, [\d.]+ % (or more )?of all accounts together", " ".join(text.split()))
     assert "points short of B: the nearest way that somebody can act on is" in text and "is Tenure" not in text
     assert "It keeps C down to a score of" in text
 

@@ -18,7 +18,7 @@ from kamsync.report.fitting import wrap
 # Mark, word and colour of each status: a reader needs one of them to tell a warning from a failure.
 MARKS = {"ok": ("✓ ok     ", "green"), "warning": ("! warning", "yellow"), "failed": ("✗ failed ", "bold red")}
 INDENT = " " * 11
-NOT_MAPPED = "is not mapped to a CRM field"
+NOT_MAPPED = "not mapped to a CRM field"
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
