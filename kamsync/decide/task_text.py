@@ -66,7 +66,10 @@ def _because(prepared: PreparedPlaybook, facts: Mapping[str, FactValue]) -> str:
 
 
 def _instead(wanted: Wanted) -> str:
-    return f"{wanted.assignee.name or wanted.assignee.id} stands in: {wanted.stands_in}"
+    who = wanted.assignee.name or wanted.assignee.id
+    if wanted.stands_in.startswith(f"{who} "):  # an owner without a manager, say
+        return f"{wanted.stands_in}, and gets it"
+    return f"{who} stands in: {wanted.stands_in}"
 
 
 def _value(value: FactValue) -> str:
