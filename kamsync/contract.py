@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
@@ -154,7 +154,7 @@ class Page:
 class SetupStep:
     """One thing that `setup` made, found, would make or could not make."""
 
-    kind: str  # field | permission | view | group
+    kind: str  # field | object | permission | view | group
     name: str
     status: Literal["exists", "created", "would_create", "updated", "would_update", "failed"]
     detail: str = ""
@@ -320,6 +320,42 @@ class TellsItsCost(Protocol):
 
     def calls_for(self, writes: Writes) -> int:
         """API calls of the last look at the CRM and of the writes, when nothing goes wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseAnswer:
+    """What the CRM says to a run that asks to be the only one that writes.
+
+    `ours`: it is. `held`: another run is, which began on `machine` and is thought dead at `until`. `no_place`: this CRM cannot
+    keep a lease, for the reason `why`.
+    """
+
+    status: Literal["ours", "held", "no_place"]
+    run_id: str = ""
+    machine: str = ""
+    until: datetime | None = None
+    why: str = ""
+
+
+@runtime_checkable
+class GrantsLeases(Protocol):
+    """A connection to a CRM that can keep a lease: which run writes, and until when. Optional; one lease a connection.
+
+    Moments are those of the CRM's own clock, so that no machine's clock matters.
+    """
+
+    def take_lease(self, run_id: str, machine: str, seconds: int, is_dead: Callable[[str], bool]) -> LeaseAnswer:
+        """Of several that ask at once one gets it. A lease whose time is over, or whose run `is_dead` knows to have ended, is
+        nobody's. Raises TryLater where the CRM does not answer."""
+        ...
+
+    def renew_lease(self, seconds: int) -> bool:
+        """Keeps what `take_lease` got for so long from now; False where another has it since, or nobody."""
+        ...
+
+    def release_lease(self) -> None:
+        """Gives back what `take_lease` got, if it still is ours."""
         ...
 
 

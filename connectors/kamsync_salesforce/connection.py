@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from kamsync.contract import (
     Context,
     DoctorRequest,
     Finding,
+    LeaseAnswer,
     Page,
     PeopleShown,
     PullRequest,
@@ -32,6 +33,7 @@ from kamsync_salesforce.pull.probing import probe
 from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
 from kamsync_salesforce.push.cost import IDS_PER_READ, calls_for
+from kamsync_salesforce.push.lease import Leases
 from kamsync_salesforce.push.tasks import Tasks
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
 from kamsync_salesforce.setup.choices import lacking_choices
@@ -52,6 +54,7 @@ class SalesforceConnection:
         self._context = context
         self._fields = Fields(client)
         self._org = Org(client, self._fields, username)
+        self._leases = Leases(client, context.mapping.flags.get("tier", ""))
         self._tasks = Tasks(client, self._fields, context.mapping.task_key, self.record_url)
 
     def identity(self) -> Identity:
@@ -108,6 +111,15 @@ class SalesforceConnection:
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)
+
+    def take_lease(self, run_id: str, machine: str, seconds: int, is_dead: Callable[[str], bool]) -> LeaseAnswer:
+        return self._leases.take(run_id, machine, seconds, is_dead)
+
+    def renew_lease(self, seconds: int) -> bool:
+        return self._leases.renew(seconds)
+
+    def release_lease(self) -> None:
+        self._leases.release()
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         return Setup(self._client, self._org, self._fields, self._context, dry_run=dry_run).run(metadata_folder)

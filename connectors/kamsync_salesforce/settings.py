@@ -5,7 +5,9 @@ from __future__ import annotations
 from kamsync.contract import Setting
 
 DEFAULT_API_VERSION = "62.0"  # 58.0 brought resultPages to Bulk API 2.0
-
+# The object of the lease (push/lease.py) and its fields, which `setup` makes.
+LEASE_OBJECT = "KAM_Lease__c"
+LEASE_KEY, LEASE_RUN, LEASE_MACHINE, LEASE_UNTIL = "KAM_Key__c", "KAM_Run__c", "KAM_Machine__c", "KAM_Until__c"
 
 SETTINGS = (
     Setting(

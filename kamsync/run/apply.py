@@ -28,6 +28,7 @@ from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached,
 TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
 GUARDED_FLAGS = ("tier", "override", "override_until", "decided_tier")
+STAMP = "evaluated_at"  # moves with every write of this program, and with nobody's hand
 SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
 FOLLOWS = "its account's update did not go through, and it follows from that"
 TOUCHED = "a person changed the task since the plan was made"
@@ -100,7 +101,7 @@ class Applier:
     clock: Callable[[], datetime]
     stopping: Callable[[], bool] = lambda: False
     history: Mapping[str, Remembered] = dataclass_field(default_factory=dict)
-    mapped_flags: Collection[str] = GUARDED_FLAGS
+    mapped_flags: Collection[str] = (STAMP, *GUARDED_FLAGS)
     progress: Callable[[str, int, int | None], None] = lambda stream, count, total: None
 
     def apply(self, plan: Plan) -> Applied:
@@ -117,7 +118,8 @@ class Applier:
     # -- looking once more ---------------------------------------------------------------------------------------------------
 
     def _held_accounts(self, plan: Plan, applied: Applied) -> set[str]:
-        """Accounts, of those that get an update or a task, whose tier or override a person changed after the plan looked."""
+        """Accounts, of those that get an update or a task, whose tier or override a person changed after the plan looked, or that
+        another installation wrote."""
         names: dict[str, str] = {}
         for change in plan.changes:
             if isinstance(change, UpdateAccount):
@@ -127,7 +129,7 @@ class Applier:
         if not names:
             return set()
         updated = {change.account_id for change in plan.changes if isinstance(change, UpdateAccount)}
-        flags = [flag for flag in GUARDED_FLAGS if flag in self.mapped_flags]
+        flags = [flag for flag in (STAMP, *GUARDED_FLAGS) if flag in self.mapped_flags]
         shown = self.connection.fetch_accounts(list(names), flags)
         held = set()
         for account_id, name in names.items():
@@ -144,7 +146,8 @@ class Applier:
         known = flags_of(self.cache, account_id, flags) or {}
         for flag in flags:
             if flag in shown and flag in known and not same_value(shown[flag], known[flag]):
-                return f"a person changed {flag} since the plan was made; the next run takes it into account"
+                who = "another kamsync wrote it" if flag == STAMP else f"a person changed {flag}"
+                return f"{who} since the plan was made; the next run takes it into account"
         return ""
 
     def _allowed(self, creates: Sequence[CreateTask], held: set[str], applied: Applied) -> list[CreateTask]:

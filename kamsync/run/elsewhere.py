@@ -2,7 +2,7 @@
 
 Every update carries the moment of its decision (`evaluated_at`). An account that is stamped later than anything that the runs of
 this cache have written was written by somebody else's: by a second machine, or by this one before its cache was put back from a
-backup. No lease is held in the CRM (docs/running.md, Two machines); what happened is told and counted, once each time.
+backup. Where the CRM keeps no lease (run.lease) that is all that there is; what happened is told and counted, once each time.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from kamsync.log import log, stamp, step
 from kamsync.model import Stream
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.elsewhere import find_written_elsewhere, note_own_stamp
+from kamsync.run.lease import lease_of
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun, When, make_plan
 from kamsync.run.recovery import recover
@@ -122,30 +123,31 @@ def refusals(shell: Shell, planned: PlannedRun) -> list[PlanRefused]:
 def carry_out(shell: Shell, planned: PlannedRun, *, plan: Plan | None = None, undoes: str = "") -> Applied:
     """Writes what was planned, or exactly the saved `plan` that equals it; records how the run ended.
 
-    Guards are the caller's: a person who has looked and said yes passes them; a CRM that was not set up, or whose pick lists do
-    not know a tier, is refused whoever says yes. `undoes` is the run that this one takes back.
+    Guards are the caller's: a person who has looked and said yes passes them; a CRM that was not set up, whose pick lists do not
+    know a tier, or to which another machine writes, is refused whoever says yes. `undoes` is the run that this one takes back.
     """
     check_set_up(planned.lacking)
     written = planned.plan if plan is None else plan
     check_choices(written, _lacking(shell, written))
     run_id, program = planned.plan.run_id, shell.config.program
     describe_run(shell.cache, run_id, as_of=written.as_of, criteria_hash=shell.config.compiled.hash, undoes=undoes)
-    note_own_stamp(shell.cache, written)
-    applier = Applier(
-        shell.connection,
-        shell.cache,
-        run_id,
-        shell.clock,
-        shell.stopping,
-        planned.history,
-        program.mapped_flags,
-        shell.progress,
-    )
-    with step("applied") as counts:
-        applied = applier.apply(written)
-        held = (*written.held_back, *applied.held_back)
-        applied.held_back += planned.waiting  # which are among the plan's own
-        counts |= applied.summary()
+    with lease_of(shell, run_id, needed=bool(written.changes)) as lease:
+        note_own_stamp(shell.cache, written)
+        applier = Applier(
+            shell.connection,
+            shell.cache,
+            run_id,
+            shell.clock,
+            lambda: shell.stopping() or not lease.is_kept(),
+            planned.history,
+            program.mapped_flags,
+            shell.progress,
+        )
+        with step("applied") as counts:
+            applied = applier.apply(written)
+            held = (*written.held_back, *applied.held_back)
+            applied.held_back += planned.waiting  # which are among the plan's own
+            counts |= applied.summary()
     for name, message, url in applied.rejected:
         log().warning("refused by the CRM", account=name, said=message, url=url)
     keep_held(shell.cache, run_id, held)

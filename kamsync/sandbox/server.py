@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
@@ -90,6 +91,7 @@ class SandboxServer:
             lifespan="off",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
+            date_header=False,  # a CRM whose clock is set tells its own
             **self._certificates(),
         )
         self._page, self._crm_app = Page(self.crm), with_faults(self._app, self.faults)
@@ -130,9 +132,9 @@ class SandboxServer:
         """The page and the control of faults stand before the faults: one that hits every path could never be taken back."""
         path: str = scope.get("path", "")
         if scope["type"] == "http" and (path == "/" or path.startswith("/_sandbox/")):
-            await self._own(path, scope, receive, send)
+            await self._own(path, scope, receive, _dated(send))
         else:
-            await self._crm_app(scope, receive, send)
+            await self._crm_app(scope, receive, _dated(send))
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -186,3 +188,17 @@ async def _body(receive: Receive, most: int) -> bytes:
             raise ValueError(f"more than {most:,} bytes")
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _dated(send: Send) -> Send:
+    """Answers tell this machine's time where the CRM's app tells none."""
+
+    async def dating(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers") or ())
+            if not any(name.lower() == b"date" for name, _ in headers):
+                headers.append((b"date", formatdate(usegmt=True).encode()))
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return dating

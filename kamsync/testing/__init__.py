@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectorContract", "Harness", "NeutralContract", "People", "RunningCrm"]
 
-_PROMISES = ("broken_answers", "errors", "faults", "flags", "harness", "reading", "setup", "tasks")
+_PROMISES = ("broken_answers", "errors", "faults", "flags", "harness", "leases", "reading", "setup", "tasks")
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,13 @@ from kamsync.testing.broken_answers import BrokenAnswerPromises
 from kamsync.testing.errors import ErrorPromises
 from kamsync.testing.faults import FaultPromises
 from kamsync.testing.flags import FlagPromises
+from kamsync.testing.leases import LeasePromises
 from kamsync.testing.reading import ReadingPromises
 from kamsync.testing.setup import SetupPromises
 from kamsync.testing.tasks import TaskPromises
 
 
-class NeutralContract(ReadingPromises, FlagPromises, TaskPromises, SetupPromises, ErrorPromises):
+class NeutralContract(ReadingPromises, FlagPromises, TaskPromises, SetupPromises, LeasePromises, ErrorPromises):
     """What any connector promises, however it reaches its CRM. Subclass it as `Test…` with a `harness`."""
 
 

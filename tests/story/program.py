@@ -23,6 +23,7 @@ from kamsync.decide.guards import check_saved
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.run.apply import Applied
+from kamsync.run.lease import LEASE_SECONDS
 from kamsync.run.plan_file import load_plan, save_plan
 from kamsync.run.requests import pull_requests
 from kamsync.run.shell import Shell, recorded
@@ -35,6 +36,7 @@ from kamsync.store.runs import RunKind, list_runs
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 
+LEASE = timedelta(seconds=LEASE_SECONDS)
 Ending = Literal["done", "partial", "refused", "failed", "killed"]
 # One write as a plan announces it: ("field", account id, flag, value), ("create" | "close" | "attach" | "delete", key).
 Write = tuple[Any, ...]

@@ -28,7 +28,7 @@ from kamsync.testing.memory import (
 from tests.story.company import ADOPT_DAYS, USUAL, Rules, open_org
 from tests.story.inheritance import NOTHING, Choice, Sight
 from tests.story.model import NONE, Fields, score_of, valid_override, wanted
-from tests.story.program import Computer, Ran
+from tests.story.program import LEASE, Computer, Ran
 
 FIRST_DAY = date(2026, 11, 23)
 TIER, DECIDED = FLAG_FIELDS["tier"], FLAG_FIELDS["decided_tier"]
@@ -218,6 +218,8 @@ class Story:
         return self._kept is not None
 
     def delete_cache(self) -> None:
+        """And with it what tells that a lease is that of a dead run of this machine."""
+        self.crm.let_pass(LEASE)
         self.computer.delete_cache()
         self._sight(self.computer).forget()
         if self.waits_for_person == "yes":
@@ -231,7 +233,8 @@ class Story:
             self.saved_by = None
 
     def other_computer(self) -> None:
-        """Somebody works on another machine, with a cache of its own."""
+        """Somebody works on another machine, with a cache of its own, after what a dead run held there is over."""
+        self.crm.let_pass(LEASE)
         if len(self.computers) == 1:
             self.computers.append(Computer(self.crm, "second"))
         self.computer = self.computers[1 - self.computers.index(self.computer)]

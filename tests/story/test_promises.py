@@ -10,6 +10,7 @@ import pytest
 from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, FaultKind
 from tests.story.company import KEEPING, RECLAIMING
 from tests.story.model import NONE
+from tests.story.program import LEASE, Computer
 from tests.story.story import Story
 
 ACME, BETA, CORE, DYNE, ECHO = (f"acc-{number:06}" for number in range(1, 6))
@@ -118,6 +119,22 @@ def test_another_machine_knows_the_edits_too(story: Story) -> None:
     story.edit_tier(ACME, "B")
     story.other_computer()
     story.settle()
+
+
+def test_a_second_machine_waits_for_one_that_died_while_it_wrote_and_completes_what_that_left() -> None:
+    story = Story(SALESFORCE_LIKE, number=-2)
+    story.sync_with("kill_after", name="push_accounts")
+    other = Computer(story.crm, "second")
+
+    early = other.sync(story.rules, story.day)
+    story.crm.let_pass(LEASE)
+    late = other.sync(story.rules, story.day)
+
+    assert (early.ending, late.ending) == ("refused", "done")
+    assert "Another kamsync writes to this org" in early.words
+    other.throw_away()
+    story.settle()
+    story.end()
 
 
 def test_a_tier_that_people_set_beside_an_override_is_theirs_from_the_day_of_the_run(story: Story) -> None:

@@ -12,6 +12,7 @@ IDS_PER_READ = 2_000  # REST API, "sObject Collections → Get Records": by POST
 KEYS_PER_LOOKUP = 150  # of some 80 characters each in one query
 CALLS_PER_JOB = 8  # create, upload, close, about four polls, failures
 CHOICES = 1  # a look at the pick lists before any tier is written
+LEASE = 2  # taken and given back
 
 
 def calls_for(writes: Writes) -> int:
@@ -23,7 +24,8 @@ def calls_for(writes: Writes) -> int:
     created = writes.creates + writes.attaches
     touched = writes.closes + writes.deletes
     return (
-        (CHOICES if writes.updates else 0)
+        (LEASE if writes != Writes() else 0)
+        + (CHOICES if writes.updates else 0)
         + ceil(writes.accounts / IDS_PER_READ)
         + updates
         + ceil(created / KEYS_PER_LOOKUP)

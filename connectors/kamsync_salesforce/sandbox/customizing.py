@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from .ids import make_id
 from .org import Org
 from .problems import ApiProblem, malformed, no_such_type
-from .schema import Field
+from .schema import Field, custom_object
 
 _TYPES = {
     "Text": "string", "TextArea": "textarea", "LongTextArea": "textarea", "Number": "double", "Currency": "currency",
@@ -34,21 +35,23 @@ class Customizing:
         match = re.fullmatch(r"\s*SELECT\s+(.+?)\s+FROM\s+(\w+)(?:\s+WHERE\s+(.+?))?(?:\s+LIMIT\s+\d+)?\s*", soql, re.I | re.S)
         if match is None:
             raise malformed("unexpected token in tooling query")
-        if match[2].lower() != "customfield":
+        every = {"customfield": self._org.custom_fields.values(), "customobject": self._custom_objects()}.get(match[2].lower())
+        if every is None:
             raise no_such_type(match[2])
+        entity = "CustomField" if match[2].lower() == "customfield" else "CustomObject"
         columns = [name.strip() for name in match[1].split(",")]
-        found = [entry for entry in self._org.custom_fields.values() if _matches(entry, match[3] or "")]
+        found = [entry for entry in every if _matches(entry, match[3] or "")]
         if {"metadata", "fullname"} & {name.lower() for name in columns} and len(found) > 1:
             raise malformed("When retrieving results with Metadata or FullName fields, the query qualifications must specify no more than one row for retrieval. Result size: " + str(len(found)))  # fmt: skip
         records = []
         for entry in found:
             record: dict[str, Any] = {
-                "attributes": {"type": "CustomField", "url": f"/services/data/v67.0/tooling/sobjects/CustomField/{entry['Id']}"}
+                "attributes": {"type": entity, "url": f"/services/data/v67.0/tooling/sobjects/{entity}/{entry['Id']}"}
             }
             for name in columns:
                 key = next((k for k in entry if k.lower() == name.lower()), None)
                 if key is None:
-                    raise ApiProblem("INVALID_FIELD", f"No such column '{name}' on entity 'CustomField'.")
+                    raise ApiProblem("INVALID_FIELD", f"No such column '{name}' on entity '{entity}'.")
                 record[key] = entry[key]
             records.append(record)
         return {
@@ -56,9 +59,26 @@ class Customizing:
             "totalSize": len(records),
             "done": True,
             "queryLocator": None,
-            "entityTypeName": "CustomField",
+            "entityTypeName": entity,
             "records": records,
         }
+
+    def _custom_objects(self) -> list[dict[str, Any]]:
+        """Those that setup has made, whoever may see them."""
+        names = [one.name for one in self._org.objects.values() if one.custom]
+        return [
+            {"Id": make_id("01I", place), "DeveloperName": name.removesuffix("__c"), "NamespacePrefix": None}
+            for place, name in enumerate(names, start=1)
+        ]
+
+    def create_object(self, name: str, label: str, fields: Sequence[Mapping[str, Any]]) -> None:
+        """An object with its fields (each `fullName` and a definition), which nobody may use yet."""
+        if name.lower() in self._org.objects:
+            return
+        made = [_field(str(one["fullName"]), one) for one in fields]
+        self._org.add_object(custom_object(name, label, made))
+        for one in fields:
+            self._register(f"{name}.{one['fullName']}", name, one)
 
     def create_field(self, body: Mapping[str, Any]) -> dict[str, Any]:
         full_name = str(body.get("FullName", ""))
@@ -78,12 +98,16 @@ class Customizing:
             raise ApiProblem("FIELD_INTEGRITY_EXCEPTION", "Unique and external ID fields are not allowed on Activity", 400)
         for target in targets:
             self._org.add_column(target, field)
+        field_id = self._register(full_name, owner, metadata)
+        return {"id": field_id, "success": True, "errors": [], "warnings": [], "infos": []}
+
+    def _register(self, full_name: str, owner: str, metadata: Mapping[str, Any]) -> str:
         field_id = self._org.next_id("00N")
         self._org.custom_fields[field_id] = {
-            "Id": field_id, "DeveloperName": name.removesuffix("__c"), "TableEnumOrId": owner, "FullName": full_name,
-            "Metadata": metadata, "NamespacePrefix": None,
+            "Id": field_id, "DeveloperName": full_name.partition(".")[2].removesuffix("__c"), "TableEnumOrId": owner,
+            "FullName": full_name, "Metadata": dict(metadata), "NamespacePrefix": None,
         }  # fmt: skip
-        return {"id": field_id, "success": True, "errors": [], "warnings": [], "infos": []}
+        return field_id
 
     def field(self, field_id: str) -> dict[str, Any]:
         entry = self._org.custom_fields.get(field_id)
@@ -103,7 +127,7 @@ class Customizing:
     # -- Metadata API ----------------------------------------------------------------------------------------------------------
 
     def soap(self, envelope: bytes) -> str:
-        """upsertMetadata and createMetadata of ListView and CustomField: one result a component."""
+        """upsertMetadata and createMetadata of ListView and CustomObject: one result a component."""
         try:
             root = ET.fromstring(envelope)
         except ET.ParseError as error:
@@ -115,13 +139,26 @@ class Customizing:
         for element in (e for e in root.iter() if _local(e) == "metadata"):
             name = next((e.text or "" for e in element if _local(e) == "fullName"), "")
             label = next((e.text or "" for e in element if _local(e) == "label"), name)
-            results.append(self._list_view(name, label, element))
+            kind = next((value for key, value in element.attrib.items() if key.endswith("}type")), "").rpartition(":")[2]
+            make = self._object if kind == "CustomObject" else self._list_view
+            results.append(make(name, label, element))
         body = "".join(results)
         return (
             '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
             f'xmlns="http://soap.sforce.com/2006/04/metadata"><soapenv:Body><{call}Response>{body}</{call}Response>'
             "</soapenv:Body></soapenv:Envelope>"
         )
+
+    def _object(self, name: str, label: str, element: ET.Element) -> str:
+        fields = [{_local(part): part.text or "" for part in one} for one in element if _local(one) == "fields"]
+        if not _NAME.fullmatch(name):
+            return _failed(name, "INVALID_FULL_NAME", f"The object name {name} is not valid")
+        created = name.lower() not in self._org.objects
+        try:
+            self.create_object(name, label, [{**one, "unique": one.get("unique") == "true"} for one in fields])
+        except ApiProblem as problem:
+            return _failed(name, problem.code, problem.message)
+        return _succeeded(name, created=created)
 
     def _list_view(self, name: str, label: str, element: ET.Element) -> str:
         owner, _, developer_name = name.partition(".")
@@ -146,8 +183,7 @@ class Customizing:
             )
             row = (self._org.next_id("00B"), 0, label, developer_name, owner, stamp, stamp, stamp)
             self._org.insert_rows("ListView", columns, [row])
-        created = str(found is None).lower()
-        return f"<result><created>{created}</created><fullName>{escape(name)}</fullName><success>true</success></result>"
+        return _succeeded(name, created=found is None)
 
 
 def _matches(entry: Mapping[str, Any], where: str) -> bool:
@@ -192,6 +228,11 @@ def _field(name: str, metadata: Mapping[str, Any]) -> Field:
 
 def _local(element: ET.Element) -> str:
     return element.tag.rsplit("}", 1)[-1]
+
+
+def _succeeded(name: str, *, created: bool) -> str:
+    made = str(created).lower()
+    return f"<result><created>{made}</created><fullName>{escape(name)}</fullName><success>true</success></result>"
 
 
 def _failed(name: str, code: str, message: str) -> str:

@@ -32,9 +32,9 @@ def _summary(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
     writable = sobject.writable
     return {
         "activateable": False,
-        "createable": writable,
-        "custom": False,
-        "deletable": writable,
+        "createable": writable and org.may(sobject, "Create"),
+        "custom": sobject.custom,
+        "deletable": writable and org.may(sobject, "Delete"),
         "keyPrefix": sobject.prefix,
         "label": sobject.name,
         "labelPlural": sobject.name + "s",
@@ -47,7 +47,7 @@ def _summary(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
         "searchable": writable,
         "triggerable": writable,
         "undeletable": writable,
-        "updateable": writable,
+        "updateable": writable and org.may(sobject, "Edit"),
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": f"{url}/{{ID}}"},
     }
 

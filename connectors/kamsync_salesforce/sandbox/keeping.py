@@ -23,16 +23,14 @@ class KeptOrg:
 
 def keep(org: Org) -> KeptOrg:
     """What the org holds now."""
-    fields = {name: dict(sobject.fields) for name, sobject in org.objects.items()}
-    return KeptOrg(org.db.serialize(), pickle.dumps(({name: getattr(org, name) for name in _KEPT}, fields)))
+    return KeptOrg(org.db.serialize(), pickle.dumps(({name: getattr(org, name) for name in _KEPT}, org.objects)))
 
 
 def put_back(org: Org, kept: KeptOrg) -> None:
     """The org as it was then, down to its ids."""
     org.db.deserialize(kept.database)
-    values, fields = pickle.loads(kept.rest)
+    values, objects = pickle.loads(kept.rest)
     for name, value in values.items():
         setattr(org, name, value)
-    for name, sobject in org.objects.items():
-        sobject.fields.clear()
-        sobject.fields.update(fields[name])
+    org.objects.clear()
+    org.objects.update(objects)

@@ -15,7 +15,7 @@ from kamsync.sandbox.crm import SandboxOptions
 
 from .compiling import Compiled, Compiler
 from .ids import make_id
-from .problems import ApiProblem
+from .problems import ApiProblem, no_such_type
 from .schema import SAMPLE_FIELDS, Field, SObject, objects, renamed
 from .soql import Query
 
@@ -127,6 +127,10 @@ class Org:
         )
         self.db.execute(f"CREATE TABLE {sobject.name} ({columns}) WITHOUT ROWID")
 
+    def add_object(self, sobject: SObject) -> None:
+        self.objects[sobject.name.lower()] = sobject
+        self._create_table(sobject)
+
     def add_column(self, sobject: SObject, field: Field) -> None:
         sobject.fields[field.name.lower()] = field
         self.db.execute(f"ALTER TABLE {sobject.name} ADD COLUMN {field.name} {field.sql_type}")
@@ -144,9 +148,16 @@ class Org:
         return self._granted(f"{sobject.name}.{field.name}", "PermissionsEdit")
 
     def _granted(self, name: str, right: str) -> bool:
+        return self._is_granted("FieldPermissions", "Field", name, right)
+
+    def may(self, sobject: SObject, verb: str) -> bool:
+        """Whether our user may Read, Create, Edit or Delete records of the object. All may what every org has."""
+        return not sobject.custom or self._is_granted("ObjectPermissions", "SobjectType", sobject.name, f"Permissions{verb}")
+
+    def _is_granted(self, kind: str, column: str, name: str, right: str) -> bool:
         row = self.db.execute(
-            f"SELECT 1 FROM FieldPermissions p JOIN PermissionSetAssignment a ON a.PermissionSetId = p.ParentId"
-            f" WHERE p.Field = ? COLLATE NOCASE AND p.{right} = 1 AND a.AssigneeId = ? AND p.IsDeleted = 0 AND a.IsDeleted = 0",
+            f"SELECT 1 FROM {kind} p JOIN PermissionSetAssignment a ON a.PermissionSetId = p.ParentId"
+            f" WHERE p.{column} = ? COLLATE NOCASE AND p.{right} = 1 AND a.AssigneeId = ? AND p.IsDeleted = 0 AND a.IsDeleted = 0",
             (name, self.agent_id),
         ).fetchone()
         return row is not None
@@ -162,6 +173,8 @@ class Org:
 
     def admit(self, sobject: SObject) -> None:
         """Refuses an object that our user has no access to, or that this edition does not have."""
+        if not self.may(sobject, "Read"):
+            raise no_such_type(sobject.name)
         code = self.options.refused_objects.get(sobject.name)
         if code is not None:
             message, status = REFUSALS.get(code, ("insufficient access rights on entity", 403))

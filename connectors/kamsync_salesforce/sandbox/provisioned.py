@@ -19,10 +19,19 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": "Checkbox", "defaultValue": False},
 }
 _SET = "Key_Account_Management_Agent"
+_LEASE = "KAM_Lease__c"
+_TEXT = {"type": "Text", "length": 255}
+_LEASE_FIELDS: tuple[dict[str, Any], ...] = (
+    {"fullName": "KAM_Key__c", "label": "What is written", **_TEXT, "externalId": True, "unique": True},
+    {"fullName": "KAM_Run__c", "label": "Run", **_TEXT},
+    {"fullName": "KAM_Machine__c", "label": "Machine", **_TEXT},
+    {"fullName": "KAM_Until__c", "label": "Until", "type": "DateTime"},
+)
+_RIGHTS = tuple(f"Permissions{right}" for right in ("Read", "Create", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords"))
 
 
 def provision(org: Org) -> None:
-    """Makes the fields of every flag that the shipped mapping names, and the tasks' key; grants them in one permission set."""
+    """Makes the fields of every flag that the shipped mapping names, the tasks' key and the lease; grants them in one set."""
     customizing = Customizing(org)
     names = {flag.name: FLAG_FIELDS[flag.name] for flag in FLAGS.values() if not flag.optional}
     for flag, name in names.items():
@@ -30,7 +39,9 @@ def provision(org: Org) -> None:
     is_unique = org.options.activity_external_id
     key = {"type": "Text", "label": "Key Account Task Key", "length": 255, "externalId": is_unique, "unique": is_unique}
     customizing.create_field({"FullName": f"Activity.{KEY_FIELD}", "Metadata": key})
-    _grant(org, [*(("Account", name) for name in names.values()), ("Task", KEY_FIELD), ("Event", KEY_FIELD)])
+    customizing.create_object(_LEASE, "Key Account Lease", _LEASE_FIELDS)
+    lease = [(_LEASE, one["fullName"]) for one in _LEASE_FIELDS]
+    _grant(org, [*(("Account", name) for name in names.values()), ("Task", KEY_FIELD), ("Event", KEY_FIELD), *lease])
 
 
 def _metadata(flag: Flag) -> dict[str, Any]:
@@ -55,4 +66,9 @@ def _grant(org: Org, fields: list[tuple[str, str]]) -> None:
         "FieldPermissions",
         ("Id", "ParentId", "SobjectType", "Field", "PermissionsRead", "PermissionsEdit", *common),
         [(org.next_id("01k"), permission_set, sobject, f"{sobject}.{name}", 1, 1, *values) for sobject, name in fields],
+    )
+    org.insert_rows(
+        "ObjectPermissions",
+        ("Id", "ParentId", "SobjectType", *_RIGHTS, *common),
+        [(org.next_id("110"), permission_set, _LEASE, *(1 for _ in _RIGHTS), *values)],
     )

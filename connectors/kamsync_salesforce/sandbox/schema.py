@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 
@@ -51,6 +52,11 @@ class SObject:
     bulk: bool = True
     children: dict[str, tuple[str, str]] = dataclass_field(default_factory=dict)  # relationship → (object, its field)
 
+    @property
+    def custom(self) -> bool:
+        """Made in this org, so that only who was granted it sees it."""
+        return self.name.endswith("__c")
+
     def field(self, name: str) -> Field | None:
         return self.fields.get(name.lower())
 
@@ -77,6 +83,11 @@ def _object(name: str, prefix: str, *fields: Field, writable: bool = True, bulk:
     )
     every = {f.name.lower(): f for f in (*system, *fields)}
     return SObject(name, prefix, every, writable=writable, bulk=bulk)
+
+
+def custom_object(name: str, label: str, fields: Sequence[Field]) -> SObject:
+    """An object of the org's own, whose records are named by a number."""
+    return _object(name, "a00", Field("Name", writable=False, label=label), _owner(), *fields, bulk=False)
 
 
 def _owner() -> Field:

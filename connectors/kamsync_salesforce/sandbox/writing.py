@@ -38,6 +38,7 @@ class Writer:
     def create(self, sobject: SObject, values: Mapping[str, Any]) -> str:
         if not sobject.writable:
             raise ApiProblem("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {sobject.name} cannot be inserted through the API")
+        self._permitted(sobject, "Create")
         row = self._checked(sobject, values, creating=True)
         self._triggers(sobject, "")
         self._required(sobject, row)
@@ -55,6 +56,7 @@ class Writer:
 
     def update(self, sobject: SObject, record_id: str, values: Mapping[str, Any]) -> None:
         before = self.existing(sobject, record_id)
+        self._permitted(sobject, "Edit")
         self._lock(before)
         row = self._checked(sobject, values, creating=False)
         self._triggers(sobject, before["Id"])
@@ -87,6 +89,7 @@ class Writer:
 
     def delete(self, sobject: SObject, record_id: str) -> None:
         before = self.existing(sobject, record_id)
+        self._permitted(sobject, "Delete")
         self._triggers(sobject, "")
         self._delete_with_children(sobject, before["Id"])
 
@@ -133,6 +136,10 @@ class Writer:
         if record["IsDeleted"] and not deleted_too:
             raise ApiProblem("ENTITY_IS_DELETED", "entity is deleted", 404)
         return record
+
+    def _permitted(self, sobject: SObject, verb: str) -> None:
+        if not self._person and not self._org.may(sobject, verb):
+            raise ApiProblem("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", 403)
 
     # -- checks ----------------------------------------------------------------------------------------------------------------
 
@@ -243,6 +250,8 @@ class Writer:
                 )
         if sobject.name == "PermissionSetAssignment" and own_id is None:
             self._no_second(sobject, row, "AssigneeId", "PermissionSetId")
+        if sobject.name == "ObjectPermissions" and own_id is None:
+            self._no_second(sobject, row, "ParentId", "SobjectType")
         if sobject.name == "FieldPermissions" and own_id is None:
             self._no_second(sobject, row, "ParentId", "Field")
 

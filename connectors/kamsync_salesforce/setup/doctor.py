@@ -13,6 +13,8 @@ from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.setup.field_checks import FieldChecks
+from kamsync_salesforce.setup.lease_object import lease_finding
+from kamsync_salesforce.setup.metadata import wanted
 from kamsync_salesforce.setup.money_checks import currency_findings
 from kamsync_salesforce.setup.people_checks import PeopleChecks
 from kamsync_salesforce.setup.stage_checks import stage_findings
@@ -62,6 +64,7 @@ class Doctor:
         yield from fields.flags()
         yield fields.task_key()
         yield from fields.tier_choices()
+        yield lease_finding(self._fields, wanted(self._context).lease)
         for pull in request.requests:
             yield from self._probe(pull)
         people = PeopleChecks(self._client)

@@ -13,6 +13,7 @@ from typing import Any
 from kamsync import words
 from kamsync.contract import Context, TierChoice
 from kamsync.flags import FLAGS, Flag
+from kamsync_salesforce.settings import LEASE_KEY, LEASE_MACHINE, LEASE_OBJECT, LEASE_RUN, LEASE_UNTIL
 
 REASONS_LENGTH = 255  # a text area: longer ones cannot be shown in list views
 KEY_LENGTH = 255
@@ -29,6 +30,13 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "agent_set": "Key account management: agent",
         "set_help": "See the key account fields on accounts, and edit the override.",
         "agent_set_help": "For the user that kamsync signs in as: write the key account fields.",
+        "lease": "Key Account Lease",
+        "leases": "Key Account Leases",
+        "lease_help": "While kamsync writes, one record says which run does, so that no second machine writes beside it.",
+        "lease_key": "What is written",
+        "lease_run": "Run",
+        "lease_machine": "Machine",
+        "lease_until": "Until",
     },
     "pt_BR": {
         "changed": "Contas-chave – alteradas neste mês",
@@ -36,6 +44,13 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "agent_set": "Gestão de contas-chave: agente",
         "set_help": "Ver os campos de conta-chave nas contas e editar a exceção de categoria.",
         "agent_set_help": "Para o usuário com que o kamsync entra: preencher os campos de conta-chave.",
+        "lease": "Reserva de contas-chave",
+        "leases": "Reservas de contas-chave",
+        "lease_help": "Enquanto o kamsync grava, um registro diz qual execução o faz, para que outra máquina não grave ao lado.",
+        "lease_key": "O que é gravado",
+        "lease_run": "Execução",
+        "lease_machine": "Máquina",
+        "lease_until": "Até",
     },
     "es": {
         "changed": "Cuentas clave – cambiadas este mes",
@@ -43,6 +58,13 @@ _OWN: Mapping[str, Mapping[str, str]] = {
         "agent_set": "Gestión de cuentas clave: agente",
         "set_help": "Ver los campos de cuenta clave en las cuentas y editar la excepción de categoría.",
         "agent_set_help": "Para el usuario con el que entra kamsync: escribir los campos de cuenta clave.",
+        "lease": "Reserva de cuentas clave",
+        "leases": "Reservas de cuentas clave",
+        "lease_help": "Mientras kamsync escribe, un registro dice qué ejecución lo hace, para que no escriba otra máquina.",
+        "lease_key": "Qué se escribe",
+        "lease_run": "Ejecución",
+        "lease_machine": "Máquina",
+        "lease_until": "Hasta",
     },
 }
 
@@ -77,13 +99,25 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectSpec:
+    """A custom object with its fields, seen by nobody but whom a permission set names."""
+
+    name: str
+    label: str
+    plural: str
+    description: str
+    fields: tuple[FieldSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PermissionSetSpec:
-    """A permission set with what it grants."""
+    """A permission set with what it grants: fields, and every right to all records of `objects`."""
 
     name: str
     label: str
     description: str
     grants: tuple[Grant, ...]
+    objects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +138,7 @@ class Wanted:
     fields: tuple[FieldSpec, ...]
     permission_sets: tuple[PermissionSetSpec, ...]
     list_views: tuple[ListViewSpec, ...]
+    lease: ObjectSpec
 
 
 def wanted(context: Context) -> Wanted:
@@ -127,7 +162,19 @@ def wanted(context: Context) -> Wanted:
             "inlineHelpText": text["key_help"],
         }
         fields += (FieldSpec("Activity", key, definition),)
-    return Wanted(fields, _permission_sets(fields, flags, text), _list_views(context.tiers, flags, text))
+    lease = _lease(text)
+    return Wanted(fields, _permission_sets(fields, flags, lease, text), _list_views(context.tiers, flags, text), lease)
+
+
+def _lease(text: Mapping[str, str]) -> ObjectSpec:
+    def a_field(name: str, **definition: Any) -> FieldSpec:
+        label = text[f"lease_{name.split('_')[1].lower()}"]
+        return FieldSpec(LEASE_OBJECT, name, {"label": label, "required": False, **definition})
+
+    key = a_field(LEASE_KEY, type="Text", length=KEY_LENGTH, externalId=True, unique=True, caseSensitive=True)
+    names = (a_field(name, type="Text", length=255) for name in (LEASE_RUN, LEASE_MACHINE))
+    fields = (key, *names, a_field(LEASE_UNTIL, type="DateTime"))
+    return ObjectSpec(LEASE_OBJECT, text["lease"], text["leases"], text["lease_help"], fields)
 
 
 def texts(language: str) -> Mapping[str, str]:
@@ -181,15 +228,15 @@ def value_set(choices: Sequence[TierChoice]) -> dict[str, Any]:
 
 
 def _permission_sets(
-    fields: Sequence[FieldSpec], flags: Mapping[str, str], text: Mapping[str, str]
+    fields: Sequence[FieldSpec], flags: Mapping[str, str], lease: ObjectSpec, text: Mapping[str, str]
 ) -> tuple[PermissionSetSpec, PermissionSetSpec]:
     by_people = {flags[name] for name, flag in FLAGS.items() if flag.by_people and name in flags}
     places = [(sobject, field) for field in fields for sobject in field.granted_on]
     people = tuple(Grant(sobject, field.name, field.name in by_people) for sobject, field in places)
-    agent = tuple(Grant(sobject, field.name, True) for sobject, field in places)
+    agent = tuple(Grant(sobject, field.name, True) for sobject, field in (*places, *((lease.name, one) for one in lease.fields)))
     return (
         PermissionSetSpec(KAM_SET, text["set"], text["set_help"], people),
-        PermissionSetSpec(AGENT_SET, text["agent_set"], text["agent_set_help"], agent),
+        PermissionSetSpec(AGENT_SET, text["agent_set"], text["agent_set_help"], agent, (lease.name,)),
     )
 
 

@@ -16,11 +16,17 @@ from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
-from kamsync_salesforce.api.writes import Send, collection, write
+from kamsync_salesforce.api.writes import Result, Send, collection, write
+from kamsync_salesforce.setup.lease_object import provide_object
 from kamsync_salesforce.setup.list_views import provide_list_views
 from kamsync_salesforce.setup.metadata import AGENT_SET, FieldSpec, Grant, PermissionSetSpec, wanted
 from kamsync_salesforce.setup.sfdx import write_source
 from kamsync_salesforce.translate import quote
+
+# Of our own object: another user's lease that has expired must be removable (Object Reference, "ObjectPermissions").
+_EVERY_RIGHT = tuple(
+    f"Permissions{right}" for right in ("Read", "Create", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
+)
 
 
 class Setup:
@@ -32,6 +38,7 @@ class Setup:
         self._fields = fields
         self._wanted = wanted(context)
         self._dry_run = dry_run
+        self._lacks_object = False  # nothing can be granted on an object that could not be made
 
     def run(self, metadata_folder: Path | None) -> Iterator[SetupStep]:
         """Everything, in the order in which one thing needs another."""
@@ -39,6 +46,9 @@ class Setup:
             files = write_source(metadata_folder, self._wanted, self._client.api_version)
             yield SetupStep("group", "source folder", "created", f"{len(files)} files in {metadata_folder}")
         yield from self._create_fields()
+        made = list(provide_object(self._client, self._wanted.lease, dry_run=self._dry_run))
+        yield from made
+        self._lacks_object = any(step.status == "failed" for step in made)
         self._fields.forget()
         for permission_set in self._wanted.permission_sets:
             yield from self._provide_permission_set(permission_set)
@@ -127,6 +137,8 @@ class Setup:
         found = self._client.records(f"SELECT Id FROM PermissionSet WHERE Name = {quote(spec.name)}", doing="the permission sets")
         if not found and self._dry_run:
             yield SetupStep("permission", spec.label, "would_create", _what_is_left_to_do(spec))
+            for name in spec.objects:
+                yield SetupStep("permission", f"{spec.label}: {name}", "would_create")
             for grant in spec.grants:
                 yield SetupStep("permission", f"{spec.label}: {grant.sobject}.{grant.field}", "would_create")
             if spec.name == AGENT_SET:
@@ -149,9 +161,27 @@ class Setup:
                 return
             set_id = str(answer["id"])
             yield SetupStep("permission", spec.label, "created", _what_is_left_to_do(spec))
+        if spec.objects and not self._lacks_object:
+            yield from self._grant_objects(spec, set_id)
         yield from self._grant(spec, set_id)
         if spec.name == AGENT_SET:
             yield self._assign(spec, set_id)
+
+    def _grant_objects(self, spec: PermissionSetSpec, set_id: str) -> Iterator[SetupStep]:
+        """Before the fields of these objects, which cannot be granted without."""
+        soql = f"SELECT SobjectType FROM ObjectPermissions WHERE ParentId = {quote(set_id)}"
+        present = {str(record["SobjectType"]).lower() for record in self._client.records(soql, doing="the object permissions")}
+        missing = [name for name in spec.objects if name.lower() not in present]
+        if self._dry_run:
+            yield from (SetupStep("permission", f"{spec.label}: {name}", "would_create") for name in missing)
+            return
+        records = [{"ParentId": set_id, "SobjectType": name, **dict.fromkeys(_EVERY_RIGHT, True)} for name in missing]
+        for position, result in write(self._sender("POST", "ObjectPermissions"), records):
+            name = f"{spec.label}: {missing[position]}"
+            if result.status == "done":
+                yield SetupStep("permission", name, "created")
+            elif result.code != "DUPLICATE_VALUE":  # granted by a lost answer's call before
+                yield SetupStep("permission", name, "failed", _said(result))
 
     def _grant(self, spec: PermissionSetSpec, set_id: str) -> Iterator[SetupStep]:
         soql = f"SELECT Id, Field, PermissionsRead, PermissionsEdit FROM FieldPermissions WHERE ParentId = {quote(set_id)}"
@@ -159,6 +189,8 @@ class Setup:
         new: list[Grant] = []
         weak: list[tuple[Grant, str]] = []
         for grant in spec.grants:
+            if self._lacks_object and grant.sobject == self._wanted.lease.name:
+                continue
             record = present.get(f"{grant.sobject}.{grant.field}".lower())
             if record is None:
                 new.append(grant)
@@ -185,13 +217,11 @@ class Setup:
                 if result.status == "done":
                     yield SetupStep("permission", name, "created" if method == "POST" else "updated")
                 elif result.code != "DUPLICATE_VALUE":  # granted by a lost answer's call before
-                    yield SetupStep(
-                        "permission", name, "failed", f"{result.message} ({result.code})" if result.code else result.message
-                    )
+                    yield SetupStep("permission", name, "failed", _said(result))
 
-    def _sender(self, method: str) -> Send:
+    def _sender(self, method: str, sobject: str = "FieldPermissions") -> Send:
         def send(records: Sequence[Mapping[str, Any]]) -> Any:
-            body = collection("FieldPermissions", records)
+            body = collection(sobject, records)
             return self._client.rest(method, "composite/sobjects", json=body, doing="granting fields", repeatable=True)
 
         return send
@@ -221,6 +251,10 @@ class Setup:
                 return SetupStep("permission", name, "exists")
             return SetupStep("permission", name, "failed", f"{fault.message} ({fault.code})")
         return SetupStep("permission", name, "created")
+
+
+def _said(result: Result) -> str:
+    return f"{result.message} ({result.code})" if result.code else result.message
 
 
 def _what_is_left_to_do(spec: PermissionSetSpec) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from kamsync.files import write_private
-from kamsync_salesforce.setup.metadata import FieldSpec, ListViewSpec, PermissionSetSpec, Wanted
+from kamsync_salesforce.setup.metadata import FieldSpec, ListViewSpec, ObjectSpec, PermissionSetSpec, Wanted
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+OBJECT_RIGHTS = ("allowCreate", "allowDelete", "allowEdit", "allowRead", "modifyAllRecords", "viewAllRecords")
 
 
 def write_source(folder: Path, wanted: Wanted, api_version: str) -> list[Path]:
@@ -25,7 +26,9 @@ def write_source(folder: Path, wanted: Wanted, api_version: str) -> list[Path]:
         "manifest/package.xml": _package(wanted, api_version),
     }
     root = "force-app/main/default"
-    for field in wanted.fields:
+    lease = f"{root}/objects/{wanted.lease.name}/{wanted.lease.name}.object-meta.xml"
+    files[lease] = document("CustomObject", object_metadata(wanted.lease))
+    for field in (*wanted.fields, *wanted.lease.fields):
         files[f"{root}/objects/{field.sobject}/fields/{field.name}.field-meta.xml"] = document(
             "CustomField", field_metadata(field)
         )
@@ -57,6 +60,23 @@ def field_metadata(field: FieldSpec) -> dict[str, Any]:
     return {"fullName": field.name, **dict(sorted(metadata.items()))}
 
 
+def object_metadata(spec: ObjectSpec) -> dict[str, Any]:
+    """The object in the spelling of files ("CustomObject"), which have its fields beside it."""
+    return {
+        "deploymentStatus": "Deployed",
+        "description": spec.description,
+        "label": spec.label,
+        "nameField": {"displayFormat": "L-{00000000}", "label": "Id", "type": "AutoNumber"},
+        "pluralLabel": spec.plural,
+        "sharingModel": "Private",
+    }
+
+
+def custom_object_metadata(spec: ObjectSpec) -> dict[str, Any]:
+    """The object with its fields, as one component of the Metadata API."""
+    return {"fullName": spec.name, **object_metadata(spec), "fields": [field_metadata(field) for field in spec.fields]}
+
+
 def list_view_metadata(view: ListViewSpec) -> dict[str, Any]:
     """The list view in the spelling of files ("ListView")."""
     return {
@@ -78,6 +98,7 @@ def permission_set_metadata(permission_set: PermissionSetSpec) -> dict[str, Any]
         "fieldPermissions": grants,
         "hasActivationRequired": False,
         "label": permission_set.label,
+        "objectPermissions": [{**dict.fromkeys(OBJECT_RIGHTS, True), "object": name} for name in permission_set.objects],
     }
 
 
@@ -102,7 +123,8 @@ def xml_of(values: Mapping[str, Any], depth: int = 1) -> str:
 
 def _package(wanted: Wanted, api_version: str) -> str:
     members = {
-        "CustomField": [field.full_name for field in wanted.fields],
+        "CustomField": [field.full_name for field in (*wanted.fields, *wanted.lease.fields)],
+        "CustomObject": [wanted.lease.name],
         "ListView": [f"Account.{view.name}" for view in wanted.list_views],
         "PermissionSet": [permission_set.name for permission_set in wanted.permission_sets],
     }

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from kamsync.contract import Capabilities, Context, DoctorRequest, Finding, Page, PeopleShown, PullRequest, SetupStep
+from kamsync.contract import (
+    Capabilities,
+    Context,
+    DoctorRequest,
+    Finding,
+    LeaseAnswer,
+    Page,
+    PeopleShown,
+    PullRequest,
+    SetupStep,
+)
 from kamsync.errors import AccessDenied
 from kamsync.http import CallMeter
 from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
@@ -19,13 +31,15 @@ from kamsync.testing.memory.tasks import Tasks, chunks
 
 REASONS_LENGTH = 1_000
 T = TypeVar("T")
+L = TypeVar("L", bound=LeaseAnswer | None)
 
 
 class MemoryConnection:
     """Version 2 of the contract on one MemoryCrm. Every call is counted and open to the CRM's faults.
 
     The names of calls, for faults: identity, pull_<stream>, fetch_accounts, push_accounts, find_tasks, create_tasks,
-    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, read_fields, make_field.
+    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, read_fields, make_field, take_lease,
+    renew_lease, release_lease.
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
@@ -40,6 +54,7 @@ class MemoryConnection:
         self._meter.start(limit=limit, remaining=None if limit is None else max(0, limit - crm.calls))
         self._tasks = Tasks(crm, self._call)
         self._identity: Identity | None = None
+        self._lease: LeaseAnswer | None = None
 
     def _call(self, name: str, work: Callable[[], T]) -> T:
         self._meter.count()
@@ -117,6 +132,31 @@ class MemoryConnection:
         tiers = tuple(tier.name for tier in self._context.tiers)
         lacking = self._call("read_fields", lambda: tuple(one for one in tiers if not self._crm.takes_tier(one)))
         return {"tier": lacking, "override": lacking} if lacking else {}
+
+    def take_lease(self, run_id: str, machine: str, seconds: int, is_dead: Callable[[str], bool]) -> LeaseAnswer:
+        if not self._crm.behaviour.keeps_leases:
+            return LeaseAnswer("no_place", why="This CRM has no place for a lease.")
+        held = self._crm.lease
+        if held is not None and held.until is not None and held.until > self._crm.clock and not is_dead(held.run_id):
+            return self._call("take_lease", lambda: replace(held, status="held"))
+        self._lease = LeaseAnswer("ours", run_id, machine, self._crm.clock + timedelta(seconds=seconds))
+        return self._call("take_lease", partial(self._keep_lease, self._lease))
+
+    def renew_lease(self, seconds: int) -> bool:
+        held = self._crm.lease
+        if held is None or self._lease is None or held.run_id != self._lease.run_id:
+            return self._call("renew_lease", lambda: False)
+        renewed = replace(held, until=self._crm.clock + timedelta(seconds=seconds))
+        return self._call("renew_lease", lambda: self._keep_lease(renewed) is renewed)
+
+    def release_lease(self) -> None:
+        held = self._crm.lease
+        if held is not None and self._lease is not None and held.run_id == self._lease.run_id:
+            self._call("release_lease", lambda: self._keep_lease(None))
+
+    def _keep_lease(self, lease: L) -> L:
+        self._crm.lease = lease
+        return lease
 
     def setup(self, *, dry_run: bool, metadata_folder: Path | None = None) -> Iterator[SetupStep]:
         """Flags on accounts and the key on tasks, where they are mapped. There is no metadata to write down."""

@@ -1,15 +1,17 @@
 """A CRM in memory: its records, what people do with them, and what may go wrong.
 
-Deterministic: ids and stamps count up, there is no clock and no chance. People's actions are methods; a program works on it
-through `MemoryConnection`. `log` tells every change of a field, and whether people or the program made it.
+Deterministic: ids and stamps count up, there is no chance, and the clock stands still until somebody lets time pass. People's
+actions are methods; a program works on it through `MemoryConnection`. `log` tells every change of a field, and whether people or
+the program made it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from kamsync.contract import LeaseAnswer
 from kamsync.flags import FLAGS, from_json
 from kamsync.model import STREAMS, Kind, Stream, Value
 from kamsync.testing.memory.behaviour import SALESFORCE_LIKE, Behaviour
@@ -18,6 +20,7 @@ from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
 from kamsync.testing.memory.records import Backup, Record, Records, Written
 
 EVERYTHING = frozenset(Stream)
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class MemoryCrm:
@@ -42,6 +45,8 @@ class MemoryCrm:
         self.daily_limit = daily_limit
         self.calls = 0
         self.faults = Faults()
+        self.clock = BEGINNING
+        self.lease: LeaseAnswer | None = None
         self.records = Records()
         self.tier_choices: tuple[str, ...] = ()
         self.kinds: dict[str, Kind] = STREAMS[Stream.ACCOUNTS].kinds | dict(fields or {})
@@ -72,6 +77,10 @@ class MemoryCrm:
     def indexed_until(self) -> int:
         """The stamp up to which pulls since a cursor see changes."""
         return self.records.stamp if self._indexed_until is None else self._indexed_until
+
+    def let_pass(self, time: timedelta) -> None:
+        """Moves the CRM's clock, by which a lease ends."""
+        self.clock += time
 
     def stop_index(self) -> None:
         """From now on a pull since a cursor misses what changes, until `catch_up`; whole pulls and looks by id do not."""

@@ -27,6 +27,7 @@ def healthy_fields() -> dict[str, list[dict[str, Any]]]:
         "Opportunity": [a_field("Id"), a_field("Amount", type="currency")],
         "Task": [a_field("Id"), key],
         "Event": [a_field("Id")],
+        "KAM_Lease__c": [a_field(f"KAM_{name}__c") for name in ("Key", "Run", "Machine", "Until")],
     }
 
 
@@ -36,6 +37,8 @@ def findings(
     """Doctor's report on an org with these fields; `objects` change what describe says of an object itself."""
     for sobject, described in (fields or healthy_fields()).items():
         rights = {"createable": sobject == "Task", "updateable": sobject != "Opportunity", "deletable": sobject == "Task"}
+        if sobject == "KAM_Lease__c":
+            rights = dict.fromkeys(rights, True)
         answer = {"name": sobject, "queryable": True, **rights, "fields": described}
         org.mock.get(f"{BASE}/sobjects/{sobject}/describe", json=answer | objects.get(sobject, {}))
     org.mock.get("https://acme.my.salesforce.com/services/data", json=[{"version": "58.0"}, {"version": "62.0"}])

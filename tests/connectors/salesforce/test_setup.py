@@ -89,6 +89,10 @@ def test_the_source_folder_is_a_project_that_holds_all_of_it(tmp_path: Path) -> 
     names = {path.relative_to(tmp_path).as_posix() for path in files}
     assert "force-app/main/default/objects/Account/fields/KAM_Tier__c.field-meta.xml" in names
     assert "force-app/main/default/objects/Activity/fields/KAM_Task_Key__c.field-meta.xml" in names
+    assert "force-app/main/default/objects/KAM_Lease__c/KAM_Lease__c.object-meta.xml" in names
+    assert "force-app/main/default/objects/KAM_Lease__c/fields/KAM_Key__c.field-meta.xml" in names
+    agent = ET.parse(tmp_path / "force-app/main/default/permissionsets/Key_Account_Management_Agent.permissionset-meta.xml")
+    assert [element.text for element in agent.getroot().findall(".//m:objectPermissions/m:object", NAMESPACE)] == ["KAM_Lease__c"]
     assert "force-app/main/default/permissionsets/Key_Account_Management.permissionset-meta.xml" in names
     assert json.loads((tmp_path / "sfdx-project.json").read_text())["packageDirectories"][0]["path"] == "force-app"
     for path in files:
@@ -100,6 +104,7 @@ def test_the_source_folder_is_a_project_that_holds_all_of_it(tmp_path: Path) -> 
     package = ET.parse(tmp_path / "manifest/package.xml").getroot()
     assert [element.text for element in package.findall("m:types/m:name", NAMESPACE)] == [
         "CustomField",
+        "CustomObject",
         "ListView",
         "PermissionSet",
     ]
@@ -114,6 +119,7 @@ class BareOrg:
         self.sets: list[str] = []
         self.assignments = 0
         self.views: list[str] = []
+        self.objects: list[str] = []
         self.refuse_unique = refuse_unique
         self.org = org
         org.mock.add_callback(responses.GET, f"{BASE}/tooling/query", callback=self._find_fields)
@@ -124,6 +130,8 @@ class BareOrg:
         org.mock.add_callback(responses.POST, f"{DOMAIN}/services/Soap/m/62.0", callback=self._views)
 
     def _find_fields(self, request: requests.PreparedRequest) -> tuple[int, Mapping[str, str], str]:
+        if "FROM+CustomObject" in str(request.url):
+            return 200, {}, json.dumps({"records": [{"Id": "01I1"} for _ in self.objects]})
         records = []
         for full_name in self.fields:
             sobject, _, name = full_name.partition(".")
@@ -159,13 +167,17 @@ class BareOrg:
         self.grants += records
         for set_id in {record["ParentId"] for record in records}:
             present = [record for record in self.grants if record["ParentId"] == set_id]
-            self.org.says(f"FROM FieldPermissions WHERE ParentId = '{set_id}'", [{"Id": "01k1", **record} for record in present])
+            fields = [{"Id": "01k1", **record} for record in present if "Field" in record]
+            self.org.says(f"FROM FieldPermissions WHERE ParentId = '{set_id}'", fields)
+            objects = [{"Id": "1101", **record} for record in present if "Field" not in record]
+            self.org.says(f"FROM ObjectPermissions WHERE ParentId = '{set_id}'", objects)
         return 200, {}, json.dumps([{"id": "01k1", "success": True, "errors": []} for _ in records])
 
     def _views(self, request: requests.PreparedRequest) -> tuple[int, Mapping[str, str], str]:
         root = ET.fromstring(request.body or b"")
         names = [element.text or "" for element in root.findall(".//m:metadata/m:fullName", NAMESPACE)]
-        self.views += names
+        made = self.views if b"m:ListView" in (request.body or b"") else self.objects
+        made += names
         self.org.says("FROM ListView", [{"DeveloperName": name.partition(".")[2]} for name in self.views])
         results = "".join(f"<result><fullName>{name}</fullName><success>true</success></result>" for name in names)
         return 200, {}, f"<Envelope><Body><upsertMetadataResponse>{results}</upsertMetadataResponse></Body></Envelope>"
@@ -185,6 +197,7 @@ def test_setup_makes_fields_grants_and_views_and_running_it_twice_changes_nothin
 
     assert not [step for step in first if step.status == "failed"]
     assert len(bare.fields) == 11 and sets == ["Key_Account_Management", "Key_Account_Management_Agent"]
+    assert bare.objects == ["KAM_Lease__c"]
     assert views == ["Account.KAM_Tier_A", "Account.KAM_Tier_B", "Account.KAM_Tier_C", "Account.KAM_Changed_This_Month"]
     assert {step.status for step in second} == {"exists"}
     assert (len(bare.grants), bare.sets, bare.views, bare.assignments) == (grants, sets, views, 1)
@@ -233,4 +246,4 @@ def test_list_views_that_fail_do_not_take_the_rest_with_them(org: Any) -> None:
 
     steps = run(org.connect())
 
-    assert {step.kind for step in steps if step.status == "failed"} == {"view"}
+    assert {step.kind for step in steps if step.status == "failed"} == {"view", "object"}
