@@ -183,6 +183,28 @@ def _with_criteria(source: TomlSource, config: Config) -> CompiledProgram:
     return compile_program(program)
 
 
+def with_playbook(name: str, config: Config) -> CompiledProgram:
+    """The configuration's programme with that playbook among its own: as it stands there, else as it is shipped.
+
+    Raises ConfigError where there is none, or where it reads a field that is not mapped.
+    """
+    program = config.program
+    if any(playbook.name == name for playbook in program.playbooks):
+        return config.compiled
+    text = read_shipped(name, "playbooks")
+    known = sorted({*shipped_names("playbooks"), *(playbook.name for playbook in program.playbooks)})
+    if text is None:
+        raise ConfigError(f"There is no playbook {shown(name)}{nearest(name, known)}", fix=f"There are: {', '.join(known)}.")
+    playbook = _read_playbook(name, text)
+    missing = unmapped_names(playbook, known_columns(program.account_columns))
+    if missing:
+        raise ConfigError(
+            f"Playbook {name!r} reads {', '.join(missing)}, which is not mapped to a CRM field.",
+            fix="Map it: `kamsync mapping` shows what is mapped, and what else the CRM has.",
+        )
+    return compile_program(replace(program, playbooks=(*program.playbooks, playbook)))
+
+
 def _criteria_in_file(name: str) -> TomlSource:
     presets = shipped_names("criteria")
     hint = nearest(name, presets).removeprefix("; ").capitalize()
@@ -342,6 +364,10 @@ def _shipped_playbook(name: str, source: TomlSource) -> Playbook:
             f"{shown(name)}{nearest(name, shipped_names('playbooks'))}",
             fix=f"Shipped playbooks: {', '.join(shipped_names('playbooks'))}; your own stand in [[playbooks]].",
         )
+    return _read_playbook(name, text)
+
+
+def _read_playbook(name: str, text: str) -> Playbook:
     shipped = parse_toml(text, f"playbook {name}")
     return build_playbook(_validate(PlaybookTable, shipped), shipped, ())
 

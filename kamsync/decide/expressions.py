@@ -91,6 +91,20 @@ def compile_expression(expression: Expression, columns: Mapping[str, Kind], role
     return Compiled(_with_real_division(_with_lists_searched(tree)).sql(dialect="sqlite"), tuple(names), kind)
 
 
+def parts_of(condition: Expression, columns: Mapping[str, Kind]) -> tuple[Expression, ...]:
+    """The conditions that must all hold for this one to hold, each by itself; the whole where it is not joined by `and`."""
+    trees, parts = [_parse(condition, columns)], []
+    while trees:
+        tree = trees.pop()
+        if isinstance(tree, exp.Paren) and isinstance(tree.this, exp.And | exp.Paren):
+            trees.append(tree.this)
+        elif isinstance(tree, exp.And):
+            trees += [tree.expression, tree.this]
+        else:
+            parts.append(Expression(_text_of(tree), condition.place))
+    return tuple(parts)
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """The words of an expression that are neither text, keyword nor function call."""
     found = []

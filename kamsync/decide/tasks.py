@@ -42,14 +42,13 @@ def plan_tasks(
     """
     program = playbooks.program
     assignees = Assignees(owners, program.fallback_owner)
-    entries = entries_made(playbooks, existing, inherited)
     ranks = {tier.name: rank for rank, tier in enumerate(program.tiers)}
     wanted: dict[str, Wanted] = {}
     held: list[HeldBack] = []
     unassigned: list[Unassigned] = []
     firings = tuple(firings)
     at_work = {(firing.playbook, firing.account_id) for firing in firings} | with_open_tasks(seen)
-    known = Known(existing, entries, done_keys(seen, keys_by_account), QuietDays(playbooks, seen, as_of), assignees, as_of)
+    known = knowing(playbooks, existing, inherited, seen, assignees, as_of)
     for firing in firings:
         if gives_way(playbooks.by_name[firing.playbook].playbook, firing.account_id, at_work):
             continue
@@ -83,6 +82,19 @@ def plan_tasks(
         workload.add(one.assignee.id, due)
         reached[stands] = due
     return TaskPlan(tuple(creates), tuple(held))
+
+
+def knowing(
+    playbooks: Playbooks,
+    existing: Collection[str],
+    inherited: Collection[str],
+    seen: Sequence[SeenTask],
+    assignees: Assignees,
+    as_of: date,
+) -> Known:
+    """What a run knows of tasks and people; the arguments are those of `plan_tasks`."""
+    entries = entries_made(playbooks, existing, inherited)
+    return Known(existing, entries, done_keys(seen, keys_by_account), QuietDays(playbooks, seen, as_of), assignees, as_of)
 
 
 def _told_once(unassigned: Iterable[Unassigned]) -> Iterator[HeldBack]:

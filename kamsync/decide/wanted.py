@@ -14,8 +14,11 @@ from kamsync.decide.entries import Entries, occurrence_of
 from kamsync.decide.occurrences import NoOccurrence, NotYet, task_key
 from kamsync.decide.plan import HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask
+from kamsync.decide.program import Playbook
 from kamsync.decide.task_values import Firing
 from kamsync.decide.turns import QuietDays
+
+_THERE = "it is there already"
 
 
 class Wanted(NamedTuple):
@@ -40,6 +43,14 @@ class Unassigned(NamedTuple):
     why: str
 
 
+class NotNow(NamedTuple):
+    """A task that this run does not make, and nothing is wrong: it is there, or its time has not come. `why`: for people."""
+
+    task: PreparedTask
+    key: str
+    why: str
+
+
 class Known(NamedTuple):
     """What a run knows of the tasks and people that are there."""
 
@@ -53,6 +64,11 @@ class Known(NamedTuple):
 
 def wanted_tasks(playbooks: Playbooks, firing: Firing, known: Known) -> Iterator[Wanted | Unassigned | HeldBack]:
     """The tasks of a playbook that are not there and whose time has come, each due no earlier than the one before it."""
+    yield from (one for one in steps_of(playbooks, firing, known) if not isinstance(one, NotNow))
+
+
+def steps_of(playbooks: Playbooks, firing: Firing, known: Known) -> Iterator[Wanted | Unassigned | HeldBack | NotNow]:
+    """Every task of a playbook in its order, as it is wanted now, or why it is not."""
     prepared = playbooks.by_name[firing.playbook]
     earliest = known.as_of
     for step, task in enumerate(prepared.tasks):
@@ -60,15 +76,24 @@ def wanted_tasks(playbooks: Playbooks, firing: Firing, known: Known) -> Iterator
         try:
             occurrence = occurrence_of(prepared.playbook, task, firing, known.entries, known.as_of)
             key = task_key(prepared.playbook.name, task.template.name, occurrence, firing.account_id)
-            if key in known.existing or not known.quiet.are_over(prepared.playbook, occurrence, firing.account_id):
+            if key in known.existing:
+                yield NotNow(task, key, _THERE)
+                continue
+            if not known.quiet.are_over(prepared.playbook, occurrence, firing.account_id):
+                yield NotNow(task, key, _quiet(prepared.playbook))
                 continue
             # Not before: calendars take long to load, and on most nights every task is there.
             calendar = account_calendar(_text(firing.facts.get("country")), playbooks.program.country)
-            if not _is_time(task, firing, calendar, known.as_of) or not _is_before_done(prepared, task, firing, known):
+            if not _is_time(task, firing, calendar, known.as_of):
+                yield NotNow(task, key, f"its day is {task.due.planned(known.as_of, firing.facts, calendar)}")
+                continue
+            if not _is_before_done(prepared, task, firing, known):
+                yield NotNow(task, key, f"it waits until {task.template.after!r} is done")
                 continue
             due = max(task.due.on(known.as_of, firing.facts, calendar), earliest)
             assignee, stands_in = known.assignees.assign_saying_why(task.template.assignee, firing.facts)
-        except NotYet:
+        except NotYet as error:
+            yield NotNow(task, key, str(error))
             continue
         except NoAssignee as error:
             yield Unassigned(firing, task, key, str(error))
@@ -79,6 +104,10 @@ def wanted_tasks(playbooks: Playbooks, firing: Firing, known: Known) -> Iterator
         earliest = due
         known.quiet.note(prepared.playbook.name, occurrence, firing.account_id, due)
         yield Wanted(firing, task, key, due, assignee, stands_in, calendar, step)
+
+
+def _quiet(playbook: Playbook) -> str:
+    return f"the group {playbook.group!r} keeps quiet for {playbook.quiet_days} days after its last task"
 
 
 def _text(value: FactValue) -> str:

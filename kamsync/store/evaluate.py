@@ -14,6 +14,7 @@ from typing import Self
 
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.expressions import Compiled
 from kamsync.decide.months import months_before
 from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
@@ -170,6 +171,21 @@ class Evaluation:
         if reads_the_move(playbook):
             self._store_moves()
             yield from self._fired(playbook, "moved")
+
+    def holding(self, account_id: str, conditions: Sequence[Compiled]) -> tuple[bool | None, ...]:
+        """Whether each condition over the facts and what was decided holds for the account; None where that is not known."""
+        self._store_decisions()
+        wanted = ", ".join(f"({one.sql})" for one in conditions)
+        sql = f"SELECT {wanted} FROM temp.facts f JOIN temp.decided d ON d.fact = f.rowid WHERE f.id = ?"
+        row = self._db.execute(sql, (account_id,)).fetchone()
+        return tuple(None if one is None else bool(one) for one in row)
+
+    def decided_facts(self, account_id: str) -> Mapping[str, FactValue]:
+        """The values of DECIDED_NAMES as playbooks see them on this run."""
+        self._store_decisions()
+        columns = ", ".join(f'd."{name}"' for name in DECIDED_NAMES)
+        sql = f"SELECT {columns} FROM temp.facts f JOIN temp.decided d ON d.fact = f.rowid WHERE f.id = ?"
+        return dict(zip(DECIDED_NAMES, self._db.execute(sql, (account_id,)).fetchone(), strict=True))
 
     def _fired(self, playbook: Playbook, table: str) -> Iterator[tuple[str, Mapping[str, FactValue], date | None]]:
         when = self._compiled.firing[playbook.name]

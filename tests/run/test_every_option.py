@@ -201,6 +201,10 @@ CASES = (
     case("playbooks -c ready.toml --json", lambda desk, r: [one["name"] for one in r.json if one["used"]] == ["onboarding"]),
     case("playbooks list -c ready.toml --json", lambda desk, r: [one["name"] for one in r.json if one["used"]] == ["onboarding"]),
     case("playbooks show welcome -c mine.toml --json", lambda desk, r: r.json["tasks"][0]["subject"] == "Call {{ name }}"),
+    case(
+        "playbooks show welcome -c mine.toml --account Acme --json",
+        lambda desk, r: "there already: open" in r.json["tasks"][0]["why_not"],
+    ),
     case("playbooks copy onboarding there.toml --force", writes("there.toml", "[[playbooks]]")),
     case("pull -c mine.toml --full --json", lambda desk, r: r.json["rows"]["accounts"] == 4),
     case("run -c mine.toml --once", lambda desk, r: "run_id=" in r.err, given=acme_and_tiny_change),

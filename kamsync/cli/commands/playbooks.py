@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,8 +21,13 @@ from kamsync.cli.shipped_files import (
 )
 from kamsync.config.shipped import playbook_fragment, shipped_names
 from kamsync.report.fitting import wrap
+from kamsync.report.rehearsal_text import rehearsal_json, rehearsal_lines
 
 NameArgument = Annotated[str, typer.Argument(help="The playbook's name; `kamsync playbooks` lists them.", metavar="NAME")]
+
+AccountOption = Annotated[
+    str, typer.Option(help="Show the tasks as this account would get them, by id or name.", metavar="ACCOUNT")
+]
 
 app = typer.Typer()
 
@@ -43,8 +50,16 @@ def list_playbooks(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = Fal
 
 
 @app.command("show")
-def show_playbook(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Show when a playbook fires and the tasks that it makes, in the programme's language."""
+def show_playbook(
+    name: NameArgument, config: ConfigOption = DEFAULT_CONFIG, account: AccountOption = "", json: JsonOption = False
+) -> None:
+    """Show when a playbook fires and the tasks that it makes, in the programme's language; with --account, what it does there.
+
+    With --account: reads the cache only, and decides as a run of today would, but for the owners' limits.
+    """
+    if account:
+        _show_for_account(name, config, account, json=json)
+        return
     document = document_of(config)
     own = {table.get("name"): table for table in document.get("playbooks", ()) if isinstance(table, dict)}
     playbook = own.get(name) or parsed_playbook(name)
@@ -68,6 +83,28 @@ def copy_playbook(name: NameArgument, file: TargetArgument, force: ForceOption =
     """Write a shipped playbook as the [[playbooks]] table that you can put into your configuration and change."""
     write_copy(playbook_fragment(shipped_text(name, "playbooks", "playbook")), file, force=force)
     show(f"Wrote {file}. Put it into your configuration, and take {name!r} out of [program] playbooks.")
+
+
+def _show_for_account(name: str, config: Path, account: str, *, json: bool) -> None:
+    """The shell takes long to load, and most of these commands read no cache."""
+    from kamsync.cli.session import open_session
+    from kamsync.config.loader import with_playbook
+    from kamsync.run.moments import today
+    from kamsync.run.rehearsing import rehearsal_of
+    from kamsync.store.accounts import find_account, owners
+
+    session = open_session(config)
+    as_of = today(session.config, datetime.now(UTC))
+    compiled = with_playbook(name, session.config)
+    with session.cache(must_exist=True) as cache:
+        account_id, called = find_account(cache, account)
+        rehearsal = rehearsal_of(cache, compiled, name, account_id, as_of, session.config.compiled)
+        people = {owner.id: owner.name or owner.id for owner in owners(cache)}
+    if json:
+        show_json(rehearsal_json(rehearsal, name, account_id, called, as_of))
+        return
+    for line in rehearsal_lines(rehearsal, compiled.playbooks.by_name[name].label, called, people, out.width):
+        show(line)
 
 
 def _show_task(task: dict[str, Any], language: str) -> None:
