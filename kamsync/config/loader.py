@@ -42,8 +42,9 @@ from kamsync.contract import Connector, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
 from kamsync.decide.facts import known_columns, streams_of
-from kamsync.decide.playbooks import unmapped_names
+from kamsync.decide.playbooks import DECIDED_NAMES, unmapped_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program, Seat
+from kamsync.decide.reach import never_holds
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
 from kamsync.files import CONFIG_LIMIT_BYTES, everyone_can_read, path_of, read_text
@@ -269,7 +270,7 @@ def _program(
     tiers = build_tiers(file.tiers, criteria_source, table.language, problems)
     criteria, left_out = _mapped(build_criteria(file.criteria, criteria_source, table.language, problems), columns)
     check_weights(criteria, criteria_source, problems)
-    playbooks, unmapped = _playbooks(parsed, source, columns)
+    playbooks, unmapped = _playbooks(parsed, source, columns, len(tiers))
     seats, no_seats = _mapped(
         (
             *build_seats(file.seats, tiers, criteria_source, table.language, problems),
@@ -340,7 +341,7 @@ def _mapped(built: Sequence[tuple[Part, bool]], columns: Mapping[str, Kind]) -> 
 
 
 def _playbooks(
-    parsed: ConfigFile, source: TomlSource, columns: Mapping[str, Kind]
+    parsed: ConfigFile, source: TomlSource, columns: Mapping[str, Kind], tiers: int
 ) -> tuple[tuple[Playbook, ...], tuple[str, ...]]:
     """The shipped playbooks that are asked for and one's own; a notice on shipped ones that read what this org does not map."""
     every, known = shipped_names("playbooks"), set(known_columns(columns))
@@ -350,10 +351,16 @@ def _playbooks(
     shipped = [_shipped_playbook(name, source) for name in wanted]
     missing = {playbook.name: unmapped_names(playbook, known) for playbook in shipped}
     kept = [playbook for playbook in shipped if not missing[playbook.name]]
+    decided: dict[str, Kind] = {**known_columns(columns), **DECIDED_NAMES}
+    # A programme of one tier has no use for what is for the second.
+    idle = [playbook.name for playbook in kept if tiers and never_holds(playbook.when, decided, tiers)]
+    kept = [playbook for playbook in kept if playbook.name not in idle]
     kept += [build_playbook(table, source, ("playbooks", index)) for index, table in enumerate(parsed.playbooks)]
     _check_other_playbooks(kept, every)
     left_out = [f"{name} (map {', '.join(names)})" for name, names in missing.items() if names]
-    return tuple(kept), ((f"Playbooks left out, for want of a field: {'; '.join(left_out)}.",) if left_out else ())
+    notices = [f"Playbooks left out, for want of a field: {'; '.join(left_out)}."] if left_out else []
+    notices += [f"Playbooks left out, for want of such a tier: {', '.join(idle)}."] if idle else []
+    return tuple(kept), tuple(notices)
 
 
 def _shipped_playbook(name: str, source: TomlSource) -> Playbook:

@@ -91,6 +91,16 @@ def compile_expression(expression: Expression, columns: Mapping[str, Kind], role
     return Compiled(_with_real_division(_with_lists_searched(tree)).sql(dialect="sqlite"), tuple(names), kind)
 
 
+def read_condition(condition: Expression, columns: Mapping[str, Kind]) -> exp.Expr:
+    """The tree of a condition that `compile_expression` has passed."""
+    return _parse(condition, columns)
+
+
+def refused_at(expression: Expression, node: exp.Expr, columns: Mapping[str, Kind], what: str, fix: str) -> ConfigError:
+    """The error for a part of an expression's tree, with its place, the line and a caret under it."""
+    return _refused(expression, _position(expression, node, columns), what, fix)
+
+
 def parts_of(condition: Expression, columns: Mapping[str, Kind]) -> tuple[Expression, ...]:
     """The conditions that must all hold for this one to hold, each by itself; the whole where it is not joined by `and`."""
     trees, parts = [_parse(condition, columns)], []

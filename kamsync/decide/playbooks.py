@@ -19,6 +19,7 @@ from kamsync.decide.due import Due, parse_due
 from kamsync.decide.expressions import names_in
 from kamsync.decide.occurrences import VALUE_PREFIX, check_every, is_counted
 from kamsync.decide.program import NO_TIER, Expression, Place, Playbook, Program, TaskTemplate
+from kamsync.decide.reach import check_occurrence, check_reachable
 from kamsync.decide.templates import CompiledTask
 from kamsync.decide.texts import FALLBACK_LANGUAGE, in_language
 from kamsync.errors import ConfigError
@@ -97,7 +98,7 @@ class Playbooks:
         return frozenset(names - {"", *TEMPLATE_NAMES, *DECIDED_NAMES})
 
 
-def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
+def compile_playbooks(program: Program, facts: Mapping[str, Kind]) -> Playbooks:
     """The programme's playbooks, every mistake in them a ConfigError with its place. `facts`: name → kind."""
     check_country(program.country, Place(key="program.country"))
     prepared: dict[str, PreparedPlaybook] = {}
@@ -107,6 +108,9 @@ def compile_playbooks(program: Program, facts: Mapping[str, str]) -> Playbooks:
         prepared[playbook.name] = _prepare(playbook, program, facts)
         if program.tiers:
             _check_tiers(playbook.when, [tier.name for tier in program.tiers])
+        known: dict[str, Kind] = {**facts, **DECIDED_NAMES}
+        check_reachable(playbook.when, known, len(program.tiers))
+        check_occurrence(playbook.every, playbook.when, known, playbook.place)
     _check_exclusions(program.playbooks)
     return Playbooks(program, prepared)
 
@@ -138,7 +142,7 @@ def fires_for_one_run_only(playbook: Playbook) -> bool:
     return not {"entered", "left"}.isdisjoint(name.lower() for name in names_read(playbook.when.text))
 
 
-def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> PreparedPlaybook:
+def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, Kind]) -> PreparedPlaybook:
     known = {**facts, **DECIDED_NAMES}
     _check_playbook(playbook, known)
     tasks = []
@@ -160,7 +164,7 @@ def _prepare(playbook: Playbook, program: Program, facts: Mapping[str, str]) -> 
     return PreparedPlaybook(playbook, tuple(tasks), label)
 
 
-def _check_playbook(playbook: Playbook, facts: Mapping[str, str]) -> None:
+def _check_playbook(playbook: Playbook, facts: Mapping[str, Kind]) -> None:
     check_every(playbook.every, facts, playbook.place)
     _check_turns(playbook)
     names = [task.name for task in playbook.tasks]

@@ -220,7 +220,7 @@ def test_a_mistake_in_a_playbook_is_found_at_load_with_its_place_and_mend(playbo
 
 
 def test_a_word_in_quotes_is_no_fact() -> None:
-    playbooks(a_playbook(when=Expression("segment = 'left' and health = 'it''s entered'"), when_clear="close"))
+    playbooks(a_playbook(when=Expression("name = 'left' and owner_id = 'it''s entered'"), when_clear="close"))
 
 
 def test_a_country_without_a_holiday_calendar_is_found_at_load() -> None:
