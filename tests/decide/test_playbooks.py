@@ -23,9 +23,16 @@ from kamsync.decide.program import Expression, Place, Playbook, Program, TaskTem
 from kamsync.decide.task_values import CreatedTask, ExistingTask, Firing, TaskPlan
 from kamsync.decide.tasks import plan_tasks
 from kamsync.errors import ConfigError
+from kamsync.model import Kind
 
 TODAY = date(2026, 11, 23)  # a Monday
-FACTS = {"owner_id": "text", "sponsor_id": "text", "next_renewal_date": "date", "won_amount_12m": "number", "nps": "number"}
+FACTS: dict[str, Kind] = {
+    "owner_id": "text",
+    "sponsor_id": "text",
+    "next_renewal_date": "date",
+    "won_amount_12m": "number",
+    "nps": "number",
+}
 ANA, BEN, EVA = Owner("u1", "Ana", "ana@acme.example", manager_id="u3"), Owner("u2", "Ben", is_active=False), Owner("u3", "Eva")
 OWNERS = (ANA, BEN, EVA)
 PLACE = Place("config.toml", 12, "playbooks.care")
