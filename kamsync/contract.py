@@ -21,7 +21,10 @@ from kamsync.model import (
     CrmMapping,
     Identity,
     Kind,
+    NewNote,
     NewTask,
+    NoteRef,
+    NoteSeen,
     Outcome,
     Stream,
     TaskRef,
@@ -302,6 +305,29 @@ class NamesPeople(Protocol):
         ...
 
 
+NOTE_MARK = "kamsync plan "  # what the body of every note of this program carries in its first line
+
+
+@runtime_checkable
+class KeepsNotes(Protocol):
+    """A connection that can also keep one note with the account's plan on an account. Optional."""
+
+    def fetch_notes(self, notes: Sequence[NoteRef], *, whole: bool = True) -> Mapping[str, NoteSeen]:
+        """The notes by account id: by their ids where given, else of what is on the account the one with NOTE_MARK (of several
+        the oldest). One that is gone is missing. Not `whole`: the beginning of the body, with the mark, is enough.
+        """
+        ...
+
+    def write_notes(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        """Makes or updates each; one outcome a note, `ref` the account's id, with the note's id. A new one is whole, on its
+        account, or not there. Where no answer came the outcome is `unknown`, and the next run looks."""
+        ...
+
+    def delete_notes(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
+        """For `undo`: one that is gone already is `done`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Writes:
     """How much a plan writes: how many accounts it touches at all, of how many the flags, and tasks by what happens to them."""
@@ -312,6 +338,7 @@ class Writes:
     attaches: int = 0
     closes: int = 0
     deletes: int = 0
+    notes: int = 0
 
 
 @runtime_checkable

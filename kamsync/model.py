@@ -260,6 +260,33 @@ class TaskSeen:
     is_deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NoteRef:
+    """The note of this program on an account; `note_id` is "" where it is not known, or is to be made."""
+
+    account_id: str
+    note_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSeen:
+    """A note as the CRM shows it at this moment; `body` is HTML."""
+
+    note_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewNote:
+    """What the note of an account is to say: a new one where `note_id` is "". `body`: HTML of p, b, ul and li only."""
+
+    account_id: str
+    note_id: str
+    owner_id: str
+    title: str
+    body: str
+
+
 OutcomeStatus = Literal["done", "existed", "rejected", "unknown"]
 
 

@@ -36,6 +36,7 @@ STYLES: Mapping[SpanRole, str] = {
     "attaches": "blue",
     "closes": "yellow",
     "deletes": "yellow",
+    "notes": "cyan",
     "held": "bold yellow",
 }
 
@@ -88,6 +89,7 @@ def show_applied(
         (applied.attached, "tasks attached to their account"),
         (applied.closed, "tasks closed"),
         (applied.deleted, "tasks removed"),
+        (applied.notes, "notes written"),
         (len(applied.held_back), "held back"),
         (applied.unknown, "without an answer (the next run will tell)"),
         (len(applied.rejected), "refused by the CRM"),
@@ -104,7 +106,7 @@ def show_applied(
         show(f"  ! {one_line(problem)}")
     if applied.stopped:
         show(f"Stopped on request: this is what was written, of {counted(planned, 'change')}. The next run goes on from here.")
-    if applied.updated or applied.created or applied.deleted:
+    if applied.updated or applied.created or applied.deleted or applied.notes:
         show(f"To take it back: kamsync undo {run_id}")
 
 
@@ -112,7 +114,9 @@ def _of(what: str, number: int) -> str:
     """ "tasks created", of one: "task created"."""
     if number > 1:
         return what
-    return what.replace("accounts ", "account ").replace("tasks were", "task was").replace("tasks ", "task ")
+    for many, one in (("accounts ", "account "), ("tasks were", "task was"), ("tasks ", "task "), ("notes ", "note ")):
+        what = what.replace(many, one)
+    return what
 
 
 def _grouped(held_back: Sequence[HeldBack]) -> list[tuple[HeldBack, int]]:

@@ -231,6 +231,7 @@ _REST = """\
 # expansion = { kpi = "growth", target = 0.1 }        # the least that a key account should show: money, a share of 1, a count
 
 [plans]
+note = false                          # true: each key account's plan as one note on it, written anew until a person edits it
 # max_due_per_owner_per_day = 4       # what is more moves to the next business day
 
 [cache]

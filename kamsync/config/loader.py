@@ -287,6 +287,7 @@ def _program(
         rules=build_rules(file.rules, tiers, criteria_source, table.language, problems),
         playbooks=playbooks,
         max_due_per_owner_per_day=parsed.plans.max_due_per_owner_per_day,
+        plan_note=parsed.plans.note,
         eligible=Expression(table.eligible, source.place(("program", "eligible"))),
         segment_attractiveness=segments.attractiveness,
         segment_strength=segments.strength,

@@ -233,8 +233,9 @@ class GoalsTable(_Table):
 
 
 class PlansTable(_Table):
-    """`[plans]`: how many tasks of an owner may be due on one day."""
+    """`[plans]`: how many tasks of an owner may be due on one day, and whether the plan is kept as a note on the account."""
 
+    note: bool = False
     max_due_per_owner_per_day: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
 

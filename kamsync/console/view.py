@@ -97,13 +97,13 @@ class View:
     @cached_property
     def _portfolio(self) -> Portfolio:
         with self._doors.cache() as cache:
-            return portfolio_of(cache, self._config, self._evaluation, self.state.day)
+            return portfolio_of(cache, self._config.program, self._evaluation, self.state.day)
 
     def account_plan(self, account_id: str, seen: Seen) -> AccountPlan:
         """The plan of one account, with the people whom the CRM has shown."""
         portfolio = self._portfolio
         with self._doors.cache() as cache:
-            return account_plan_of(cache, self._config, self._evaluation, portfolio, account_id, self.state.day, seen)
+            return account_plan_of(cache, self._config.program, self._evaluation, portfolio, account_id, self.state.day, seen)
 
     def address(self, account_id: str) -> str:
         """The account in the CRM, "" where no pull has told."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from kamsync.decide.decision import Code
-from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, UpdateAccount
+from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
 
 REASON = "moves {move} wait for a person: `kamsync apply` writes them"
@@ -32,4 +32,4 @@ def awaiting_approval(updates: Iterable[UpdateAccount], program: Program, code_o
 
 def waits_for_approval(change: Change, accounts: Collection[str]) -> bool:
     """The account's update waits, or the change is of a task that follows from it."""
-    return isinstance(change, UpdateAccount | CreateTask | CloseTask) and change.account_id in accounts
+    return isinstance(change, UpdateAccount | CreateTask | CloseTask | WriteNote) and change.account_id in accounts

@@ -23,6 +23,9 @@ SEPARATOR = "\x1f"  # between the renewal types in one parameter
 
 # Rows that count: of an account, and with a close date that is meant.
 _NEAR = "(close_date IS NULL OR close_date BETWEEN :far_past AND :far_future)"
+# What this program wrote itself is no engagement.
+_NOT_OURS = "id NOT IN (SELECT note_id FROM plan_notes WHERE note_id <> '')"
+
 _SOURCES = (
     Source(
         "opportunity",
@@ -43,7 +46,11 @@ _SOURCES = (
         ),
         Stream.LINE_ITEMS,
     ),
-    Source("activity", "(SELECT {account} AS account_id, kind, activity_date FROM activities)", stream=Stream.ACTIVITIES),
+    Source(
+        "activity",
+        f"(SELECT {{account}} AS account_id, kind, activity_date FROM activities WHERE {_NOT_OURS})",
+        stream=Stream.ACTIVITIES,
+    ),
     Source(
         "rhythm",
         # The middle gap, or the two middle ones, of each account with five dates or more.
@@ -51,7 +58,7 @@ _SOURCES = (
         " count(*) OVER (PARTITION BY account_id) AS gaps FROM (SELECT account_id, julianday(activity_date)"
         " - julianday(lag(activity_date) OVER (PARTITION BY account_id ORDER BY activity_date)) AS gap FROM"
         " (SELECT DISTINCT {account} AS account_id, activity_date FROM activities"
-        " WHERE activity_date > :months_24 AND activity_date <= :as_of)) WHERE gap IS NOT NULL)"
+        f" WHERE activity_date > :months_24 AND activity_date <= :as_of AND {_NOT_OURS})) WHERE gap IS NOT NULL)"
         " WHERE gaps >= 4 AND place IN ((gaps + 1) / 2, (gaps + 2) / 2)",
         stream=Stream.ACTIVITIES,
     ),

@@ -88,8 +88,36 @@ class DeleteTask:
     reasons: tuple[str, ...] = ()
 
 
-Change = UpdateAccount | CreateTask | CloseTask | AttachTask | DeleteTask
-Op = Literal["update_account", "create_task", "close_task", "attach_task", "delete_task"]
+@dataclass(frozen=True, slots=True)
+class WriteNote:
+    """The account's plan as a note on it: a new one where `note_id` is "", else in place of what this program wrote before.
+
+    `body` is HTML with its mark (decide.notes); `before` the body that it replaces, "" until somebody has looked.
+    """
+
+    account_id: str
+    account_name: str
+    note_id: str
+    owner_id: str
+    title: str
+    body: str
+    before: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNote:
+    """For undo: removes a note that this program made and nobody edited. `note` is how it was made, to make it again."""
+
+    account_id: str
+    account_name: str
+    note_id: str
+    note: WriteNote
+    reasons: tuple[str, ...] = ()
+
+
+Change = UpdateAccount | CreateTask | CloseTask | AttachTask | DeleteTask | WriteNote | DeleteNote
+Op = Literal["update_account", "create_task", "close_task", "attach_task", "delete_task", "write_note", "delete_note"]
 
 
 def op_of(change: Change) -> Op:
@@ -105,6 +133,10 @@ def op_of(change: Change) -> Op:
             return "attach_task"
         case DeleteTask():
             return "delete_task"
+        case WriteNote():
+            return "write_note"
+        case DeleteNote():
+            return "delete_note"
 
 
 @dataclass(frozen=True, slots=True)

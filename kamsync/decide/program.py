@@ -194,6 +194,7 @@ class Program:
     fallback_owner: str = ""
     max_new_tasks_per_owner_per_run: int | None = None
     max_due_per_owner_per_day: int | None = None
+    plan_note: bool = False  # the account's plan is kept as a note on it
     account_columns: Mapping[str, Kind] = dataclass_field(default_factory=lambda: MappingProxyType({}))
     opportunity_columns: frozenset[str] = frozenset()
     mapped_flags: frozenset[str] = frozenset(name for name, flag in FLAGS.items() if not flag.optional)

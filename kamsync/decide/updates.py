@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 from kamsync.decide.decision import Contribution, Decision
-from kamsync.decide.plan import Change, FieldChange, HeldBack, Op, Plan, UpdateAccount, op_of
+from kamsync.decide.plan import Change, DeleteNote, FieldChange, HeldBack, Op, Plan, UpdateAccount, WriteNote, op_of
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reasons import because, reasons_text, says_the_same_cause
 from kamsync.model import Value
@@ -103,11 +103,13 @@ def assemble_plan(
     )
 
 
-_ORDER: Mapping[Op, int] = {"update_account": 0, "create_task": 1, "attach_task": 2, "close_task": 3, "delete_task": 4}
+_ORDER: Mapping[Op, int] = {
+    "update_account": 0, "create_task": 1, "attach_task": 2, "close_task": 3, "delete_task": 4, "write_note": 5, "delete_note": 6,
+}  # fmt: skip
 
 
 def _key_of(change: Change) -> str:
-    return "" if isinstance(change, UpdateAccount) else change.key
+    return "" if isinstance(change, UpdateAccount | WriteNote | DeleteNote) else change.key
 
 
 def summarise(changes: Iterable[Change], held_back: Sequence[HeldBack] = ()) -> Mapping[str, int]:

@@ -13,16 +13,19 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
+from kamsync.decide.notes import mark_in
 from kamsync.decide.plan import (
     AttachTask,
     Change,
     CloseTask,
     CreateTask,
+    DeleteNote,
     DeleteTask,
     FieldChange,
     HeldBack,
     Plan,
     UpdateAccount,
+    WriteNote,
     op_of,
 )
 from kamsync.flags import FLAGS, from_json, to_json
@@ -82,6 +85,11 @@ def change_to_json(change: Change) -> dict[str, Any]:
             value |= _task_to_json(change)
         case DeleteTask():
             value |= _reference(change) | {"task": _task_to_json(change.task)}
+        case WriteNote():
+            value |= _note_to_json(change)
+        case DeleteNote():
+            value |= {"account_id": change.account_id, "name": change.account_name, "note_id": change.note_id}
+            value["note"] = _note_to_json(change.note)
         case CloseTask() | AttachTask():
             value |= _reference(change) | {"owner_id": change.owner_id, "due": to_json(change.due)}
     value["reasons"] = list(change.reasons)
@@ -103,6 +111,18 @@ def _task_to_json(task: CreateTask) -> dict[str, Any]:
     }
 
 
+def _note_to_json(note: WriteNote) -> dict[str, Any]:
+    return {
+        "account_id": note.account_id,
+        "name": note.account_name,
+        "note_id": note.note_id,
+        "owner_id": note.owner_id,
+        "title": note.title,
+        "body": note.body,
+        "before": note.before,
+    }
+
+
 def _reference(change: CloseTask | AttachTask | DeleteTask) -> dict[str, Any]:
     return {
         "key": change.key,
@@ -120,6 +140,9 @@ def fingerprint_of(changes: Iterable[Change]) -> str:
         value = change_to_json(change)
         value.pop("reasons")
         value.get("fields", {}).pop("evaluated_at", None)
+        if isinstance(change, WriteNote):  # its figures are those of the moment; it is written for what its mark names
+            mark = mark_in(change.body)
+            value["body"] = mark.state if mark is not None else change.body
         described.append(value)
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -164,7 +187,22 @@ def _change(value: Mapping[str, Any]) -> Change:
         case "attach_task":
             day, owner = _day(value, "due"), _text(value, "owner_id")
             return AttachTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=owner, due=day)
+        case "write_note":
+            return _note(value, _texts(value, "reasons"))
+        case "delete_note":
+            return DeleteNote(
+                _text(value, "account_id"),
+                _text(value, "name"),
+                _text(value, "note_id"),
+                _note(value["note"], ()),
+                _texts(value, "reasons"),
+            )
     raise ValueError(f"unknown op {value['op']!r}")
+
+
+def _note(value: Mapping[str, Any], reasons: tuple[str, ...]) -> WriteNote:
+    names = ("account_id", "note_id", "owner_id", "title", "body", "before")
+    return WriteNote(**{name: _text(value, name) for name in names}, account_name=_text(value, "name"), reasons=reasons)
 
 
 def _task(value: Mapping[str, Any], reasons: tuple[str, ...]) -> CreateTask:

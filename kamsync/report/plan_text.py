@@ -15,12 +15,25 @@ from types import MappingProxyType
 from typing import Literal
 
 from kamsync.counting import counted
-from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import (
+    AttachTask,
+    CloseTask,
+    CreateTask,
+    DeleteNote,
+    DeleteTask,
+    FieldChange,
+    HeldBack,
+    Plan,
+    UpdateAccount,
+    WriteNote,
+)
 from kamsync.decide.program import NO_TIER
 from kamsync.model import Value
 from kamsync.report.fitting import one_line
 
-Role = Literal["enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "closes", "deletes", "held"]
+Role = Literal[
+    "enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "closes", "deletes", "notes", "held",
+]  # fmt: skip
 NAMED_TOGETHER = 3  # accounts that a held-back line for several names
 _BOOKKEEPING = frozenset({"evaluated_at", "reasons", "receipt", "decided_tier"})
 _MARKS: Mapping[Role, str] = {
@@ -42,6 +55,7 @@ _TITLES: Mapping[Role, str] = {
     "attaches": "Tasks put back on their account",
     "closes": "Closed tasks",
     "deletes": "Removed tasks",
+    "notes": "Notes with account plans",
     "held": "Held back",
 }
 _SAID: Mapping[Role, str] = {
@@ -55,6 +69,7 @@ _SAID: Mapping[Role, str] = {
     "attaches": "tasks put back on accounts",
     "closes": "tasks closed",
     "deletes": "tasks removed",
+    "notes": "notes",
     "held": "held back",
 }
 
@@ -109,6 +124,7 @@ def describe_plan(plan: Plan, reader: PlanReader, *, limit: int | None = 20) -> 
         _on_tasks("attaches", [c for c in plan.changes if isinstance(c, AttachTask)], "put back on its account", limit),
         _on_tasks("closes", [c for c in plan.changes if isinstance(c, CloseTask)], "closed", limit),
         _on_tasks("deletes", [c for c in plan.changes if isinstance(c, DeleteTask)], "removed", limit),
+        _notes([c for c in plan.changes if isinstance(c, WriteNote | DeleteNote)], limit),
         _held_back(plan.held_back, limit),
     ]
     return tuple(group for group in groups if group.count)
@@ -126,7 +142,8 @@ def headline(plan: Plan, reader: PlanReader) -> str:
 def _said(role: Role, count: int) -> str:
     if count == 1 and role in ("enters", "rises", "falls", "leaves"):
         return role
-    return _SAID[role].replace("updates", "update").replace("tasks", "task") if count == 1 else _SAID[role]
+    said = _SAID[role]
+    return said if count > 1 else said.replace("updates", "update").replace("tasks", "task").replace("notes", "note")
 
 
 def _role_of(change: UpdateAccount, reader: PlanReader) -> Role:
@@ -203,6 +220,17 @@ def _on_tasks(role: Role, tasks: Sequence[AttachTask | CloseTask | DeleteTask], 
         for task in tasks
     ]
     return _group(role, sorted(lines, key=lambda line: (line.account, line.what)), limit)
+
+
+def _notes(notes: Sequence[WriteNote | DeleteNote], limit: int | None) -> PlanGroup:
+    lines = []
+    for note in notes:
+        is_new = isinstance(note, WriteNote) and not note.note_id
+        mark, what = ("+", "a new note") if is_new else ("~", "its note, written anew")
+        if isinstance(note, DeleteNote):
+            mark, what = "-", "its note, removed"
+        lines.append(PlanLine(mark, one_line(note.account_name), what, _because(note.reasons)))
+    return _group("notes", sorted(lines, key=lambda line: (line.account, line.what)), limit)
 
 
 def _held_back(held: Sequence[HeldBack], limit: int | None) -> PlanGroup:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from kamsync.config import Config
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import FactValue
 from kamsync.decide.goals import GoalStanding
 from kamsync.decide.people import Person
+from kamsync.decide.program import Program
 from kamsync.decide.white_space import Habits, habits_of, usual_of
 from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
@@ -29,13 +29,17 @@ _SHOWN = (*PICTURED, "contacts_count", *(f"has_{role}" for role in ROLES))
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What the page of an account sets beside it: means of the criteria, and goals, of all; white space is of what was sold."""
+    """What the pages of accounts share: means of the criteria, and goals, of all; what was bought and sold; owners' names by id,
+    tasks by account, and what stands around an account's id in its address."""
 
     means: Mapping[str, float | None]
     goals: tuple[GoalStanding, ...]
     bought: Mapping[str, frozenset[str]]
     sold: tuple[str, ...]
     habits: Mapping[str, Habits]
+    owners: Mapping[str, str]
+    steps: Mapping[str, Sequence[Step]]
+    link: tuple[str, str] | None
 
 
 def planning(compiled: CompiledProgram) -> CompiledProgram:
@@ -43,15 +47,28 @@ def planning(compiled: CompiledProgram) -> CompiledProgram:
     return picturing(compiled, _SHOWN)
 
 
-def portfolio_of(cache: Cache, config: Config, evaluation: Evaluation, as_of: date) -> Portfolio:
-    """Once for all pages of one evaluation, which is of `planning(config.compiled)`."""
+def portfolio_of(cache: Cache, program: Program, evaluation: Evaluation, as_of: date) -> Portfolio:
+    """Once for all pages of one evaluation, which is of `planning` of the programme."""
+    people = {owner.id: owner.name or owner.id for owner in owners(cache)}
     return Portfolio(
         mean_scores(evaluation.scaled_scores()),
-        goals_of_portfolio(cache, evaluation, config.program, as_of - timedelta(days=TREND_DAYS)),
+        goals_of_portfolio(cache, evaluation, program, as_of - timedelta(days=TREND_DAYS)),
         evaluation.bought_families() or {},
         evaluation.sold_families(),
         habits_of(evaluation.family_amounts(), _industries(evaluation)),
+        people,
+        _steps(cache, people),
+        record_link(cache),
     )
+
+
+def _steps(cache: Cache, people: Mapping[str, str]) -> dict[str, list[Step]]:
+    found: dict[str, list[Step]] = {}
+    for task in shown_tasks(cache):
+        if task.is_open or task.is_done:
+            step = Step(task.subject, task.due, people.get(task.owner_id, task.owner_id), task.is_open)
+            found.setdefault(task.account_id, []).append(step)
+    return found
 
 
 def _industries(evaluation: Evaluation) -> dict[str, str]:
@@ -61,7 +78,7 @@ def _industries(evaluation: Evaluation) -> dict[str, str]:
 
 def account_plan_of(
     cache: Cache,
-    config: Config,
+    program: Program,
     evaluation: Evaluation,
     portfolio: Portfolio,
     account_id: str,
@@ -69,12 +86,11 @@ def account_plan_of(
     seen: Seen | None = None,
 ) -> AccountPlan:
     """The page of one account as the cache knows it, with the people whom the CRM has shown."""
-    program, shown = config.program, seen or Seen()
-    people = {owner.id: owner.name or owner.id for owner in owners(cache)}
+    shown, people = seen or Seen(), portfolio.owners
     receipt, facts = evaluation.receipt(account_id), evaluation.facts(account_id)
     bought, sold = portfolio.bought.get(account_id, frozenset()), portfolio.sold
     own = goals_of_account(cache, evaluation, program, as_of - timedelta(days=TREND_DAYS), account_id)
-    around = record_link(cache)
+    around = portfolio.link
     owner, renewal = str(facts.get("owner_id") or ""), facts.get("next_renewal_date")
     count = facts.get("contacts_count")
     offered = open_families(cache, account_id)
@@ -95,11 +111,7 @@ def account_plan_of(
         deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
         people=int(count) if isinstance(count, int | float) else None,
         roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in ROLES},
-        steps=tuple(
-            Step(task.subject, task.due, people.get(task.owner_id, task.owner_id), task.is_open)
-            for task in shown_tasks(cache, account_id)
-            if task.is_open or task.is_done
-        ),
+        steps=tuple(portfolio.steps.get(account_id, ())),
         renewal=date.fromisoformat(str(renewal)[:10]) if renewal else None,
         problems=tuple(evaluation.problems),
         targets=tuple(zip(own, portfolio.goals, strict=True)),

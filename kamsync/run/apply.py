@@ -14,16 +14,29 @@ from datetime import date, datetime
 from itertools import count
 from typing import Protocol, TypeVar
 
-from kamsync.contract import Connection
-from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, HeldBack, Plan, UpdateAccount
+from kamsync.contract import Connection, KeepsNotes
+from kamsync.decide.plan import (
+    AttachTask,
+    Change,
+    CloseTask,
+    CreateTask,
+    DeleteNote,
+    DeleteTask,
+    HeldBack,
+    Plan,
+    UpdateAccount,
+    WriteNote,
+)
 from kamsync.flags import same_value
 from kamsync.log import log
-from kamsync.model import AccountUpdate, NewTask, Outcome, TaskRef, TaskSeen, Value
+from kamsync.model import AccountUpdate, NewNote, NewTask, NoteRef, Outcome, TaskRef, TaskSeen, Value
+from kamsync.run.noting import look_once_more, written_note
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history
 from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
 from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed
+from kamsync.store.notes import KnownNote, keep_notes
 
 TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
@@ -33,7 +46,9 @@ SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their key
 FOLLOWS = "its account's update did not go through, and it follows from that"
 TOUCHED = "a person changed the task since the plan was made"
 GONE = "the task is gone from the CRM"
+NOTE = "account plan's note"
 T = TypeVar("T", bound=Change)
+F = TypeVar("F", CreateTask, WriteNote)
 
 
 @dataclass
@@ -46,6 +61,7 @@ class Applied:
     attached: int = 0
     closed: int = 0
     deleted: int = 0
+    notes: int = 0
     unknown: int = 0
     rejected: list[tuple[str, str, str]] = dataclass_field(default_factory=list)
     held_back: list[HeldBack] = dataclass_field(default_factory=list)
@@ -65,6 +81,7 @@ class Applied:
             "attached": self.attached,
             "closed": self.closed,
             "deleted": self.deleted,
+            "notes": self.notes,
             "rejected": len(self.rejected),
             "unknown": self.unknown,
             "held_back": len(self.held_back),
@@ -113,6 +130,10 @@ class Applier:
         self._attach([c for c in plan.changes if isinstance(c, AttachTask)], applied)
         self._close([c for c in plan.changes if isinstance(c, CloseTask)], applied)
         self._delete([c for c in plan.changes if isinstance(c, DeleteTask)], applied)
+        if isinstance(self.connection, KeepsNotes):
+            notes = self._allowed([c for c in plan.changes if isinstance(c, WriteNote)], held | refused, applied)
+            self._write_notes(self.connection, notes, applied)
+            self._delete_notes(self.connection, [c for c in plan.changes if isinstance(c, DeleteNote)], applied)
         return applied
 
     # -- looking once more ---------------------------------------------------------------------------------------------------
@@ -150,12 +171,12 @@ class Applier:
                 return f"{who} since the plan was made; the next run takes it into account"
         return ""
 
-    def _allowed(self, creates: Sequence[CreateTask], held: set[str], applied: Applied) -> list[CreateTask]:
-        for task in creates:
-            if task.account_id in held:
-                what = f'task "{task.subject}"'
-                applied.held_back.append(HeldBack(task.account_id, task.account_name, what, FOLLOWS, task.key, waits=True))
-        return [task for task in creates if task.account_id not in held]
+    def _allowed(self, changes: Sequence[F], held: set[str], applied: Applied) -> list[F]:
+        for change in changes:
+            if change.account_id in held:
+                what, key = (f'task "{change.subject}"', change.key) if isinstance(change, CreateTask) else (NOTE, "")
+                applied.held_back.append(HeldBack(change.account_id, change.account_name, what, FOLLOWS, key, waits=True))
+        return [change for change in changes if change.account_id not in held]
 
     def _untouched(
         self, changes: Sequence[E], expected: Callable[[E], tuple[str, str, date | None]], applied: Applied
@@ -302,6 +323,36 @@ class Applier:
                     free_keys(self.cache, done)
                 applied.deleted += len(done)
                 _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+
+    def _write_notes(self, connection: KeepsNotes, notes: Sequence[WriteNote], applied: Applied) -> None:
+        """A note that a person edited or deleted since is left alone; what is replaced goes into the journal first."""
+        if not notes or self._stops(applied):
+            return
+        allowed, theirs = look_once_more(connection, self.cache, notes)
+        applied.held_back += [HeldBack(note.account_id, note.account_name, NOTE, reason) for note, reason in theirs]
+        by_account = {note.account_id: note for note in allowed}
+        told = self._telling("notes written", len(allowed))
+        for chunk in self._chunks(allowed, applied):
+            new = [NewNote(one.account_id, one.note_id, one.owner_id, one.title, one.body) for one in chunk]
+            for outcomes in self._batches(told(connection.write_notes(new)), applied):
+                done = [o for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    self._note("write_note", outcomes)
+                    keep_notes(self.cache, (written_note(o.ref, o.record_id, by_account[o.ref].body) for o in done))
+                applied.notes += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_account.items()}, applied)
+
+    def _delete_notes(self, connection: KeepsNotes, notes: Sequence[DeleteNote], applied: Applied) -> None:
+        by_account = {note.account_id: note for note in notes}
+        for chunk in self._chunks(notes, applied):
+            refs = [NoteRef(one.account_id, one.note_id) for one in chunk]
+            for outcomes in self._batches(connection.delete_notes(refs), applied):
+                done = [o.ref for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    self._note("delete_note", outcomes)
+                    keep_notes(self.cache, (KnownNote(account_id, "", "none") for account_id in done))
+                applied.notes += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_account.items()}, applied)
 
 
 def _new_task(task: CreateTask) -> NewTask:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from math import ceil
 
 from kamsync.contract import Connection, TellsItsCost, Writes
-from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, Plan, UpdateAccount
+from kamsync.decide.plan import (
+    AttachTask,
+    Change,
+    CloseTask,
+    CreateTask,
+    DeleteNote,
+    DeleteTask,
+    Plan,
+    UpdateAccount,
+    WriteNote,
+)
 
 
 def calls_to_write(connection: Connection, plan: Plan) -> int:
@@ -16,8 +26,8 @@ def calls_to_write(connection: Connection, plan: Plan) -> int:
     if isinstance(connection, TellsItsCost):
         return connection.calls_for(writes)
     size = connection.capabilities.batch_size
-    looks = (writes.accounts, writes.closes + writes.deletes)
-    kinds = (writes.updates, writes.creates, writes.attaches, writes.closes, writes.deletes)
+    looks = (writes.accounts, writes.closes + writes.deletes, writes.notes)
+    kinds = (writes.updates, writes.creates, writes.attaches, writes.closes, writes.deletes, writes.notes)
     return sum(ceil(count / size) for count in (*looks, *kinds))
 
 
@@ -33,4 +43,5 @@ def _writes_of(plan: Plan) -> Writes:
         attaches=count(AttachTask),
         closes=count(CloseTask),
         deletes=count(DeleteTask),
+        notes=count(WriteNote) + count(DeleteNote),
     )

@@ -25,6 +25,8 @@ from kamsync.decide.tasks import plan_tasks
 from kamsync.decide.updates import Writing, assemble_plan, plan_account
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json
+from kamsync.run.account_planning import planning
+from kamsync.run.noting import plan_notes
 from kamsync.store.accounts import merged_into, merged_on, owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
@@ -78,18 +80,21 @@ def make_plan(
     keep: Keep = "no",
     problems: Sequence[str] = (),
     unattended: bool = False,
+    notes: bool = False,
 ) -> PlannedRun:
     """What would be written so that the CRM says what the programme decides. Raises ConfigError on an unknown currency.
 
     `keep`: whether the evaluation stays in the cache for `explain`; "if_final" is for a plan that is about to be applied, which
     changes what it was made from. `problems` of the pull come first among the plan's own. `unattended`: nobody looks at this
-    plan, so that it leaves to a person what the programme wants approved.
+    plan, so that it leaves to a person what the programme wants approved. `notes`: whether accounts carry their plans as notes.
     """
     program, hashed = compiled.program, compiled.hash
-    with Evaluation(cache.path, compiled, when.as_of) as evaluation:
+    with Evaluation(cache.path, planning(compiled) if notes else compiled, when.as_of) as evaluation:
         names = evaluation.names()
         updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
         tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
+        written: tuple[Change, ...] = (*updates, *tasks.changes)
+        telling, not_told = plan_notes(cache, program, evaluation, when.as_of, written) if notes else ([], [])
         if keep == "always" or (keep == "if_final" and not updates):
             keep_if_free(cache, evaluation, compiled, when.as_of)
         if keep != "no" and not when.rehearsal:
@@ -100,7 +105,7 @@ def make_plan(
         moves = count_tier_moves(decision for decision in evaluation.decisions() if decision.account_id not in waiting)
         found = (*problems, *evaluation.problems, *_notes(evaluation, names))
         accounts = len(names)
-    wanted: tuple[Change, ...] = (*updates, *tasks.changes, *_half_done(cache))
+    wanted: tuple[Change, ...] = (*written, *_half_done(cache), *telling)
     changes = tuple(change for change in wanted if not waits_for_approval(change, waiting))
     plan = assemble_plan(
         run_id=when.run_id,
@@ -109,7 +114,7 @@ def make_plan(
         criteria_hash=hashed,
         base=fingerprint_of(sorted(changes, key=repr)),
         changes=changes,
-        held_back=(*tasks.held_back, *waiting.values()),
+        held_back=(*tasks.held_back, *not_told, *waiting.values()),
         problems=found,
         org_id=cache.meta(Meta.ORG_ID) or "",
         rehearsal=when.rehearsal,

@@ -11,15 +11,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import assert_never, cast
 
-from kamsync.contract import Connection
+from kamsync.contract import Connection, KeepsNotes
+from kamsync.decide.notes import mark_in
 from kamsync.decide.plan import Op
 from kamsync.flags import same_value
-from kamsync.model import TaskRef, TaskSeen, Value
+from kamsync.model import NoteRef, TaskRef, TaskSeen, Value
 from kamsync.store.accounts import keep_flags, merged_into
 from kamsync.store.database import Cache
 from kamsync.store.history import settle_history
 from kamsync.store.journal import Entry, Settled, fields_of, settle_entries, task_of, unsettled
 from kamsync.store.ledger import Made, Status, free_keys, keep_made, keep_seen, mark_attached, mark_closed
+from kamsync.store.notes import KnownNote, keep_notes
+
+NOTE_OPS = ("write_note", "delete_note")
 
 
 def recover(connection: Connection, cache: Cache, now: datetime) -> int:
@@ -28,7 +32,10 @@ def recover(connection: Connection, cache: Cache, now: datetime) -> int:
     updates = [entry for entry in found if entry.op == "update_account"]
     if updates:
         _settle_updates(connection, cache, updates, now)
-    others = [entry for entry in found if entry.op != "update_account"]
+    notes = [entry for entry in found if entry.op in NOTE_OPS]
+    if notes and isinstance(connection, KeepsNotes):
+        _settle_notes(connection, cache, notes, now)
+    others = [entry for entry in found if entry.op not in ("update_account", *NOTE_OPS)]
     if others:
         _settle_tasks(connection, cache, others, now)
     return len(found)
@@ -56,6 +63,28 @@ def how_it_went(entry: Entry, shown: Mapping[str, Value] | None) -> Settled:
     if any(same_value(shown.get(flag), change.after) for flag, change in moved.items()):
         return "done"
     return "absent" if all(same_value(shown.get(flag), change.before) for flag, change in moved.items()) else "unclear"
+
+
+def _settle_notes(connection: KeepsNotes, cache: Cache, found: Sequence[Entry], now: datetime) -> None:
+    """By the mark of the note that is on the account now. What a person made of it since is not looked at here."""
+    lives_on = merged_into(cache)
+    accounts = sorted({lives_on.get(entry.account_id, entry.account_id) for entry in found})
+    seen = connection.fetch_notes([NoteRef(account_id, "") for account_id in accounts])
+    with cache.transaction():
+        settled: list[tuple[Entry, Settled, str]] = []
+        for entry in found:
+            there = seen.get(lives_on.get(entry.account_id, entry.account_id))
+            mark = mark_in(there.body) if there is not None else None
+            if entry.op == "delete_note":
+                how: Settled = "done" if there is None else "absent"
+            else:
+                how = "done" if mark is not None and mark == mark_in(str(entry.intent["body"])) else "absent"
+            settled.append((entry, how, there.note_id if there is not None else ""))
+            if there is None:
+                keep_notes(cache, [KnownNote(entry.account_id, "", "none")])
+            elif mark is not None:
+                keep_notes(cache, [KnownNote(entry.account_id, there.note_id, "ours", mark)])
+        settle_entries(cache, settled, now)
 
 
 def _settle_tasks(connection: Connection, cache: Cache, found: Sequence[Entry], now: datetime) -> None:
@@ -98,7 +127,7 @@ def _settle_task(cache: Cache, entry: Entry, seen: TaskSeen | None) -> tuple[Set
                 return ("absent" if seen.key else "halved"), task_id
             free_keys(cache, [entry.ref])
             return "done", task_id
-        case "update_account" as other:
+        case ("update_account" | "write_note" | "delete_note") as other:
             raise ValueError(f"{other} is no write of a task")
         case never:
             assert_never(never)

@@ -16,6 +16,7 @@ from kamsync.model import STREAMS, Stream
 from kamsync.run.requests import pull_requests
 from kamsync.store.accounts import forget_inherited_overrides
 from kamsync.store.database import Cache
+from kamsync.store.notes import look_again_at_theirs
 from kamsync.store.schema import RECORD_PLACE, Meta
 from kamsync.store.snapshot import Snapshot, fingerprint, load_cursor, split_streams
 
@@ -63,6 +64,7 @@ def refresh(
         cache.set_meta(Meta.RECORD_URL, connection.record_url(RECORD_PLACE))
         if all(request.cursor is None for request in requests):
             cache.set_meta(Meta.FULL_PULLED_AT, now.isoformat(timespec="seconds"))
+            look_again_at_theirs(cache)
     return summary
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
-from kamsync.contract import PullSummary
+from kamsync.contract import KeepsNotes, PullSummary
 from kamsync.decide.guards import (
     check_changed_share,
     check_choices,
@@ -23,6 +23,7 @@ from kamsync.run.apply import Applied, Applier
 from kamsync.run.elsewhere import find_written_elsewhere, note_own_stamp
 from kamsync.run.lease import lease_of
 from kamsync.run.moments import new_run_id, today
+from kamsync.run.noting import NO_NOTES, learn_notes
 from kamsync.run.planning import PlannedRun, When, make_plan
 from kamsync.run.recovery import recover
 from kamsync.run.refresh import refresh
@@ -55,7 +56,10 @@ def pull_and_plan(
         # and until then nothing is written.
         counts["settled"] = 0 if summary.lacking else recover(shell.connection, shell.cache, now)
     with step("planned") as counts:
-        problems = (*summary.problems, *(find_written_elsewhere(shell.cache) if shell.run_id else ()))
+        lost = (NO_NOTES,) if shell.config.program.plan_note and not _keeps_notes(shell) else ()
+        if _keeps_notes(shell) and not summary.lacking:
+            learn_notes(shell.connection, shell.cache)
+        problems = (*summary.problems, *lost, *(find_written_elsewhere(shell.cache) if shell.run_id else ()))
         planned = plan_from_cache(shell, as_of=as_of, problems=problems, to_apply=to_apply, unattended=unattended)
         counts |= {"changes": len(planned.plan.changes), "held_back": len(planned.plan.held_back)}
     for problem in planned.plan.problems:
@@ -79,7 +83,12 @@ def plan_from_cache(
         keep="if_final" if to_apply else "always",
         problems=problems,
         unattended=unattended,
+        notes=_keeps_notes(shell),
     )
+
+
+def _keeps_notes(shell: Shell) -> bool:
+    return shell.config.program.plan_note and isinstance(shell.connection, KeepsNotes)
 
 
 def sync(shell: Shell, *, full: bool = False) -> tuple[PlannedRun, Applied]:

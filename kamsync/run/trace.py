@@ -64,6 +64,10 @@ def _values(entry: Entry) -> tuple[Value, ...]:
             return _task_values(intent, made=False)
         case "close_task":
             return (Value("subject", intent["subject"], intent["subject"]), Value("is_open", True, False))
+        case "write_note":
+            return (Value("subject", intent["title"], intent["title"]), Value("body", intent["before"] or None, intent["body"]))
+        case "delete_note":
+            return (Value("subject", intent["title"], intent["title"]), Value("body", intent["body"], None))
     return (Value("subject", intent["subject"], intent["subject"]), Value("account_id", None, entry.account_id))
 
 

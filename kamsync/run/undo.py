@@ -12,21 +12,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from kamsync.contract import KeepsNotes
 from kamsync.decide.guards import TierMoves
-from kamsync.decide.plan import Change, DeleteTask, FieldChange, HeldBack, UpdateAccount
+from kamsync.decide.notes import mark_in, read_note
+from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, HeldBack, UpdateAccount
 from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError, PlanRefused
 from kamsync.flags import same_value
-from kamsync.model import TaskRef, TaskSeen, Value
-from kamsync.run.apply import Applied
+from kamsync.model import NoteRef, TaskRef, TaskSeen, Value
+from kamsync.run.apply import NOTE, Applied
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun
-from kamsync.run.recovery import recover
+from kamsync.run.recovery import NOTE_OPS, recover
 from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
 from kamsync.run.sync import carry_out
 from kamsync.store.accounts import flags_of, merged_into
-from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, task_of
+from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, note_of, task_of
 from kamsync.store.runs import Run, find_run, undone_by
 from kamsync.store.schema import Meta
 
@@ -54,7 +56,8 @@ def plan_undo(shell: Shell, run_id: str) -> UndoPlan:
     changes: list[Change] = []
     held: list[HeldBack] = []
     _undo_updates(shell, run, [entry for entry in wrote if entry.op == "update_account"], changes, held)
-    _undo_tasks(shell, run, [entry for entry in wrote if entry.op != "update_account"], changes, held)
+    _undo_tasks(shell, run, [entry for entry in wrote if entry.op not in ("update_account", *NOTE_OPS)], changes, held)
+    _undo_notes(shell, run, [entry for entry in wrote if entry.op in NOTE_OPS], changes, held)
     plan = assemble_plan(
         run_id=shell.run_id or new_run_id(now),
         as_of=today(shell.config, now),
@@ -164,6 +167,31 @@ def _undo_tasks(shell: Shell, run: Run, found: Iterable[Entry], changes: list[Ch
             _undo_creation(entry, run, seen.get(entry.ref), changes, held)
         else:
             _redo_creation(shell, entry, run, seen.get(entry.ref), changes, held)
+
+
+def _undo_notes(shell: Shell, run: Run, found: Sequence[Entry], changes: list[Change], held: list[HeldBack]) -> None:
+    """A new note goes, an older one says again what it said; one that is no longer as the run left it stays."""
+    if not found or not isinstance(shell.connection, KeepsNotes):
+        return
+    seen = shell.connection.fetch_notes([NoteRef(entry.account_id, entry.record_id or "") for entry in found])
+    why = (f"undo of run {run.run_id}",)
+    for entry in found:
+        note, there = note_of(entry), seen.get(entry.account_id)
+        if entry.op == "delete_note":
+            if there is None:
+                changes.append(replace(note, note_id="", before="", reasons=why))
+            else:
+                held.append(HeldBack(entry.account_id, entry.name, NOTE, "there is a note again"))
+            continue
+        read = read_note(there.body) if there is not None else None
+        if there is None or read is None or not read.is_intact or read.mark != mark_in(note.body):
+            gone = "it is gone from the CRM" if there is None else "it has changed since the run"
+            held.append(HeldBack(entry.account_id, entry.name, NOTE, gone))
+        elif note.before:
+            back = replace(note, note_id=there.note_id, body=note.before, before=there.body, reasons=why)
+            changes.append(back)
+        else:
+            changes.append(DeleteNote(entry.account_id, entry.name, there.note_id, note, why))
 
 
 def _hold_closed(entry: Entry, held: list[HeldBack]) -> bool:

@@ -21,6 +21,7 @@ _ABOUT_ACCOUNTS = (
     ("task_ledger", "account_id"),
     ("held_back", "account_id"),
     ("kept", "account_id"),
+    ("plan_notes", "account_id"),
     ("kpi_now", "account_id"),
     ("merges", "old_id"),
     ("merges", "new_id"),

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, UpdateAccount, op_of
+from kamsync.decide.plan import (
+    AttachTask,
+    Change,
+    CloseTask,
+    CreateTask,
+    DeleteNote,
+    DeleteTask,
+    FieldChange,
+    UpdateAccount,
+    WriteNote,
+    op_of,
+)
 from kamsync.flags import from_json, to_json
 from kamsync.model import Outcome
 from kamsync.redaction import kept_words
@@ -130,8 +141,15 @@ def task_of(entry: Entry) -> CreateTask:
     )
 
 
+def note_of(entry: Entry) -> WriteNote:
+    """The note of a `write_note` or `delete_note` entry, as it was or was to be written."""
+    intent = entry.intent
+    note_id, owner_id, title, body, before = (str(intent[name]) for name in ("note_id", "owner_id", "title", "body", "before"))
+    return WriteNote(entry.account_id, entry.name, note_id, owner_id, title, body, before)
+
+
 def _ref(change: Change) -> str:
-    return change.account_id if isinstance(change, UpdateAccount) else change.key
+    return change.account_id if isinstance(change, UpdateAccount | WriteNote | DeleteNote) else change.key
 
 
 def _intent(change: Change) -> dict[str, Any]:
@@ -143,8 +161,24 @@ def _intent(change: Change) -> dict[str, Any]:
             return _task(change)
         case DeleteTask():
             return {**_task(change.task), "task_id": change.task_id, "name": change.account_name}
+        case WriteNote():
+            return _note(change)
+        case DeleteNote():
+            return {**_note(change.note), "note_id": change.note_id}
         case CloseTask() | AttachTask():
             return {"task_id": change.task_id, "subject": change.subject, "name": change.account_name}
+
+
+def _note(note: WriteNote) -> dict[str, Any]:
+    """All of it, and what it replaced, so that it can be taken back, and that be taken back again."""
+    return {
+        "name": note.account_name,
+        "note_id": note.note_id,
+        "owner_id": note.owner_id,
+        "title": note.title,
+        "body": note.body,
+        "before": note.before,
+    }
 
 
 def _task(task: CreateTask) -> dict[str, Any]:

@@ -126,6 +126,12 @@ STEPS: tuple[tuple[str, str], ...] = (
           upto INTEGER NOT NULL, said TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (channel, reader));
         """,
     ),
+    # The notes with the plans of accounts, as far as they are known (store.notes).
+    (
+        "plan_notes",
+        "CREATE TABLE plan_notes (account_id TEXT PRIMARY KEY, note_id TEXT NOT NULL, state TEXT NOT NULL,"
+        " made_from TEXT NOT NULL, text TEXT NOT NULL);",
+    ),
 )
 SCHEMA_VERSION = len(STEPS)
 

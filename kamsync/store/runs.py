@@ -103,6 +103,8 @@ _COUNTED: Mapping[str, str] = {
     "attach_task": "attached",
     "close_task": "closed",
     "delete_task": "deleted",
+    "write_note": "notes",
+    "delete_note": "notes",
 }
 
 

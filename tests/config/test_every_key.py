@@ -254,6 +254,7 @@ expansion = {{ kpi = "growth", target = 0.1 }}
 authority = {{ kpi = "engagement", target = 2 }}
 market = {{ kpi = "pipeline", target = 1000 }}
 [plans]
+note = true
 max_due_per_owner_per_day = 3
 [schedule]
 sync = "0 6 * * 1-5"

@@ -19,12 +19,14 @@ from kamsync.decide.plan import (
     Change,
     CloseTask,
     CreateTask,
+    DeleteNote,
     DeleteTask,
     FieldChange,
     HeldBack,
     Op,
     Plan,
     UpdateAccount,
+    WriteNote,
     op_of,
 )
 from kamsync.errors import ConfigError, PlanRefused
@@ -54,6 +56,7 @@ UPDATE = UpdateAccount(
 )
 CLOSE = CloseTask("care:fax:once:1", "T3", "1", "Acme", "Fax", ("over",), "u1", DUE)
 DELETE = DeleteTask("care:call:once:1", "T4", "1", "Acme", TASK.subject, replace(TASK, reasons=()), ("undo of run r0",))
+NOTE = WriteNote("1", "Acme", "N1", "u1", "Account plan: Acme", "<p>kamsync plan 0123456789-0123456789</p>", "<p>x</p>", ("new",))
 CHANGES: tuple[Change, ...] = (
     UPDATE,
     TASK,
@@ -61,6 +64,8 @@ CHANGES: tuple[Change, ...] = (
     CLOSE,
     replace(CLOSE, key="care:sms:once:1", due=None),
     DELETE,
+    NOTE,
+    DeleteNote("1", "Acme", "N1", replace(NOTE, reasons=()), ("undo of run r0",)),
 )
 PLAN = Plan(
     run_id="r1",

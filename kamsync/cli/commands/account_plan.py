@@ -41,8 +41,8 @@ def account_plan(
         account_id, _ = find_account(cache, account)
         seen = Seen() if offline else see_people(session.connection, session.config, account_id, day)
         with Evaluation(session.config.cache_path, planning(session.config.compiled), day) as evaluation:
-            portfolio = portfolio_of(cache, session.config, evaluation, day)
-            plan = account_plan_of(cache, session.config, evaluation, portfolio, account_id, day, seen)
+            portfolio = portfolio_of(cache, session.config.program, evaluation, day)
+            plan = account_plan_of(cache, session.config.program, evaluation, portfolio, account_id, day, seen)
     program = session.config.program
     if json or format == "json":
         document = as_json(plan, program, session.config.compiled.hash)

@@ -10,6 +10,11 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "title": ("Account plan", "Plano da conta", "Plan de la cuenta"),
         "as_of": ("As of {0}", "Posição em {0}", "A fecha de {0}"),
+        "note_rule": (
+            "Kept up to date by kamsync. Once you edit this note it is yours, and is not written over.",
+            "Mantida em dia pelo kamsync. Se você editar esta nota, ela passa a ser sua e não é sobrescrita.",
+            "La mantiene al día kamsync. Si usted edita esta nota, pasa a ser suya y no se sobrescribe.",
+        ),
         "open_in_crm": ("Open in the CRM", "Abrir no CRM", "Abrir en el CRM"),
         "standing": ("Where it stands", "Situação atual", "Situación actual"),
         "tier": ("Tier", "Categoria", "Categoría"),

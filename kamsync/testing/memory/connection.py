@@ -22,10 +22,24 @@ from kamsync.contract import (
 )
 from kamsync.errors import AccessDenied
 from kamsync.http import CallMeter
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, Stream, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import (
+    AccountUpdate,
+    Identity,
+    NewNote,
+    NewTask,
+    NoteRef,
+    NoteSeen,
+    Outcome,
+    Stream,
+    TaskRef,
+    TaskSeen,
+    Usage,
+    Value,
+)
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
+from kamsync.testing.memory.notes import Notes
 from kamsync.testing.memory.pulling import missing_fields, people_of, pull_stream
 from kamsync.testing.memory.tasks import Tasks, chunks
 
@@ -38,8 +52,8 @@ class MemoryConnection:
     """Version 2 of the contract on one MemoryCrm. Every call is counted and open to the CRM's faults.
 
     The names of calls, for faults: identity, pull_<stream>, fetch_accounts, push_accounts, find_tasks, create_tasks,
-    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, read_fields, make_field, take_lease,
-    renew_lease, release_lease.
+    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, fetch_notes, write_notes, delete_notes,
+    read_fields, make_field, take_lease, renew_lease, release_lease.
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
@@ -53,6 +67,7 @@ class MemoryConnection:
         limit = crm.daily_limit
         self._meter.start(limit=limit, remaining=None if limit is None else max(0, limit - crm.calls))
         self._tasks = Tasks(crm, self._call)
+        self._notes = Notes(crm, self._call)
         self._identity: Identity | None = None
         self._lease: LeaseAnswer | None = None
 
@@ -127,6 +142,15 @@ class MemoryConnection:
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)
+
+    def fetch_notes(self, notes: Sequence[NoteRef], *, whole: bool = True) -> Mapping[str, NoteSeen]:
+        return self._notes.fetch(notes)
+
+    def write_notes(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        return self._notes.write(notes)
+
+    def delete_notes(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
+        return self._notes.delete(notes)
 
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
         tiers = tuple(tier.name for tier in self._context.tiers)

@@ -44,6 +44,7 @@ class MemoryCrm:
         self.behaviour = behaviour
         self.daily_limit = daily_limit
         self.calls = 0
+        self.note_day: date = date(2026, 3, 2)  # the day that new notes carry: there is no clock here
         self.faults = Faults()
         self.clock = BEGINNING
         self.lease: LeaseAnswer | None = None
@@ -136,6 +137,19 @@ class MemoryCrm:
     def add_activity(self, account_id: str, kind: str, day: date) -> str:
         """`kind`: task | meeting | call | email | note."""
         return self.records.add(Stream.ACTIVITIES, {"account_id": account_id, "kind": kind, "activity_date": day}).id
+
+    def notes(self, account_id: str) -> list[Record]:
+        """The living notes of an account that have a text, oldest first."""
+        every = (one for one in self.records.living(Stream.ACTIVITIES) if one.get("account_id") == account_id)
+        return [one for one in every if one.get("kind") == "note" and one.get("body")]
+
+    def edit_note(self, note_id: str, body: str) -> None:
+        """A person's edit. Raises KeyError."""
+        self.records.write(Stream.ACTIVITIES, self._living(Stream.ACTIVITIES, note_id), {"body": body})
+
+    def delete_note(self, note_id: str) -> None:
+        """A person's deletion. Raises KeyError."""
+        self.records.delete(Stream.ACTIVITIES, self._living(Stream.ACTIVITIES, note_id))
 
     def add_contact(
         self, account_id: str, *, roles: str = "", last_activity: date | None = None, name: str = "", title: str = ""

@@ -1,0 +1,98 @@
+"""The account plan as a note in the CRM: how its own text tells what it was made from and whether a person has edited it. Pure.
+
+The first line of a note carries a mark: what the account was like when the note was written, and a fingerprint of the text below.
+So neither a cache nor a second machine is needed to know a note again, or to see that somebody has worked on it. The fingerprint
+is over the letters alone: CRMs clean the markup, and change white space, of what they are given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+
+_MARK = re.compile(r"kamsync plan ([0-9a-f]{10})-([0-9a-f]{10})")
+_SPACE = re.compile(r"[\s\u200b\ufeff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMark:
+    """`state`: of what the note was made from. `text`: of what stands in it."""
+
+    state: str
+    text: str
+
+    @property
+    def said(self) -> str:
+        """As it stands in the note."""
+        return f"kamsync plan {self.state}-{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNote:
+    """A note of this program as the CRM shows it. `is_intact`: nobody has changed its text since this program wrote it."""
+
+    mark: NoteMark
+    is_intact: bool
+
+
+def state_of(values: Iterable[Any]) -> str:
+    """Names what a note is made from: the note is written anew where this has changed."""
+    return _digest(json.dumps(list(values), sort_keys=True, default=str))
+
+
+def marked(html: str, state: str) -> tuple[str, NoteMark]:
+    """The note's body with its mark before it, and the mark. `html`: as made by this program, every text escaped."""
+    mark = NoteMark(state, _fingerprint(html))
+    return f"<p>{mark.said}</p>{html}", mark
+
+
+def mark_in(text: str) -> NoteMark | None:
+    """The mark in a note's body, or in its beginning; None where there is none."""
+    found = _MARK.search(_SPACE.sub(" ", _letters(text)))
+    return NoteMark(found[1], found[2]) if found else None
+
+
+def read_note(html: str) -> ReadNote | None:
+    """What a body says of itself; None where it carries no mark, or two."""
+    found = _MARK.findall(_SPACE.sub(" ", _letters(html)))
+    if len(found) != 1:
+        return None
+    mark = NoteMark(*found[0])
+    return ReadNote(mark, _fingerprint(html) == mark.text)
+
+
+def _fingerprint(html: str) -> str:
+    """Of the letters without the mark and without white space."""
+    text = _MARK.sub("", _SPACE.sub(" ", _letters(html)))
+    return _digest(_SPACE.sub("", text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:10]
+
+
+def _letters(html: str) -> str:
+    reader = _Letters()
+    reader.feed(html)
+    reader.close()
+    return "".join(reader.found)
+
+
+class _Letters(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)

@@ -1,0 +1,70 @@
+"""The page of an account as the body of a note in the CRM: paragraphs and lists only, every text escaped. Pure.
+
+CRMs keep little markup (paragraphs, lists, bold), so a table's row becomes an item of a list. People stand in it by role only:
+what this program writes it also keeps in its journal, and no name is kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+
+from kamsync.decide.program import Program
+from kamsync.decide.reader import reader_of
+from kamsync.printable import one_line
+from kamsync.report.account_plan.page import Section, sections
+from kamsync.report.account_plan.plan import AccountPlan
+from kamsync.report.account_plan.words import text
+
+MOST_ITEMS = 30  # of one section
+MOST_CHARACTERS = 60_000  # HubSpot takes 65,536 ("Notes" guide), and the mark comes to it
+TEXT_LENGTH = 300  # of one cell
+
+
+def note_title(plan: AccountPlan, program: Program) -> str:
+    """One line, in the programme's language."""
+    return one_line(f"{text('title', program.language)}: {plan.name}")[:255]
+
+
+def note_html(plan: AccountPlan, program: Program) -> str:
+    """Without its mark. Sections that no longer fit are left out from the end."""
+    named = replace(plan, persons=None, unnamed="")
+    day = text("as_of", program.language).format(reader_of(program).day(plan.as_of))
+    body = f"<p><b>{_safe(note_title(plan, program))}</b></p><p>{_safe(text('note_rule', program.language))} {_safe(day)}</p>"
+    for section in sections(named, program):
+        part = "".join(_section(section))
+        if len(body) + len(part) > MOST_CHARACTERS:
+            break
+        body += part
+    return body
+
+
+def state_values(plan: AccountPlan, score: float | None, language: str) -> Iterator[object]:
+    """What a note is written anew for, and nothing that moves by itself from day to day. `score`: as the CRM shows it."""
+    decision = plan.receipt.decision
+    yield (language, plan.name, decision.tier, decision.since, decision.segment, decision.health, decision.until, plan.owner)
+    yield None if score is None else round(score, 1)
+    yield [(one.name, one.amount, one.currency, one.close_date, one.stage) for one in plan.deals]
+    yield [sorted(plan.families.items()), sorted(plan.roles.items()), plan.renewal]
+    yield [(one.subject, one.due, one.owner) for one in plan.open_steps]
+    yield [(one.subject, one.due) for one in plan.done_steps]
+    yield [(own.goal, own.kpi, own.target, own.is_met) for own, _ in plan.targets]
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"<p><b>{_safe(section.title)}</b></p><ul>"
+    for sentence in section.sentences[:MOST_ITEMS]:
+        yield f"<li>{_safe(sentence)}</li>"
+    for row in section.rows[:MOST_ITEMS]:
+        first, *others = row
+        named = zip(section.head[1:], others, strict=True) if section.head else (("", cell) for cell in others)
+        cells = ", ".join(_safe(f"{name}: {cell}" if name else cell) for name, cell in named if cell)
+        yield f"<li>{_safe(first)}{': ' if cells else ''}{cells}</li>"
+    left = max(len(section.rows) - MOST_ITEMS, 0)
+    yield f"<li>… +{left}</li></ul>" if left else "</ul>"
+
+
+def _safe(said: str) -> str:
+    line = one_line(said)
+    return escape(line if len(line) <= TEXT_LENGTH else line[: TEXT_LENGTH - 1] + "…", quote=False)
