@@ -24,8 +24,8 @@ from kamsync.report.account_plan.documents import page_values
 from kamsync.report.overview.words import DASH, Words
 from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
 from kamsync.run.people import see_people
-from kamsync.store.history import history_of
 from kamsync.store.ledger import shown_tasks
+from kamsync.store.told_history import told_history_of
 
 PAGE_SIZE = 50
 REASONS_LENGTH = 400
@@ -195,7 +195,7 @@ async def account(site: Site, request: Request) -> Response:
             return None
         receipt = view.receipt(account_id)
         with site.doors.cache() as cache:
-            past = history_of(cache, account_id, HISTORY_SHOWN)
+            past = told_history_of(cache, account_id, HISTORY_SHOWN)
             tasks = shown_tasks(cache, account_id)
         program = view.config.program
         return {

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from kamsync.store.database import Cache
+from kamsync.store.told_history import TAKEN_BACK
 
 # sending: begun, and nobody has said how it ended. unknown: it was cut short, which has been told.
 State = Literal["sending", "sent", "unknown"]
@@ -116,10 +117,10 @@ def last_settled_entry(cache: Cache) -> int:
 
 
 def moves_between(cache: Cache, since: int, upto: int, only: Collection[str] | None = None) -> list[Move]:
-    """What the entries after `since` up to `upto` came to, by account; who is back where it was is left out."""
+    """What the entries after `since` up to `upto` came to, by account; who is back where it was, also by an undo, is left out."""
     rows = cache.connection.execute(
         "SELECT account_id, name, previous_tier, tier, code FROM history"
-        " WHERE settled AND tier <> previous_tier AND id > ? AND id <= ? ORDER BY id",
+        f" WHERE settled AND tier <> previous_tier AND id > ? AND id <= ? AND NOT {TAKEN_BACK} ORDER BY id",
         (since, upto),
     )
     found: dict[str, Move] = {}

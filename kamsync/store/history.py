@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
 from typing import Any
@@ -42,17 +42,15 @@ class Remembered:
         return list(json.loads(self.receipt)["contributions"])
 
 
-_COLUMNS = (
-    "account_id, name, as_of, run_id, tier, previous_tier, code, score, segment, health, criteria_hash, receipt, previous_health,"
-    " previous_since"
-)
-_ROW = attrgetter(*_COLUMNS.split(", "))
+COLUMNS = tuple(field.name for field in fields(Remembered))
+_COLUMNS = ", ".join(COLUMNS)
+_ROW = attrgetter(*COLUMNS)
 
 
 def remember(cache: Cache, decisions: Iterable[Remembered], *, settled: bool) -> None:
     """Adds decisions, `settled` where the CRM has taken them; call it inside a transaction."""
     cache.connection.executemany(
-        f"INSERT INTO history (settled, {_COLUMNS}) VALUES ({int(settled)}, {', '.join('?' * len(_COLUMNS.split(', ')))})",
+        f"INSERT INTO history (settled, {_COLUMNS}) VALUES ({int(settled)}, {', '.join('?' * len(COLUMNS))})",
         [_ROW(decision) for decision in decisions],
     )
 
@@ -73,35 +71,12 @@ def history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remember
         " ORDER BY account_id = ?1 DESC, id DESC LIMIT ?2",
         (account_id, limit),
     )
-    return [_remembered(row) for row in rows]
-
-
-def recent_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
-    """The latest tier changes of the portfolio: the newest day first, on it the last run, and of a run the highest score."""
-    # A run's id tells its second, and two may share one: its last entry tells which came later.
-    order = "as_of DESC, max(id) OVER (PARTITION BY run_id) DESC, score IS NULL, score DESC, name, id DESC"
-    rows = cache.connection.execute(
-        f"SELECT {_COLUMNS} FROM history WHERE settled AND tier <> previous_tier ORDER BY {order} LIMIT ?", (limit,)
-    )
-    return [_remembered(row) for row in rows]
+    return [Remembered(*row) for row in rows]
 
 
 def whole_history(cache: Cache) -> list[Remembered]:
     """Every decision that the CRM has taken, oldest first."""
-    return [_remembered(row) for row in cache.connection.execute(f"SELECT {_COLUMNS} FROM history WHERE settled ORDER BY id")]
-
-
-def count_history(cache: Cache, account_id: str | None = None) -> int:
-    """How many entries `history_of` that account, or without one `recent_moves`, has in all."""
-    which = "tier <> previous_tier" if account_id is None else "account_id = ?"
-    given = () if account_id is None else (account_id,)
-    found: int = cache.connection.execute(f"SELECT count(*) FROM history WHERE settled AND {which}", given).fetchone()[0]
-    return found
-
-
-def _remembered(row: tuple[Any, ...]) -> Remembered:
-    named = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    return Remembered(**named)
+    return [Remembered(*row) for row in cache.connection.execute(f"SELECT {_COLUMNS} FROM history WHERE settled ORDER BY id")]
 
 
 def flaps(cache: Cache) -> list[tuple[str, str, int]]:

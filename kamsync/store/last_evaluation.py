@@ -39,10 +39,10 @@ def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of:
     with cache.transaction() as connection:
         cache.set_meta(Meta.LAST_EVALUATION, "")
         connection.execute("DELETE FROM kept")
-    bodies = _bodies(evaluation)
-    while some := list(islice(bodies, CHUNK)):
-        with cache.transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", some)
+    bodies, kept = _bodies(evaluation), CHUNK
+    while kept == CHUNK:
+        with cache.transaction() as connection:  # one account after the other: a list of them would be the run's largest
+            kept = connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", islice(bodies, CHUNK)).rowcount
     with cache.transaction():
         cache.set_meta(Meta.LAST_EVALUATION, key)
 

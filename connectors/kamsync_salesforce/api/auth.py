@@ -16,15 +16,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-import jwt
 import requests
-from simple_salesforce.exceptions import SalesforceGeneralError
 
 from kamsync.contract import Secret
 from kamsync.errors import BadAnswer, ConfigError
 from kamsync.http import check_address, is_loopback, redact
 from kamsync.pem import rsa_private_key
 from kamsync_salesforce.api.errors import login_refused
+from kamsync_salesforce.api.vendor import exceptions
 
 SOAP_LOGIN_VERSION = "64.0"  # the last one that has login(): SOAP API Developer Guide, "login()"
 JWT_LIFE_SECONDS = 180  # at most 5 minutes are accepted; the rest is room for a clock that runs ahead
@@ -182,6 +181,8 @@ def _audiences(credentials: Credentials) -> tuple[str, ...]:
 
 
 def _jwt_form(credentials: Credentials, audience: str, clock_offset: float) -> dict[str, str]:
+    import jwt  # and with it cryptography, which the other ways to sign in do without
+
     claims = {
         "iss": credentials.client_id,
         "sub": credentials.username,
@@ -214,7 +215,7 @@ def _post_form(credentials: Credentials, session: requests.Session, form: Mappin
 
 def _raise_if_unavailable(answer: requests.Response, url: str) -> None:
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise SalesforceGeneralError(url, answer.status_code, "the sign-in", answer.content)
+        raise exceptions.SalesforceGeneralError(url, answer.status_code, "the sign-in", answer.content)
 
 
 def _token_of(answer: requests.Response, credentials: Credentials) -> Token:

@@ -15,9 +15,6 @@ from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession, SalesforceOperationError
-from simple_salesforce.util import call_salesforce
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
 from kamsync.http import CallMeter, RetryPolicy, download_of, is_loopback
@@ -25,6 +22,7 @@ from kamsync.model import Usage
 from kamsync_salesforce.api.auth import Credentials, Token, is_salesforce_host, sign_in
 from kamsync_salesforce.api.errors import fault_of, passes, surely_not_applied, translate
 from kamsync_salesforce.api.session import SalesforceSession
+from kamsync_salesforce.api.vendor import Salesforce, call_salesforce, exceptions
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
 
 T = TypeVar("T")
@@ -180,9 +178,9 @@ class Client:
             answer = self._session.post(url, data=body, headers=headers)
             if b"INVALID_SESSION_ID" in answer.content:
                 fault: Any = [{"errorCode": "INVALID_SESSION_ID", "message": "the session has ended"}]
-                raise SalesforceExpiredSession(url, 401, doing, fault)
+                raise exceptions.SalesforceExpiredSession(url, 401, doing, fault)
             if answer.status_code != 200 and b"faultcode" not in answer.content:
-                raise SalesforceError(url, answer.status_code, doing, answer.content)
+                raise exceptions.SalesforceError(url, answer.status_code, doing, answer.content)
             return answer.content
 
         return self._run(call, doing=doing, repeatable=True)
@@ -229,7 +227,7 @@ class Client:
         def attempt() -> T:
             try:
                 return self._with_session(call)
-            except (SalesforceError, SalesforceOperationError, requests.RequestException) as error:
+            except (exceptions.SalesforceError, exceptions.SalesforceOperationError, requests.RequestException) as error:
                 raise translate(error, doing=doing, host=self._host, retry_after=self._session.last_retry_after) from error
             except RecursionError as error:  # JSON of thousands of lists in lists, which Python's reader follows down
                 raise BadAnswer(
@@ -250,7 +248,7 @@ class Client:
             used = self._session.access_token
             try:
                 return call()
-            except SalesforceExpiredSession as error:
+            except exceptions.SalesforceExpiredSession as error:
                 fault = fault_of(error)
                 if fault is None or not fault.is_json:
                     raise  # a proxy's 401 page, not the end of our session
@@ -277,7 +275,7 @@ class Client:
         def attempt() -> Token:
             try:
                 return sign_in(self._credentials, self._session)
-            except (SalesforceError, requests.RequestException) as error:
+            except (exceptions.SalesforceError, requests.RequestException) as error:
                 raise translate(
                     error, doing="the sign-in", host=self._host, retry_after=self._session.last_retry_after
                 ) from error

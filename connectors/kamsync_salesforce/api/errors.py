@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from simple_salesforce import exceptions as vendor
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
 from kamsync.http import network_error, passes_by_itself, redact, was_never_sent
 from kamsync_salesforce.api.mends import DENIED, LOGIN_CODES, LOGIN_PHRASES
+from kamsync_salesforce.api.vendor import exceptions as vendor
 
 # REST API Developer Guide, "Status Codes and Error Responses"; SOAP API Developer Guide, "ExceptionCode".
 _PLATFORM_CODES = frozenset(

@@ -20,8 +20,9 @@ from kamsync.report.receipt_json import tier_to_json
 from kamsync.report.trend import trend_lines, trends
 from kamsync.run.moments import today
 from kamsync.store.accounts import find_account
-from kamsync.store.history import Remembered, count_history, flaps, history_of, recent_moves
+from kamsync.store.history import Remembered, flaps
 from kamsync.store.kpis import KpiChange, trend_of
+from kamsync.store.told_history import count_told, told_history_of, told_moves
 
 FLAPS_SHOWN = 10
 
@@ -33,15 +34,16 @@ def history(
     figures: Annotated[bool, typer.Option("--figures", help="Of one account every change of its key figures instead.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show the decisions that changed: of one account, or who entered and left and who flapped. Reads the cache only.
+    """Show the decisions that changed, and what an undo wrote back: of one account, or who entered and left and who flapped.
+    Reads the cache only.
 
     Of one account also how its key figures moved in the last 90 days.
     """
     session = open_session(config)
     with session.cache(must_exist=True) as cache:
         wanted = None if account is None else find_account(cache, account)[0]
-        entries = recent_moves(cache, limit) if wanted is None else history_of(cache, wanted, limit)
-        older = count_history(cache, wanted) - len(entries)
+        entries = told_moves(cache, limit) if wanted is None else told_history_of(cache, wanted, limit)
+        older = count_told(cache, wanted) - len(entries)
         flapping = flaps(cache) if account is None else []
         kept = trend_of(cache, wanted) if wanted is not None else []
     if figures:

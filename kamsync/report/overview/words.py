@@ -150,6 +150,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "day": ("Day", "Dia", "Día"),
         "move": ("Move", "Movimento", "Movimiento"),
         "code": ("Settled by", "Decidido por", "Decidido por"),
+        "undo": ("Undone", "Desfeito", "Deshecho"),
         "why": ("What moved most", "O que mais mudou", "Lo que más cambió"),
         "largest": ("Largest accounts", "Maiores contas", "Mayores cuentas"),
         "pipeline": ("Open pipeline", "Oportunidades abertas", "Oportunidades abiertas"),
@@ -374,7 +375,7 @@ def _segment(words: Words, value: Cell) -> str:
 
 def _code(words: Words, value: Cell) -> str:
     heads: Mapping[str, str] = {str(code): head for code, head in texts_in(words.language).heads.items()}
-    return heads.get(str(value), str(value))
+    return words.say("undo") if value == "undo" else heads.get(str(value), str(value))
 
 
 def _group(words: Words, value: Cell) -> str:

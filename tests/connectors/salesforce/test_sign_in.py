@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -212,3 +214,18 @@ def test_the_address_where_people_work_is_told_from_the_one_where_programs_sign_
             settings("client_credentials", login_url="https://acme.lightning.force.com", client_secret="s3cret-s3cret")
         )
     assert "https://acme.my.salesforce.com" in caught.value.fix
+
+
+def test_a_connection_is_opened_without_what_only_unused_parts_of_the_package_need_and_they_come_when_asked_for() -> None:
+    program = """
+import sys
+import kamsync_salesforce.connection
+print(*sorted({"zeep", "lxml", "cryptography", "jwt"} & sys.modules.keys()))
+import jwt
+import simple_salesforce.login
+from simple_salesforce.metadata import SfdcMetadataApi
+print(simple_salesforce.login.jwt.encode({}, "k" * 32, algorithm="HS256") == jwt.encode({}, "k" * 32), SfdcMetadataApi.__module__)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert said == ["", "True simple_salesforce.metadata"]
