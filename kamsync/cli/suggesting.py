@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TypeVar, cast, get_args
 
 import typer
@@ -15,6 +15,7 @@ from kamsync.errors import ConfigError
 
 T = TypeVar("T")
 WANTED = get_args(Wanted)
+_FIELD = re.compile(r"[A-Za-z0-9_.]+|-?")
 RECURS = {"yes": True, "no": False, "unknown": None}
 
 
@@ -23,25 +24,19 @@ def check_wanted(text: str) -> Wanted:
     return cast(Wanted, check_choice(text, WANTED, "goal of key accounts"))
 
 
-def ask_goals(given: Wishes) -> Wishes:
-    """Asks the two things that choose between presets before anything was pulled, where they were not given."""
+def ask_wishes(given: Wishes) -> Wishes:
+    """Asks what was not given; Enter leaves a question open."""
     wanted = given.wanted or _asked("What should key accounts bring? " + ", ".join(WANTED), "everything", check_wanted)
     recurring = given.recurring
     if recurring is None:
         recurring = RECURS[_asked("Is most business recurring, under contracts? yes, no, unknown", "unknown", _recurs)]
-    return replace(given, wanted=wanted, recurring=recurring)
-
-
-def ask_wishes(given: Wishes) -> Wishes:
-    """Asks what was not given; Enter leaves a question open."""
-    goals = ask_goals(given)
     owners = given.owners or _asked("How many owners look after accounts? 0 takes what the CRM says", "0", _count)
     per_owner = given.per_owner or _asked("How many key accounts can one of them carry?", "10", _count)
     field = given.strategic_field
     if field is None:
-        field = _asked("Which field of the CRM marks strategic accounts? none where there is none", "none", str.strip)
+        field = _asked("Which field of the CRM marks strategic accounts? none where there is none", "none", _field_name)
     named = None if field.casefold() in ("none", "-", "") else field
-    return replace(goals, owners=owners or None, per_owner=per_owner or None, strategic_field=named)
+    return Wishes(wanted, owners or None, per_owner or None, recurring, named)
 
 
 def suggestion_lines(found: Suggestion) -> Iterator[str]:
@@ -67,6 +62,12 @@ def _count(text: str) -> int:
     if not text.strip().isdecimal():
         raise ConfigError(f"{text.strip()!r} is no number.", fix="Write it in figures, such as 8.")
     return int(text)
+
+
+def _field_name(text: str) -> str:
+    if not _FIELD.fullmatch(text.strip()):
+        raise ConfigError(f"{text.strip()!r} is no name of a field.", fix="Write its API name, such as Strategic__c, or none.")
+    return text.strip()
 
 
 def _recurs(text: str) -> str:

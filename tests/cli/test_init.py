@@ -32,7 +32,14 @@ SECRETS = {"SF_CLIENT_ID": "id", "SF_CLIENT_SECRET": "secret", "SF_PASSWORD": "p
 
 
 # What is asked before a preset is taken.
-PRESET = ("What should key accounts bring?", "Is most business recurring", "Criteria [")
+WISHES = (
+    "What should key accounts bring?",
+    "Is most business recurring",
+    "How many owners look after accounts?",
+    "How many key accounts can one of them carry?",
+    "Which field of the CRM marks strategic accounts?",
+)
+PRESET = (*WISHES, "Criteria [")
 
 
 def without_secrets() -> dict[str, str]:
@@ -72,6 +79,12 @@ def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_p
         terminal.wait_for("Did you mean retention?")
         terminal.type("retention\r")
         answer(terminal, "Is most business recurring", "no")
+        answer(terminal, WISHES[2], "3")
+        answer(terminal, WISHES[3], "8")
+        answer(terminal, WISHES[4], "Our Strategics")
+        terminal.wait_for("is no name of a field")
+        terminal.type("Strategic__c\r")
+        terminal.wait_for("Your owners carry 24 key accounts between them.")
         terminal.wait_for("Key accounts shall be kept")
         answer(terminal, "Criteria [retention]", "smb")
         answer(terminal, "Playbooks, ", "onboarding, renewl")
@@ -85,6 +98,7 @@ def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_p
         "criteria": "smb", "playbooks": ["onboarding", "renewal"],
     } == written["program"]  # fmt: skip
     assert written["crm"]["salesforce"]["auth"] == "jwt_bearer"
+    assert tomllib.loads((tmp_path / "mapping.toml").read_text())["account"]["strategic_market"]["field"] == "Strategic__c"
     assert written["crm"]["salesforce"]["login_url"] == "https://acme.my.salesforce.com"
     assert written["crm"]["salesforce"]["username"] == "agent@acme.com"
 
@@ -165,7 +179,7 @@ def test_a_sign_in_that_fails_is_said_and_the_questions_go_on(open_desk: Opener)
         for question in ("Time zone", "Currency", "Language", "Country"):
             answer(terminal, question)
         answer(terminal, "What should key accounts bring?", "expansion")
-        for question in ("Is most business recurring", "Criteria [expansion]", "Playbooks, "):
+        for question in (*WISHES[1:], "Criteria [expansion]", "Playbooks, "):
             answer(terminal, question)
         assert terminal.end() == 0
         assert "canary-secret" not in terminal.shown()

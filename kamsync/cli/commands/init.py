@@ -15,7 +15,7 @@ import typer
 from kamsync.cli.console import ask, at_terminal, err, say, show
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.session import Session
-from kamsync.cli.suggesting import ask_goals, suggestion_lines
+from kamsync.cli.suggesting import ask_wishes, suggestion_lines
 from kamsync.config import Config, load_config
 from kamsync.config.answers import (
     check_address,
@@ -33,7 +33,7 @@ from kamsync.contract import Connection
 from kamsync.decide.suggest import Wishes, suggest
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.files import write_private
-from kamsync.model import CrmMapping
+from kamsync.model import CrmMapping, Kind
 from kamsync.plugins import installed_connectors, load_connector
 from kamsync.printable import one_line
 from kamsync.report.fitting import pad, widest, wrap
@@ -97,9 +97,15 @@ def _ask(config: Path, crm: str | None, address: str | None) -> Answers:
             language=_asked("Language of what people read (en, pt_BR, es)", org.language or "en", check_language),
             country=_asked("Country whose holidays are free, none for weekends only", org.country or "none", _country),
         )
-        answers = replace(answers, preset=_ask_preset(), playbooks=_ask_playbooks())
-        if connection:
-            answers = _ask_fields(config, connection, answers)
+        wishes = _ask_wishes()
+        answers = replace(answers, preset=_ask_preset(wishes), playbooks=_ask_playbooks())
+        proposed = _proposed_fields(config, connection, answers, wishes) if connection else ()
+        if connection and "next_renewal_date" not in {one.name for one in proposed}:
+            answers = _ask_renewals(connection, _loaded(config, answers).mapping, answers)
+        fields = [(one.name, one.field.name, one.field.kind) for one in proposed]
+        if wishes.strategic_field:
+            fields.append(("strategic_market", wishes.strategic_field, "boolean"))
+        answers = _map_fields(config, answers, fields)
     return answers
 
 
@@ -119,12 +125,17 @@ def _ask_sign_in(answers: Answers, address: str | None) -> Answers:
     return answers
 
 
-def _ask_preset() -> str:
-    """Proposes the preset that fits what is wanted, with its reasons."""
+def _ask_wishes() -> Wishes:
+    """The four things that choose between presets, beside what the org shows once it is pulled."""
     names = shipped_names("criteria")
     _list(names, [_first_sentence(shipped_purpose(name, "criteria")) for name in names])
     say("  More of each: kamsync criteria show NAME", "dim")
-    found = suggest(None, ask_goals(Wishes()))
+    return ask_wishes(Wishes())
+
+
+def _ask_preset(wishes: Wishes) -> str:
+    """Proposes the preset that fits what is wanted, with its reasons."""
+    found = suggest(None, wishes)
     for line in suggestion_lines(found):
         say(line)
     return _asked("Criteria", found.preset, check_preset)
@@ -137,24 +148,29 @@ def _ask_playbooks() -> tuple[str, ...]:
     return _asked("Playbooks, separated by commas, or none", "onboarding, quarterly-review", check_playbooks)
 
 
-def _ask_fields(config: Path, connection: Connection, answers: Answers) -> Answers:
-    """Offers the fields that the shipped criteria would use; a mapping of one's own holds those that were wanted."""
-    session = Session(config, _loaded(config, answers))
-    proposals = fetch_field_proposals(connection, session.config.mapping)
-    wanted = [one for one in proposals if ask(_field_question(one), default=True)]
-    if "next_renewal_date" not in {one.name for one in wanted}:
-        answers = _ask_renewals(connection, session.config.mapping, answers)
+def _proposed_fields(config: Path, connection: Connection, answers: Answers, wishes: Wishes) -> Sequence[FieldProposal]:
+    """The fields that the shipped criteria would use and a person wants; not one that they have named already."""
+    proposals = fetch_field_proposals(connection, _loaded(config, answers).mapping)
+    named = {"strategic_market"} if wishes.strategic_field else set()
+    return [one for one in proposals if one.name not in named and ask(_field_question(one), default=True)]
+
+
+def _map_fields(config: Path, answers: Answers, fields: Sequence[tuple[str, str, Kind]]) -> Answers:
+    """A mapping of one's own holds the fields that were wanted, each by its name, the CRM's field and its kind."""
     target = config.with_name(MAPPING_NAME)
-    if not wanted:
+    if not fields:
         return answers
     if target.exists():
         say(f"{target} is there already and stays as it is; map these fields there.")
         return answers
-    text = read_shipped(answers.crm) or ""
-    for one in wanted:
-        text = map_field(text, one.name, one.field.name, one.field.kind)
+    text = read_shipped(answers.crm)
+    if text is None:
+        say(f"There is no shipped mapping for {answers.crm}: map these fields in your own.")
+        return answers
+    for name, field, kind in fields:
+        text = map_field(text, name, field, kind)
     write_private(target, text, "mapping file")
-    show(f"Wrote {target}, which maps {', '.join(one.name for one in wanted)}.")
+    show(f"Wrote {target}, which maps {', '.join(name for name, _, _ in fields)}.")
     return replace(answers, mapping=target.name)
 
 
