@@ -119,6 +119,7 @@ class Trial:
                         {key_of(d.account_id): d.health for d in own},
                         {key_of(account): owner for account, owner in evaluation.owners().items()},
                         keyed(evaluation.won_amounts_12m()),
+                        {key_of(d.account_id): d.tier for d in decisions if d.code == "group"},
                     )
                 )
             held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}

@@ -19,7 +19,10 @@ BEST = "A"
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One decided day, by account key: tiers, since when, health, owner, what was won in the twelve months before."""
+    """One decided day, by account key: tiers, since when, health, owner, what was won in the twelve months before.
+
+    `members`: the tiers of accounts whose group is decided by another; they are in no other mapping.
+    """
 
     day: date
     tiers: Mapping[int, str]
@@ -27,6 +30,7 @@ class Day:
     health: Mapping[int, str | None]
     owners: Mapping[int, str]
     won_12m: Mapping[int, float]
+    members: Mapping[int, str]
 
     @property
     def best(self) -> frozenset[int]:
@@ -73,6 +77,8 @@ def exits(days: Sequence[Day], min_days: int) -> tuple[int, int]:
     early = total = 0
     for before, after in pairwise(days):
         for key in before.best - after.best:
+            if after.members.get(key) == BEST:  # its group is decided by another account now, and is where it was
+                continue
             total += 1
             early += (after.day - before.since[key]).days < min_days
     return total, early

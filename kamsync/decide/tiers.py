@@ -32,8 +32,7 @@ def settle(
     `eligible_elsewhere`: eligible accounts that are not among the standings because they cannot have a tier.
     """
     ladder = Ladder(program, as_of, eligible_elsewhere)
-    for standing in standings:
-        ladder.place(standing)
+    ladder.place_all(standings)
     ladder.seat(standings, seating)
     fill_places(standings, program, as_of, eligible_elsewhere=eligible_elsewhere)
     if is_between_reviews(standings, program, as_of):
@@ -71,9 +70,33 @@ class Ladder:
         self._exact = {tier.name: index for index, tier in enumerate(program.tiers)}
         self._folded = {tier.name.casefold(): index for index, tier in enumerate(program.tiers)}
 
-    def place(self, standing: Standing) -> None:
-        """§6.1 to §6.4, §6.6 and §6.7: everything but capacity."""
+    def place_all(self, standings: Sequence[Standing]) -> None:
+        """Each standing; the members of groups first, because a new lead stands where they stood."""
+        members = [one for one in standings if one.lead is not None]
+        for standing in members:
+            self.place(standing)
+        before = self._best_of_groups(members)
+        for standing in standings:
+            if standing.lead is None:
+                self.place(standing, before.get(standing.account_id))
+
+    def _best_of_groups(self, members: Iterable[Standing]) -> dict[str, tuple[int, date]]:
+        """By lead: the best tier that a member has by itself, and the earliest day since when."""
+        found: dict[str, tuple[int, date]] = {}
+        for one in members:
+            if one.lead is not None and one.code == "group" and one.current != self._none:
+                stood = (one.current, one.since or self._as_of)
+                found[one.lead] = min(stood, found.get(one.lead, stood))
+        return found
+
+    def place(self, standing: Standing, group_before: tuple[int, date] | None = None) -> None:
+        """§6.1 to §6.4, §6.6 and §6.7: everything but capacity.
+
+        `group_before`: where the group of a lead stood that was never decided itself, because it was put above the group later.
+        """
         self._see_current(standing)
+        if group_before is not None and standing.current == self._none and standing.held.decided_tier is None:
+            standing.current, standing.since = group_before
         if self._overridden(standing):
             return
         if standing.lead is not None:

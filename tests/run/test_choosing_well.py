@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -156,3 +156,23 @@ def test_the_nearest_way_up_names_only_what_somebody_can_act_on(
     account = desk.crm.add_account("Small")
     desk.good("pull")
     assert ("the nearest way that somebody can act on is size" in " ".join(desk.good("explain", account).out.split())) == named
+
+
+@pytest.mark.parametrize("since", [TODAY - timedelta(days=40), LAST_YEAR])
+def test_a_parent_that_is_put_above_a_key_account_takes_over_where_the_group_stands(
+    since: date, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reviews nobody leaves a tier, and nobody whose `min_days` are not over: not by being grouped either."""
+    review = f"[review]\nmonths = [{ANOTHER_MONTH}]\n"
+    desk = a_desk(tmp_path, monkeypatch, review, 'unit = "group"\nplaybooks = ["onboarding"]', "won_amount_12m")
+    head = desk.crm.add_account("Holding")
+    below = desk.crm.add_account("Key", parent_id=head, kam_tier="A", kam_decided_tier="A", kam_since=since)
+    desk.crm.win(desk.crm.add_opportunity(below, TODAY, 20.0, currency="EUR"), TODAY)
+
+    desk.good("apply", "--yes")
+
+    assert tiers(desk) == {"Holding": "A", "Key": "A"}
+    told = desk.good("explain", head, "--json").json
+    assert (told["tier"], told["code"], told["since"]) == ("A", "review", since.isoformat())
+    assert not desk.crm.tasks()  # the group has not entered anything
+    assert desk.good("plan", "--json").json["changes"] == []

@@ -84,6 +84,7 @@ class Verdict:
     head: str | None = None
     seat: tuple[str, int, int] | None = None  # the tier, which table of seats, whose turn
     would_be: str | None = None
+    took_over: date | None = None  # since when the group of a new head had its tier
 
 
 # -- §1 ----------------------------------------------------------------------------------------------------------------------
@@ -363,7 +364,8 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
         if verdict.eligible:
             _score(verdict, program, rivals, meanings, as_of)
         verdict.fired = [r for r in program.rules if meanings[r.when.text](verdict.facts)]
-        _candidate(verdict, world, program, as_of)
+    for verdict in sorted(found.values(), key=lambda v: v.head is None):  # who leads last
+        _candidate(verdict, world, program, as_of, [v for v in found.values() if v.head == verdict.account["id"]])
     _seats(list(found.values()), program, as_of, meanings)
     _capacity(list(found.values()), program, as_of)
     if _between_reviews(list(found.values()), world, program, as_of):
@@ -372,7 +374,7 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
         if v.code == "group":
             v.tier = found[v.head or ""].tier if program.members == "inherit" else "none"
             v.current = v.current if program.members == "inherit" else "none"
-        v.since = as_of if v.tier != v.current else v.account.get("flag_since") or as_of
+        v.since = as_of if v.tier != v.current else _stands_since(v) or as_of
     return found
 
 
@@ -457,12 +459,21 @@ def named(word: str | None, program: Program) -> str | None:
     return next((name for name in (*(t.name for t in program.tiers), "none") if name.lower() == meant), None)
 
 
-def _candidate(v: Verdict, world: World, program: Program, as_of: date) -> None:
+def _stands_since(v: Verdict) -> date | None:
+    """Since when it has its current tier: a new head since its group had it."""
+    return v.took_over or v.account.get("flag_since")
+
+
+def _candidate(v: Verdict, world: World, program: Program, as_of: date, members: Sequence[Verdict]) -> None:
     order = {name: i for i, name in enumerate([*(t.name for t in program.tiers), "none"])}
     word = v.account.get("flag_decided_tier") if "decided_tier" in program.mapped_flags else None
     decided, shown = named(word, program), named(v.account.get("flag_tier"), program)
     by_hand = bool(word) and shown is not None and shown != decided
     v.current = decided or "none" if shown is None or (program.drift == "reclaim" and word) else shown
+    stood = [m for m in members if m.code == "group" and m.current != "none"]
+    if stood and v.current == "none" and not word:
+        best = min(stood, key=lambda m: order[m.current]).current
+        v.current, v.took_over = best, min(m.account.get("flag_since") or as_of for m in stood if m.current == best)
     if _by_a_person(v, world, program, as_of, shown, by_hand=by_hand, before_us=not word):
         v.current = decided or "none" if by_hand else v.current
         return
@@ -517,7 +528,7 @@ def _by_a_person(
 
 def may_not_leave(v: Verdict, program: Program, as_of: date) -> bool:
     """It is in its current tier for less than that tier's `min_days`."""
-    since = v.account.get("flag_since")
+    since = _stands_since(v)
     days = {t.name: t.min_days for t in program.tiers}.get(v.current, 0)
     return since is not None and as_of < since + timedelta(days=days)
 
