@@ -27,6 +27,7 @@ from kamsync.model import (
     NoteSeen,
     Outcome,
     Stream,
+    TaskHandOver,
     TaskRef,
     TaskSeen,
     Usage,
@@ -79,13 +80,14 @@ class Capabilities:
     """What this CRM can do. `reasons_length`: characters of the reasons field; `batch_size`: records a write call.
 
     `attaches_later`: a task is made first and hung on its account by a further call, so that it may be found without; elsewhere
-    a task without an account is a person's doing.
+    a task without an account is a person's doing. `reassigns`: the connection is one that HandsTasksOver.
     """
 
     reasons_length: int
     batch_size: int
     has_manager: bool = False
     attaches_later: bool = False
+    reassigns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +341,16 @@ class Writes:
     closes: int = 0
     deletes: int = 0
     notes: int = 0
+    reassigns: int = 0
+
+
+@runtime_checkable
+class HandsTasksOver(Protocol):
+    """A connection that gives tasks to other people. Optional: without it no task follows its account's owner."""
+
+    def reassign_tasks(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        """Gives each task to its person; one outcome each, by its key. One that is gone is `done`; nothing else of it changes."""
+        ...
 
 
 @runtime_checkable

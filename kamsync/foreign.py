@@ -51,6 +51,7 @@ _DOING = {
     "create_tasks": "the creation of tasks",
     "fetch_tasks": "the reading of tasks",
     "close_tasks": "the closing of tasks",
+    "reassign_tasks": "the handing over of tasks",
     "delete_tasks": "the deletion of tasks",
     "lacking_choices": "the choices of fields",
     "fetch_account_fields": "the fields of accounts",

@@ -244,6 +244,15 @@ class TaskRef:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskHandOver:
+    """An existing task of this program, by key and CRM id, and the person who gets it."""
+
+    key: str
+    task_id: str
+    owner_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSeen:
     """A task of this program as the CRM shows it at this moment. `key` is "" where somebody, or `undo`, has emptied it.
 

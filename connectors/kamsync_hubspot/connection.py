@@ -19,7 +19,7 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen, Usage, Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
@@ -42,7 +42,9 @@ from kamsync_hubspot.setup.provision import Setup
 class HubSpotConnection:
     """An open link to one portal."""
 
-    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False, attaches_later=True)
+    capabilities = Capabilities(
+        reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False, attaches_later=True, reassigns=True
+    )
 
     def __init__(self, client: Client, portal: Portal, context: Context) -> None:
         self._client = client
@@ -81,6 +83,9 @@ class HubSpotConnection:
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
+
+    def reassign_tasks(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        return self._tasks.reassign(tasks)
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)

@@ -22,7 +22,7 @@ from kamsync.contract import (
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
 from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen, Usage, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
@@ -47,7 +47,7 @@ from kamsync_salesforce.translate import flag_from_json
 class SalesforceConnection:
     """An open link to one org."""
 
-    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=200, has_manager=True)
+    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=200, has_manager=True, reassigns=True)
 
     def __init__(self, client: Client, context: Context, username: str) -> None:
         self._client = client
@@ -108,6 +108,9 @@ class SalesforceConnection:
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
+
+    def reassign_tasks(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        return self._tasks.reassign(tasks)
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)

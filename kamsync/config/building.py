@@ -192,6 +192,7 @@ def build_playbook(table: PlaybookTable, source: TomlSource, path: tuple[str | i
         tasks=tuple(_task(task, source.place((*path, "tasks", i, "name"))) for i, task in enumerate(table.tasks)),
         every=table.every,
         when_clear=table.when_clear,
+        on_owner_change=table.on_owner_change,
         not_with=tuple(table.not_with),
         group=table.group,
         quiet_days=table.quiet_days,

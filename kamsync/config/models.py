@@ -193,6 +193,7 @@ class PlaybookTable(_Table):
     tasks: list[TaskTable]
     every: Text = "once"
     when_clear: Literal["keep", "close"] = "keep"
+    on_owner_change: Literal["keep", "follow"] = "keep"
     not_with: list[Text] = []
     group: Text = ""
     quiet_days: Days = 0

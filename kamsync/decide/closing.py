@@ -1,12 +1,17 @@
-"""Which tasks that exist are closed because their playbook fires no longer, and which hang on no account (DECISIONS.md §8)."""
+"""What becomes of tasks that exist: closed as their playbook fires no longer, handed to a new owner, hung on a lost account.
+
+DECISIONS.md §8. Only what nobody touched is closed or handed over. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
+from kamsync.decide.assignees import Assignees, NoAssignee
+from kamsync.decide.decision import FactValue
 from kamsync.decide.occurrences import parse_key
-from kamsync.decide.plan import AttachTask, CloseTask, HeldBack
+from kamsync.decide.plan import AttachTask, CloseTask, HeldBack, ReassignTask
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.task_values import CreatedTask, ExistingTask, TaskPlan
 
@@ -41,6 +46,46 @@ def plan_closes(
             why = f"playbook {prepared.label} no longer fires, and nobody touched the task"
             closes.append(CloseTask(task.key, task.task_id, task.account_id, name, task.subject, (why,), task.owner_id, task.due))
     return TaskPlan(tuple(closes), tuple(held))
+
+
+def plan_hand_overs(
+    playbooks: Playbooks,
+    tasks: Iterable[ExistingTask],
+    closing: Collection[str],
+    ledger: Mapping[str, CreatedTask],
+    account_names: Mapping[str, str],
+    facts_of: Callable[[str], Mapping[str, FactValue]],
+    assignees: Assignees,
+) -> TaskPlan:
+    """Open tasks of `on_owner_change = "follow"` playbooks that would be made for somebody else today, where nobody touched them.
+
+    `closing` are the keys of tasks that are closed instead. Where nobody can be given the task, and without the ledger's entry
+    (a rebuilt cache), it stays where it is.
+    """
+    moved: list[ReassignTask] = []
+    for task in tasks:
+        key, created = parse_key(task.key), ledger.get(task.key)
+        prepared = playbooks.by_name.get(key.playbook) if key else None
+        if not task.is_open or prepared is None or prepared.playbook.on_owner_change != "follow" or task.key in closing:
+            continue
+        template = next((one.template for one in prepared.tasks if key and one.template.name == key.task), None)
+        if template is None or created is None or task.account_id not in account_names:
+            continue
+        if (created.owner_id, created.subject, created.due) != (task.owner_id, task.subject, task.due):
+            continue
+        try:
+            person = assignees.assign(template.assignee, facts_of(task.account_id))
+        except NoAssignee:
+            continue
+        if person.id != task.owner_id:
+            name = account_names[task.account_id]
+            why = f"playbook {prepared.label} follows the owner, and nobody touched the task"
+            moved.append(
+                ReassignTask(
+                    task.key, task.task_id, task.account_id, name, task.subject, task.owner_id, task.due, person.id, (why,)
+                )
+            )
+    return TaskPlan(tuple(moved))
 
 
 def plan_attachments(

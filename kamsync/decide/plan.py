@@ -76,6 +76,21 @@ class AttachTask:
 
 
 @dataclass(frozen=True, slots=True)
+class ReassignTask:
+    """Gives an open task that nobody touched to `new_owner_id`; `owner_id`, `subject` and `due` are how it must still look."""
+
+    key: str
+    task_id: str
+    account_id: str
+    account_name: str
+    subject: str
+    owner_id: str
+    due: date | None
+    new_owner_id: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteTask:
     """For undo: frees the key of a task that nobody touched, and removes it. `task` is how it was made, to make it again."""
 
@@ -116,8 +131,10 @@ class DeleteNote:
     reasons: tuple[str, ...] = ()
 
 
-Change = UpdateAccount | CreateTask | CloseTask | AttachTask | DeleteTask | WriteNote | DeleteNote
-Op = Literal["update_account", "create_task", "close_task", "attach_task", "delete_task", "write_note", "delete_note"]
+Change = UpdateAccount | CreateTask | CloseTask | AttachTask | ReassignTask | DeleteTask | WriteNote | DeleteNote
+Op = Literal[
+    "update_account", "create_task", "close_task", "attach_task", "reassign_task", "delete_task", "write_note", "delete_note",
+]  # fmt: skip
 
 
 def op_of(change: Change) -> Op:
@@ -131,6 +148,8 @@ def op_of(change: Change) -> Op:
             return "close_task"
         case AttachTask():
             return "attach_task"
+        case ReassignTask():
+            return "reassign_task"
         case DeleteTask():
             return "delete_task"
         case WriteNote():

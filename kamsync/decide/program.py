@@ -128,6 +128,7 @@ class Playbook:
     tasks: tuple[TaskTemplate, ...]
     every: str = "once"  # once | entry | month | quarter | year | <N> days | <N> months | value:<fact>
     when_clear: Literal["keep", "close"] = "keep"
+    on_owner_change: Literal["keep", "follow"] = "keep"
     not_with: tuple[str, ...] = ()
     group: str = ""
     quiet_days: int = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from kamsync.decide.decision import Decision, FactValue
-from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
+from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack, ReassignTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class CreatedTask:
 class TaskPlan:
     """What becomes of tasks: changes, and what was held back."""
 
-    changes: tuple[CreateTask | AttachTask | CloseTask, ...] = ()
+    changes: tuple[CreateTask | AttachTask | ReassignTask | CloseTask, ...] = ()
     held_back: tuple[HeldBack, ...] = ()
 
     @property

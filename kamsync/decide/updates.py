@@ -104,7 +104,8 @@ def assemble_plan(
 
 
 _ORDER: Mapping[Op, int] = {
-    "update_account": 0, "create_task": 1, "attach_task": 2, "close_task": 3, "delete_task": 4, "write_note": 5, "delete_note": 6,
+    "update_account": 0, "create_task": 1, "attach_task": 2, "reassign_task": 3, "close_task": 4, "delete_task": 5,
+    "write_note": 6, "delete_note": 7,
 }  # fmt: skip
 
 

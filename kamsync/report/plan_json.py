@@ -24,6 +24,7 @@ from kamsync.decide.plan import (
     FieldChange,
     HeldBack,
     Plan,
+    ReassignTask,
     UpdateAccount,
     WriteNote,
     op_of,
@@ -92,6 +93,9 @@ def change_to_json(change: Change) -> dict[str, Any]:
             value["note"] = _note_to_json(change.note)
         case CloseTask() | AttachTask():
             value |= _reference(change) | {"owner_id": change.owner_id, "due": to_json(change.due)}
+        case ReassignTask():
+            value |= _reference(change) | {"owner_id": change.owner_id, "due": to_json(change.due)}
+            value |= {"new_owner_id": change.new_owner_id}
     value["reasons"] = list(change.reasons)
     return value
 
@@ -123,7 +127,7 @@ def _note_to_json(note: WriteNote) -> dict[str, Any]:
     }
 
 
-def _reference(change: CloseTask | AttachTask | DeleteTask) -> dict[str, Any]:
+def _reference(change: CloseTask | AttachTask | ReassignTask | DeleteTask) -> dict[str, Any]:
     return {
         "key": change.key,
         "task_id": change.task_id,
@@ -187,6 +191,11 @@ def _change(value: Mapping[str, Any]) -> Change:
         case "attach_task":
             day, owner = _day(value, "due"), _text(value, "owner_id")
             return AttachTask(**_referred(value), reasons=_texts(value, "reasons"), owner_id=owner, due=day)
+        case "reassign_task":
+            due = None if value["due"] is None else _day(value, "due")
+            owner, new = _text(value, "owner_id"), _text(value, "new_owner_id")
+            reasons = _texts(value, "reasons")
+            return ReassignTask(**_referred(value), owner_id=owner, due=due, new_owner_id=new, reasons=reasons)
         case "write_note":
             return _note(value, _texts(value, "reasons"))
         case "delete_note":

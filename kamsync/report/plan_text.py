@@ -24,6 +24,7 @@ from kamsync.decide.plan import (
     FieldChange,
     HeldBack,
     Plan,
+    ReassignTask,
     UpdateAccount,
     WriteNote,
 )
@@ -32,7 +33,8 @@ from kamsync.model import Value
 from kamsync.report.fitting import one_line
 
 Role = Literal[
-    "enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "closes", "deletes", "notes", "held",
+    "enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "reassigns", "closes", "deletes",
+    "notes", "held",
 ]  # fmt: skip
 NAMED_TOGETHER = 3  # accounts that a held-back line for several names
 _BOOKKEEPING = frozenset({"evaluated_at", "reasons", "receipt", "decided_tier"})
@@ -53,6 +55,7 @@ _TITLES: Mapping[Role, str] = {
     "updates": "Other updates",
     "creates": "New tasks",
     "attaches": "Tasks put back on their account",
+    "reassigns": "Tasks that follow the owner",
     "closes": "Closed tasks",
     "deletes": "Removed tasks",
     "notes": "Notes with account plans",
@@ -67,6 +70,7 @@ _SAID: Mapping[Role, str] = {
     "updates": "other updates",
     "creates": "new tasks",
     "attaches": "tasks put back on accounts",
+    "reassigns": "tasks handed over",
     "closes": "tasks closed",
     "deletes": "tasks removed",
     "notes": "notes",
@@ -122,6 +126,7 @@ def describe_plan(plan: Plan, reader: PlanReader, *, limit: int | None = 20) -> 
         *(_updates(role, updates[role], reader, limit) for role in ("enters", "rises", "falls", "leaves", "kept", "updates")),
         _creates([change for change in plan.changes if isinstance(change, CreateTask)], reader, limit),
         _on_tasks("attaches", [c for c in plan.changes if isinstance(c, AttachTask)], "put back on its account", limit),
+        _hand_overs([c for c in plan.changes if isinstance(c, ReassignTask)], reader, limit),
         _on_tasks("closes", [c for c in plan.changes if isinstance(c, CloseTask)], "closed", limit),
         _on_tasks("deletes", [c for c in plan.changes if isinstance(c, DeleteTask)], "removed", limit),
         _notes([c for c in plan.changes if isinstance(c, WriteNote | DeleteNote)], limit),
@@ -220,6 +225,22 @@ def _on_tasks(role: Role, tasks: Sequence[AttachTask | CloseTask | DeleteTask], 
         for task in tasks
     ]
     return _group(role, sorted(lines, key=lambda line: (line.account, line.what)), limit)
+
+
+def _hand_overs(tasks: Sequence[ReassignTask], reader: PlanReader, limit: int | None) -> PlanGroup:
+    def person(owner_id: str) -> str:
+        return one_line(reader.owners.get(owner_id, owner_id))
+
+    lines = [
+        PlanLine(
+            "→",
+            one_line(task.account_name),
+            f'task "{one_line(task.subject)}" {person(task.owner_id)} → {person(task.new_owner_id)}',
+            _because(task.reasons),
+        )
+        for task in tasks
+    ]
+    return _group("reassigns", sorted(lines, key=lambda line: (line.account, line.what)), limit)
 
 
 def _notes(notes: Sequence[WriteNote | DeleteNote], limit: int | None) -> PlanGroup:

@@ -34,6 +34,7 @@ _SIGNS: Mapping[str, str] = MappingProxyType(
         "update_account": "~",
         "create_task": "+",
         "attach_task": "↳",
+        "reassign_task": "→",
         "close_task": "✓",
         "delete_task": "-",
         "write_note": "✎",
@@ -157,7 +158,7 @@ def in_words(seconds: float) -> str:
 
 def _said(write: Write) -> str:
     words = {"create_task": "task", "attach_task": "attach task", "close_task": "close task", "delete_task": "remove task"}
-    words |= {"write_note": "note", "delete_note": "remove note"}
+    words |= {"reassign_task": "hand over task", "write_note": "note", "delete_note": "remove note"}
     if write.op == "update_account":
         return ", ".join(value.field for value in write.values)
     after = {value.field: value.before if value.after is None else value.after for value in write.values}

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from itertools import count
 from typing import Protocol, TypeVar
 
-from kamsync.contract import Connection, KeepsNotes
+from kamsync.contract import Connection, HandsTasksOver, KeepsNotes
 from kamsync.decide.plan import (
     AttachTask,
     Change,
@@ -24,18 +24,19 @@ from kamsync.decide.plan import (
     DeleteTask,
     HeldBack,
     Plan,
+    ReassignTask,
     UpdateAccount,
     WriteNote,
 )
 from kamsync.flags import same_value
 from kamsync.log import log
-from kamsync.model import AccountUpdate, NewNote, NewTask, NoteRef, Outcome, TaskRef, TaskSeen, Value
+from kamsync.model import AccountUpdate, NewNote, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
 from kamsync.run.noting import look_once_more, written_note
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history
 from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
-from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed
+from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed, mark_reassigned
 from kamsync.store.notes import KnownNote, keep_notes
 
 TOLD = 200  # times that progress is told of one kind of write
@@ -59,6 +60,7 @@ class Applied:
     created: int = 0
     existed: int = 0
     attached: int = 0
+    reassigned: int = 0
     closed: int = 0
     deleted: int = 0
     notes: int = 0
@@ -79,6 +81,7 @@ class Applied:
             "created": self.created,
             "existed": self.existed,
             "attached": self.attached,
+            "reassigned": self.reassigned,
             "closed": self.closed,
             "deleted": self.deleted,
             "notes": self.notes,
@@ -128,6 +131,7 @@ class Applier:
         refused = self._update([c for c in plan.changes if isinstance(c, UpdateAccount) and c.account_id not in held], applied)
         self._create(self._allowed([c for c in plan.changes if isinstance(c, CreateTask)], held | refused, applied), applied)
         self._attach([c for c in plan.changes if isinstance(c, AttachTask)], applied)
+        self._reassign([c for c in plan.changes if isinstance(c, ReassignTask)], applied)
         self._close([c for c in plan.changes if isinstance(c, CloseTask)], applied)
         self._delete([c for c in plan.changes if isinstance(c, DeleteTask)], applied)
         if isinstance(self.connection, KeepsNotes):
@@ -294,6 +298,21 @@ class Applier:
                     self._note("attach_task", outcomes)
                     mark_attached(self.cache, done)
                 applied.attached += len(done)
+                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+
+    def _reassign(self, reassigns: Sequence[ReassignTask], applied: Applied) -> None:
+        by_key = {c.key: c for c in reassigns}
+        untouched = self._untouched(reassigns, lambda c: (c.owner_id, c.subject, c.due), applied)
+        told = self._telling("tasks handed over", len(untouched))
+        for chunk in self._chunks(untouched, applied):
+            assert isinstance(self.connection, HandsTasksOver)  # the plan asks no other for it
+            wanted = [TaskHandOver(c.key, c.task_id, c.new_owner_id) for c in chunk]
+            for outcomes in self._batches(told(self.connection.reassign_tasks(wanted)), applied):
+                done = [(o.ref, by_key[o.ref].new_owner_id) for o in outcomes if o.status in HAPPENED]
+                with self.cache.transaction():
+                    self._note("reassign_task", outcomes)
+                    mark_reassigned(self.cache, done)
+                applied.reassigned += len(done)
                 _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
 
     def _close(self, closes: Sequence[CloseTask], applied: Applied) -> None:

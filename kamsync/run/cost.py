@@ -13,6 +13,7 @@ from kamsync.decide.plan import (
     DeleteNote,
     DeleteTask,
     Plan,
+    ReassignTask,
     UpdateAccount,
     WriteNote,
 )
@@ -26,8 +27,9 @@ def calls_to_write(connection: Connection, plan: Plan) -> int:
     if isinstance(connection, TellsItsCost):
         return connection.calls_for(writes)
     size = connection.capabilities.batch_size
-    looks = (writes.accounts, writes.closes + writes.deletes, writes.notes)
-    kinds = (writes.updates, writes.creates, writes.attaches, writes.closes, writes.deletes, writes.notes)
+    looks = (writes.accounts, writes.closes + writes.deletes + writes.reassigns, writes.notes)
+    tasks = (writes.creates, writes.attaches, writes.reassigns, writes.closes, writes.deletes)
+    kinds = (writes.updates, *tasks, writes.notes)
     return sum(ceil(count / size) for count in (*looks, *kinds))
 
 
@@ -43,5 +45,6 @@ def _writes_of(plan: Plan) -> Writes:
         attaches=count(AttachTask),
         closes=count(CloseTask),
         deletes=count(DeleteTask),
+        reassigns=count(ReassignTask),
         notes=count(WriteNote) + count(DeleteNote),
     )

@@ -12,7 +12,8 @@ import orjson
 
 from kamsync.contract import Capabilities
 from kamsync.decide.approval import awaiting_approval, waits_for_approval
-from kamsync.decide.closing import plan_attachments, plan_closes
+from kamsync.decide.assignees import Assignees
+from kamsync.decide.closing import plan_attachments, plan_closes, plan_hand_overs
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
@@ -92,7 +93,7 @@ def make_plan(
     with Evaluation(cache.path, planning(compiled) if notes else compiled, when.as_of) as evaluation:
         names = evaluation.names()
         updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
-        tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, attaches=capabilities.attaches_later)
+        tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, capabilities)
         written: tuple[Change, ...] = (*updates, *tasks.changes)
         telling, not_told = plan_notes(cache, program, evaluation, when.as_of, written) if notes else ([], [])
         if keep == "always" or (keep == "if_final" and not updates):
@@ -156,7 +157,7 @@ def _receipt_text(receipt_of: Callable[[str], Receipt], account_id: str, program
     return orjson.dumps(document).decode()
 
 
-def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date, *, attaches: bool) -> TaskPlan:
+def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: date, capabilities: Capabilities) -> TaskPlan:
     if not playbooks.by_name:
         return TaskPlan()
     names = evaluation.names()
@@ -164,12 +165,22 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     inherited = keys_of_the_merged(cache)
     made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen_tasks(cache), inherited)
     fires = {(firing.playbook, firing.account_id) for firing in firings}
-    closed = plan_closes(playbooks, open_tasks(cache), fires, created_tasks(cache), names)
+    created = created_tasks(cache)
+    closed = plan_closes(playbooks, open_tasks(cache), fires, created, names)
+    moved = TaskPlan()
+    if capabilities.reassigns and any(one.playbook.on_owner_change == "follow" for one in playbooks.by_name.values()):
+        closing = {close.key for close in closed.closes}
+        assignees = Assignees(owners(cache), playbooks.program.fallback_owner)
+        facts_of = lru_cache(maxsize=None)(evaluation.facts)
+        moved = plan_hand_overs(playbooks, open_tasks(cache), closing, created, names, facts_of, assignees)
     lives_on = merged_into(cache)
     attached = plan_attachments(
-        loose_tasks(cache) if attaches else (), lambda account_id: lives_on.get(account_id, account_id), names, as_of
+        loose_tasks(cache) if capabilities.attaches_later else (),
+        lambda account_id: lives_on.get(account_id, account_id),
+        names,
+        as_of,
     )
-    changes = (*made.changes, *closed.changes, *attached.changes)
+    changes = (*made.changes, *closed.changes, *moved.changes, *attached.changes)
     return TaskPlan(changes, (*made.held_back, *closed.held_back, *attached.held_back))
 
 

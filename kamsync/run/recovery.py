@@ -20,7 +20,7 @@ from kamsync.store.accounts import keep_flags, merged_into
 from kamsync.store.database import Cache
 from kamsync.store.history import settle_history
 from kamsync.store.journal import Entry, Settled, fields_of, settle_entries, task_of, unsettled
-from kamsync.store.ledger import Made, Status, free_keys, keep_made, keep_seen, mark_attached, mark_closed
+from kamsync.store.ledger import Made, Status, free_keys, keep_made, keep_seen, mark_attached, mark_closed, mark_reassigned
 from kamsync.store.notes import KnownNote, keep_notes
 
 NOTE_OPS = ("write_note", "delete_note")
@@ -116,6 +116,13 @@ def _settle_task(cache: Cache, entry: Entry, seen: TaskSeen | None) -> tuple[Set
             if seen is None or not seen.account_id:
                 return "absent", task_id
             mark_attached(cache, [(entry.ref, seen.account_id)])
+            return "done", task_id
+        case "reassign_task":
+            if seen is None or seen.is_deleted:
+                return "done", task_id
+            if seen.owner_id != entry.intent["new_owner_id"]:
+                return ("absent" if seen.owner_id == entry.intent["owner_id"] else "unclear"), task_id
+            mark_reassigned(cache, [(entry.ref, seen.owner_id)])
             return "done", task_id
         case "close_task":
             if seen is not None and seen.is_open and not seen.is_deleted:

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from kamsync.contract import KeepsNotes
 from kamsync.decide.guards import TierMoves
 from kamsync.decide.notes import mark_in, read_note
-from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, HeldBack, UpdateAccount
+from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, HeldBack, ReassignTask, UpdateAccount
+from kamsync.decide.task_values import CreatedTask
 from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError, PlanRefused
 from kamsync.flags import same_value
@@ -29,6 +30,7 @@ from kamsync.run.shell import Shell
 from kamsync.run.sync import carry_out
 from kamsync.store.accounts import flags_of, merged_into
 from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, note_of, task_of
+from kamsync.store.ledger import created_tasks
 from kamsync.store.runs import Run, find_run, undone_by
 from kamsync.store.schema import Meta
 
@@ -157,14 +159,18 @@ def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value])
 
 
 def _undo_tasks(shell: Shell, run: Run, found: Iterable[Entry], changes: list[Change], held: list[HeldBack]) -> None:
-    some = [entry for entry in found if entry.op in ("create_task", "delete_task") or _hold_closed(entry, held)]
+    undone = ("create_task", "delete_task", "reassign_task")
+    some = [entry for entry in found if entry.op in undone or _hold_closed(entry, held)]
     if not some:
         return
-    refs = [TaskRef(entry.ref, (entry.record_id or "") if entry.op == "create_task" else "") for entry in some]
+    refs = [TaskRef(entry.ref, "" if entry.op == "delete_task" else entry.record_id or "") for entry in some]
     seen = shell.connection.fetch_tasks(refs)
+    made = created_tasks(shell.cache)
     for entry in some:
         if entry.op == "create_task":
-            _undo_creation(entry, run, seen.get(entry.ref), changes, held)
+            _undo_creation(entry, run, seen.get(entry.ref), made.get(entry.ref), changes, held)
+        elif entry.op == "reassign_task":
+            _undo_hand_over(entry, run, seen.get(entry.ref), made.get(entry.ref), changes, held)
         else:
             _redo_creation(shell, entry, run, seen.get(entry.ref), changes, held)
 
@@ -201,11 +207,28 @@ def _hold_closed(entry: Entry, held: list[HeldBack]) -> bool:
     return False
 
 
-def _undo_creation(entry: Entry, run: Run, seen: TaskSeen | None, changes: list[Change], held: list[HeldBack]) -> None:
-    """Only what the run itself made goes; one that was there before it is not the run's."""
+def _undo_hand_over(
+    entry: Entry, run: Run, seen: TaskSeen | None, made: CreatedTask | None, changes: list[Change], held: list[HeldBack]
+) -> None:
+    """Back to the person who had it, where it is still as the run had left it."""
+    if seen is None or seen.is_deleted:
+        return
+    before, after = str(entry.intent["owner_id"]), str(entry.intent["new_owner_id"])
+    if seen.is_open and seen.owner_id == after and made is not None and (seen.subject, seen.due) == (made.subject, made.due):
+        account_id, why = seen.account_id or entry.account_id, (f"undo of run {run.run_id}",)
+        changes.append(ReassignTask(entry.ref, seen.task_id, account_id, entry.name, seen.subject, after, seen.due, before, why))
+    else:
+        held.append(HeldBack(entry.account_id, entry.name, f'task "{seen.subject}"', "a person worked on it", entry.ref))
+
+
+def _undo_creation(
+    entry: Entry, run: Run, seen: TaskSeen | None, made: CreatedTask | None, changes: list[Change], held: list[HeldBack]
+) -> None:
+    """Only what the run itself made goes; one that was there before it is not the run's. `made`: whose it became since."""
     if entry.outcome != "done" or seen is None or seen.is_deleted:
         return
     task = task_of(entry)
+    task = replace(task, owner_id=made.owner_id) if made is not None else task
     if seen.is_open and (seen.owner_id, seen.subject, seen.due) == (task.owner_id, task.subject, task.due):
         why = (f"undo of run {run.run_id}",)
         account_id = seen.account_id or entry.account_id

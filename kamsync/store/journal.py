@@ -21,6 +21,7 @@ from kamsync.decide.plan import (
     DeleteNote,
     DeleteTask,
     FieldChange,
+    ReassignTask,
     UpdateAccount,
     WriteNote,
     op_of,
@@ -161,6 +162,9 @@ def _intent(change: Change) -> dict[str, Any]:
             return _task(change)
         case DeleteTask():
             return {**_task(change.task), "task_id": change.task_id, "name": change.account_name}
+        case ReassignTask():
+            owners = {"owner_id": change.owner_id, "new_owner_id": change.new_owner_id}
+            return {"task_id": change.task_id, "subject": change.subject, "name": change.account_name, **owners}
         case WriteNote():
             return _note(change)
         case DeleteNote():

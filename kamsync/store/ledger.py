@@ -85,6 +85,13 @@ def mark_closed(cache: Cache, keys: Iterable[str]) -> None:
     cache.connection.executemany("UPDATE tasks SET is_open = 0 WHERE key = ?", some)
 
 
+def mark_reassigned(cache: Cache, owners: Iterable[tuple[str, str]]) -> None:
+    """These tasks, as (key, owner id), are another person's by this program's hand; call it inside a transaction."""
+    some = [(owner_id, key) for key, owner_id in owners]
+    cache.connection.executemany("UPDATE task_ledger SET owner_id = ? WHERE key = ?", some)
+    cache.connection.executemany("UPDATE tasks SET owner_id = ? WHERE key = ?", some)
+
+
 def mark_attached(cache: Cache, accounts: Iterable[tuple[str, str]]) -> None:
     """These tasks, as (key, account id), hang on their account now; call it inside a transaction."""
     some = [(account_id, key) for key, account_id in accounts]

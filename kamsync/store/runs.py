@@ -101,6 +101,7 @@ _COUNTED: Mapping[str, str] = {
     "update_account": "updated",
     "create_task": "created",
     "attach_task": "attached",
+    "reassign_task": "reassigned",
     "close_task": "closed",
     "delete_task": "deleted",
     "write_note": "notes",

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kamsync.contract import Connection
-from kamsync.model import NewTask, Stream, TaskRef, TaskSeen
+from kamsync.contract import Connection, HandsTasksOver
+from kamsync.model import NewTask, Stream, TaskHandOver, TaskRef, TaskSeen
 from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
 
 
@@ -85,6 +85,29 @@ class TaskPromises(Promises):
         assert (closed.ref, closed.status, again.status) == (task.key, "done", "done")
         assert not _is_open(crm, task)
         assert not is_true(crm.pull(connection, Stream.TASKS).by_id()[made.record_id]["is_open"])
+
+    def test_a_task_that_is_handed_over_is_the_new_persons_and_else_as_it_was(
+        self, crm: RunningCrm, connection: Connection
+    ) -> None:
+        if not isinstance(connection, HandsTasksOver):
+            assert not connection.capabilities.reassigns
+            pytest.skip("this connector hands no tasks over")
+        account, other = crm.take_accounts(2)
+        task, lost = crm.new_task(account, "to-hand-over"), crm.new_task(other, "to-lose")
+        made = {outcome.ref: outcome.record_id for outcome in connection.create_tasks([task, lost])}
+        crm.people.delete_task(made[lost.key])
+        owners = crm.pull(connection, Stream.OWNERS).rows
+        person = next(str(one["id"]) for one in owners if is_true(one["is_active"]) and one["id"] != task.owner_id)
+        before = connection.fetch_tasks([TaskRef(task.key, made[task.key])])[task.key]
+
+        (handed,) = connection.reassign_tasks([TaskHandOver(task.key, made[task.key], person)])
+        (again,) = connection.reassign_tasks([TaskHandOver(task.key, "", person)])
+        (gone,) = connection.reassign_tasks([TaskHandOver(lost.key, made[lost.key], person)])
+
+        assert connection.capabilities.reassigns
+        assert (handed.ref, handed.status, again.status, gone.status) == (task.key, "done", "done", "done")
+        after = connection.fetch_tasks([TaskRef(task.key, made[task.key])])[task.key]
+        assert after == replace(before, owner_id=person)
 
     def test_a_deleted_task_is_gone_and_deleting_or_closing_it_again_is_done(
         self, crm: RunningCrm, connection: Connection

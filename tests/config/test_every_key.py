@@ -319,6 +319,7 @@ name = "p{number}"
 when = "tier = 'A' or tier is null or score > 0"
 every = "{every}"
 when_clear = "{"close" if number % 2 else "keep"}"
+on_owner_change = "{"follow" if number % 2 else "keep"}"
 [[playbooks.tasks]]
 name = "t"
 subject = "Do {number}"

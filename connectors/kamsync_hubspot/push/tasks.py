@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from kamsync.contract import Context
 from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
-from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
+from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync_hubspot.api.answer import Silences
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
@@ -157,6 +157,12 @@ class Tasks:
     def close(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """A task that is gone needs no closing."""
         yield from self._updated(tasks, {"hs_task_status": "COMPLETED"}, doing="closing tasks")
+
+    def reassign(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        """Gives each task to its person; one that is gone needs nobody."""
+        for owner_id in dict.fromkeys(task.owner_id for task in tasks):
+            theirs = [TaskRef(task.key, task.task_id) for task in tasks if task.owner_id == owner_id]
+            yield from self._updated(theirs, {"hubspot_owner_id": owner_id}, doing="handing over tasks")
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """Frees the keys, then archives: after a kill in between the same call goes on, by the task's id.

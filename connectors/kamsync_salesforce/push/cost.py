@@ -22,7 +22,7 @@ def calls_for(writes: Writes) -> int:
     else:
         updates = ceil(writes.updates / RECORDS_PER_CALL)
     created = writes.creates + writes.attaches
-    touched = writes.closes + writes.deletes
+    touched = writes.closes + writes.deletes + writes.reassigns
     return (
         (LEASE if writes != Writes() else 0)
         + (CHOICES if writes.updates else 0)
@@ -32,5 +32,6 @@ def calls_for(writes: Writes) -> int:
         + ceil(created / RECORDS_PER_CALL)
         + ceil(touched / KEYS_PER_LOOKUP)
         + (1 + ceil(writes.closes / RECORDS_PER_CALL) if writes.closes else 0)
+        + ceil(writes.reassigns / RECORDS_PER_CALL)
         + 2 * ceil(writes.deletes / RECORDS_PER_CALL)
     )

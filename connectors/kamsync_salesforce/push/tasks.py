@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync.errors import AccessDenied
-from kamsync.model import NewTask, Outcome, TaskRef, TaskSeen
+from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, updater, write
@@ -115,6 +115,15 @@ class Tasks:
                 yield Outcome(task.key, "done", task.task_id, "The task was already gone.")
             else:
                 yield outcome(task.key, task.task_id, result, self._url_of)
+
+    def reassign(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        """Gives each task to its person; one that is gone needs nobody."""
+        owners = {task.key: task.owner_id for task in tasks}
+        named, nameless = self._with_ids([TaskRef(task.key, task.task_id) for task in tasks]) if tasks else ([], [])
+        yield from (Outcome(task.key, "done", "", _NOT_HERE) for task in nameless)
+        records = [{"Id": task.task_id, "OwnerId": owners[task.key]} for task in named]
+        for position, result in write(updater(self._client, "Task", "handing over tasks"), records, sleep=self._sleep):
+            yield self._gone_or(named[position], result)
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """Empties the key of each task, then deletes it; both may be repeated, so a killed call is finished by the next one.

@@ -31,6 +31,7 @@ from kamsync.model import (
     NoteSeen,
     Outcome,
     Stream,
+    TaskHandOver,
     TaskRef,
     TaskSeen,
     Usage,
@@ -52,14 +53,18 @@ class MemoryConnection:
     """Version 2 of the contract on one MemoryCrm. Every call is counted and open to the CRM's faults.
 
     The names of calls, for faults: identity, pull_<stream>, fetch_accounts, push_accounts, find_tasks, create_tasks,
-    attach_tasks, fetch_tasks, fetch_people, close_tasks, free_keys, delete_tasks, fetch_notes, write_notes, delete_notes,
-    read_fields, make_field, take_lease, renew_lease, release_lease.
+    attach_tasks, fetch_tasks, fetch_people, reassign_tasks, close_tasks, free_keys, delete_tasks, fetch_notes, write_notes,
+    delete_notes, read_fields, make_field, take_lease, renew_lease, release_lease.
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
         behaviour = crm.behaviour
         self.capabilities = Capabilities(
-            REASONS_LENGTH, behaviour.batch_size, has_manager=True, attaches_later=behaviour.attaches_tasks_later
+            REASONS_LENGTH,
+            behaviour.batch_size,
+            has_manager=True,
+            attaches_later=behaviour.attaches_tasks_later,
+            reassigns=True,
         )
         self._crm = crm
         self._context = context
@@ -139,6 +144,9 @@ class MemoryConnection:
 
     def close_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.close(tasks)
+
+    def reassign_tasks(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        return self._tasks.reassign(tasks)
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)

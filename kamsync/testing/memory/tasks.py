@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from kamsync.errors import TryLater
-from kamsync.model import NewTask, Outcome, Stream, TaskRef, TaskSeen, Value
+from kamsync.model import NewTask, Outcome, Stream, TaskHandOver, TaskRef, TaskSeen, Value
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import TASK_KEY
@@ -144,6 +144,19 @@ class Tasks:
     def _close(self, task: Record) -> None:
         if not task.deleted:
             self.crm.records.write(Stream.TASKS, task, {"is_open": False}, "program")
+
+    def reassign(self, tasks: Sequence[TaskHandOver]) -> Iterator[Outcome]:
+        """Nobody can be given a task who has left."""
+        for task in tasks:
+            owner = self.crm.records.find(Stream.OWNERS, task.owner_id)
+            if owner is None or not owner.get("is_active"):
+                yield Outcome(task.key, "rejected", task.task_id, f"INACTIVE_OWNER_OR_USER: {task.owner_id} cannot own tasks")
+                continue
+            yield from self._each("reassign_tasks", [TaskRef(task.key, task.task_id)], partial(self._give, owner.id))
+
+    def _give(self, owner_id: str, task: Record) -> None:
+        if not task.deleted:
+            self.crm.records.write(Stream.TASKS, task, {"owner_id": owner_id}, "program")
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         """First the keys, then the tasks: two calls, between which a run may end."""
