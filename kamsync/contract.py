@@ -179,12 +179,14 @@ class Finding:
 class DoctorRequest:
     """What doctor is to verify: every column that pulls would ask for, by stream, and how many calls a run may need.
 
-    `people`: who is named by the configuration, as written there (an id or an e-mail), by the place where it stands.
+    `people`: who is named by the configuration, as written there (an id or an e-mail), by the place where it stands. `notes`:
+    whether account plans are kept as notes.
     """
 
     requests: tuple[PullRequest, ...]
     calls_needed: int = 50
     people: Mapping[str, str] = field(default_factory=dict)
+    notes: bool = False
 
 
 class Connection(Protocol):

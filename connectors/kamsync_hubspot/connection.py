@@ -19,7 +19,20 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import (
+    AccountUpdate,
+    Identity,
+    NewNote,
+    NewTask,
+    NoteRef,
+    NoteSeen,
+    Outcome,
+    TaskHandOver,
+    TaskRef,
+    TaskSeen,
+    Usage,
+    Value,
+)
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
@@ -30,6 +43,7 @@ from kamsync_hubspot.pull.probing import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
 from kamsync_hubspot.push.cost import calls_for
+from kamsync_hubspot.push.notes import Notes
 from kamsync_hubspot.push.tasks import Tasks
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
 from kamsync_hubspot.setup.choices import lacking_choices
@@ -52,6 +66,7 @@ class HubSpotConnection:
         self._context = context
         self._definitions = Definitions(client)
         self._tasks = Tasks(client, portal, context, self._definitions)
+        self._notes = Notes(client, portal)
 
     def identity(self) -> Identity:
         return self._portal.identity()
@@ -89,6 +104,15 @@ class HubSpotConnection:
 
     def delete_tasks(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
         return self._tasks.delete(tasks)
+
+    def fetch_notes(self, notes: Sequence[NoteRef], *, whole: bool = True) -> Mapping[str, NoteSeen]:
+        return self._notes.fetch(notes)
+
+    def write_notes(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        return self._notes.write(notes)
+
+    def delete_notes(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
+        return self._notes.delete(notes)
 
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
         return lacking_choices(self._definitions, self._context)

@@ -22,7 +22,20 @@ from kamsync.contract import (
 from kamsync.errors import BadAnswer, KamsyncError
 from kamsync.flags import FLAGS
 from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import AccountUpdate, Identity, NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen, Usage, Value
+from kamsync.model import (
+    AccountUpdate,
+    Identity,
+    NewNote,
+    NewTask,
+    NoteRef,
+    NoteSeen,
+    Outcome,
+    TaskHandOver,
+    TaskRef,
+    TaskSeen,
+    Usage,
+    Value,
+)
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
@@ -34,6 +47,7 @@ from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
 from kamsync_salesforce.push.cost import IDS_PER_READ, calls_for
 from kamsync_salesforce.push.lease import Leases
+from kamsync_salesforce.push.notes import Notes
 from kamsync_salesforce.push.tasks import Tasks
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
 from kamsync_salesforce.setup.choices import lacking_choices
@@ -56,6 +70,7 @@ class SalesforceConnection:
         self._org = Org(client, self._fields, username)
         self._leases = Leases(client, context.mapping.flags.get("tier", ""))
         self._tasks = Tasks(client, self._fields, context.mapping.task_key, self.record_url)
+        self._notes = Notes(client)
 
     def identity(self) -> Identity:
         return self._org.identity()
@@ -132,6 +147,15 @@ class SalesforceConnection:
             return probe(self._client, self._org, self._context, pull)
 
         return Doctor(self._client, self._org, self._fields, self._context, ask).examine(request)
+
+    def fetch_notes(self, notes: Sequence[NoteRef], *, whole: bool = True) -> Mapping[str, NoteSeen]:
+        return self._notes.fetch(notes, whole=whole)
+
+    def write_notes(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        return self._notes.write(notes)
+
+    def delete_notes(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
+        return self._notes.delete(notes)
 
     def lacking_choices(self) -> Mapping[str, tuple[str, ...]]:
         found = lacking_choices(self._fields, self._context)

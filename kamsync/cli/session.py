@@ -141,7 +141,7 @@ class Session:
         from kamsync.decide.assignees import named_people  # most commands name nobody
 
         requests = pull_requests(self.config, today(self.config, datetime.now(UTC)))
-        return DoctorRequest(requests, people=named_people(self.config.program))
+        return DoctorRequest(requests, people=named_people(self.config.program), notes=self.config.program.plan_note)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from kamsync.model import NoteRef, NoteSeen
 from kamsync.report.account_plan.note import note_html, note_title, state_values
 from kamsync.report.account_plan.plan import AccountPlan, Step
 from kamsync.run.account_planning import account_plan_of, portfolio_of
+from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.notes import NO_MARK, KnownNote, keep_notes, known_notes, unlooked_accounts
@@ -44,6 +45,7 @@ def plan_notes(
     cache: Cache, program: Program, evaluation: Evaluation, as_of: date, changes: Sequence[Change]
 ) -> tuple[list[WriteNote], list[HeldBack]]:
     """The notes that would be written, and those that are a person's. `changes`: the rest of the plan, which the notes show."""
+    active = {owner.id for owner in owners(cache) if owner.is_active}
     known, portfolio = known_notes(cache), portfolio_of(cache, program, evaluation, as_of)
     scores = {change.account_id: change.fields["score"].after for change in _updates(changes) if "score" in change.fields}
     notes: list[WriteNote] = []
@@ -65,6 +67,7 @@ def plan_notes(
             continue
         body, _ = marked(note_html(page, program), state)
         owner = str(evaluation.facts(account_id).get("owner_id") or "")
+        owner = owner if owner in active else ""  # a CRM refuses a note in the name of somebody who has left
         why = "what it tells has changed" if has_one else "a key account, and no note with its plan"
         notes.append(
             WriteNote(account_id, name, note.note_id if note else "", owner, note_title(page, program), body, reasons=(why,))

@@ -145,7 +145,7 @@ def error_ids(error: Mapping[str, Any]) -> list[str]:
     """The ids that an error of a 207 names: one error may name many."""
     context = error.get("context")
     found: list[str] = []
-    for name in ("ids", "id", "fromObjectId"):
+    for name in ("ids", "id", "fromObjectId", "objectWriteTraceId"):
         value = context.get(name) if isinstance(context, dict) else None
         found += [str(one) for one in value] if isinstance(value, list) else [str(value)] if value else []
     return found

@@ -67,6 +67,7 @@ num_associated_deals|Number of Associated Deals|number|number|c
 num_associated_contacts|Number of Associated Contacts|number|number|c
 notes_last_contacted|Last Contacted|datetime|date|r
 hs_last_sales_activity_timestamp|Last Engagement Date|datetime|date|r
+hs_pinned_engagement_id|Pinned Engagement ID|number|number
 hs_is_target_account|Target Account|bool|booleancheckbox
 hs_ideal_customer_profile|Ideal Customer Profile Tier|enumeration|select
 hs_target_account_probability|Target Account Probability|number|number|c

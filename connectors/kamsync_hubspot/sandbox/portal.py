@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from .catalog import default_definitions
-from .kinds import KINDS, ObjectKind
+from .kinds import ACTIVITIES, KINDS, ObjectKind
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, PIPELINES, STAGES, Pipeline
 from .store import Associations, Export, Record, Segment, Table
@@ -93,9 +93,19 @@ class Portal:
         )
         if table.kind.plural == "deals":
             invalid.extend(self._stage_problems(table, values, record))
+        if table.kind.plural == "companies":
+            invalid.extend(self._pin_problems(values, record))
         if invalid:
             raise refusal(invalid, self.options.portal_id)
         return values
+
+    def _pin_problems(self, values: Mapping[str, str | None], record: Record | None) -> list[Invalid]:
+        """Only an activity that is associated with the company can be pinned on it ("Companies" guide)."""
+        pinned = values.get("hs_pinned_engagement_id")
+        if not pinned:
+            return []
+        linked = record is not None and any(pinned in self.associations.of("companies", record.id, one) for one in ACTIVITIES)
+        return [] if linked else [Invalid("hs_pinned_engagement_id", "INVALID_VALUE", f"{pinned} is not an associated activity")]
 
     def _stage_problems(self, table: Table, values: dict[str, str | None], record: Record | None) -> list[Invalid]:
         def held(name: str) -> str | None:

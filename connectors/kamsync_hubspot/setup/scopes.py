@@ -43,7 +43,7 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
     yield Scope("crm.objects.companies.write", "tiers cannot be written")
     yield Scope("crm.objects.deals.read", "deals cannot be read", "deals")
     yield Scope("crm.objects.contacts.read", "people, tasks and other activities cannot be read", "tasks")
-    yield Scope("crm.objects.contacts.write", "tasks cannot be created")
+    yield Scope("crm.objects.contacts.write", "tasks and notes cannot be made")
     yield Scope("crm.objects.owners.read", "owners cannot be read", "owners")
     yield Scope("crm.schemas.companies.write", "`kamsync setup` cannot create properties", is_optional=True)
     yield Scope("crm.schemas.contacts.write", "`kamsync setup` cannot create the task property", is_optional=True)

@@ -185,13 +185,13 @@ class Client:
 
         return self._run(call, doing=doing, repeatable=True)
 
-    def download(self, path: str, target: IO[bytes], *, doing: str) -> Mapping[str, str]:
+    def download(self, path: str, target: IO[bytes], *, doing: str, accept: str = "text/csv") -> Mapping[str, str]:
         """Streams a body into `target`, from the start again after a cut; its headers. Safe to call from several threads."""
 
         def call() -> Mapping[str, str]:
             target.seek(0)
             target.truncate()
-            headers = {**self.sf.headers, "Accept": "text/csv"}
+            headers = {**self.sf.headers, "Accept": accept}
             with call_salesforce(self._url(path), "GET", self._session, headers, stream=True) as response:
                 for chunk in download_of(response):
                     target.write(chunk)

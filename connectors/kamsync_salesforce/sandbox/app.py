@@ -228,6 +228,8 @@ class SalesforceApp:
 
     def _record(self, call: Call, records: Records, name: str, path: list[str]) -> Any:
         sobject = self.org.objects[name.lower()]
+        if len(path) == 2 and path[1] == "Content" and sobject.name == "ContentNote":
+            raise Answer(200, str(records.writer.existing(sobject, path[0])["Content"] or "").encode(), "text/html")
         if len(path) == 2:
             if call.method == "PATCH":
                 record_id, created = records.writer.upsert(sobject, path[0], path[1], call.json())
@@ -272,24 +274,40 @@ class SalesforceApp:
         raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
 
     def _subrequests(self, call: Call) -> Any:
-        """POST composite: up to 25 subrequests, one API call."""
+        """POST composite: up to 25 subrequests, one API call; later ones may name what earlier ones answered (`@{note.id}`)."""
         body = call.json()
         requests = body.get("compositeRequest") or []
         if len(requests) > 25:
             raise ApiProblem("LIMIT_EXCEEDED", "The number of subrequests cannot exceed 25")
-        answers = []
+        together = bool(body.get("allOrNone"))
+        answers: list[dict[str, Any]] = []
+        if together:
+            self.org.db.execute("BEGIN")
         for one in requests:
-            path, _, query = str(one.get("url", "")).partition("?")
-            inner = Call({"method": one.get("method", "GET"), "path": path, "headers": [], "query_string": query.encode()}, orjson.dumps(one.get("body")) if one.get("body") else b"")  # fmt: skip
-            inner.base, inner.version = call.base, call.version
-            try:
-                status, answer = 200, self._resource(inner, path.partition(f"/{call.version}/")[2].strip("/").split("/"))
-            except Answer as other:
-                status, answer = other.status, other.body
-            except ApiProblem as problem:
-                status, answer = problem.status, problem.as_rest()
+            halted = together and any(answer["httpStatusCode"] >= 400 for answer in answers)
+            status, answer = (400, _HALTED) if halted else self._subrequest(call, _filled(one, answers))
             answers.append({"body": answer, "httpHeaders": {}, "httpStatusCode": status, "referenceId": one.get("referenceId")})
+        failed = any(answer["httpStatusCode"] >= 400 for answer in answers)
+        if together:
+            self.org.db.execute("ROLLBACK" if failed else "COMMIT")
+        if together and failed:
+            answers = [
+                answer if answer["httpStatusCode"] >= 400 else {**answer, "body": _HALTED, "httpStatusCode": 400}
+                for answer in answers
+            ]
         return {"compositeResponse": answers}
+
+    def _subrequest(self, call: Call, one: Mapping[str, Any]) -> tuple[int, Any]:
+        path, _, query = str(one.get("url", "")).partition("?")
+        scope = {"method": one.get("method", "GET"), "path": path, "headers": [], "query_string": query.encode()}
+        inner = Call(scope, orjson.dumps(one.get("body")) if one.get("body") else b"")
+        inner.base, inner.version = call.base, call.version
+        try:
+            return 200, self._resource(inner, path.partition(f"/{call.version}/")[2].strip("/").split("/"))
+        except Answer as other:
+            return other.status, other.body
+        except ApiProblem as problem:
+            return problem.status, problem.as_rest()
 
     # -- bulk --------------------------------------------------------------------------------------------------------------------
 
@@ -373,6 +391,22 @@ class SalesforceApp:
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
+
+
+_HALTED = [{"errorCode": "PROCESSING_HALTED", "message": "The transaction was rolled back since another operation failed."}]
+_REFERENCE = re.compile(r"@\{(\w+)\.(\w+)\}")
+
+
+def _filled(request: Mapping[str, Any], answers: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """The subrequest with what it names of earlier answers."""
+    told = {str(answer["referenceId"]): answer["body"] for answer in answers}
+
+    def value(found: re.Match[str]) -> str:
+        body = told.get(found[1])
+        return str(body.get(found[2], "")) if isinstance(body, dict) else ""
+
+    filled: Mapping[str, Any] = orjson.loads(_REFERENCE.sub(value, orjson.dumps(request).decode()))
+    return filled
 
 
 def _version(number: int) -> dict[str, str]:

@@ -15,9 +15,9 @@ from kamsync.sandbox.crm import SandboxOptions
 
 from .compiling import Compiled, Compiler
 from .ids import make_id
-from .problems import ApiProblem, no_such_type
+from .problems import ApiProblem, malformed, no_such_type
 from .schema import SAMPLE_FIELDS, Field, SObject, objects, renamed
-from .soql import Query
+from .soql import Comparison, Junction, Query
 
 DAILY_LIMIT = 100_000  # Enterprise Edition without counting licences (Limits Quick Reference)
 CLIENT_ID, CLIENT_SECRET = "sandbox-consumer-key", "sandbox-consumer-secret"
@@ -169,6 +169,11 @@ class Org:
         sobject = self.objects.get(query.sobject.lower())
         if sobject is not None:
             self.admit(sobject)
+            if sobject.name == "ContentDocumentLink" and not narrows(query.where, ("contentdocumentid", "linkedentityid")):
+                raise malformed(
+                    "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or "
+                    "LinkedEntityId using the equals operator or multiple Id's using the IN operator."
+                )
         return self.compiler().compile(query, include_deleted=include_deleted)
 
     def admit(self, sobject: SObject) -> None:
@@ -221,6 +226,16 @@ class Org:
 
     def object_of(self, record_id: str) -> SObject | None:
         return next((one for one in self.objects.values() if one.prefix == record_id[:3]), None)
+
+
+def narrows(where: Any, names: Sequence[str]) -> bool:
+    """Whether a condition holds for some values of one of these fields only."""
+    match where:
+        case Comparison(item, operator, _):
+            return operator in ("=", "in") and item.path.lower() in names
+        case Junction("and", parts):
+            return any(narrows(part, names) for part in parts)
+    return False
 
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "PASSWORD", "SECURITY_TOKEN", "USERNAME", "Org", "OrgOptions", "renamed"]

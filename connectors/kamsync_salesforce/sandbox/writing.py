@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import date, datetime
+from html import unescape
 from typing import Any
 
 from .compiling import stored_moment
@@ -14,8 +17,15 @@ from .schema import STAGES, Field, SObject
 
 # What goes to the recycle bin with its parent: SOAP API Developer Guide, "delete()", cascading deletes.
 CASCADES = {
-    "Account": (("Opportunity", "AccountId"), ("Contact", "AccountId"), ("Task", "AccountId"), ("Event", "AccountId")),
+    "Account": (
+        ("Opportunity", "AccountId"),
+        ("Contact", "AccountId"),
+        ("Task", "AccountId"),
+        ("Event", "AccountId"),
+        ("ContentDocumentLink", "LinkedEntityId"),
+    ),
     "Opportunity": (("OpportunityLineItem", "OpportunityId"),),
+    "ContentNote": (("ContentDocumentLink", "ContentDocumentId"), ("ContentDocument", "Id")),
 }
 
 
@@ -52,6 +62,8 @@ class Writer:
         names = ", ".join(row)
         self._org.db.execute(f"INSERT INTO {sobject.name} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
         self._touch_parent(sobject, row)
+        if sobject.name == "ContentNote":
+            self._keep_document(row)
         return record_id
 
     def update(self, sobject: SObject, record_id: str, values: Mapping[str, Any]) -> None:
@@ -67,6 +79,8 @@ class Writer:
         assignments = ", ".join(f"{name} = ?" for name in row)
         self._org.db.execute(f"UPDATE {sobject.name} SET {assignments} WHERE Id = ?", [*row.values(), before["Id"]])
         self._touch_parent(sobject, {**before, **row})
+        if sobject.name == "ContentNote":
+            self._keep_document({**before, **row})
 
     def upsert(self, sobject: SObject, field_name: str, value: Any, values: Mapping[str, Any]) -> tuple[str, bool]:
         """By external id: (record id, whether it was created)."""
@@ -118,6 +132,7 @@ class Writer:
             self._org.db.execute(
                 f"UPDATE {child} SET AccountId = ?, SystemModstamp = ? WHERE AccountId = ?", (winner_id, stamp, loser_id)
             )
+        self._org.db.execute("UPDATE ContentDocumentLink SET LinkedEntityId = ? WHERE LinkedEntityId = ?", (winner_id, loser_id))
         self._org.db.execute(
             "UPDATE Account SET ParentId = ?, SystemModstamp = ? WHERE ParentId = ?", (winner_id, stamp, loser_id)
         )
@@ -305,12 +320,32 @@ class Writer:
                 row.setdefault("Priority", before.get("Priority") or "Normal")
                 row["AccountId"] = self._account_of(now.get("WhatId"))
                 row.setdefault("IsArchived", before.get("IsArchived") or 0)
+            case "ContentNote":
+                self._derive_note(row, now)
             case "Event":
                 row["AccountId"] = self._account_of(now.get("WhatId"))
                 row.setdefault("IsArchived", before.get("IsArchived") or 0)
         for field in sobject.fields.values():
             if field.type == "boolean" and not before:
                 row.setdefault(field.name, 0)
+
+    def _derive_note(self, row: dict[str, Any], now: Mapping[str, Any]) -> None:
+        """The document beside the note, the text without line breaks and script, and its first 255 characters."""
+        if "Content" in row:
+            try:
+                given = b64decode(str(row["Content"] or ""), validate=True).decode()
+            except ValueError:
+                raise ApiProblem("INVALID_BASE64_DATA", "Invalid Base64 data", 400, ["Content"]) from None
+            row["Content"] = re.sub(r"[\r\n]|<script.*?</script>", "", given, flags=re.IGNORECASE)
+            row["TextPreview"] = " ".join(unescape(re.sub(r"<[^>]*>", " ", row["Content"])).split())[:255]
+        row["FileType"] = "SNOTE"
+        row.setdefault("OwnerId", now.get("OwnerId") or self._user_id)
+
+    def _keep_document(self, note: Mapping[str, Any]) -> None:
+        names = ("Id", "Title", "FileType", "IsDeleted", "CreatedDate", "SystemModstamp")
+        self._org.db.execute(
+            f"INSERT OR REPLACE INTO ContentDocument ({', '.join(names)}) VALUES (?, ?, ?, ?, ?, ?)", [note.get(n) for n in names]
+        )
 
     def _account_of(self, what_id: Any) -> str | None:
         if not what_id:

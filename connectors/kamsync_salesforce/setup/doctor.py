@@ -16,6 +16,7 @@ from kamsync_salesforce.setup.field_checks import FieldChecks
 from kamsync_salesforce.setup.lease_object import lease_finding
 from kamsync_salesforce.setup.metadata import wanted
 from kamsync_salesforce.setup.money_checks import currency_findings
+from kamsync_salesforce.setup.note_checks import note_finding
 from kamsync_salesforce.setup.people_checks import PeopleChecks
 from kamsync_salesforce.setup.stage_checks import stage_findings
 
@@ -67,6 +68,8 @@ class Doctor:
         yield lease_finding(self._fields, wanted(self._context).lease)
         for pull in request.requests:
             yield from self._probe(pull)
+        if request.notes:
+            yield note_finding(self._fields)
         people = PeopleChecks(self._client)
         yield from people.owners()
         yield from people.named(request.people)

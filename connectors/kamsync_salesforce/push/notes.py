@@ -1,0 +1,208 @@
+"""The note with an account's plan: a ContentNote, hung on the account by a ContentDocumentLink.
+
+Both are made by one composite request, all or nothing (REST API, "Composite"), so that no note is left that hangs nowhere. Object
+Reference, "ContentNote": the content is base64 HTML, of which Salesforce strips what it holds for unsafe and line breaks;
+"ContentDocumentLink": a query must be narrowed to documents or records; ShareType I follows the record's own sharing.
+"""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from kamsync.contract import NOTE_MARK
+from kamsync.errors import KamsyncError
+from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import fault_of, is_unanswered
+from kamsync_salesforce.translate import quote, select
+
+T = TypeVar("T")
+NOTE, LINK = "ContentNote", "ContentDocumentLink"
+IDS_PER_QUERY = 150
+SUBREQUESTS = 25  # REST API, "Composite": of one request
+PAIRS = SUBREQUESTS // 2
+TITLE_LENGTH = 255
+_GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
+_HALTED = "PROCESSING_HALTED"  # of the others in a request that was all or nothing
+
+
+class Notes:
+    """Notes of one connection."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def fetch(self, notes: Sequence[NoteRef], *, whole: bool) -> Mapping[str, NoteSeen]:
+        """By account id. Without `whole` the preview of a note, of 255 characters, stands for its body."""
+        named = {note.note_id: note.account_id for note in notes if note.note_id}
+        owners = self._on_accounts([note.account_id for note in notes if not note.note_id])
+        found: dict[str, NoteSeen] = {}
+        for record in self._records([*named, *owners]):
+            note_id, preview = str(record["Id"]), str(record.get("TextPreview") or "")
+            account = named.get(note_id, "") or (owners[note_id] if NOTE_MARK.strip() in preview else "")
+            if account and account not in found:
+                body = self._body(note_id) if whole else preview
+                if body is not None:
+                    found[account] = NoteSeen(note_id, body)
+        return found
+
+    def _on_accounts(self, accounts: Sequence[str]) -> dict[str, str]:
+        """The accounts by the ids of all notes that hang on them."""
+        found: dict[str, str] = {}
+        for some in _chunks(accounts, IDS_PER_QUERY):
+            listed = ", ".join(quote(account) for account in some)
+            where = (f"LinkedEntityId IN ({listed})", "ContentDocument.FileType = 'SNOTE'")
+            soql = select(LINK, ("ContentDocumentId", "LinkedEntityId"), where)
+            for record in self._client.records(soql, doing="looking for notes"):
+                found[str(record["ContentDocumentId"])] = str(record["LinkedEntityId"])
+        return found
+
+    def _records(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """The notes that exist, the oldest first."""
+        for some in _chunks(sorted(set(ids)), IDS_PER_QUERY):
+            listed = ", ".join(quote(one) for one in some)
+            soql = select(NOTE, ("Id", "TextPreview"), (f"Id IN ({listed})",), "CreatedDate, Id")
+            yield from self._client.records(soql, doing="reading notes")
+
+    def _body(self, note_id: str) -> str | None:
+        """None where the note has gone since it was listed."""
+        target = io.BytesIO()
+        try:
+            self._client.download(f"sobjects/{NOTE}/{note_id}/Content", target, doing="reading a note", accept="*/*")
+        except KamsyncError as error:
+            fault = fault_of(error)
+            if fault is None or fault.code not in _GONE:
+                raise
+            return None
+        return target.getvalue().decode("utf-8", "replace")
+
+    # --- writing -------------------------------------------------------------------------------------------------------------
+
+    def write(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        """New ones by twelve, then those that are updated by twenty-five."""
+        for some in _chunks([note for note in notes if not note.note_id], PAIRS):
+            yield from self._make(some)
+        for some in _chunks([note for note in notes if note.note_id], SUBREQUESTS):
+            asked = [self._request("PATCH", f"{NOTE}/{note.note_id}", f"r{at}", _content(note)) for at, note in enumerate(some)]
+            for note, answer in zip(some, self._answered(asked, "updating notes"), strict=True):
+                yield _outcome(note.account_id, note.note_id, answer)
+
+    def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
+        """To the recycle bin; the links go along."""
+        for some in _chunks(notes, SUBREQUESTS):
+            asked = [self._request("DELETE", f"{NOTE}/{note.note_id}", f"r{at}") for at, note in enumerate(some)]
+            for note, answer in zip(some, self._answered(asked, "deleting notes"), strict=True):
+                gone = _code_of(answer) in _GONE
+                yield Outcome(note.account_id, "done", note.note_id) if gone else _outcome(note.account_id, note.note_id, answer)
+
+    def _make(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
+        """Together; where one is refused, which takes the others along, each by itself."""
+        requests = [one for place, note in enumerate(notes) for one in self._pair(note, place)]
+        try:
+            answers = self._send(requests, "creating notes", together=True)
+        except KamsyncError as error:
+            if not is_unanswered(error):
+                raise
+            yield from self._after_silence(notes, error)
+            return
+        pairs = list(zip(answers[::2], answers[1::2], strict=True))
+        if len(notes) > 1 and any(not _is_good(answer) for answer in answers):
+            for note in notes:
+                yield from self._make([note])
+            return
+        for note, (made, linked) in zip(notes, pairs, strict=True):
+            if _is_good(made) and _is_good(linked):
+                yield Outcome(note.account_id, "done", str(made["body"]["id"]))
+            else:
+                yield _outcome(note.account_id, "", linked if _code_of(made) == _HALTED or _is_good(made) else made)
+
+    def _after_silence(self, notes: Sequence[NewNote], error: KamsyncError) -> Iterator[Outcome]:
+        """What a call without an answer made is ours; where this question has no answer either, the next run asks."""
+        try:
+            found = self.fetch([NoteRef(note.account_id, "") for note in notes], whole=False)
+        except KamsyncError as other:
+            self._client.log("note_lookup_failed", error=other.message)
+            found = {}
+        for note in notes:
+            seen = found.get(note.account_id)
+            if seen is not None and _mark(seen.body) == _mark(note.body):
+                yield Outcome(note.account_id, "done", seen.note_id)
+            else:
+                yield Outcome(note.account_id, "unknown", message=error.message)
+
+    def _pair(self, note: NewNote, place: int) -> Iterator[dict[str, Any]]:
+        yield self._request("POST", NOTE, f"note{place}", _content(note))
+        link = {
+            "ContentDocumentId": f"@{{note{place}.id}}",
+            "LinkedEntityId": note.account_id,
+            "ShareType": "I",
+            "Visibility": "InternalUsers",  # not in a portal for customers
+        }
+        yield self._request("POST", LINK, f"link{place}", link)
+
+    def _request(self, method: str, path: str, reference: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        asked: dict[str, Any] = {
+            "method": method,
+            "url": f"/services/data/v{self._client.api_version}/sobjects/{path}",
+            "referenceId": reference,
+        }
+        return asked if body is None else {**asked, "body": dict(body)}
+
+    def _answered(self, requests: Sequence[Mapping[str, Any]], doing: str) -> list[Mapping[str, Any]]:
+        """What may be repeated; no answers where the line stays silent."""
+        try:
+            return self._send(requests, doing)
+        except KamsyncError as error:
+            if not is_unanswered(error):
+                raise
+            return [{} for _ in requests]
+
+    def _send(self, requests: Sequence[Mapping[str, Any]], doing: str, *, together: bool = False) -> list[Mapping[str, Any]]:
+        """The answers in the order of the requests. What makes a record is sent once."""
+        body = {"allOrNone": together, "compositeRequest": list(requests)}
+        answer = self._client.rest("POST", "composite", json=body, doing=doing, repeatable=not together)
+        by_reference = {one["referenceId"]: one for one in (answer or {}).get("compositeResponse") or ()}
+        return [by_reference.get(one["referenceId"], {}) for one in requests]
+
+
+def _content(note: NewNote) -> dict[str, str]:
+    return {"Title": note.title[:TITLE_LENGTH], "Content": b64encode(note.body.encode()).decode()}
+
+
+def _is_good(answer: Mapping[str, Any]) -> bool:
+    return 200 <= int(answer.get("httpStatusCode") or 0) < 300
+
+
+def _error_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    body = answer.get("body")
+    first = body[0] if isinstance(body, list) and body else body
+    return first if isinstance(first, Mapping) else {}
+
+
+def _code_of(answer: Mapping[str, Any]) -> str:
+    return str(_error_of(answer).get("errorCode") or "") if not _is_good(answer) else ""
+
+
+def _outcome(account_id: str, note_id: str, answer: Mapping[str, Any]) -> Outcome:
+    if _is_good(answer):
+        return Outcome(account_id, "done", note_id)
+    if not answer:
+        return Outcome(account_id, "unknown", note_id, "Salesforce gave no answer for this note.")
+    error = _error_of(answer)
+    return Outcome(
+        account_id, "rejected", note_id, f"{error.get('message') or 'no reason given'} ({_code_of(answer) or 'no code'})"
+    )
+
+
+def _mark(text: str) -> str:
+    """What follows the mark's words, as long as a mark is."""
+    _, _, rest = text.partition(NOTE_MARK.strip())
+    return rest.strip()[:21]
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
