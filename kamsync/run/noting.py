@@ -8,7 +8,7 @@ from datetime import date
 
 from kamsync.contract import Connection, KeepsNotes
 from kamsync.decide.notes import mark_in, marked, read_note, state_of
-from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, UpdateAccount, WriteNote
+from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.model import NoteRef, NoteSeen
 from kamsync.report.account_plan.note import note_html, note_title, state_values
@@ -82,8 +82,11 @@ def _updates(changes: Sequence[Change]) -> Iterator[UpdateAccount]:
 def _steps_after(page: AccountPlan, account_id: str, changes: Sequence[Change], owners: Mapping[str, str]) -> Iterator[Step]:
     """The account's tasks as they are once the plan is carried out."""
     closed = {(c.subject, c.due) for c in changes if isinstance(c, CloseTask) and c.account_id == account_id}
+    given = {(c.subject, c.due): c.new_owner_id for c in changes if isinstance(c, ReassignTask) and c.account_id == account_id}
     for step in page.steps:
-        yield replace(step, is_open=step.is_open and (step.subject, step.due) not in closed)
+        task = (step.subject, step.due)
+        owner = owners.get(given[task], given[task]) if step.is_open and task in given else step.owner
+        yield replace(step, is_open=step.is_open and task not in closed, owner=owner)
     for change in changes:
         if isinstance(change, CreateTask) and change.account_id == account_id:
             yield Step(change.subject, change.due, owners.get(change.owner_id, change.owner_id), is_open=True)

@@ -102,6 +102,17 @@ def test_what_happens_to_the_account_is_written_into_the_same_note(desk: NoteDes
     assert desk.changes(2) == []
 
 
+def test_a_task_that_is_handed_over_is_in_the_note_as_it_is_afterwards(desk: NoteDesk) -> None:
+    config = desk.folder / "config.toml"
+    config.write_text(config.read_text().replace('every = "entry"\n', 'every = "entry"\non_owner_change = "follow"\n'))
+    desk.on(0, "sync")
+    desk.crm.edit_account(desk.acme, owner_id=desk.crm.add_owner("Bo", "bo@example.com"))
+    assert sorted(str(one["op"]) for one in desk.changes(1)) == ["reassign_task", "write_note"]
+    desk.on(1, "sync")
+    assert "<li>Owner: Bo</li>" in desk.note().text("body") and "Mar 5, 2026, Owner: Bo" in desk.note().text("body")
+    assert desk.changes(2) == []
+
+
 def test_a_note_that_a_person_edited_is_theirs_and_the_run_says_so(desk: NoteDesk) -> None:
     desk.on(0, "sync")
     theirs = desk.note().text("body").replace("Acme", "Acme (call Zoe first)")
