@@ -80,6 +80,9 @@ _TWO_WAY = "kind IN ('meeting', 'call', 'incoming_email')"
 _SELLS = "EXISTS (SELECT 1 FROM line_items WHERE product_family IS NOT NULL)"
 
 
+_WON_BY_ALL = "(SELECT sum(o.won_amount_12m) FROM temp.by_opportunity o JOIN accounts ON id = o.account_id)"
+
+
 def _sum(condition: str, value: str = "amount") -> str:
     return f"round(total(CASE WHEN {condition} THEN {value} ELSE 0 END), 6)"
 
@@ -290,6 +293,16 @@ FACTS: tuple[Fact, ...] = (
         needs=("won_amount_12m", "won_amount_prev_12m"),
         words="{} on the year before",
         growth=True,
+    ),
+    Fact(
+        "revenue_share_12m",
+        "number",
+        "won_amount_12m / that of all accounts together",
+        "derived",
+        f"won_amount_12m / nullif({_WON_BY_ALL}, 0)",
+        unit="percent",
+        needs=("won_amount_12m",),
+        words="{} of all that was won in 12 months",
     ),
     Fact(
         "customer_months",

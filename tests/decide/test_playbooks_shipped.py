@@ -71,12 +71,14 @@ ACCOUNT: dict[str, FactValue] = {
     "days_since_last_contact": 3,
     "next_renewal_date": None,
     "days_to_renewal": None,
+    "revenue_share_12m": 0.08,
     "nps": None,
     "open_count": 2,
 }
 SILENT: dict[str, FactValue] = {"days_since_last_activity": 41, "last_activity_date": "2026-10-13"}
 ENDING: dict[str, FactValue] = {"next_renewal_date": "2027-01-20", "days_to_renewal": 58}
 FIRES: dict[str, dict[str, FactValue]] = {
+    "dependency-risk": {"revenue_share_12m": 0.31},
     "downgrade-review": {"tier": "Silver", "tier_rank": 2, "left": 1},
     "development-plan": {"tier": "Silver", "tier_rank": 2, "segment": "development"},
     "empty-pipeline": {"open_count": 0, "days_since_last_won": 200, "last_won_date": "2026-05-07"},

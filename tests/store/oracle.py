@@ -186,6 +186,9 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f |= _people(world, [i for i in (account["id"], *heads) if heads.get(i, i) == account["id"]], as_of)
         f["children_count"] = len([a for a in world.accounts if a["parent_id"] == account["id"]])
         everyone[account["id"]] = f
+    whole = math.fsum(f["won_amount_12m"] for f in everyone.values())
+    for f in everyone.values():
+        f["revenue_share_12m"] = f["won_amount_12m"] / whole if whole else None
     _families(everyone)
     return everyone
 
