@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.accidents.killing import Scene, kill, scenes
+from tests.accidents.kill_stories import Scene, kill, scenes
 from tests.accidents.world import World, a_world
 
 CRMS = ("salesforce", "hubspot")

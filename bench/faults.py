@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.accidents.killing import scenes
+from tests.accidents.kill_stories import scenes
 from tests.accidents.weather import play_all
 from tests.accidents.world import World, a_world
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kamsync.counting import counted
 from kamsync.errors import BadAnswer
+from kamsync.numerals import counted
 
 MISREAD = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What reading a value of another shape raises. (UnicodeError and JSON's errors are ValueErrors.)"""

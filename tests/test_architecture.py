@@ -100,6 +100,18 @@ def test_a_write_of_the_store_names_its_columns() -> None:
         assert not positional.search(" ".join(_texts(ast.parse(module.read_text())))), module
 
 
+# Nouns in their own right, or the design's own names for an activity.
+NAMED_AS_NOUNS = {"checking", "explaining", "mapping", "planning", "printing", "scoring", "seed", "tracing"}
+NAMED_AS_STATES = {"compiled", "shipped"}  # the programme compiled, the files shipped: what the design calls them
+
+
+def test_a_file_is_named_after_what_it_holds_and_not_by_a_participle() -> None:
+    participle = re.compile(r"(?:ing|ed|found|shown|kept|held|wanted|made)$")
+    found = {module.stem for module in _modules(*SHIPPED) if participle.search(module.stem)}
+
+    assert found <= NAMED_AS_NOUNS | NAMED_AS_STATES
+
+
 def test_whatever_is_public_says_what_it_is() -> None:
     """A class, function or method without a docstring fails here, but for what a protocol or a base class says already.
 

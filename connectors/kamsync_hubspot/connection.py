@@ -39,7 +39,7 @@ from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.pull.contacts import fetch_people
-from kamsync_hubspot.pull.probing import probe
+from kamsync_hubspot.pull.probes import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
 from kamsync_hubspot.push.cost import calls_for

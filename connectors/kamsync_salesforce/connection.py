@@ -42,7 +42,7 @@ from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields, missing_field_error
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.pull.people import fetch_people
-from kamsync_salesforce.pull.probing import probe
+from kamsync_salesforce.pull.probes import probe
 from kamsync_salesforce.pull.streams import Puller
 from kamsync_salesforce.push.accounts import push_accounts
 from kamsync_salesforce.push.cost import IDS_PER_READ, calls_for

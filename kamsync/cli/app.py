@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from kamsync.cli.listing import commands, help_of, module_of
+from kamsync.cli.command_list import commands, help_of, module_of
 
 
 class _Commands(TyperGroup):

@@ -22,9 +22,9 @@ from rich.segment import Segment
 from rich.text import Text
 
 from kamsync.cli.outlet import carries
-from kamsync.counting import counted
+from kamsync.numerals import counted
 from kamsync.printable import printable_json, printable_lines
-from kamsync.report.fitting import fold, wrap
+from kamsync.report.text_width import fold, wrap
 
 OFF_TERMINAL_WIDTH = 160  # a pipe has no width; eighty columns would cut names
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from kamsync.cli.console import out, show
-from kamsync.counting import counted
 from kamsync.decide.plan import HeldBack, Plan
+from kamsync.numerals import counted
 from kamsync.printable import one_line
-from kamsync.report.fitting import wrap
 from kamsync.report.plan_layout import SpanRole, lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
+from kamsync.report.text_width import wrap
 from kamsync.run.apply import Applied
 from kamsync.run.cost import calls_to_write
 from kamsync.run.planning import PlannedRun

@@ -23,7 +23,7 @@ from kamsync.store.schema import Meta
 
 if TYPE_CHECKING:
     from kamsync.run.shell import Shell
-    from kamsync.run.stopping import Stopping
+    from kamsync.run.stop_signal import Stopping
     from kamsync.store.evaluate import Evaluation
     from kamsync.store.runs import RunKind
 
@@ -82,7 +82,7 @@ class Session:
         lets it finish the page or batch in hand, as `stopping` does where the caller has signals of its own.
         """
         from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
-        from kamsync.run.stopping import Stopping, stopping_on
+        from kamsync.run.stop_signal import Stopping, stopping_on
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:
             if self.talks:
@@ -149,7 +149,7 @@ def ending_gently(shell: Shell) -> Iterator[None]:
     """Ctrl-C lets what is under way come to its end, so that it can be said what was written; a second one ends at once."""
     import signal
 
-    from kamsync.run.stopping import stopping_on  # most commands only read
+    from kamsync.run.stop_signal import stopping_on  # most commands only read
 
     def told() -> None:
         say("Stopping as soon as nothing is half done; Ctrl-C again ends at once.", "yellow")

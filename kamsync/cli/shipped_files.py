@@ -15,7 +15,7 @@ from kamsync.config.shipped import read_shipped, shipped_names, shipped_purpose
 from kamsync.config.toml_source import read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import write_private
-from kamsync.report.fitting import pad, widest, wrap
+from kamsync.report.text_width import pad, widest, wrap
 
 TargetArgument = Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ValidationError
 
-from kamsync.config.building import (
+from kamsync.config.assembly import (
     Problems,
     build_criteria,
     build_goals,

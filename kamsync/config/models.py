@@ -1,4 +1,4 @@
-"""The shape of the configuration file, as pydantic models: types, defaults, ranges. Meaning across keys is in `building`."""
+"""The shape of the configuration file, as pydantic models: types, defaults, ranges. Meaning across keys is in `assembly`."""
 
 from __future__ import annotations
 

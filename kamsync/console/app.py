@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from kamsync.console import doing, showing, trying
+from kamsync.console import lab_pages, view_pages, work_pages
 from kamsync.console.gate import Gate
 from kamsync.console.site import Site
 from kamsync.console.view import NotReady
@@ -24,31 +24,31 @@ from kamsync.report.page import charts_script
 
 Page = Callable[[Site, Request], Awaitable[Response]]
 _GET: tuple[tuple[str, Page], ...] = (
-    ("/", showing.overview),
-    ("/charts/{name}.json", showing.chart),
-    ("/accounts", showing.accounts),
-    ("/accounts/{account_id}", showing.account),
-    ("/accounts/{account_id}/plan", showing.account_plan),
-    ("/plan", doing.plan),
-    ("/lab", trying.lab),
-    ("/lab/tasks", trying.counted),
-    ("/lab/backtest", trying.replayed),
-    ("/runs", doing.runs),
-    ("/runs/{run_id}", doing.run),
-    ("/doctor", doing.doctor),
-    ("/job", doing.job),
+    ("/", view_pages.overview),
+    ("/charts/{name}.json", view_pages.chart),
+    ("/accounts", view_pages.accounts),
+    ("/accounts/{account_id}", view_pages.account),
+    ("/accounts/{account_id}/plan", view_pages.account_plan),
+    ("/plan", work_pages.plan),
+    ("/lab", lab_pages.lab),
+    ("/lab/tasks", lab_pages.counted),
+    ("/lab/backtest", lab_pages.replayed),
+    ("/runs", work_pages.runs),
+    ("/runs/{run_id}", work_pages.run),
+    ("/doctor", work_pages.doctor),
+    ("/job", work_pages.job),
 )
 _POST: tuple[tuple[str, Page], ...] = (
-    ("/plan/make", doing.make_plan),
-    ("/plan/apply", doing.apply_plan),
-    ("/plan/refuse", doing.refuse_plan),
-    ("/lab", trying.try_out),
-    ("/lab/criteria.toml", trying.download),
-    ("/lab/tasks", trying.tasks),
-    ("/lab/backtest", trying.backtest),
-    ("/runs/{run_id}/preview", doing.preview_undo),
-    ("/runs/{run_id}/undo", doing.undo),
-    ("/doctor", doing.check),
+    ("/plan/make", work_pages.make_plan),
+    ("/plan/apply", work_pages.apply_plan),
+    ("/plan/refuse", work_pages.refuse_plan),
+    ("/lab", lab_pages.try_out),
+    ("/lab/criteria.toml", lab_pages.download),
+    ("/lab/tasks", lab_pages.tasks),
+    ("/lab/backtest", lab_pages.backtest),
+    ("/runs/{run_id}/preview", work_pages.preview_undo),
+    ("/runs/{run_id}/undo", work_pages.undo),
+    ("/doctor", work_pages.check),
 )
 
 
@@ -94,7 +94,7 @@ async def _static(request: Request) -> Response:
 def _vega() -> tuple[str, str]:
     """The script that shows charts; nothing where the libraries for pictures are missing."""
     try:
-        from kamsync.report.charts.rendering import bundle
+        from kamsync.report.charts.formats import bundle
     except ImportError:
         return "", "text/javascript"
     return bundle(), "text/javascript"

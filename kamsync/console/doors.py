@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kamsync.config import Config
 from kamsync.contract import Connection, DoctorRequest, Finding
 from kamsync.run.shell import Shell
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 from kamsync.store.database import Cache
 from kamsync.store.runs import RunKind
 

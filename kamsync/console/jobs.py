@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.log import log
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 
 Status = Literal["running", "done", "failed"]
 Work = Callable[[Stopping], Any]

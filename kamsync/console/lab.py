@@ -20,8 +20,8 @@ from kamsync.decide.program import NO_TIER, Criterion, Program, Rule, Tier
 from kamsync.errors import ConfigError
 from kamsync.report.criteria_toml import criteria_toml
 from kamsync.report.overview.overview import Overview
+from kamsync.report.overview.position import matrix, matrix_cells
 from kamsync.report.overview.sources import Account
-from kamsync.report.overview.standing import matrix, matrix_cells
 from kamsync.store.laboratory import Trial
 
 LIMITS = ("max_accounts", "max_per_owner", "top_percent")

@@ -23,9 +23,9 @@ from kamsync.report.account_plan.plan import AccountPlan
 from kamsync.report.overview.overview import Overview, make_overview
 from kamsync.report.overview.sources import Account, Sources
 from kamsync.report.portfolio import AccountRow, sort_rows
-from kamsync.run.account_planning import Portfolio, account_plan_of, planning, portfolio_of
+from kamsync.run.account_plan import Portfolio, account_plan_of, planning, portfolio_of
 from kamsync.run.moments import today
-from kamsync.run.overseeing import record_link, sources_of
+from kamsync.run.overview import record_link, sources_of
 from kamsync.run.people import Seen
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.laboratory import Laboratory

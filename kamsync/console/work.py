@@ -14,7 +14,7 @@ from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.plan_text import PlanReader
 from kamsync.run.apply import Applied
 from kamsync.run.shell import Shell, recorded, run_lock
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 from kamsync.run.sync import carry_out, pull_and_plan, refusals
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.accounts import owners

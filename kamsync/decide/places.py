@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
+from kamsync.decide.candidate import Standing, is_promised, is_young
 from kamsync.decide.decision import Capacity
 from kamsync.decide.program import Program, Tier
-from kamsync.decide.standing import Standing, is_promised, is_young
 
 Rank = tuple[int, tuple[int, int], float, float, str]
 

@@ -8,6 +8,7 @@ from datetime import date
 
 from kamsync.decide.assignees import Assignees, Owner
 from kamsync.decide.decision import FactValue
+from kamsync.decide.new_tasks import NotNow, Unassigned, Wanted, steps_of
 from kamsync.decide.plan import CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedTask
 from kamsync.decide.task_text import create
@@ -15,7 +16,6 @@ from kamsync.decide.task_values import Firing
 from kamsync.decide.tasks import knowing
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.turns import SeenTask, gives_way, with_open_tasks
-from kamsync.decide.wanted import NotNow, Unassigned, Wanted, steps_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from datetime import date
 
 from kamsync.decide.assignees import Assignees
 from kamsync.decide.decision import FactValue
+from kamsync.decide.new_tasks import Wanted
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, names_read
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.texts import language
-from kamsync.decide.wanted import Wanted
 
 
 def create(playbooks: Playbooks, wanted: Wanted, assignees: Assignees, as_of: date) -> CreateTask:

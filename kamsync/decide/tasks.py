@@ -12,16 +12,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
-from kamsync.counting import counted
 from kamsync.decide.assignees import Assignees, Owner
 from kamsync.decide.entries import entries_made, keys_by_account
+from kamsync.decide.new_tasks import Known, Unassigned, Wanted, hold, wanted_tasks
 from kamsync.decide.plan import CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.task_text import create
 from kamsync.decide.task_values import Firing, TaskPlan
 from kamsync.decide.templates import NotRendered
 from kamsync.decide.turns import QuietDays, SeenTask, Workload, done_keys, gives_way, with_open_tasks
-from kamsync.decide.wanted import Known, Unassigned, Wanted, hold, wanted_tasks
+from kamsync.numerals import counted
 
 
 def plan_tasks(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
+from kamsync.decide.candidate import Standing, is_young
 from kamsync.decide.decision import Code, Decision
 from kamsync.decide.places import fill_places
 from kamsync.decide.program import NO_TIER, Held, Program, Rule
-from kamsync.decide.standing import Standing, is_young
 
 _SETTLED: frozenset[Code] = frozenset({"override", "not_eligible", "excluded", "group"})  # no review and no seat touches them
 _ANY_TIME: frozenset[Code] = _SETTLED | {"floor", "ceiling", "seat"}  # what moves tiers between reviews

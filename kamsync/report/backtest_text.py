@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kamsync.counting import counted
 from kamsync.decide.backtest import LATER_MONTHS, Report, Share, TierReport
 from kamsync.decide.replay import LeftOut
+from kamsync.numerals import counted
 from kamsync.printable import one_line
 
 SHOWN = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kamsync.contract import Finding
-from kamsync.counting import counted
+from kamsync.numerals import counted
 
 Status = Literal["ok", "warning", "failed"]
 

@@ -12,10 +12,10 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from kamsync.counting import counted
 from kamsync.decide.plan import Plan
-from kamsync.report.fitting import cut, pad, widest, wrap
+from kamsync.numerals import counted
 from kamsync.report.plan_text import PlanBlock, PlanGroup, PlanLine, PlanReader, Role, describe_plan
+from kamsync.report.text_width import cut, pad, widest, wrap
 
 SpanRole = Role | Literal["", "title", "name", "dim"]
 WIDEST_NAME = 36

@@ -14,7 +14,6 @@ from dataclasses import field as dataclass_field
 from types import MappingProxyType
 from typing import Literal
 
-from kamsync.counting import counted
 from kamsync.decide.plan import (
     AttachTask,
     CloseTask,
@@ -30,7 +29,8 @@ from kamsync.decide.plan import (
 )
 from kamsync.decide.program import NO_TIER
 from kamsync.model import Value
-from kamsync.report.fitting import one_line
+from kamsync.numerals import counted
+from kamsync.report.text_width import one_line
 
 Role = Literal[
     "enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "reassigns", "closes", "deletes",

@@ -9,7 +9,7 @@ from typing import Any
 from kamsync.decide.decision import FactValue
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.rehearsal import Condition, Rehearsal, RehearsedStep
-from kamsync.report.fitting import one_line, wrap
+from kamsync.report.text_width import one_line, wrap
 
 INDENT = 4
 

@@ -31,7 +31,7 @@ from kamsync.decide.plan import (
 from kamsync.flags import same_value
 from kamsync.log import log
 from kamsync.model import AccountUpdate, NewNote, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
-from kamsync.run.noting import look_once_more, written_note
+from kamsync.run.account_notes import look_once_more, written_note
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history

@@ -27,7 +27,7 @@ from kamsync.decide.timetable import Timetable
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.run.heartbeat import Job, beat, schedule_lock
 from kamsync.run.shell import is_recorded
-from kamsync.run.stopping import Stopping, stopping_on
+from kamsync.run.stop_signal import Stopping, stopping_on
 
 MISFIRE_GRACE_SECONDS = 7 * 24 * 3600  # APScheduler's default of one second silently drops late runs
 BEAT_SECONDS = 20.0  # also how late a job may be that a suspended machine slept through: timers stand still meanwhile

@@ -24,7 +24,7 @@ from kamsync.report.digest.digest import EXPIRY_DAYS, AtRisk, Digest, DueTask, E
 from kamsync.report.digest.documents import calling_nobody, message_of
 from kamsync.run.channels import Parcel, deliver, hide_address
 from kamsync.run.moments import today
-from kamsync.run.overseeing import picturing, record_link
+from kamsync.run.overview import picturing, record_link
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.digests import (

@@ -13,7 +13,7 @@ import orjson
 from kamsync.contract import Capabilities
 from kamsync.decide.approval import awaiting_approval, waits_for_approval
 from kamsync.decide.assignees import Assignees
-from kamsync.decide.closing import plan_attachments, plan_closes, plan_hand_overs
+from kamsync.decide.closures import plan_attachments, plan_closes, plan_hand_overs
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
@@ -26,8 +26,8 @@ from kamsync.decide.tasks import plan_tasks
 from kamsync.decide.updates import Writing, assemble_plan, plan_account
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.receipt_json import receipt_to_json
-from kamsync.run.account_planning import planning
-from kamsync.run.noting import plan_notes
+from kamsync.run.account_notes import plan_notes
+from kamsync.run.account_plan import planning
 from kamsync.store.accounts import merged_into, merged_on, owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation

@@ -17,9 +17,9 @@ from kamsync.foreign import MISREAD
 from kamsync.log import log, stamped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 from kamsync.store.database import Cache, make_room, saying_what_is_wrong
-from kamsync.store.erasing import erase_older
+from kamsync.store.erasure import erase_older
 from kamsync.store.runs import RunKind, RunStatus, finish_run, is_running, start_run
 from kamsync.store.schema import Meta
 

@@ -19,18 +19,18 @@ from kamsync.decide.plan import Plan, UpdateAccount
 from kamsync.errors import PlanRefused
 from kamsync.log import log, stamp, step
 from kamsync.model import Stream
+from kamsync.run.account_notes import NO_NOTES, learn_notes
 from kamsync.run.apply import Applied, Applier
 from kamsync.run.elsewhere import find_written_elsewhere, note_own_stamp
 from kamsync.run.lease import lease_of
 from kamsync.run.moments import new_run_id, today
-from kamsync.run.noting import NO_NOTES, learn_notes
 from kamsync.run.planning import PlannedRun, When, make_plan
 from kamsync.run.recovery import recover
 from kamsync.run.refresh import refresh
 from kamsync.run.shell import Shell
 from kamsync.store.accounts import was_written
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.held import keep_held
+from kamsync.store.held_back import keep_held
 from kamsync.store.last_evaluation import keep_if_free
 from kamsync.store.runs import RunStatus, describe_run, finish_run, held_since_undo, was_applied
 from kamsync.store.schema import Meta

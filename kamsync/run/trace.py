@@ -8,7 +8,7 @@ from typing import Any
 from kamsync.report.run_trace import Trace, Value, Write
 from kamsync.run.shell import is_locked
 from kamsync.store.database import Cache
-from kamsync.store.held import held_of
+from kamsync.store.held_back import held_of
 from kamsync.store.journal import Entry, entries
 from kamsync.store.runs import Run, find_run, list_runs, written_so_far
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.expressions import Compiled
@@ -20,7 +21,6 @@ from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_beg
 from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
-from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle, tier_order
 from kamsync.decide.white_space import FamilyAmount
 from kamsync.flags import FLAG_PREFIX, FLAGS

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
-from kamsync.counting import counted
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.fact import Fact, Source
 from kamsync.decide.facts import (
@@ -28,6 +27,7 @@ from kamsync.decide.money import Rates
 from kamsync.decide.months import term_months, whole_months
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
+from kamsync.numerals import counted
 from kamsync.store.schema import Meta
 
 _NULL = "NULL"

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from operator import add
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Decision
 from kamsync.decide.places import places_in
 from kamsync.decide.plain import as_plain
 from kamsync.decide.program import NO_TIER, Criterion, Held, Tier
-from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle
 from kamsync.errors import ConfigError
 from kamsync.store.scores import AXES_OF_MEANS, HEALTH_MEAN, NOTHING_HELD, Scores, measures

@@ -14,6 +14,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.columns import column_scorer, coverages, means
 from kamsync.decide.compiled import CompiledCriterion, CompiledProgram, CompiledSeat
 from kamsync.decide.decision import Decision, FactValue
@@ -21,7 +22,6 @@ from kamsync.decide.months import days_before
 from kamsync.decide.program import Held, Program, Seat
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
-from kamsync.decide.standing import Standing
 from kamsync.flags import FLAG_PREFIX
 from kamsync.store.readings import Readings
 

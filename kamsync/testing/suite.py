@@ -8,7 +8,7 @@ from kamsync.testing.faults import FaultPromises
 from kamsync.testing.flags import FlagPromises
 from kamsync.testing.leases import LeasePromises
 from kamsync.testing.notes import NoteFaultPromises, NotePromises
-from kamsync.testing.reading import ReadingPromises
+from kamsync.testing.reads import ReadingPromises
 from kamsync.testing.setup import SetupPromises
 from kamsync.testing.tasks import TaskPromises
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.accidents.killing import Scene, kill, scenes
+from tests.accidents.kill_stories import Scene, kill, scenes
 from tests.accidents.weather import play_all
 from tests.accidents.world import Death, a_world
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.accidents.killing import kill_run, scenes
+from tests.accidents.kill_stories import kill_run, scenes
 from tests.accidents.programme import SIZE
 from tests.accidents.world import Death, a_world
 

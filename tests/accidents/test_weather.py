@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.accidents.killing import scenes
+from tests.accidents.kill_stories import scenes
 from tests.accidents.weather import play_all
 from tests.accidents.world import a_world
 

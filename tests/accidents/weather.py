@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.accidents.killing import NOTHING_TO_UNDO, Scene, nothing_left
+from tests.accidents.kill_stories import NOTHING_TO_UNDO, Scene, nothing_left
 from tests.accidents.world import NO_TROUBLE, Seen, World
 
 CLEAN_EXITS = (0, NOTHING_TO_UNDO)

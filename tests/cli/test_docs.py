@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.cli.listing import commands
+from kamsync.cli.command_list import commands
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "config.example.toml", ROOT / "CONTRIBUTING.md")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.cli.listing import commands
+from kamsync.cli.command_list import commands
 from tests.conftest import Golden
 from tests.journeys.command import run_command
 from tests.journeys.conftest import Desk, Opener, Result

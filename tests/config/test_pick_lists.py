@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kamsync.config.building import pick_list_label
+from kamsync.config.assembly import pick_list_label
 from kamsync.decide.program import Tier
 
 

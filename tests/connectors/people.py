@@ -7,9 +7,9 @@ from typing import Any
 from kamsync.testing.memory import MemorySandbox
 from kamsync_hubspot.sandbox import HubSpotSandbox
 from kamsync_hubspot.sandbox.kinds import object_kind
-from kamsync_hubspot.sandbox.linking import unlink
+from kamsync_hubspot.sandbox.links import unlink
 from kamsync_salesforce.sandbox import SalesforceSandbox
-from kamsync_salesforce.sandbox.writing import Writer
+from kamsync_salesforce.sandbox.writes import Writer
 
 
 class SalesforcePeople:

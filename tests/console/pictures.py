@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.console.browsing import running
+from tests.console.console_client import running
 from tests.journeys.conftest import desks
 
 WIDTH, HEIGHT = 1200, 820

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.console.browsing import FORM_TOKEN, Console, running
+from tests.console.console_client import FORM_TOKEN, Console, running
 from tests.journeys.conftest import Desk, desks
 
 

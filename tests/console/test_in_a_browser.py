@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.browsing import Console, running, tiered_desk
+from tests.console.console_client import Console, running, tiered_desk
 from tests.journeys.conftest import Desk, desks
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")

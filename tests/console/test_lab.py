@@ -18,7 +18,7 @@ from kamsync.decide.place import Expression
 from kamsync.decide.program import NO_TIER, Rule
 from kamsync.report.criteria_toml import criteria_toml
 from kamsync.store.evaluate import Evaluation
-from tests.console.browsing import Console, running, tiered_desk
+from tests.console.console_client import Console, running, tiered_desk
 from tests.journeys.conftest import Desk
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kamsync.run.shell import run_lock
 from kamsync.store.database import open_cache
-from tests.console.browsing import READY_SECONDS, Console, running
+from tests.console.console_client import READY_SECONDS, Console, running
 from tests.journeys.conftest import Desk, Opener, desks
 
 CRMS = ("salesforce", "hubspot")

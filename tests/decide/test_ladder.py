@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.decision import Capacity, Decision
 from kamsync.decide.program import NO_TIER, Expression, Held, Program, Rule, Tier
-from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle, tier_order
 
 AS_OF = date(2025, 6, 30)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
-from kamsync.decide.closing import plan_attachments, plan_closes
+from kamsync.decide.closures import plan_attachments, plan_closes
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.entries import keys_by_account
 from kamsync.decide.occurrences import parse_key, task_key

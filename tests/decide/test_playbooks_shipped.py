@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from kamsync.config.building import build_playbook
+from kamsync.config.assembly import build_playbook
 from kamsync.config.models import PlaybookTable
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import parse_toml

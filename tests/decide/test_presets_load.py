@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kamsync.config.building import Problems, build_criteria, build_playbook, build_rules, build_tiers, check_weights
+from kamsync.config.assembly import Problems, build_criteria, build_playbook, build_rules, build_tiers, check_weights
 from kamsync.config.models import CriteriaFile, PlaybookTable
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.toml_source import TomlSource, parse_toml

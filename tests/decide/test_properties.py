@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import NO_TIER, Expression, Held, Program, Rule, Tier
-from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle
 
 AS_OF = date(2025, 6, 30)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kamsync.decide.candidate import Standing
 from kamsync.decide.decision import Decision
 from kamsync.decide.program import Expression, Held, Program, Rule, Tier
-from kamsync.decide.standing import Standing
 from kamsync.decide.tiers import settle
 
 AS_OF = date(2025, 6, 30)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.browsing import running
+from tests.console.console_client import running
 from tests.journeys.conftest import desks
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from rich.cells import cell_len
 
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
-from kamsync.report.fitting import cut, one_line, wrap
 from kamsync.report.plan_layout import lay_out_plan, plain_text
 from kamsync.report.plan_text import PlanReader, headline
+from kamsync.report.text_width import cut, one_line, wrap
 from tests.conftest import Golden
 
 READER = PlanReader(("A", "B", "C"), {"o1": "Ana Souza", "o2": "Sadio Mané", "o3": "Jürgen Öztürk"})

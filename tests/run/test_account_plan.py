@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from kamsync.cli.listing import commands
+from kamsync.cli.command_list import commands
 from kamsync.model import Stream
 from tests.run.memory_desk import MemoryDesk
 

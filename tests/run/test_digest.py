@@ -13,7 +13,7 @@ import apprise
 import pytest
 import time_machine
 
-from kamsync.cli.listing import commands
+from kamsync.cli.command_list import commands
 from tests.conftest import Golden
 from tests.run.memory_desk import MemoryDesk
 from tests.run.test_account_plan import EVIL, Tags

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kamsync.cli.app import load_command
-from kamsync.cli.listing import commands
+from kamsync.cli.command_list import commands
 from tests.run.memory_desk import TIERS_BY_POTENTIAL, WELCOME, MemoryDesk, Result
 
 TODAY = datetime.now(UTC).date()

@@ -22,7 +22,7 @@ from kamsync.model import STREAMS, Stream
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
 from kamsync.testing.harness import People, is_true
-from tests.accidents.killing import KILLED, WRITES
+from tests.accidents.kill_stories import KILLED, WRITES
 from tests.accidents.programme import SIZE
 from tests.accidents.weather import TRACEBACK, weather_of
 from tests.accidents.world import Death, Ended, World

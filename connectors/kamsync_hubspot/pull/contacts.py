@@ -17,8 +17,8 @@ from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import ASSOCIATIONS_BATCH, fetch_links, is_list_quicker, list_pages, read_batch
 from kamsync_hubspot.pull.changes import archived_since, changes_since
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
-from kamsync_hubspot.pull.reckoning import reckon
 from kamsync_hubspot.pull.rows import properties_of
+from kamsync_hubspot.pull.tally import reckon
 from kamsync_hubspot.translate import CONTACT_PROPERTIES, Link, Record, inline_ids, is_true
 
 CONTACTS = "contacts"

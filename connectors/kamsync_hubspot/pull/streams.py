@@ -22,15 +22,15 @@ from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.api.portal import Portal, pipelines_option
 from kamsync_hubspot.api.reads import is_list_quicker, list_pages
 from kamsync_hubspot.pull.activities import ActivityReader
-from kamsync_hubspot.pull.belonging import attach
 from kamsync_hubspot.pull.changes import Changes, archived_since, changes_since
 from kamsync_hubspot.pull.contacts import ContactReader
 from kamsync_hubspot.pull.cursor import Cursor, Mark, Watch, fingerprint, load
 from kamsync_hubspot.pull.oddities import Oddities
 from kamsync_hubspot.pull.owners_and_rates import pull_owners, pull_rates
-from kamsync_hubspot.pull.reckoning import reckon
+from kamsync_hubspot.pull.parents import attach
 from kamsync_hubspot.pull.rows import PARENT, Getter, rows_of
 from kamsync_hubspot.pull.sources import Source, source_of
+from kamsync_hubspot.pull.tally import reckon
 from kamsync_hubspot.pull.tasks import TaskReader
 from kamsync_hubspot.translate import MERGED_IDS, OBJECTS, Record, merged_pairs
 

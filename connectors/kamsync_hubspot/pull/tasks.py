@@ -21,7 +21,7 @@ from kamsync_hubspot.api.reads import ARCHIVED_TASK_PAGES, Archived, read_archiv
 from kamsync_hubspot.api.task_accounts import accounts_of, accounts_of_archived
 from kamsync_hubspot.pull.cursor import REMEMBERED, STAMP, Cursor, Mark, Watch, load
 from kamsync_hubspot.pull.engagements import companies_of, read_engagements
-from kamsync_hubspot.pull.reckoning import Reckoning, reckon
+from kamsync_hubspot.pull.tally import Reckoning, reckon
 from kamsync_hubspot.translate import TASK_PROPERTIES, Record, key_of, task_values
 
 

@@ -24,8 +24,8 @@ from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.api.writes import Result, outcome, write
-from kamsync_hubspot.push.attaching import TYPE, Attacher
-from kamsync_hubspot.push.finding import TaskFinder
+from kamsync_hubspot.push.task_links import TYPE, Attacher
+from kamsync_hubspot.push.task_lookup import TaskFinder
 from kamsync_hubspot.translate import Record, key_of, named_account, task_properties
 
 T = TypeVar("T")

@@ -12,11 +12,11 @@ from typing import Any
 from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
+from .after_setup import provision
 from .app import HubSpotApp
-from .keeping import keep, put_back
+from .checkpoint import keep, put_back
 from .options import portal_options
 from .portal import Portal
-from .provisioned import provision
 from .seed import load
 from .view import HubSpotView
 

@@ -28,7 +28,7 @@ from . import (
 from .access import Tokens, check_scopes, refuse_what_is_unavailable
 from .limits import Limits
 from .portal import Portal
-from .routing import Route, Router
+from .routes import Route, Router
 from .wire import Answer, Refusal, Request, correlation, iso, not_found
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

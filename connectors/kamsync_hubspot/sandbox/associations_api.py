@@ -11,9 +11,9 @@ from typing import Any
 from .associations_read_api import number
 from .batch_api import inputs_of
 from .kinds import AssociationType, ObjectKind, object_kind
-from .linking import default_type, link, resolve_types, unlink
+from .links import default_type, link, resolve_types, unlink
 from .portal import Portal
-from .routing import Route
+from .routes import Route
 from .wire import Answer, Request, batch_answer, not_found
 
 WRITE_LIMIT = 2_000

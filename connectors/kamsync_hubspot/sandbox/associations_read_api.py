@@ -11,9 +11,9 @@ from typing import Any
 
 from .batch_api import inputs_of
 from .kinds import AssociationType, ObjectKind, object_kind
-from .linking import default_type
+from .links import default_type
 from .portal import Portal
-from .routing import Route
+from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, batch_answer, not_found
 
 READ_LIMIT = 1_000

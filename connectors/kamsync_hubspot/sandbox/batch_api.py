@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .kinds import object_kind
-from .linking import attach_at_creation
+from .links import attach_at_creation
 from .objects_api import create_one, find_by, properties_of
 from .portal import Portal
 from .records import Renderer
-from .routing import Route
+from .routes import Route
 from .store import Record, Table
 from .wire import Answer, Refusal, Request, bad_request, batch_answer
 

@@ -15,7 +15,7 @@ from kamsync_hubspot.sandbox.store import Export
 
 from .kinds import object_kind
 from .portal import Portal
-from .routing import Route
+from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Refusal, Request, bad_request, iso, not_found
 
 URL_LIFETIME_MS = 300_000  # unsourced: the file's URL lives five minutes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .kinds import object_kind
 from .portal import Portal
 from .properties_api import NAME
-from .routing import Route
+from .routes import Route
 from .wire import Answer, Refusal, Request, bad_request, not_found
 
 

@@ -12,7 +12,7 @@ from kamsync_hubspot.sandbox.store import Segment
 from .kinds import ObjectKind, object_kind
 from .list_filters import check_branch, matches
 from .portal import Portal
-from .routing import Route
+from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Refusal, Request, bad_request, iso, not_found
 
 PROCESSING = ("DYNAMIC", "MANUAL", "SNAPSHOT")

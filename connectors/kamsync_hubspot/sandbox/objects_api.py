@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from .kinds import object_kind
-from .linking import attach_at_creation
+from .links import attach_at_creation
 from .portal import Portal
 from .records import Renderer
-from .routing import Route
+from .routes import Route
 from .store import Record, Table
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, not_found
 

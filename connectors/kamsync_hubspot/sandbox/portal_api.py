@@ -10,7 +10,7 @@ from typing import Any
 
 from .catalog import LONG_AGO_MS
 from .portal import ExchangeRate, Portal, PortalOwner
-from .routing import Route
+from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, iso, not_found
 
 

@@ -13,7 +13,7 @@ from .batch_api import inputs_of
 from .catalog import PropertyDefinition
 from .kinds import object_kind
 from .portal import Portal
-from .routing import Route
+from .routes import Route
 from .store import Table
 from .wire import Answer, Refusal, Request, bad_request, batch_answer, not_found
 

@@ -16,7 +16,7 @@ import orjson
 from .kinds import object_kind
 from .portal import Portal
 from .records import Renderer
-from .routing import Route
+from .routes import Route
 from .search_filters import Predicate, check_groups, compile_groups
 from .store import Record, Table
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, millis

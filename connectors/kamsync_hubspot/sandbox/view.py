@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from kamsync.errors import RecordRejected
 from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
+from .after_setup import PROPERTIES, TASK_KEY
 from .portal import Portal
-from .provisioned import PROPERTIES, TASK_KEY
 from .store import Record
 from .wire import Refusal
 

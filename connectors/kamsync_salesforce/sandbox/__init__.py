@@ -12,10 +12,10 @@ from typing import Any
 from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 
+from .after_setup import provision
 from .app import SalesforceApp
-from .keeping import KeptOrg, keep, put_back
+from .checkpoint import KeptOrg, keep, put_back
 from .org import CLIENT_ID, CLIENT_SECRET, Org
-from .provisioned import provision
 from .seed import load
 from .view import SalesforceView
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from .compiling import Compiled
 from .org import Org
 from .problems import ApiProblem, malformed
 from .schema import Field
 from .soql import Query, parse
+from .soql_to_sql import Compiled
 
 PAGE = 2_000
 OPEN_CURSORS = 10

@@ -16,13 +16,13 @@ import orjson
 
 from .answers import Queries, json_value, retrieved
 from .bulk import Bulk, Job
-from .customizing import Customizing
-from .describing import describe, describe_global
+from .custom_fields import Customizing
+from .describe import describe, describe_global
 from .ids import normal_id
 from .org import Org
 from .problems import ApiProblem, no_such_type
 from .records import Records
-from .signing_in import LATEST_VERSION, OLDEST_VERSION, soap_login, token_answer
+from .sign_in import LATEST_VERSION, OLDEST_VERSION, soap_login, token_answer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

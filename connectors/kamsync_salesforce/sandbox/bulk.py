@@ -10,13 +10,13 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 from .answers import csv_pages
-from .compiling import Compiled
 from .ids import normal_id
 from .org import Org
 from .problems import ApiProblem, malformed
 from .schema import SObject
 from .soql import Item, Query, parse
-from .writing import Writer
+from .soql_to_sql import Compiled
+from .writes import Writer
 
 RESULT_PAGE = 50_000
 PARALLEL_PAGES = 5

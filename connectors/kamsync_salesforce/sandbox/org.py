@@ -13,11 +13,11 @@ from typing import Any
 from kamsync.errors import ConfigError
 from kamsync.sandbox.crm import SandboxOptions
 
-from .compiling import Compiled, Compiler
 from .ids import make_id
 from .problems import ApiProblem, malformed, no_such_type
 from .schema import SAMPLE_FIELDS, Field, SObject, objects, renamed
 from .soql import Comparison, Junction, Query
+from .soql_to_sql import Compiled, Compiler
 
 DAILY_LIMIT = 100_000  # Enterprise Edition without counting licences (Limits Quick Reference)
 CLIENT_ID, CLIENT_SECRET = "sandbox-consumer-key", "sandbox-consumer-secret"

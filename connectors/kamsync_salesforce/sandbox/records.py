@@ -11,7 +11,7 @@ from .ids import normal_id
 from .org import Org
 from .problems import ApiProblem, no_such_column, no_such_type
 from .schema import SObject
-from .writing import Writer
+from .writes import Writer
 
 MOST = 200
 ROLLED_BACK = ApiProblem("ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled back because not all records were valid and the request was using AllOrNone header")  # fmt: skip

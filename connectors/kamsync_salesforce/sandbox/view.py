@@ -9,7 +9,7 @@ from kamsync.flags import FLAGS
 from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
 from .org import Org
-from .writing import Writer
+from .writes import Writer
 
 FLAG_FIELDS = {name: "KAM_Tier_Override__c" if name == "override" else f"KAM_{name.title()}__c" for name in FLAGS}
 KEY_FIELD = "KAM_Task_Key__c"

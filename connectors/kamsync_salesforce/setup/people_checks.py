@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamsync.contract import Finding
-from kamsync.counting import counted
+from kamsync.numerals import counted
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.translate import full_id, is_true, quote

@@ -14,7 +14,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.files import write_private
 from kamsync.report.account_plan.documents import as_html, as_json, as_markdown
-from kamsync.run.account_planning import account_plan_of, planning, portfolio_of
+from kamsync.run.account_plan import account_plan_of, planning, portfolio_of
 from kamsync.run.moments import today
 from kamsync.run.people import Seen, see_people
 from kamsync.store.accounts import find_account

@@ -11,12 +11,12 @@ from kamsync.cli.console import say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.config import load_criteria
-from kamsync.counting import counted
 from kamsync.decide.months import add_months
 from kamsync.errors import ConfigError
+from kamsync.numerals import counted
 from kamsync.report.backtest_json import backtest_to_json
 from kamsync.report.backtest_text import backtest_lines
-from kamsync.run.backtesting import replay
+from kamsync.run.backtest import replay
 from kamsync.run.moments import today
 
 EVERY = {"month": 1, "quarter": 3, "year": 12}

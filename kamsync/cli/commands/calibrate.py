@@ -22,7 +22,7 @@ from kamsync.run.moments import today
 
 if TYPE_CHECKING:
     from kamsync.decide.calibration import Wanted
-    from kamsync.run.calibrating import Learned
+    from kamsync.run.calibration import Learned
 
 NEEDS_ARITHMETIC = ConfigError("Calibration needs libraries that are not installed.", fix="pip install 'kamsync[calibrate]'")
 
@@ -53,7 +53,7 @@ def calibrate(
     day = parse_day(as_of) or today(session.config, datetime.now(UTC))
     try:
         from kamsync.decide.calibration import WANTED
-        from kamsync.run.calibrating import learn  # the extra `calibrate`
+        from kamsync.run.calibration import learn  # the extra `calibrate`
     except ImportError:
         raise NEEDS_ARITHMETIC from None
     goal = cast("Wanted", check_choice(wanted, WANTED, "goal of a calibration"))

@@ -23,7 +23,7 @@ from kamsync.errors import ConfigError
 from kamsync.http import is_loopback
 from kamsync.report.overview.words import words_of
 from kamsync.run.shell import Shell
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 from kamsync.store.runs import RunKind
 
 LOOPBACK = "127.0.0.1"

@@ -13,11 +13,11 @@ from kamsync.cli.console import at_terminal, out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
-from kamsync.cli.suggesting import WANTED, ask_wishes, check_wanted, suggestion_lines
+from kamsync.cli.suggestion import WANTED, ask_wishes, check_wanted, suggestion_lines
 from kamsync.config import load_criteria
-from kamsync.counting import counted
 from kamsync.decide.influence import influences
 from kamsync.decide.suggest import Wishes, suggest
+from kamsync.numerals import counted
 from kamsync.run.moments import today
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.portrait import portray

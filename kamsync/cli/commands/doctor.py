@@ -13,7 +13,7 @@ from kamsync.cli.session import Session, open_session
 from kamsync.contract import Finding
 from kamsync.errors import KamsyncError
 from kamsync.report.findings_text import FindingGroup, group_findings, summary
-from kamsync.report.fitting import wrap
+from kamsync.report.text_width import wrap
 
 # Mark, word and colour of each status: a reader needs one of them to tell a warning from a failure.
 MARKS = {"ok": ("✓ ok     ", "green"), "warning": ("! warning", "yellow"), "failed": ("✗ failed ", "bold red")}

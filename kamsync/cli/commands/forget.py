@@ -12,7 +12,7 @@ from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 from kamsync.run.shell import run_lock
-from kamsync.store.erasing import erase_account, known_ids
+from kamsync.store.erasure import erase_account, known_ids
 
 
 def forget(

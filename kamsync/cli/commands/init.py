@@ -15,7 +15,7 @@ import typer
 from kamsync.cli.console import ask, at_terminal, err, say, show
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.session import Session
-from kamsync.cli.suggesting import ask_wishes, suggestion_lines
+from kamsync.cli.suggestion import ask_wishes, suggestion_lines
 from kamsync.config import Config, load_config
 from kamsync.config.answers import (
     check_address,
@@ -36,7 +36,7 @@ from kamsync.files import write_private
 from kamsync.model import CrmMapping, Kind
 from kamsync.plugins import installed_connectors, load_connector
 from kamsync.printable import one_line
-from kamsync.report.fitting import pad, widest, wrap
+from kamsync.report.text_width import pad, widest, wrap
 from kamsync.run.proposals import (
     FieldProposal,
     OrgProposals,

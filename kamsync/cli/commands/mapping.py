@@ -15,15 +15,15 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import Session, open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, shipped_text, write_copy
 from kamsync.contract import ListsAccountFields
-from kamsync.counting import counted
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
+from kamsync.numerals import counted
 from kamsync.printable import one_line
-from kamsync.report.fitting import cut
+from kamsync.report.text_width import cut
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
-from kamsync.store.filling import Filled, load_filling
+from kamsync.store.fill_rates import Filled, load_filling
 
 EXAMPLE_WIDTH = 32
 

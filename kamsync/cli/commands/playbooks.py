@@ -20,8 +20,8 @@ from kamsync.cli.shipped_files import (
     write_copy,
 )
 from kamsync.config.shipped import playbook_fragment, shipped_names
-from kamsync.report.fitting import wrap
 from kamsync.report.rehearsal_text import rehearsal_json, rehearsal_lines
+from kamsync.report.text_width import wrap
 
 NameArgument = Annotated[str, typer.Argument(help="The playbook's name; `kamsync playbooks` lists them.", metavar="NAME")]
 
@@ -90,7 +90,7 @@ def _show_for_account(name: str, config: Path, account: str, *, json: bool) -> N
     from kamsync.cli.session import open_session
     from kamsync.config.loader import with_playbook
     from kamsync.run.moments import today
-    from kamsync.run.rehearsing import rehearsal_of
+    from kamsync.run.rehearsal import rehearsal_of
     from kamsync.store.accounts import find_account, owners
 
     session = open_session(config)

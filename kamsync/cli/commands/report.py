@@ -21,7 +21,7 @@ from kamsync.report.overview.tables import Table
 from kamsync.report.overview.words import Words, words_of
 from kamsync.report.page import Pictures, report_page
 from kamsync.run.moments import today
-from kamsync.run.overseeing import picturing, record_link, sources_of
+from kamsync.run.overview import picturing, record_link, sources_of
 from kamsync.store.evaluate import Evaluation
 
 PERIOD_DAYS = 90
@@ -111,9 +111,9 @@ def _write_all(folder: Path, format: Format, overview: Overview, words: Words, l
 
 
 def _charts(format: Format, overview: Overview, words: Words, link: Link) -> Iterator[tuple[str, str | bytes]]:
-    from kamsync.report.charts.drawing import Canvas
+    from kamsync.report.charts.formats import png_of, svg_of
     from kamsync.report.charts.gallery import specs
-    from kamsync.report.charts.rendering import png_of, svg_of
+    from kamsync.report.charts.pictures import Canvas
 
     for name, spec in specs(Canvas(overview, words, link)):
         yield name, png_of(spec, words.language) if format == "png" else svg_of(spec, words.language)

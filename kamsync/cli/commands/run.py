@@ -20,9 +20,9 @@ from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule, scheduled, was_missed
 from kamsync.run.digests import send_digests
 from kamsync.run.notices import sender, tell
-from kamsync.run.serving import serving
 from kamsync.run.shell import is_recorded
-from kamsync.run.stopping import Stopping
+from kamsync.run.status_server import serving
+from kamsync.run.stop_signal import Stopping
 from kamsync.run.sync import sync as run_sync
 from kamsync.store.runs import last_unattended_run
 from kamsync.store.schema import Meta
@@ -125,7 +125,7 @@ def run(
 
 
 def _once(session: Session, night: _Night) -> None:
-    from kamsync.run.stopping import stopping_on
+    from kamsync.run.stop_signal import stopping_on
 
     _, last_full = night.last_runs()
     now = datetime.now(UTC)

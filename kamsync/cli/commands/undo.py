@@ -11,8 +11,8 @@ from kamsync.cli.console import ask, at_terminal, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOption
 from kamsync.cli.printing import calls_said, plan_reader, show_applied, show_plan, these_changes
 from kamsync.cli.session import ending_gently, open_session
-from kamsync.counting import counted
 from kamsync.errors import ConfigError
+from kamsync.numerals import counted
 from kamsync.report.plan_json import plan_to_json
 from kamsync.run.undo import carry_out_undo, plan_undo
 

@@ -6,28 +6,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kamsync.report.overview import moving, standing, working, worth
+from kamsync.report.overview import movement, position, workload, worth
 from kamsync.report.overview.sources import Sources
 from kamsync.report.overview.tables import Cell, ColumnKind, Note, Table
 
 SECTIONS: Mapping[str, Callable[[Sources], Table]] = MappingProxyType(
     {
-        "matrix": standing.matrix,
-        "goals": standing.goals,
-        "moves": moving.moves,
-        "over_time": moving.over_time,
+        "matrix": position.matrix,
+        "goals": position.goals,
+        "moves": movement.moves,
+        "over_time": movement.over_time,
         "revenue_by_tier": worth.revenue_by_tier,
         "concentration": worth.concentration,
-        "health_by_tier": standing.health_by_tier,
+        "health_by_tier": position.health_by_tier,
         "achievements": worth.achievements,
         "managers": worth.managers,
         "white_space": worth.white_space,
-        "renewals": standing.renewals,
-        "load": working.load,
-        "tasks": working.tasks,
-        "playbooks": working.playbooks,
-        "overrides": standing.overrides,
-        "coverage": standing.coverage,
+        "renewals": position.renewals,
+        "load": workload.load,
+        "tasks": workload.tasks,
+        "playbooks": workload.playbooks,
+        "overrides": position.overrides,
+        "coverage": position.coverage,
     }
 )
 
@@ -56,7 +56,7 @@ class Overview:
 def make_overview(sources: Sources) -> Overview:
     """Everything at once, from one state of the cache."""
     sections = MappingProxyType({name: make(sources) for name, make in SECTIONS.items()})
-    return Overview(sources, _headlines(sources, sections), worth.alarms(sources), sections, standing.matrix_cells(sources))
+    return Overview(sources, _headlines(sources, sections), worth.alarms(sources), sections, position.matrix_cells(sources))
 
 
 def _headlines(sources: Sources, sections: Mapping[str, Table]) -> tuple[Headline, ...]:

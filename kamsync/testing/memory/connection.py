@@ -41,7 +41,7 @@ from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
 from kamsync.testing.memory.notes import Notes
-from kamsync.testing.memory.pulling import missing_fields, people_of, pull_stream
+from kamsync.testing.memory.pages import missing_fields, people_of, pull_stream
 from kamsync.testing.memory.tasks import Tasks, chunks
 
 REASONS_LENGTH = 1_000

@@ -20,7 +20,7 @@ from kamsync.model import AccountUpdate, Stream, TaskRef, TaskType
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
-from kamsync_salesforce.sandbox.writing import Writer
+from kamsync_salesforce.sandbox.writes import Writer
 from tests.connectors.salesforce.orgs import (
     TODAY,
     a_person,

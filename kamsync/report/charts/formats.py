@@ -10,7 +10,7 @@ from typing import Any, Literal
 import vl_convert
 
 from kamsync.report.charts import theme
-from kamsync.report.charts.drawing import Chart
+from kamsync.report.charts.pictures import Chart
 
 Locale = Literal["pt-BR", "es-ES", "en-US"]
 LOCALES: Mapping[str, Locale] = MappingProxyType({"pt_BR": "pt-BR", "es": "es-ES", "en": "en-US"})

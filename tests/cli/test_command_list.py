@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kamsync.cli.app import load_command
-from kamsync.cli.listing import ORDER, commands, help_of
+from kamsync.cli.command_list import ORDER, commands, help_of
 
 HEAVY = ("sqlglot", "jinja2", "pydantic", "requests", "babel", "rich", "kamsync_salesforce", "kamsync_hubspot", "kamsync.config")
 WATCHED = f"""

@@ -13,7 +13,7 @@ from kamsync.decide.program import NO_TIER, Program
 from kamsync.model import NoteRef, NoteSeen
 from kamsync.report.account_plan.note import note_html, note_title, state_values
 from kamsync.report.account_plan.plan import AccountPlan, Step
-from kamsync.run.account_planning import account_plan_of, portfolio_of
+from kamsync.run.account_plan import account_plan_of, portfolio_of
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation

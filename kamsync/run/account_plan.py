@@ -15,7 +15,7 @@ from kamsync.decide.white_space import Habits, habits_of, usual_of
 from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio
-from kamsync.run.overseeing import PICTURED, picturing, record_link
+from kamsync.run.overview import PICTURED, picturing, record_link
 from kamsync.run.people import Seen
 from kamsync.store.account_deals import open_deals, open_families
 from kamsync.store.accounts import owners

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from html import unescape
 from typing import Any
 
-from .compiling import stored_moment
 from .ids import normal_id
 from .org import Org
 from .problems import ApiProblem, no_such_column, no_such_type
 from .schema import STAGES, Field, SObject
+from .soql_to_sql import stored_moment
 
 # What goes to the recycle bin with its parent: SOAP API Developer Guide, "delete()", cascading deletes.
 CASCADES = {

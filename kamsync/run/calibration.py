@@ -14,7 +14,7 @@ from kamsync.decide.months import add_months
 from kamsync.decide.program import Program
 from kamsync.decide.replay import LeftOut, replayable
 from kamsync.errors import TryLater
-from kamsync.run.backtesting import of_imports
+from kamsync.run.backtest import of_imports
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.past import first_activity_day, first_opportunity_day

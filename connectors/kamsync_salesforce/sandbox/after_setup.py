@@ -6,7 +6,7 @@ from typing import Any
 
 from kamsync.flags import FLAGS, LIGHTS, SEGMENTS, Flag
 
-from .customizing import Customizing
+from .custom_fields import Customizing
 from .org import Org
 from .view import FLAG_FIELDS, KEY_FIELD
 

@@ -24,7 +24,7 @@ from kamsync.run.elsewhere import written_elsewhere
 from kamsync.run.outcome import health
 from kamsync.store.accounts import record_counts, tier_counts
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.held import held_reasons
+from kamsync.store.held_back import held_reasons
 from kamsync.store.ledger import task_counts
 from kamsync.store.runs import last_good_run, list_runs, runs_by_outcome
 from kamsync.store.schema import Meta

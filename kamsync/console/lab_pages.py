@@ -23,19 +23,19 @@ from kamsync.console.lab import (
     pictured,
     text_of,
 )
-from kamsync.console.showing import own_page
 from kamsync.console.site import Site
 from kamsync.console.view import View
+from kamsync.console.view_pages import own_page
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.months import add_months
 from kamsync.decide.plan import CreateTask
 from kamsync.errors import ConfigError
 from kamsync.report.backtest_text import backtest_lines
 from kamsync.report.overview.words import Words
-from kamsync.run.backtesting import replay
+from kamsync.run.backtest import replay
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan
-from kamsync.run.stopping import Stopping
+from kamsync.run.stop_signal import Stopping
 from kamsync.store.accounts import owners
 
 QUARTERS = 8
@@ -117,8 +117,8 @@ def _look(view: View, compiled: CompiledProgram, words: Words) -> tuple[Answer, 
     """The trial and its matrix; no picture without the libraries for it."""
     found = answer(view, compiled)
     try:
-        from kamsync.report.charts.drawing import Canvas, draw
-        from kamsync.report.charts.rendering import spec_of
+        from kamsync.report.charts.formats import spec_of
+        from kamsync.report.charts.pictures import Canvas, draw
     except ImportError:
         return found, None
     drawn = draw("matrix", Canvas(pictured(view, compiled.program, found.trial), words, own_page))

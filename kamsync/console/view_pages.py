@@ -60,7 +60,7 @@ def _as_of(words: Words, sources: Any) -> str:
 def _charted() -> tuple[str, ...]:
     """Sections that have a chart; none without the libraries for it."""
     try:
-        from kamsync.report.charts.drawing import pictured
+        from kamsync.report.charts.pictures import pictured
     except ImportError:
         return ()
     return pictured()
@@ -76,8 +76,8 @@ async def chart(site: Site, request: Request) -> Response:
 
 
 def _spec(view: View, words: Words, name: str) -> dict[str, Any] | None:
-    from kamsync.report.charts.drawing import Canvas, draw
-    from kamsync.report.charts.rendering import spec_of
+    from kamsync.report.charts.formats import spec_of
+    from kamsync.report.charts.pictures import Canvas, draw
 
     drawn = draw(name, Canvas(view.overview, words, own_page))
     return None if drawn is None else spec_of(drawn)

@@ -15,7 +15,7 @@ import altair as alt
 
 from kamsync.report.charts import theme
 from kamsync.report.overview.overview import Overview
-from kamsync.report.overview.standing import drawn
+from kamsync.report.overview.position import drawn
 from kamsync.report.overview.tables import Table
 from kamsync.report.overview.words import Words
 
