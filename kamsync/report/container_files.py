@@ -25,7 +25,8 @@ def dockerfile(at: Installation) -> str:
     start = " ".join(("docker run -d --name kamsync --read-only --tmpfs /tmp --cap-drop ALL",
                       "--security-opt no-new-privileges --restart on-failure --stop-timeout 40",
                       "-v kamsync-state:/state -v ./config.toml:/config/config.toml:ro", *secrets, "kamsync"))  # fmt: skip
-    return _DOCKERFILE.format(version=at.version, health=health, start=start, places="".join(_places(at)))
+    read = " ".join(("config.toml", *at.beside, *(PurePath(name).name for name in at.secret_files)))
+    return _DOCKERFILE.format(version=at.version, health=health, read=read, start=start, places="".join(_places(at)))
 
 
 def _places(at: Installation) -> Iterator[str]:
@@ -61,16 +62,18 @@ def kubernetes_manifest(at: Installation) -> str:
 
 _DOCKERFILE = """\
 # docker build -t kamsync .   in a folder with this file; then, beside config.toml:
+# sudo chgrp 10001 {read} && sudo chmod 640 {read}
 # {start}
 {places}FROM python:3.12-slim AS build
 RUN python -m venv /opt/kamsync && /opt/kamsync/bin/pip install --no-cache-dir "kamsync[metrics,notify]=={version}"
 
 FROM python:3.12-slim
 COPY --from=build /opt/kamsync /opt/kamsync
-RUN useradd --system --uid 10001 --no-create-home kamsync && install -d -o kamsync -g kamsync -m 0700 /state \\
-    && install -d -m 0755 /config
+RUN groupadd --gid 10001 kamsync \\
+    && useradd --no-log-init --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin kamsync \\
+    && install -d -o kamsync -g kamsync -m 0700 /state && install -d -m 0755 /config
 ENV PATH=/opt/kamsync/bin:$PATH KAMSYNC_CONFIG=/config/config.toml STATE_DIRECTORY=/state PYTHONDONTWRITEBYTECODE=1
-USER 10001
+USER 10001:10001
 WORKDIR /state
 VOLUME /state
 STOPSIGNAL SIGTERM

@@ -69,8 +69,9 @@ def test_the_image_has_no_compiler_no_rights_and_a_health_check(folder: Path) ->
     lines = printed(folder, "docker").splitlines()
     final = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM")) :]
 
-    assert "USER 10001" in final and not any("pip install" in line for line in final)
-    assert "--read-only" in lines[1] and "--env-file kamsync.env" in lines[1] and "kamsync.key:/config/kamsync.key:ro" in lines[1]
+    assert "USER 10001:10001" in final and not any("pip install" in line for line in final)
+    start = next(line for line in lines if line.startswith("# docker run"))
+    assert "--read-only" in start and "--env-file kamsync.env" in start and "kamsync.key:/config/kamsync.key:ro" in start
     check = next(line for line in final if line.startswith("HEALTHCHECK"))
     assert "127.0.0.1:9464/healthz" in json.loads(check.partition("CMD ")[2])[2]
 
@@ -102,6 +103,12 @@ def test_hadolint_finds_nothing_in_the_dockerfile(folder: Path) -> None:
         [str(shutil.which("hadolint", path=TOOLS)), str(folder / "Dockerfile")], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stdout
+
+
+def test_a_container_s_user_may_read_what_init_has_made_readable_by_its_owner_alone(folder: Path) -> None:
+    text = printed(folder, "docker")
+    assert "# sudo chgrp 10001 config.toml kamsync.key && sudo chmod 640 config.toml kamsync.key\n" in text
+    assert "groupadd --gid 10001 kamsync" in text and "USER 10001:10001" in text
 
 
 def test_a_container_is_told_where_it_may_write(folder: Path) -> None:
