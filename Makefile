@@ -44,7 +44,7 @@ $(READY): $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(DEVREADY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing kamsync, its libraries and the development tools (once)"
-	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,otel,report,parquet,calibrate]'
+	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,otel,report,parquet,calibrate,fleet]'
 	@touch $@ $(READY)
 
 lint: $(DEVREADY)
@@ -80,7 +80,7 @@ format: $(DEVREADY)
 	$(BIN)/ruff format .
 
 lock: $(DEVREADY)
-	uv pip compile pyproject.toml $(addprefix --extra ,keyring notify metrics otel report parquet calibrate) -c constraints.txt --universal \
+	uv pip compile pyproject.toml $(addprefix --extra ,keyring notify metrics otel report parquet calibrate fleet) -c constraints.txt --universal \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.txt
 
 audit: $(DEVREADY)

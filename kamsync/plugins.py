@@ -16,6 +16,11 @@ def installed_connectors() -> tuple[str, ...]:
     return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
 
 
+def connector_packages() -> tuple[str, ...]:
+    """The packages that the installed connectors live in, sorted."""
+    return tuple(sorted({point.module for point in entry_points(group=GROUP)}))
+
+
 def load_connector(kind: str, *, where: str = "[crm] kind") -> Connector:
     """The connector of that kind; ConfigError where there is none, or where the installed one does not load."""
     for point in entry_points(group=GROUP):

@@ -40,9 +40,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except KamsyncError as error:
         show_error(error)
         if "--json" in arguments:
-            from kamsync.cli.console import show_json
+            from kamsync.cli.console import error_document, show_json
 
-            show_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
+            show_json(error_document(error))
         return error.exit_code
     except KeyboardInterrupt:
         _say(INTERRUPTION, "yellow")

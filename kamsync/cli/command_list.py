@@ -18,7 +18,7 @@ import kamsync.cli.commands as folder
 ORDER = (
     "demo", "init", "doctor", "mapping", "setup", "pull", "plan", "apply", "sync", "run", "explain", "account-plan", "accounts",
     "digest", "report", "console", "status", "history", "runs", "undo", "forget", "service", "simulate", "backtest",
-    "calibrate", "facts", "criteria", "playbooks", "sandbox",
+    "calibrate", "facts", "criteria", "playbooks", "sandbox", "fleet",
 )  # fmt: skip
 GROUP = "_group"  # the function of a command that has commands of its own
 

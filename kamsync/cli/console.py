@@ -22,6 +22,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from kamsync.cli.outlet import carries
+from kamsync.errors import KamsyncError, TryLater
 from kamsync.numerals import counted
 from kamsync.printable import printable_json, printable_lines
 from kamsync.report.text_width import fold, wrap
@@ -104,6 +105,15 @@ def show_json(value: Any) -> None:
     if sys.stdout is not None:
         sys.stdout.write(printable_json(document) + "\n")
         sys.stdout.flush()  # a command that serves goes on, and whoever reads its document from a pipe waits for it
+
+
+def error_document(error: KamsyncError) -> dict[str, dict[str, Any]]:
+    """What `--json` prints in place of a result: the words, the exit code, and the remedy by its name in kamsync.errors."""
+    remedy = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == KamsyncError.__module__)
+    after = {"retry_after_seconds": error.retry_after_seconds} if isinstance(error, TryLater) else {}
+    return {
+        "error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code, "remedy": remedy, **after},
+    }
 
 
 def _finite(value: Any) -> Any:

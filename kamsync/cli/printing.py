@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
 from kamsync.cli.console import out, show
 from kamsync.decide.plan import HeldBack, Plan
+from kamsync.model import Usage
 from kamsync.numerals import counted
 from kamsync.printable import one_line
 from kamsync.report.plan_layout import SpanRole, lay_out_plan
@@ -110,6 +112,12 @@ def show_applied(
         show(f"Stopped on request: this is what was written, of {counted(planned, 'change')}. The next run goes on from here.")
     if applied.updated or applied.created or applied.deleted or applied.notes:
         show(f"To take it back: kamsync undo {run_id}")
+
+
+def written_json(planned: PlannedRun, applied: Applied, usage: Usage) -> dict[str, Any]:
+    """What an unattended run wrote, and what of the CRM it used and left, as `--json` prints it."""
+    calls = {"api_calls": usage.used_by_us, "api_calls_left": usage.remaining}
+    return {"run_id": planned.plan.run_id, **applied.summary(), **calls, "problems": list(planned.plan.problems)}
 
 
 def _of(what: str, number: int) -> str:

@@ -93,6 +93,8 @@ def _settings(crm: str, settings: Sequence[Setting]) -> str:
 _PROGRAM = """\
 # kamsync's configuration. Dates, amounts and texts follow [program]; nothing secret stands in this file.
 
+# inherit = "common.toml"             # takes what this file does not say from another one; only here, above the first table
+
 [program]
 name = "Key accounts"
 timezone = "{timezone}"                    # days and months are counted here

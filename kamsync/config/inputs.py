@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync import __version__
+from kamsync.config.inheriting import INHERIT, merged
 from kamsync.config.paths import cache_path_of
 from kamsync.decide.place import Place
 from kamsync.errors import ConfigError
@@ -39,13 +40,22 @@ def inputs_of(path: Path, environment: Mapping[str, str] = os.environ) -> Inputs
         text = path.read_bytes()
         document = tomllib.loads(text.decode("utf-8-sig"))
         folder = path.resolve().parent
-        written = document.get("cache", {}).get("path", "kamsync.db")
-        told = [__version__, sys.version, str(folder), hashlib.sha256(text).hexdigest(), *_of_the_program()]
-        told += _told_by(document, folder, environment)
+        common, whole = _with_inherited(document, folder)
+        written = whole.get("cache", {}).get("path", "kamsync.db")
+        told = [__version__, sys.version, str(folder), hashlib.sha256(text).hexdigest(), common, *_of_the_program()]
+        told += _told_by(whole, folder, environment)
         cache_path = cache_path_of(written, folder, environment, Place())
     except (OSError, ValueError, AttributeError, TypeError, RecursionError, ConfigError):
         return None
     return Inputs(cache_path, hashlib.sha256(json.dumps(told).encode()).hexdigest())
+
+
+def _with_inherited(document: Mapping[str, Any], folder: Path) -> tuple[str, Mapping[str, Any]]:
+    """The digest of the file that this one inherits from, "" for none, and both together."""
+    if INHERIT not in document:
+        return "", document
+    text = (folder / document[INHERIT]).read_bytes()
+    return hashlib.sha256(text).hexdigest(), merged(tomllib.loads(text.decode("utf-8-sig")), document)
 
 
 def _told_by(document: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[str]:

@@ -32,6 +32,7 @@ from kamsync.config.assembly import (
 from kamsync.config.channels import Channel, build_channels
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
+from kamsync.config.inheriting import read_configuration
 from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable, ReviewTable
 from kamsync.config.paths import cache_path_of
@@ -102,7 +103,7 @@ class Config:
 
 def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in `path`; see the module."""
-    source = read_toml(path, "configuration file", missing_fix="Make one with `kamsync init`, or name it with --config.")
+    source = read_configuration(path)
     parsed = _validate(ConfigFile, source)
     folder = path.resolve().parent
     warnings = [*_readable_by_all(path)]

@@ -304,6 +304,7 @@ class CriteriaFile(_Table):
 class ConfigFile(_Table):
     """config.toml as a whole."""
 
+    inherit: Text | None = None  # of config.inheriting, which has merged that file's keys in
     program: ProgramTable = ProgramTable()
     crm: CrmTable
     cache: CacheTable = CacheTable()

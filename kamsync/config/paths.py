@@ -16,9 +16,14 @@ from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
 
+CACHE_VARIABLE = "KAMSYNC_CACHE"  # goes before what the file says: whoever starts the program knows where it may write
+
 
 def cache_path_of(written: str, folder: Path, environment: Mapping[str, str], place: Place) -> Path:
     """The cache's path. Only a bare file name moves to a state folder: whoever names a folder means that one."""
+    told = environment.get(CACHE_VARIABLE)
+    if told:
+        return folder / path_of(told, f"the environment variable {CACHE_VARIABLE}")
     path = path_of(written, place)
     if path.name in ("", ".."):
         raise ConfigError(

@@ -31,18 +31,23 @@ _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 @dataclass(frozen=True, slots=True)
 class TomlSource:
-    """A document, its file name for messages, and the lines of its keys (by path; array items by index)."""
+    """A document, its file name for messages, and the lines of its keys (by path; array items by index).
+
+    `base` is the file that it inherits from, where what the document has from there stands.
+    """
 
     name: str
     document: Mapping[str, Any]
     lines: Mapping[Path_, int] = dataclass_field(default_factory=dict)
+    base: TomlSource | None = None
 
     def place(self, path: Sequence[str | int]) -> Place:
         """The place of a key, or of the nearest table around it."""
         for length in range(len(path), 0, -1):
-            line = self.lines.get(tuple(path[:length]))
-            if line:
-                return Place(self.name, line, dotted(path))
+            part = tuple(path[:length])
+            for source in (self, self.base):
+                if source is not None and part in source.lines:
+                    return Place(source.name, source.lines[part], dotted(path))
         return Place(self.name, 0, dotted(path))
 
 

@@ -23,7 +23,9 @@ def named() -> dict[tuple[str, ...], set[str]]:
     for document in DOCUMENTS:
         for line in re.findall(r"(?:`|\$ (?:.*?&& )?|Next: )kamsync ([a-z][^`#\n|]*)", document.read_text(encoding="utf-8")):
             first, *rest = line.split()
-            below = rest[:1] if first in ("criteria", "playbooks", "mapping", "runs") and rest and rest[0].isalpha() else []
+            below = (
+                rest[:1] if first in ("criteria", "playbooks", "mapping", "runs", "fleet") and rest and rest[0].isalpha() else []
+            )
             command = (first.strip(",.;:)"), *(word for word in below if word.islower()))
             found[command] |= set(re.findall(r"--[a-z][a-z-]*", line))
     return found

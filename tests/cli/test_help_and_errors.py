@@ -14,7 +14,8 @@ from tests.journeys.command import run_command
 from tests.journeys.conftest import Desk, Opener, Result
 
 GROUPS = tuple((group, command) for group in ("criteria", "mapping", "playbooks") for command in ("show", "copy"))
-CASES = [(), *((name,) for name in commands()), ("criteria", "check"), ("criteria", "suggest"), ("runs", "show"), *GROUPS]
+FLEET = tuple(("fleet", command) for command in ("init", "worker", "status", "run", "pause", "resume", "logs"))
+CASES = [(), *((name,) for name in commands()), ("criteria", "check"), ("criteria", "suggest"), ("runs", "show"), *GROUPS, *FLEET]
 
 
 @pytest.mark.parametrize("command", CASES, ids=lambda words: "-".join(words) or "kamsync")

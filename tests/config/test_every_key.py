@@ -333,7 +333,8 @@ assignee = "{assignee}"
         for number, every in enumerate((*(one for one in PERIODS if one != "entry"), "value:next_renewal_date"))
     )
 )
-LANGUAGE = """
+INHERITS = 'inherit = "common.toml"\n'
+LANGUAGE = f"""{INHERITS}
 [program]
 playbooks = "all"
 language = "en"
@@ -465,6 +466,9 @@ def a_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> Memor
     """Twelve accounts that differ in everything that the programmes read."""
     desk = MemoryDesk(folder, monkeypatch, program, FIELDS)
     (folder / "memory.toml").write_text(a_mapping(), encoding="utf-8")
+    if program.startswith(INHERITS):  # which stands above the first table
+        (folder / "common.toml").write_text('[program]\nname = "Common"\n', encoding="utf-8")
+        desk.write_config(INHERITS + (folder / "config.toml").read_text(encoding="utf-8").replace(INHERITS, ""))
     crm = desk.crm
     boss = crm.add_owner("Bob", "bob@example.com")
     owners = [crm.add_owner("Ana", "ana@example.com", manager_id=boss), boss]

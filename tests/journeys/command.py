@@ -16,7 +16,11 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [
         "kamsync.cli.app",
-        *(f"kamsync.cli.commands.{name}" for name in ("doctor", "explain", "plan", "pull", "setup", "simulate", "sync", "undo")),
+        *(
+            f"kamsync.cli.commands.{name}"
+            for name in ("doctor", "explain", "plan", "pull", "fleet", "setup", "simulate", "sync", "undo")
+        ),
+        *(f"kamsync.fleet.{name}" for name in ("caches", "keeping", "queue", "status")),
         "kamsync_hubspot.connection",
         "kamsync_salesforce.connection",
     ]

@@ -40,6 +40,7 @@ def test_every_document_has_its_shape(open_desk: Opener, crm: str) -> None:
     bare = prints("plan", "plan", "--out", "plan.json")
     assert bare["guards"] and not faults("plan", json.loads((desk.folder / "plan.json").read_text(encoding="utf-8")))
     assert prints("error", "sync", codes=(3,))["error"]["exit_code"] == 3
+    assert prints("error", "run", "--once", codes=(3,))["error"]["remedy"] == "PlanRefused"
     prints("findings", "doctor", codes=(0, 1))
     desk.good("setup")
     assert prints("written", "sync")["updated"] > 5
@@ -50,6 +51,7 @@ def test_every_document_has_its_shape(open_desk: Opener, crm: str) -> None:
     (run,) = [one for one in prints("runs", "runs") if one["status"] == "done"]
     assert len(prints("run_trace", "runs", "show", run["run_id"])["writes"]) == sum(run["summary"].values())
     assert prints("status", "status")["last_run"]["run_id"] == run["run_id"]
+    assert prints("written", "run", "--once")["updated"] == 0
     assert prints("plan", "undo", run["run_id"], "--dry-run")["moves"][0]["to"] is None
     assert prints("written", "undo", run["run_id"], "--yes")["undoes"] == run["run_id"]
     assert prints("runs", "runs")[0]["undoes"] == run["run_id"]

@@ -207,6 +207,7 @@ CASES = (
     ),
     case("playbooks copy onboarding there.toml --force", writes("there.toml", "[[playbooks]]")),
     case("pull -c mine.toml --full --json", lambda desk, r: r.json["rows"]["accounts"] == 4),
+    case("run -c mine.toml --once --json", is_said_in_json("run_id", "api_calls", "stopped"), given=acme_and_tiny_change),
     case("run -c mine.toml --once", lambda desk, r: "run_id=" in r.err, given=acme_and_tiny_change),
     case("runs -c mine.toml --limit 1 --json", lambda desk, r: len(ids(r)) == 1, given=lambda desk: desk.good("sync", *MINE)),
     case("runs show RUN -c mine.toml --json", is_said_in_json("run_id", "writes")),
@@ -241,7 +242,19 @@ DEMO = "demo --crm hubspot --serve"
 CONSOLE = (
     "console --config served.toml --port PORT --host 127.0.0.1 --public-url http://accounts.example.com --read-only --language es"
 )
-SERVED = (SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO, CONSOLE)
+# Typed where PostgreSQL runs: tests/fleet/test_options.py.
+FLEET = (
+    "fleet init --fleet . --finish",
+    "fleet worker --fleet fleet.toml",
+    "fleet run acme --fleet . --wait --json",
+    "fleet pause acme --fleet . --reason holidays",
+    "fleet status --fleet . --all --json",
+    "fleet resume acme --fleet .",
+    "fleet logs acme --fleet . --limit 1 --json",
+    "fleet logs acme --job JOB --json",
+    "fleet logs acme --journal last --json",
+)
+SERVED = (*FLEET, SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO, CONSOLE)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.line.replace(" -c mine.toml", ""))

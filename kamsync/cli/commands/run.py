@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
-from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
+from kamsync.cli.console import error_document, show_json
+from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from kamsync.cli.printing import written_json
 from kamsync.cli.session import Session, open_session
-from kamsync.errors import KamsyncError
+from kamsync.errors import ConfigError, KamsyncError
 from kamsync.files import exists
 from kamsync.log import configure_logs, log
 from kamsync.model import Usage
@@ -20,6 +22,7 @@ from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule, scheduled, was_missed
 from kamsync.run.digests import send_digests
 from kamsync.run.notices import sender, tell
+from kamsync.run.planning import PlannedRun
 from kamsync.run.shell import is_recorded
 from kamsync.run.status_server import serving
 from kamsync.run.stop_signal import Stopping
@@ -35,6 +38,7 @@ class _Night:
     def __init__(self, session: Session) -> None:
         self._session, self.stopping = session, Stopping()
         self._usage: Usage | None = None
+        self.planned: PlannedRun | None = None  # by the last run
         self._telling = threading.Lock()  # a run that ends while the schedule looks tells it once
 
     def usage(self) -> Usage | None:
@@ -77,6 +81,7 @@ class _Night:
         with span("run", kind="sync", full=full) as traced, self._session.shell("sync", stopping=self.stopping) as shell:
             traced.tell(run_id=shell.run_id)
             planned, applied = run_sync(shell, full=full)
+            self.planned = planned
             self._usage = shell.connection.usage()
             reasons = Counter(held.reason for held in (*planned.plan.held_back, *applied.held_back))
             for reason, count in reasons.most_common():
@@ -102,6 +107,7 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="Run once now and end, for cron and containers: full where a full pull is due.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Hold the schedule of [schedule] in the foreground, for systemd, Docker or a terminal; Ctrl-C or SIGTERM ends it gently."""
     session = replace(open_session(config), talks=False)
@@ -110,8 +116,10 @@ def run(
     configure_traces()
     night = _Night(session)
     if once:
-        _once(session, night)
+        _once(session, night, json)
         return
+    if json:
+        raise ConfigError("--json tells of one run.", fix='Use it with --once; [log] format = "json" is for the schedule.')
     log().info("started", program=session.config.program.name, config=str(config))
     with serving(session.config, night.usage):
         run_schedule(
@@ -124,7 +132,7 @@ def run(
         )
 
 
-def _once(session: Session, night: _Night) -> None:
+def _once(session: Session, night: _Night, json: bool) -> None:
     from kamsync.run.stop_signal import stopping_on
 
     _, last_full = night.last_runs()
@@ -137,7 +145,12 @@ def _once(session: Session, night: _Night) -> None:
         # A line like any other, stamped and without addresses; `recorded` has said it where the run had begun.
         if not is_recorded(error):
             log().error("failed", error=error.message, fix=error.fix)
+        if json:
+            show_json(error_document(error))
         raise typer.Exit(error.exit_code) from error
+    usage = night.usage()
+    if json and night.planned is not None and usage is not None:
+        show_json({**written_json(night.planned, applied, usage), "stopped": applied.stopped})
     if not applied.complete:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ import typer
 
 from kamsync.cli.console import show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from kamsync.cli.printing import show_applied
+from kamsync.cli.printing import show_applied, written_json
 from kamsync.cli.session import ending_gently, open_session
 from kamsync.run.sync import sync as run_sync
 
@@ -23,14 +23,7 @@ def sync(
         planned, applied = run_sync(shell, full=full)
         usage = shell.connection.usage()
     if json:
-        show_json(
-            {
-                "run_id": planned.plan.run_id,
-                **applied.summary(),
-                "api_calls": usage.used_by_us,
-                "problems": list(planned.plan.problems),
-            }
-        )
+        show_json(written_json(planned, applied, usage))
     else:
         problems, size = planned.plan.problems, len(planned.plan.changes)
         show_applied(planned.plan.run_id, applied, planned=size, calls=usage.used_by_us, problems=problems)

@@ -1,0 +1,250 @@
+"""One job from lease to record: the org's cache is fetched, the ordinary command runs, the cache is stored, the rest follows.
+
+Whatever happens to one org is written to that org's own rows and folder. An org that somebody else holds, or whose app is at its
+limit, is put back for a moment. Nothing here trusts a worker to be alive: a lease says so.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from kamsync.config.fleet import Fleet
+from kamsync.errors import CacheUnusable, ConfigError, KamsyncError
+from kamsync.fleet.caches import Caches, Held, Overtaken, discard, room_for
+from kamsync.fleet.child import Ended, Limits, environment_for, run_command
+from kamsync.fleet.lease import Keeper
+from kamsync.fleet.orgs import Org, Unreadable, path_of_org, read_org
+from kamsync.fleet.queue import Work, defer, opened
+from kamsync.fleet.remedy import Ending, Said, ending_of
+from kamsync.fleet.tables import Tables
+from kamsync.log import log
+from kamsync.store.database import open_cache
+from kamsync.store.runs import last_good_run
+from kamsync.store.schema import Meta
+
+BUSY_SECONDS = (2.0, 10.0)  # how long an org waits whose app is at its limit, or that another worker still holds
+SHOWN = ("plan",)  # commands whose whole document is kept, for a person to read
+MOST_SHOWN_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a worker does its jobs with. `stopping`: whether it has been asked to end."""
+
+    fleet: Fleet
+    tables: Tables
+    caches: Caches
+    stopping: Callable[[], bool]
+    worker: str
+    environment: Mapping[str, str]
+
+
+def worker_name() -> str:
+    """The machine and the process, as operators look for them."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def do_job(bench: Bench, work: Work, job_id: int) -> None:
+    """One job. It raises nothing for what happens to the org; TryLater where the fleet's database does not answer."""
+    known = bench.tables.org(work.org)
+    if known is None or (known.state != "active" and not work.by_hand):
+        return  # paused, parked or gone since it was queued
+    org = read_org(bench.fleet, work.org)
+    with _held(bench, work, org, job_id) as owner:
+        if owner is None:
+            _put_back(bench, work)
+            return
+        began = datetime.now(UTC)
+        seconds = bench.fleet.worker.lease_seconds
+        with Keeper(lambda: bench.tables.renew(work.org, owner, seconds), seconds) as keeper:
+            ended, ending = _work(bench, work, org, keeper)
+        _follow(bench, work, ending, parked=known.state == "parked")
+        _record(bench, work, job_id, began, ended, ending)
+
+
+@contextmanager
+def _held(bench: Bench, work: Work, org: Org | Unreadable, job_id: int) -> Iterator[str | None]:
+    """Who we are to the lease while the org is ours; None where it is not to be had now."""
+    owner = f"{bench.worker}:{secrets.token_hex(8)}"
+    app = org.app if isinstance(org, Org) else ""
+    taken = bench.tables.take(
+        work.org,
+        owner,
+        bench.worker,
+        app=app,
+        kind=work.kind,
+        job_id=job_id,
+        seconds=bench.fleet.worker.lease_seconds,
+        most_of_app=bench.fleet.app_limits.get(app),
+    )
+    try:
+        yield owner if taken else None
+    finally:
+        if taken:
+            bench.tables.release(work.org, owner)
+
+
+def _put_back(bench: Bench, work: Work) -> None:
+    """The same job in a moment, each org at its own, so that they do not all come back at once."""
+    least, most = BUSY_SECONDS
+    wait = least + (most - least) * secrets.randbelow(1000) / 1000
+    _queue(bench, work, datetime.now(UTC) + timedelta(seconds=wait))
+
+
+def _work(bench: Bench, work: Work, org: Org | Unreadable, keeper: Keeper) -> tuple[Ended, Ending]:
+    """The command between the cache's two journeys."""
+    if isinstance(org, Unreadable):
+        return Ended(Said(ConfigError.exit_code), ""), Ending("failed", org.message, org.fix, "park")
+    settings = bench.fleet.worker
+    try:
+        folder = room_for(bench.fleet.work, work.org)
+        held = bench.caches.hold(work.org, folder)
+        ended = _run(bench, work, org, held, keeper)
+    except (KamsyncError, OSError) as error:
+        return Ended(Said(1), ""), _ending_of_error(error, work, settings.attempts)
+    ending = ending_of(ended.said, attempt=work.attempt, attempts=settings.attempts, deadline_seconds=settings.deadline_seconds)
+    if _remedy(ended.said.document) == CacheUnusable.__name__:
+        discard(folder)  # the next try begins from what is stored
+        return ended, _at_limit(settings.cache_megabytes) if ended.grown else ending
+    return ended, _store(bench, work, held, ending)
+
+
+def _at_limit(megabytes: int) -> Ending:
+    return Ending(
+        "failed",
+        f"Its cache has grown to the limit of {megabytes} MB for one org.",
+        "Raise [worker] cache_megabytes, then: kamsync fleet resume ORG",
+        "park",
+    )
+
+
+def _run(bench: Bench, work: Work, org: Org, held: Held, keeper: Keeper) -> Ended:
+    settings = bench.fleet.worker
+    return run_command(
+        [*_command(work), "--config", str(path_of_org(bench.fleet, work.org).absolute())],
+        held.path.parent,
+        environment_for(org.variables, held.path, _secrets_of(bench.fleet, work.org), bench.environment),
+        Limits(settings.deadline_seconds, settings.graceful_stop_seconds, settings.lease_seconds, settings.cache_megabytes),
+        is_ours=keeper.is_ours,
+        stopping=bench.stopping,
+    )
+
+
+def _secrets_of(fleet: Fleet, org: str) -> Path | None:
+    """The org's folder of secrets, one file a name."""
+    return None if fleet.secrets is None else (fleet.secrets / org).absolute()
+
+
+def _command(work: Work) -> list[str]:
+    match work.kind:
+        case "sync":
+            return ["run", "--once", "--json"]  # which reads everything where that is due, and tells the org's own channels
+        case "full":
+            return ["sync", "--full", "--json"]
+        case "plan":
+            return ["plan", "--json"]
+        case "apply":
+            return ["apply", "--yes", "--json"]
+        case "undo":
+            return ["undo", work.argument, "--yes", "--json"]
+
+
+def _store(bench: Bench, work: Work, held: Held, ending: Ending) -> Ending:
+    """The cache travels however the command ended: it holds the journal of what was written."""
+    if not held.path.exists():
+        return ending
+    try:
+        bench.caches.keep(work.org, held)
+    except Overtaken:
+        discard(held.path.parent)
+        return replace(ending, outcome="overtaken", message="Another worker was sooner: this one's cache is not kept.", fix="")
+    except KamsyncError as error:
+        said = " ".join(text for text in (ending.message, f"Its cache was not stored: {error.message}") if text)
+        return replace(ending, message=said, fix=ending.fix or error.fix)
+    return ending
+
+
+def _ending_of_error(error: KamsyncError | OSError, work: Work, attempts: int) -> Ending:
+    """What happened before the command began, or between us and its process."""
+    if isinstance(error, OSError):
+        error = CacheUnusable(
+            f"This worker's disk refused: {error.strerror or error}.", fix="Check [fleet] work: room and rights."
+        )
+    document = {"error": {"message": error.message, "fix": error.fix, "remedy": type(error).__name__}}
+    return ending_of(Said(1, document), attempt=work.attempt, attempts=attempts, deadline_seconds=0)
+
+
+def _follow(bench: Bench, work: Work, ending: Ending, *, parked: bool) -> None:
+    """Another try, or a person: each park is told once, here and by the org's own channels. What goes well by hand goes on."""
+    if parked and ending.outcome == "done":
+        bench.tables.set_state(work.org, "active")
+    if ending.then == "park":
+        if bench.tables.set_state(work.org, "parked", ending.message, ending.fix):
+            log().error("parked", org=work.org, error=ending.message, fix=ending.fix)
+    elif ending.then == "retry":
+        again = work if ending.outcome == "stopped" else replace(work, attempt=work.attempt + 1)
+        _queue(bench, again, datetime.now(UTC) + timedelta(seconds=ending.after_seconds))
+
+
+def _queue(bench: Bench, work: Work, at: datetime) -> None:
+    with opened(bench.fleet.database) as app:
+        defer(app, work, priority=bench.fleet.options_of(work.org).priority, at=at)
+
+
+def _record(bench: Bench, work: Work, job_id: int, began: datetime, ended: Ended, ending: Ending) -> None:
+    document = ended.said.document
+    good, pulled = _ages(bench.fleet.work, work.org)
+    left = document.get("api_calls_left") if isinstance(document, Mapping) else None
+    bench.tables.note_figures(work.org, good, pulled, left if isinstance(left, int) else None)
+    bench.tables.keep_run(
+        {
+            "org": work.org,
+            "kind": work.kind,
+            "job_id": job_id,
+            "attempt": work.attempt,
+            "worker": bench.worker,
+            "began_at": began,
+            "outcome": ending.outcome,
+            "message": ending.message,
+            "fix": ending.fix,
+            "document": _kept(work.kind, document),
+            "log": ended.log,
+        }
+    )
+    seconds = round((datetime.now(UTC) - began).total_seconds(), 2)
+    log().info("job ended", org=work.org, kind=work.kind, job=job_id, outcome=ending.outcome, then=ending.then, seconds=seconds)
+
+
+def _ages(work: Path, org: str) -> tuple[datetime | None, datetime | None]:
+    """When the org's last good run ended and when it was last read, as its cache says; None where there is none to ask."""
+    path = room_for(work, org) / "kamsync.db"
+    if not path.exists():
+        return None, None
+    try:
+        with open_cache(path) as cache:
+            pulled = cache.meta(Meta.PULLED_AT)
+            return last_good_run(cache), None if pulled is None else datetime.fromisoformat(pulled)
+    except CacheUnusable:
+        return None, None
+
+
+def _kept(kind: str, document: Any) -> Any:
+    """Counts and words of how it went. A plan, which names accounts, is kept whole: somebody asked for it to read it."""
+    if not isinstance(document, Mapping):
+        return None
+    if kind in SHOWN and len(repr(document)) < MOST_SHOWN_BYTES:
+        return document
+    return {name: value for name, value in document.items() if isinstance(value, int | float | str | bool) or value is None}
+
+
+def _remedy(document: Any) -> str:
+    error = document.get("error") if isinstance(document, Mapping) else None
+    return str(error.get("remedy", "")) if isinstance(error, Mapping) else ""

@@ -1,0 +1,128 @@
+"""The queue: Procrastinate with the fleet's two kinds of job, and how one is put into it.
+
+`lock` keeps an org's jobs one after another on all machines; `queueing_lock` keeps one of a kind waiting. Another try is a new
+job, not Procrastinate's own retry, which puts a job back under its queueing lock and fails where the next one waits already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.schema import SchemaManager
+
+from kamsync.contract import Secret
+from kamsync.fleet.tables import CONNECT_SECONDS, Tables
+
+Kind = Literal["sync", "full", "plan", "apply", "undo"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ORGS, KEEPING = "orgs", "keeping"
+RUN, KEEP = "kamsync.fleet.run", "kamsync.fleet.keep"
+BY_HAND = 100  # a person waits for it: before whatever the schedule queued for the org, and above all its priorities
+_FIRST_CONNECTIONS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One job: an ordinary command for one org. `argument` is the run that an undo takes back; `attempt` counts from 1."""
+
+    org: str
+    kind: Kind
+    argument: str = ""
+    attempt: int = 1
+    by_hand: bool = False
+
+    def as_arguments(self) -> dict[str, Any]:
+        """As Procrastinate keeps it."""
+        return {
+            "org": self.org, "kind": self.kind, "argument": self.argument, "attempt": self.attempt, "by_hand": self.by_hand,
+        }  # fmt: skip
+
+
+def lock_of(org: str) -> str:
+    """The lock of all of the org's jobs."""
+    return f"org:{org}"
+
+
+def worker_app(
+    database: Secret, threads: int, run: Callable[[JobContext, Work], None], keep: Callable[[App], Any], tick_seconds: int
+) -> App:
+    """Procrastinate with both tasks, as a worker runs it. `keep` is awaited every `tick_seconds`, by one worker of all."""
+    app = App(connector=PsycopgConnector(conninfo=database.reveal(), min_size=_FIRST_CONNECTIONS, max_size=threads + 4))
+
+    @app.task(name=RUN, queue=ORGS, pass_context=True)
+    def run_org(context: JobContext, /, **arguments: Any) -> None:
+        run(context, Work(**arguments))
+
+    # No lock: the keeping of a worker that was killed must not hold up everybody's.
+    @app.periodic(cron=f"* * * * * */{tick_seconds}", periodic_id="keep")
+    @app.task(name=KEEP, queue=KEEPING)
+    async def keep_going(timestamp: int) -> None:
+        await keep(app)
+
+    return app
+
+
+@contextmanager
+def opened(database: Secret) -> Iterator[App]:
+    """Procrastinate to put jobs into the queue from a command. Raises TryLater and ConfigError as `Tables` does."""
+    with Tables(database).connected():
+        pass  # the pool would try for half a minute, and its error names no mend
+    app = App(
+        connector=SyncPsycopgConnector(
+            conninfo=database.reveal(), min_size=_FIRST_CONNECTIONS, max_size=2, timeout=float(CONNECT_SECONDS)
+        )
+    )
+    with app.open():
+        yield app
+
+
+def defer(app: App, work: Work, *, priority: int = 0, at: datetime | None = None) -> int | None:
+    """Puts the job into the queue and gives its number; None where one of its kind waits for the org already."""
+    task = app.configure_task(
+        RUN,
+        queue=ORGS,
+        lock=lock_of(work.org),
+        queueing_lock=f"{lock_of(work.org)}:{work.kind}",
+        priority=BY_HAND if work.by_hand else max(-BY_HAND, min(priority, BY_HAND - 1)),
+        schedule_at=at,
+    )
+    try:
+        return task.defer(**work.as_arguments())
+    except AlreadyEnqueued:
+        return None
+
+
+def prepare(database: Secret, *, finish: bool) -> tuple[str, ...]:
+    """Makes the tables, or brings Procrastinate's up to this version; gives the migrations that wait for `finish`.
+
+    Procrastinate's own order: `pre` while workers of the version before still run, `post` once none does.
+    """
+    tables = Tables(database)
+    migrations = dict(_migrations())
+    tables.create(SchemaManager.get_schema(), tuple(migrations))
+    seen = tables.applied_migrations()
+    waiting = [name for name in migrations if name not in seen]
+    while waiting and (finish or not _is_post(waiting[0])):
+        name = waiting.pop(0)
+        tables.apply_migration(name, migrations[name])
+    return tuple(waiting)
+
+
+def _migrations() -> Iterator[tuple[str, str]]:
+    """Procrastinate's migrations of this version by name, in order: version, number, name."""
+    folder = files("procrastinate.sql") / "migrations"
+    named = {one.name: one for one in folder.iterdir() if re.match(r"\d\d\.\d\d\.\d\d_\d\d_", one.name)}
+    for name in sorted(named):
+        yield name, named[name].read_text(encoding="utf-8")
+
+
+def _is_post(name: str) -> bool:
+    return bool(re.match(r"\d\d\.\d\d\.\d\d_\d\d_post_", name))

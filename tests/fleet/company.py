@@ -1,0 +1,187 @@
+"""A small fleet: CRMs on real ports, one an org, a folder of configurations, PostgreSQL, workers as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kamsync.cli.sandboxes import config_text, environment_of, sample_company
+from kamsync.plugins import load_connector
+from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.server import SandboxServer
+from tests.journeys.command import run_command
+from tests.journeys.conftest import Result
+
+DATABASE = "FLEET_DATABASE"
+QUICK = {
+    "threads": 2,
+    "tick_seconds": 1,
+    "lease_seconds": 4.0,
+    "graceful_stop_seconds": 2.0,
+    "stalled_seconds": 7.0,
+}
+
+
+@dataclass
+class Company:
+    """The fleet's folder and what is around it. `environment` is what every command and worker sees."""
+
+    folder: Path
+    environment: dict[str, str]
+    servers: dict[str, SandboxServer] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def add_org(
+        self, name: str, *, crm: str = "hubspot", accounts: int = 8, schedule: str = "", more: str = "", **vendor: Any
+    ) -> SandboxServer:
+        """An org with a CRM of its own that is set up, and a configuration in the folder of orgs."""
+        today = datetime.now(UTC).date()
+        company = sample_company(today, accounts=accounts, opportunities=accounts * 4)
+        options = SandboxOptions(today=today, enforce_rate_limits=False, provisioned=True, vendor=vendor)
+        server = SandboxServer(load_connector(crm).sandbox(company, options))  # type: ignore[arg-type]  # as journeys.conftest
+        self.servers[name] = server.__enter__()
+        settings = server.crm.settings(server.base_url)
+        text = config_text(crm, settings, cache=Path("kamsync.db"), first_run="go")
+        for variable, value in environment_of(crm, settings).items():
+            own = f"{name.upper().replace('-', '_')}_{variable}"
+            text = text.replace(f'"{variable}"', f'"{own}"')
+            self.environment[own] = value
+        text += f'\n[schedule]\nsync = "{schedule}"\n' if schedule else ""
+        self.write_org(name, text + more)
+        return server
+
+    def write_org(self, name: str, text: str) -> None:
+        path = self.folder / "orgs" / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+
+    def write_fleet(self, *, more: str = "", secrets: str = "", **worker: Any) -> None:
+        settings = {**QUICK, **worker}
+        lines = [
+            "[fleet]",
+            f'database = {{ env = "{DATABASE}" }}',
+            *([f'secrets = "{secrets}"'] if secrets else []),
+            "[worker]",
+            *(f"{name} = {json.dumps(value)}" for name, value in settings.items()),
+            more,
+        ]
+        (self.folder / "fleet.toml").write_text("\n".join(lines), encoding="utf-8")
+
+    def run(self, *arguments: str) -> Result:
+        """`kamsync fleet …`, as an operator types it."""
+        return Result(*run_command(["fleet", *arguments], self.folder, self.environment))
+
+    def good(self, *arguments: str) -> Result:
+        result = self.run(*arguments)
+        assert result.code == 0, f"{arguments}\n{result.out}\n{result.err}"
+        return result
+
+    def start_worker(self, *, elsewhere: bool = False) -> subprocess.Popen[bytes]:
+        """Another worker; `elsewhere`: as on another machine, with a disk of its own."""
+        number = len(self.processes)
+        file = self.folder / "fleet.toml"
+        if elsewhere:
+            text = file.read_text(encoding="utf-8").replace("[fleet]", f'[fleet]\nwork = "work-{number}"', 1)
+            file = self.folder / f"fleet-{number}.toml"
+            file.write_text(text, encoding="utf-8")
+        with (self.folder / f"worker-{number}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "kamsync", "fleet", "worker", "--fleet", str(file)],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def worker_logs(self) -> str:
+        return "\n".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("worker-*.log")))
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Each org's row of `fleet status --json`, read in this process: a test asks often."""
+        from kamsync.config.fleet import load_fleet
+        from kamsync.fleet.status import fleet_status
+        from kamsync.fleet.tables import Tables
+
+        fleet = load_fleet(self.folder, environment=self.environment)
+        return {org["org"]: org for org in fleet_status(Tables(fleet.database)).as_json()["orgs"]}
+
+    def wait_for(self, what: Callable[[], Any], seconds: float = 30.0) -> Any:
+        """The first answer that is something; fails with the workers' logs after so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = what()
+            if found:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"It did not happen in {seconds} s.\n{self.worker_logs()}")
+
+    def wait_for_states(self, seconds: float = 30.0, **states: str) -> dict[str, dict[str, Any]]:
+        wanted = {name.replace("_", "-"): state for name, state in states.items()}
+
+        def look() -> dict[str, dict[str, Any]] | None:
+            found = self.status()
+            return found if {name: found[name]["state"] for name in wanted if name in found} == wanted else None
+
+        return self.wait_for(look, seconds)  # type: ignore[no-any-return]  # wait_for gives what `look` gave
+
+    def jobs(self, org: str) -> list[dict[str, Any]]:
+        """`fleet logs --json`."""
+        return self.good("logs", org, "--json").json  # type: ignore[no-any-return]  # JSON
+
+    def job(self, *arguments: str) -> dict[str, Any]:
+        """`fleet run … --wait --json`: how the job ended."""
+        return self.run("run", *arguments, "--wait", "--json").json  # type: ignore[no-any-return]  # JSON
+
+    def tasks(self, org: str) -> list[tuple[str, str]]:
+        """Our tasks in the org's CRM: account and subject."""
+        view = self.servers[org].crm.view
+        accounts = view.accounts(only_flagged=False)
+        return sorted((one.id, task.subject) for one in accounts for task in view.tasks(one.id) if task.by_kamsync)
+
+    def tiers(self, org: str) -> dict[str, str]:
+        """What people see in the org's CRM."""
+        return {one.id: one.flags.get("tier", "") for one in self.servers[org].crm.view.accounts()}
+
+    def processes_of(self, org: str) -> list[int]:
+        """The processes that work for the org on this machine now, by the folder that they are in; not what they start."""
+        parents: dict[int, int] = {}
+        for place in Path("/proc").iterdir():
+            with suppress(OSError):
+                if place.name.isdecimal() and (place / "cwd").readlink().match(f"orgs/{org}"):
+                    status = (place / "stat").read_text().rpartition(")")[2].split()
+                    parents[int(place.name)] = int(status[1])
+        return [process for process, parent in parents.items() if parent not in parents]
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        for server in self.servers.values():
+            with suppress(OSError):
+                server.__exit__(None, None, None)
+
+
+@contextmanager
+def companies(folder: Path, database: str) -> Iterator[Company]:
+    """A fleet without orgs, its tables not made yet."""
+    (folder / "orgs").mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    company = Company(folder, {**kept, DATABASE: database, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)})
+    company.write_fleet()
+    try:
+        yield company
+    finally:
+        company.close()

@@ -1,0 +1,112 @@
+"""A fleet from its first command to what operators look at: schedules, remedies, the same queue for all that an org needs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests.fleet.company import Company
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+
+def test_orgs_are_synced_by_their_schedules_and_any_machine_tells_how_it_went(company: Company) -> None:
+    company.add_org("acme", schedule="0 6 * * *")
+    company.add_org("globex", crm="salesforce")
+    assert "2 orgs" in company.good("init").out
+    company.good("pause", "acme")
+    company.good("resume", "acme")  # whose time has come by that
+
+    company.start_worker()
+    assert company.job("globex")["outcome"] == "done"
+    company.wait_for(lambda: company.status()["acme"]["last_good_run"])
+
+    assert set(company.tiers("acme").values()) & {"A", "B"} and company.tasks("globex")
+    found = company.good("status", "--json").json
+    assert found["workers"] == 1 and {org["org"] for org in found["orgs"]} == {"acme", "globex"}
+    assert all(org["data_age_seconds"] < 90 and org["api_calls_left"] > 0 for org in found["orgs"])
+    (job, *_) = company.jobs("globex")
+    assert job["result"]["updated"] > 0
+    assert "run ended outcome=done" in company.good("logs", "globex", "--job", str(job["job"])).out
+    trace = company.good("logs", "globex", "--journal", "last", "--json").json
+    assert trace["run_id"] == job["result"]["run_id"] and trace["writes"]
+
+
+def test_plan_apply_and_undo_go_through_the_queue_and_the_cache_follows_to_another_worker(company: Company) -> None:
+    company.add_org("acme")
+    company.good("init")
+    worker = company.start_worker()
+    assert company.job("acme", "plan")["result"]["changes"] and not company.tasks("acme")
+    applied = company.job("acme", "apply")
+    assert applied["outcome"] == "done" and company.tasks("acme")
+    worker.terminate()
+    assert worker.wait(20) == 0
+
+    company.start_worker(elsewhere=True)
+    undone = company.job("acme", "undo", applied["result"]["run_id"])
+
+    assert undone["outcome"] == "done" and undone["worker"] != applied["worker"]
+    assert not company.tasks("acme") and not any(company.tiers("acme").values())
+    refused = company.run("run", "acme", "--wait")
+    assert refused.code == 3 and company.wait_for_states(acme="held")["acme"]["fix"]
+
+
+def test_each_remedy_has_its_consequence(company: Company) -> None:
+    busy = company.add_org("busy")
+    busy.faults.add("status", path=".*", times=None, status=429, headers={"Retry-After": "1800"}, body={"status": "error"})
+    company.add_org("locked")
+    company.environment["LOCKED_KAMSYNC_SANDBOX_HUBSPOT_ACCESS_TOKEN"] = "pat-na1-of-somebody-else"
+    company.add_org("fine")
+    company.good("init")
+    company.write_org("broken", "this is no TOML")
+    company.write_org("silly", '[crm]\nkind = "hubspot"\n[[criteria]]\nname = "x"\n')
+    for org in ("locked", "fine", "busy"):
+        company.good("run", org)
+    company.start_worker()
+
+    found = company.wait_for_states(fine="ok", locked="parked", broken="parked")
+
+    assert "broken.toml" in found["broken"]["reason"] and found["locked"]["fix"]
+    company.wait_for(lambda: company.status().get("silly"))
+    company.good("run", "silly")
+    assert "criteria" in company.wait_for_states(silly="parked")["silly"]["reason"]
+    later = company.wait_for_states(busy="failing", seconds=60)["busy"]
+    assert later["queued"] == 1 and later["waits_until"] > company.jobs("busy")[0]["ended_at"]
+    assert company.worker_logs().count("parked org=locked") == 1
+    shown = company.good("status").out
+    assert shown.index("parked   locked") < shown.index("failing  busy") and "ok       fine" not in shown
+
+
+def test_a_paused_org_waits_until_somebody_resumes_it_and_a_mended_file_is_tried_by_itself(company: Company) -> None:
+    company.add_org("acme", schedule="0 6 * * *")
+    company.write_org("globex", "[crm]\n")
+    assert "globex.toml: [crm] kind is missing" in company.good("init").out
+    company.good("pause", "acme", "--reason", "the customer migrates")
+    assert company.status()["acme"]["reason"] == "the customer migrates"
+    assert "already" in company.good("pause", "acme").out
+    company.start_worker()
+
+    company.good("resume", "acme")
+    company.add_org("globex")
+    company.wait_for_states(acme="ok", globex="new")
+
+    assert company.run("resume", "acmee").code == 2 and "'acme'" in company.run("resume", "acmee").err
+
+
+def test_the_limit_of_a_vendor_app_holds_across_workers(company: Company) -> None:
+    names = ("one", "two", "three")
+    for name in names:
+        company.add_org(name)
+    shared = "".join(f'[org.{name}]\napp = "ours"\n' for name in names)
+    company.write_fleet(more=f"[apps]\nours = 1\n{shared}")
+    company.good("init")
+    for name in names:
+        company.good("run", name)
+    company.start_worker()
+    company.start_worker(elsewhere=True)
+
+    company.wait_for_states(seconds=60, **dict.fromkeys(names, "ok"))
+
+    times = sorted((job["began_at"], job["ended_at"]) for name in names for job in company.jobs(name))
+    assert len(times) == 3 and all(ended <= began for (_, ended), (began, _) in pairwise(times))

@@ -1,0 +1,79 @@
+"""One org's data, secrets, logs and errors never reach another's; one org's trouble costs the others nothing but its slot."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from kamsync.config.fleet import load_fleet
+from kamsync.fleet.tables import Tables
+from tests.fleet.company import DATABASE, Company
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+
+def token_variable(org: str) -> str:
+    return f"{org.upper()}_KAMSYNC_SANDBOX_HUBSPOT_ACCESS_TOKEN"
+
+
+def rename(url: str, token: str, accounts: list[str], org: str) -> None:
+    """Each account of the org gets a name that no other org has, as by a person."""
+    headers = {"Authorization": f"Bearer {token}"}
+    for account in accounts:
+        body = {"properties": {"name": f"canary {org} {account}"}}
+        requests.patch(f"{url}/crm/v3/objects/companies/{account}", json=body, headers=headers, timeout=10).raise_for_status()
+
+
+def test_nothing_of_one_org_is_found_where_another_org_is(company: Company) -> None:
+    """Canaries: each org's token and each name of its accounts. One has a folder of secrets, one the environment."""
+    for org in ("acme", "globex"):
+        server = company.add_org(org, access_token=f"pat-na1-of-{org}-0000-0000-0000-000000000000")
+        rename(server.base_url, company.environment[token_variable(org)], [one.id for one in server.crm.view.accounts()], org)
+    text = (company.folder / "orgs" / "acme.toml").read_text(encoding="utf-8")
+    variable = token_variable("acme")
+    tokens = {"acme": company.environment.pop(variable), "globex": company.environment[token_variable("globex")]}
+    assert tokens["acme"] != tokens["globex"]
+    company.write_org("acme", text.replace(f'{{ env = "{variable}" }}', '{ file = "token" }'))
+    place = company.folder / "secrets" / "acme"
+    place.mkdir(parents=True)
+    (place / "token").write_text(tokens["acme"], encoding="utf-8")
+    (place / "token").chmod(0o600)
+    company.write_fleet(secrets="secrets")
+    company.good("init")
+    for org in tokens:
+        company.good("run", org)
+
+    company.start_worker()
+    company.wait_for_states(acme="ok", globex="ok")
+
+    tables = Tables(load_fleet(company.folder, environment=company.environment).database)
+    for org, other in (("acme", "globex"), ("globex", "acme")):
+        canaries = (tokens[other], f"canary {other}", company.environment[DATABASE], other.upper())
+        kept = [path.read_bytes() for path in (company.folder / "work" / "orgs" / org).rglob("*") if path.is_file()]
+        rows = repr(tables.runs(org, 10)) + repr(tables.org(org))
+        assert kept and not [one for one in canaries if one in rows or any(one.encode() in content for content in kept)]
+    everything = company.worker_logs() + company.good("logs", "acme", "--json").out + company.good("status", "--all").out
+    assert not [token for token in tokens.values() if token in everything]
+
+
+def test_an_endless_crm_a_full_disk_and_a_poison_configuration_cost_the_others_nothing(company: Company) -> None:
+    endless = company.add_org("endless")
+    endless.faults.add("hang", path=".*", times=None)
+    company.add_org("greedy", accounts=400)
+    company.add_org("poison")
+    text = (company.folder / "orgs" / "poison.toml").read_text(encoding="utf-8")
+    nested = "(" * 2_000 + "1" + ")" * 2_000
+    company.write_org("poison", text.replace('eligible = "won_count_total > 0"', f'eligible = "{nested} > 0"'))
+    company.add_org("fine")
+    company.write_fleet(deadline_seconds=8.0, cache_megabytes=1)
+    company.good("init")
+    for org in ("endless", "greedy", "poison", "fine"):
+        company.good("run", org)
+
+    company.start_worker()
+    company.wait_for_states(fine="ok")
+    found = company.wait_for_states(endless="failing", greedy="parked", poison="parked", seconds=60)
+
+    assert "longer than 8 s" in found["endless"]["reason"] and "limit of 1 MB" in found["greedy"]["reason"]
+    assert "poison.toml" in found["poison"]["reason"]
+    assert company.jobs("fine")[0]["began_at"] < company.jobs("endless")[0]["ended_at"]
