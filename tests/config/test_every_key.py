@@ -334,7 +334,9 @@ assignee = "{assignee}"
     )
 )
 INHERITS = 'inherit = "common.toml"\n'
-LANGUAGE = f"""{INHERITS}
+LANGUAGE = (
+    INHERITS
+    + """
 [program]
 playbooks = "all"
 language = "en"
@@ -350,6 +352,7 @@ retention = { kpi = "win_rate", target = 0.5 }
 expansion = { kpi = "revenue", target = 5000 }
 market = { kpi = "score", target = 60 }
 """
+)
 CRITERIA = f'unit = "account"\nmembers = "none"\n{CRITERIA}'
 GROUPED = CRITERIA.replace('"account"', '"group"', 1).replace('"none"', '"inherit"', 1)
 PROGRAMMES = {"scales": SCALES, "holds": HOLDS, "preset": PRESET, "language": LANGUAGE}
