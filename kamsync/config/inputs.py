@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync import __version__
-from kamsync.config.inheriting import INHERIT, merged
+from kamsync.config.inheritance import INHERIT, merged
 from kamsync.config.paths import cache_path_of
 from kamsync.decide.place import Place
 from kamsync.errors import ConfigError

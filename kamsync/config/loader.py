@@ -32,7 +32,7 @@ from kamsync.config.assembly import (
 from kamsync.config.channels import Channel, build_channels
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.crm import connector_settings
-from kamsync.config.inheriting import read_configuration
+from kamsync.config.inheritance import read_configuration
 from kamsync.config.mapping import load_mapping
 from kamsync.config.models import ConfigFile, CriteriaFile, PlaybookTable, ProgramTable, ReviewTable
 from kamsync.config.paths import cache_path_of

@@ -304,7 +304,7 @@ class CriteriaFile(_Table):
 class ConfigFile(_Table):
     """config.toml as a whole."""
 
-    inherit: Text | None = None  # of config.inheriting, which has merged that file's keys in
+    inherit: Text | None = None  # of config.inheritance, which has merged that file's keys in
     program: ProgramTable = ProgramTable()
     crm: CrmTable
     cache: CacheTable = CacheTable()

@@ -23,7 +23,7 @@ from obstore.store import LocalStore, from_url
 
 from kamsync.errors import CacheUnusable, ConfigError, TryLater
 from kamsync.printable import one_line
-from kamsync.store.copying import copy_cache
+from kamsync.store.cache_copy import copy_cache
 
 CACHE, BASE = "kamsync.db", "generation"
 LEVEL = 3  # 26 of 81 MB in half a second; level 19 saves five more and takes over a minute

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync.config.fleet import Fleet, check_org_name
-from kamsync.config.inheriting import read_configuration
+from kamsync.config.inheritance import read_configuration
 from kamsync.config.toml_source import TomlSource
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError

@@ -23,9 +23,9 @@ from kamsync.errors import TryLater
 from kamsync.fleet.caches import Caches
 from kamsync.fleet.child import EVERYBODYS, prepare
 from kamsync.fleet.job import Bench, do_job, worker_name
-from kamsync.fleet.keeping import keep, read_folder
 from kamsync.fleet.queue import KEEPING, ORGS, Work, worker_app
 from kamsync.fleet.tables import Tables
+from kamsync.fleet.upkeep import keep, read_folder
 from kamsync.log import log
 from kamsync.plugins import connector_packages
 from kamsync.printable import one_line

@@ -20,7 +20,7 @@ _PROCESSES.set_forkserver_preload(
             f"kamsync.cli.commands.{name}"
             for name in ("doctor", "explain", "plan", "pull", "fleet", "setup", "simulate", "sync", "undo")
         ),
-        *(f"kamsync.fleet.{name}" for name in ("caches", "keeping", "queue", "status")),
+        *(f"kamsync.fleet.{name}" for name in ("caches", "queue", "status", "upkeep")),
         "kamsync_hubspot.connection",
         "kamsync_salesforce.connection",
     ]

@@ -56,9 +56,9 @@ def init(
     ] = False,
 ) -> None:
     """Make the fleet's tables, or bring the queue's up to this version; then read the folder of orgs. Safe to repeat."""
-    from kamsync.fleet.keeping import read_folder
     from kamsync.fleet.queue import prepare
     from kamsync.fleet.tables import Tables
+    from kamsync.fleet.upkeep import read_folder
 
     found = _open(fleet)
     waiting = prepare(found.database, finish=finish)
