@@ -22,10 +22,11 @@ def systemd_unit(at: Installation) -> str:
     inputs += [f"LoadCredential={_quoted(PurePath(name).name)}:{folder / name}" for name in at.secret_files]
     writable = sorted({str(path) for path in (at.cache_folder, at.log_folder) if path is not None})
     home = any(str(path).startswith(("/home/", "/root/")) for path in (at.config, PurePath(at.program[0]), *writable))
+    read = " ".join(str(path) for path in (at.config, *(folder / name for name in at.beside)))
     todo = [
         "# /etc/systemd/system/kamsync.service",
         "# Once: useradd --system --no-create-home --shell /usr/sbin/nologin kamsync",
-        f"#       chown root:kamsync {at.config} && chmod 640 {at.config}",
+        f"#       chown root:kamsync {read} && chmod 640 {read}",
     ]
     if at.environment:
         names = ", ".join(at.environment)

@@ -105,6 +105,14 @@ def test_hadolint_finds_nothing_in_the_dockerfile(folder: Path) -> None:
     assert found.returncode == 0, found.stdout
 
 
+def test_the_service_s_user_may_read_what_init_has_made_readable_by_its_owner_alone(folder: Path) -> None:
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('mapping = "salesforce"', 'mapping = "ours.toml"'), encoding="utf-8")
+    (folder / "ours.toml").touch()
+    read = f"{folder}/config.toml {folder}/ours.toml"
+    assert f"#       chown root:kamsync {read} && chmod 640 {read}\n" in printed(folder, "systemd")
+
+
 def test_a_container_s_user_may_read_what_init_has_made_readable_by_its_owner_alone(folder: Path) -> None:
     text = printed(folder, "docker")
     assert "# sudo chgrp 10001 config.toml kamsync.key && sudo chmod 640 config.toml kamsync.key\n" in text
