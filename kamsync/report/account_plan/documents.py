@@ -15,9 +15,10 @@ from kamsync.report.account_plan.words import text
 from kamsync.report.page import environment
 from kamsync.report.receipt_json import receipt_to_json
 
-_MARKUP = re.compile(
-    r"([\\`*_{}\[\]()#+\-.!|<>&~=:@$])"
-)  # CommonMark, "Backslash escapes"; the last ones keep links from being made
+# CommonMark, "Backslash escapes", and GitHub's tables, autolinks, mentions and formulas: what begins something in a text, what
+# does so at the beginning of one, and what makes a link or a picture of a word. The rest stays as people write it.
+_MARKUP = re.compile(r"[\\`*_\[\]<>&~|$@]|^[#+=-]|:(?=//|[\w+-]+:)|(?<=www)\.|(?<=\w)\.(?=[^\W\d_]{2})", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
 def as_markdown(plan: AccountPlan, program: Program) -> str:
@@ -46,7 +47,7 @@ def _row(cells: tuple[str, ...], *, is_rule: bool = False) -> str:
 
 def escaped(said: str) -> str:
     """Text that no Markdown reader takes for anything else."""
-    return _MARKUP.sub(r"\\\1", one_line(said))
+    return _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", one_line(said).strip()))
 
 
 def as_html(plan: AccountPlan, program: Program) -> str:
