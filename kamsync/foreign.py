@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import orjson
 
 from kamsync.errors import BadAnswer
 from kamsync.numerals import counted
@@ -40,6 +43,18 @@ class Unread:
         return (f"{what} of {stream} could not be read and {are} left out (the first: {self.first}).",)
 
 
+def json_of(body: bytes | str) -> Any:
+    """A JSON document as others write it: half of a surrogate pair, NaN and numbers without end are values in it, which are told
+    where they are stored, and hide no other record of the same answer. Raises ValueError for what is none, or is too deep."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body, parse_constant=str)  # NaN as the word that it is: no number, which is told
+        except RecursionError as error:
+            raise ValueError("JSON of too many lists in lists") from error
+
+
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +72,9 @@ _DOING = {
     "fetch_account_fields": "the fields of accounts",
     "setup": "the setup",
     "diagnose": "the examination",
+    "take_lease": "the lease",
+    "renew_lease": "the lease",
+    "release_lease": "the lease",
 }
 
 

@@ -99,5 +99,6 @@ redact = Redactor()
 
 
 def kept_words(text: str) -> str:
-    """Words of the CRM as they are kept: without secrets, and without addresses of the people whom it names."""
-    return redact_people(redact(text))
+    """Words of the CRM as they are kept: without secrets, without addresses of the people whom it names, and with a question mark
+    for what no database can hold (half of a surrogate pair)."""
+    return redact_people(redact(text)).encode("utf-8", "replace").decode()

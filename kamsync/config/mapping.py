@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, cre
 from kamsync.config.checking import nearest, problems_of, refuse, shown
 from kamsync.config.models import Name, Text
 from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.config.taken_names import free_name, taken_by
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import exists, path_of
@@ -76,6 +77,9 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
             f"{source.place(('crm',))}: this mapping is for {shown(parsed.crm)}, the configuration's [crm] kind is {crm!r}.",
             fix="Point [crm] mapping at a mapping of that CRM.",
         )
+    for stream, record in STREAMS.items():
+        if record.table:
+            _refuse_taken_names(getattr(parsed, record.table), stream, record.table, source)
     unknown = sorted(set(parsed.flags) - set(FLAGS))
     if unknown:
         raise ConfigError(
@@ -99,6 +103,16 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
         task_key=parsed.task.key,
         options=MappingProxyType(dict(parsed.options)),
     )
+
+
+def _refuse_taken_names(fields: Mapping[str, object], stream: Stream, table: str, source: TomlSource) -> None:
+    for name in fields:
+        taken = taken_by(name, stream)
+        if taken:
+            raise ConfigError(
+                f"{source.place((table, name))}: a field cannot be called {name}, which is {taken}.",
+                fix=f"Call it {free_name(name, stream, fields)}, or anything else that `kamsync facts` does not list.",
+            )
 
 
 def _source(name_or_path: str, folder: Path, where: object) -> TomlSource:

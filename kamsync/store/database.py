@@ -61,8 +61,8 @@ class Cache:
         return None if row is None else row[0]
 
     def set_meta(self, name: Meta, value: str) -> None:
-        """Notes it; inside a transaction where it belongs to other writes."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        """Notes it; inside a transaction where it belongs to other writes. What no database can hold becomes a question mark."""
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.encode("utf-8", "replace").decode()))
 
     def add_account_columns(self, columns: Mapping[str, Kind]) -> None:
         """Makes room for further mapped fields, and drops what is mapped no longer: only mapped fields are stored."""

@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 import requests.utils
 import urllib3
 from hubspot.crm import lists as lists_package
@@ -28,7 +27,7 @@ from hubspot.crm.associations import v4 as associations_package
 
 from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
-from kamsync.foreign import Unread
+from kamsync.foreign import Unread, json_of
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, BoundedPool, CallMeter, RetryPolicy, check_address
 from kamsync.model import Usage
 from kamsync_hubspot.api.answer import Answer, Silences
@@ -294,6 +293,6 @@ def _decode(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return json_of(body)
+    except ValueError as error:
         raise CutAnswer(str(error)) from error

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import urllib3
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
+from kamsync.foreign import json_of
 from kamsync.http import redact, retry_after_seconds
 
 # "Error handling": what passes by itself. 423: locked after large writes; 477: portal in migration; 52x: the edge's own.
@@ -62,8 +62,8 @@ def parse_fault(status: int, body: Any, headers: Any = None) -> Fault:
     """A Fault from the body of an error: HubSpot's object, OAuth's, or an edge server's text."""
     content = body.encode() if isinstance(body, str) else body
     try:
-        entry = orjson.loads(content) if content else {}
-    except orjson.JSONDecodeError:
+        entry = json_of(content) if content else {}
+    except ValueError:
         entry = None
     wait = retry_after_seconds(_header(headers, "Retry-After"))
     if not isinstance(entry, dict):
@@ -93,8 +93,8 @@ def _details(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     _, bracket, rest = str(entry.get("message") or "").partition(": [")
     if bracket and rest.endswith("]"):
         try:
-            inner = orjson.loads("[" + rest)
-        except orjson.JSONDecodeError:
+            inner = json_of("[" + rest)
+        except ValueError:
             return
         yield from (one for one in inner if isinstance(one, dict))
 

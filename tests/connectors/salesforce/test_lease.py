@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kamsync.contract import DoctorRequest, LeaseAnswer
+from kamsync.errors import BadAnswer
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce.connection import SalesforceConnection
 from tests.connectors.salesforce.orgs import an_org, connected
@@ -139,6 +140,17 @@ def test_a_lease_without_an_end_is_nobodys(org: SandboxServer) -> None:
     crm.org.db.execute("UPDATE KAM_Lease__c SET KAM_Until__c = NULL")
 
     assert take(connected(org), "run-2").status == "ours"
+
+
+@pytest.mark.parametrize("body", [[], {}, None, 7])
+def test_an_answer_that_tells_no_record_ends_in_an_error_of_ours_or_is_looked_up(org: SandboxServer, body: Any) -> None:
+    org.faults.add("status", method="POST", path="KAM_Lease__c", status=200, body=body, times=1)
+    try:
+        answer = take(connected(org), "run-1")
+    except BadAnswer as error:
+        assert "the lease" in error.message
+    else:
+        assert answer.status in ("ours", "no_place")
 
 
 def test_an_org_without_the_object_has_no_place_for_it_and_doctor_says_so() -> None:

@@ -1,0 +1,91 @@
+"""One record with what no text or number can be never hides the others, whatever the CRM; nor do such words anywhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import Desk, Opener, desks
+from tests.journeys.test_mutated_answers import Altering
+
+HALF = r"\ud800"  # of a surrogate pair, as JSON writes it
+NAME = {"salesforce": ("/query", r'("Name"):"[^"]*"'), "hubspot": ("/crm/v3/objects/companies", r'("name"):"[^"]*","')}
+
+
+@pytest.fixture(scope="module", params=["salesforce", "hubspot"])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desks(tmp_path_factory.mktemp("odd")) as open_desk:
+        yield _set_up(open_desk, request.param)
+
+
+def _set_up(open_desk: Opener, crm: str) -> Desk:
+    desk = open_desk(crm, accounts=10, opportunities=40, limits=False)
+    desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0')
+    desk.good("setup")
+    desk.good("sync")
+    return desk
+
+
+class Odd(Altering):
+    """Every answer with the pattern replaced."""
+
+    def __init__(self, app: Any, pattern: str, replacement: str) -> None:
+        super().__init__(app)
+        self._pattern, self._replacement = pattern, replacement
+
+    def altered(self, body: bytes) -> bytes:
+        return re.sub(self._pattern, self._replacement, body.decode()).encode() if body[:1] in (b"{", b"[") else body
+
+
+def _sync(desk: Desk, pattern: str, replacement: str) -> Any:
+    app = desk.server.crm.app
+    desk.server.crm.app = Odd(app, pattern, replacement)
+    try:
+        return desk.good("sync", "--full", "--json").json
+    finally:
+        desk.server.crm.app = app
+
+
+def test_names_that_are_no_text_are_unknown_and_told_with_their_number_and_the_first_id(desk: Desk) -> None:
+    pattern = r'("Name"):"[^"]*"' if desk.crm == "salesforce" else r'("firstName"|"dealname"):"[^"]*"'
+
+    said = _sync(desk, pattern, rf'\1:"\{HALF} Corp"')
+
+    kinds = [problem.split(" have something in ")[0].split()[1] for problem in said["problems"] if "no text" in problem]
+    assert {"owners", "opportunities"} <= set(kinds)
+    assert all("(the first: " in problem for problem in said["problems"] if "no text" in problem)
+    desk.good("status")
+    desk.good("doctor")
+    assert json.loads(desk.good("accounts", "--json").out)
+    assert _sync(desk, "never there", "")["rejected"] == 0
+
+
+@pytest.mark.parametrize("number", ["1e400", "-Infinity"])
+def test_amounts_that_are_no_numbers_are_unknown_and_told(desk: Desk, number: str) -> None:
+    said = _sync(desk, r'("Amount"|"amount"):("?[\d.]+"?)', rf"\1:{number}")
+
+    assert [problem for problem in said["problems"] if "no number" in problem and "(the first: " in problem]
+
+
+def test_words_of_a_refusal_with_odd_characters_are_kept_and_shown(desk: Desk) -> None:
+    message = f"no {HALF} b@example.com"
+    refusal: Any = {"status": "error", "category": "VALIDATION_ERROR", "message": message}
+    if desk.crm == "salesforce":
+        refusal = [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": message}]
+    body = json.dumps(refusal).replace(json.dumps(HALF)[1:-1], HALF).encode()
+    account = next(one for one in desk.server.crm.view.accounts() if one.flags["tier"])
+    desk.server.crm.view.set_flag(account.id, "override", "none")
+    desk.server.faults.add("status", path="composite/sobjects$|companies/batch/update", status=400, body=body, times=30)
+
+    result = desk.run("sync", "--full")
+    desk.server.faults.clear()
+
+    assert result.code == 1 and "bug" not in result.err
+    run = desk.good("runs", "--json").json[0]["run_id"]
+    for form in ("text", "csv", "json"):
+        told = desk.good("runs", "show", run, "--format", form).out
+        assert "no ?" in told and "b@example.com" not in told
