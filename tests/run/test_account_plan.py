@@ -207,6 +207,18 @@ def test_what_would_change_the_tier_and_when_it_is_reviewed_next(tmp_path: Path,
     assert "| Next review of tiers | Sep 1, 2026 |" in said
 
 
+def test_the_picture_names_the_quarters_and_an_opportunity_past_its_date_is_a_risk(desk: MemoryDesk) -> None:
+    acme = next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme")
+    desk.crm.add_opportunity(acme, date(2026, 2, 1), 100.0, name="Forgotten")
+    with on(0):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+        desk.good("account-plan", "Acme", "--format", "html", "--out", "plan.html")
+    assert "Open opportunities whose close date has passed: 1." in said
+    html = (desk.folder / "plan.html").read_text(encoding="utf-8")
+    assert all(f">{name}</text>" in html for name in ("Key", "Development", "Maintenance", "Opportunistic"))
+
+
 def test_names_are_read_as_the_page_is_made_and_kept_nowhere(desk: MemoryDesk) -> None:
     with on(0):
         desk.good("sync")

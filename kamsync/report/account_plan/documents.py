@@ -74,7 +74,16 @@ def page_values(plan: AccountPlan, program: Program) -> dict[str, Any]:
         "place": place,
         "alt": alt,
         "lines": (program.segment_strength, 100 - program.segment_attractiveness),
+        "quarters": _quarters(program),
     }
+
+
+def _quarters(program: Program) -> list[tuple[float, float, str]]:
+    """Where in the picture the name of each segment stands: in the middle of its quarter, at its far edge."""
+    words = reader_of(program).words.segments
+    right, left = (100 + program.segment_strength) / 2, program.segment_strength / 2
+    places = {"key": (right, 6), "development": (left, 6), "maintenance": (right, 97), "opportunistic": (left, 97)}
+    return [(x, y, program.segment_labels.get(name) or words[name]) for name, (x, y) in places.items()]
 
 
 def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str, Any]:

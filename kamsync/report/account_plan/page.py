@@ -223,6 +223,8 @@ class _Page:
             found.append(self._say(f"risk_{plan.receipt.decision.health}"))
         if plan.renewal is not None and 0 <= (plan.renewal - plan.as_of).days <= RENEWAL_DAYS:
             found.append(self._say("risk_renewal", self._day(plan.renewal)))
+        stale = sum(deal.close_date is not None and deal.close_date < plan.as_of for deal in plan.deals)
+        found += [self._say("risk_stale", self._reader.number(stale))] if stale else []
         late = sum(step.due is not None and step.due < plan.as_of for step in plan.open_steps)
         found += [self._say("risk_late", late)] if late else []
         found += [self._say("gap", self._say(role)) for role in plan.gaps]
