@@ -27,10 +27,12 @@ _PROCESSES.set_forkserver_preload(
 )
 
 
-def run_command(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
+def run_command(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error. `hurried`: against a CRM that counts no calls, so that none waits."""
     texts = [folder / f".{name}-{time.monotonic_ns()}" for name in ("out", "err")]
-    process = _PROCESSES.Process(target=_child, args=(list(arguments), str(folder), dict(environment), *map(str, texts)))
+    process = _PROCESSES.Process(target=_child, args=(list(arguments), str(folder), dict(environment), *map(str, texts), hurried))
     process.start()
     process.join(LONGEST_SECONDS)
     if process.exitcode is None:
@@ -63,7 +65,7 @@ def run_here(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
     raise AssertionError("main() never returns")
 
 
-def _child(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> None:
+def _child(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str, hurried: bool) -> None:
     for descriptor, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
     os.chdir(folder)
@@ -72,5 +74,8 @@ def _child(arguments: list[str], folder: str, environment: dict[str, str], out: 
     time.tzset()
     sys.argv = ["kamsync", *arguments]
     from kamsync.cli import main
+    from kamsync_hubspot.api import limiter
 
+    if hurried:
+        limiter.SEARCHES_PER_SECOND = 1_000
     main()

@@ -78,7 +78,7 @@ def org_options(vendor: Mapping[str, Any]) -> OrgOptions:
 
 
 class Org:
-    """State and the rules about who sees what. Writing is in `writing`, answering in `app`."""
+    """State and the rules about who sees what. Writing is in `writes`, answering in `app`."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self.options = org_options(options.vendor)
