@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Literal
@@ -17,7 +17,7 @@ from kamsync.decide.closures import plan_attachments, plan_closes, plan_hand_ove
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.guards import TierMoves, count_tier_moves
-from kamsync.decide.plan import Change, DeleteTask, HeldBack, Plan, UpdateAccount
+from kamsync.decide.plan import Change, DeleteTask, HeldBack, Plan, ReassignTask, UpdateAccount
 from kamsync.decide.playbooks import Playbooks
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
@@ -163,7 +163,6 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
     names = evaluation.names()
     firings = list(_firings(evaluation, playbooks, names, merged_on(cache)))
     inherited = keys_of_the_merged(cache)
-    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen_tasks(cache), inherited)
     fires = {(firing.playbook, firing.account_id) for firing in firings}
     created = created_tasks(cache)
     closed = plan_closes(playbooks, open_tasks(cache), fires, created, names)
@@ -173,6 +172,10 @@ def _tasks(cache: Cache, evaluation: Evaluation, playbooks: Playbooks, as_of: da
         assignees = Assignees(owners(cache), playbooks.program.fallback_owner)
         facts_of = lru_cache(maxsize=None)(evaluation.facts)
         moved = plan_hand_overs(playbooks, open_tasks(cache), closing, created, names, facts_of, assignees)
+    # Whoever is handed tasks has fewer places left on the days on which those are due.
+    handed = {one.key: one.new_owner_id for one in moved.changes if isinstance(one, ReassignTask)}
+    seen = [replace(one, owner_id=handed[one.key]) if one.key in handed else one for one in seen_tasks(cache)]
+    made = plan_tasks(playbooks, firings, known_keys(cache), owners(cache), as_of, seen, inherited)
     lives_on = merged_into(cache)
     attached = plan_attachments(
         loose_tasks(cache) if capabilities.attaches_later else (),
