@@ -147,12 +147,37 @@ def test_a_cache_in_the_place_of_something_else_leaves_it_as_it_is(folder: Folde
     assert (folder.path / "kamsync.db").lstat().st_mode == before
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "loop"])
+def test_a_log_in_the_place_of_something_else_leaves_it_as_it_is(folder: Folder, kind: str) -> None:
+    folder.write(GOOD + '[log]\nfile = "kamsync.log"\n')
+    put(folder, kind, "kamsync.log")
+    before = (folder.path / "kamsync.log").lstat().st_mode
+
+    told = folder.run("run", "--once")
+
+    assert told.code == 2 and "kamsync.log" in told.err and "bug" not in told.err, told
+    assert (folder.path / "kamsync.log").lstat().st_mode == before
+
+
 def test_a_cache_path_that_names_another_file_leaves_its_mode_and_its_words(folder: Folder) -> None:
     folder.write(GOOD + '[cache]\npath = "notes.txt"\n')
     notes = folder.write("what I must not forget\n", "notes.txt", mode=0o644)
     told = folder.run("pull")
     assert told.code == 1 and "notes.txt" in told.err
     assert stat.S_IMODE(notes.stat().st_mode) == 0o644 and notes.read_text() == "what I must not forget\n"
+
+
+@pytest.mark.parametrize("beside", [".lock", ".schedule", "-wal", "-shm"])
+def test_a_link_in_the_place_of_a_file_beside_the_cache_leads_nowhere(folder: Folder, beside: str) -> None:
+    folder.write(GOOD)
+    folder.write("mine", "own.txt", 0o644)
+    (folder.path / f"kamsync.db{beside}").symlink_to(folder.path / "own.txt")
+
+    told = folder.run("sync")
+
+    assert told.code in (1, 2) and "bug" not in told.err
+    own = folder.path / "own.txt"
+    assert own.read_bytes() == b"mine" and stat.S_IMODE(own.stat().st_mode) == 0o644
 
 
 def test_a_database_of_another_program_is_not_taken_for_the_cache(folder: Folder) -> None:

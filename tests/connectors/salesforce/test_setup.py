@@ -247,3 +247,25 @@ def test_list_views_that_fail_do_not_take_the_rest_with_them(org: Any) -> None:
     steps = run(org.connect())
 
     assert {step.kind for step in steps if step.status == "failed"} == {"view", "object"}
+
+
+MULTIPLYING = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+HOSTILE_XML = {
+    "entities that multiply": f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "e">{MULTIPLYING}]><a><result>&e9;</result></a>',
+    "a file of this machine": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+    "<a><faultstring>&e;</faultstring></a>",
+    "elements in elements": "<a>" * 200_000 + "</a>" * 200_000,
+    "no end": "<a>" * 200_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE_XML.values(), ids=HOSTILE_XML.keys())
+def test_xml_that_would_fill_the_memory_or_read_a_file_does_neither_and_the_rest_is_set_up(org: Any, body: str) -> None:
+    bare = BareOrg(org)
+    org.mock.replace(responses.POST, f"{DOMAIN}/services/Soap/m/62.0", body=body)
+
+    steps = run(org.connect())
+
+    assert len(bare.fields) == 11 and bare.assignments == 1
+    assert {step.kind for step in steps if step.status == "failed"} <= {"view", "object"}
+    assert not [step for step in steps if "root:" in step.detail or len(step.detail) > 1_000]
