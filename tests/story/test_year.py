@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-import tests.story.year
+import tests.story.watch
 from kamsync.model import Stream
 from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, TASK_KEY, Behaviour
 from tests.story.story import Broken
@@ -162,7 +162,7 @@ TestYearOnHubSpot.settings = PLAYED
     ("a working day", "COUNTRY_OF_THE_CALENDAR", "SA"),
 ])  # fmt: skip
 def test_each_check_finds_what_it_looks_for(check: str, name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tests.story.year, name, value)
+    monkeypatch.setattr(tests.story.watch, name, value)
     year = Year(number=id(check))
     try:
         with pytest.raises(Broken, match=re.escape(f"[{check}]")):

@@ -1,30 +1,22 @@
 """A year of a company under every shipped playbook: what people and the world do, one run a day, and what must hold of its tasks.
 
-Plain methods; `tests.story.test_year` plays them at random. What is checked is read from the CRM and from the playbooks' files,
-not from the program's own decisions.
+Plain methods; `tests.story.test_year` plays them at random. What must hold stands in `tests.story.watch`.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
-import tomllib
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from kamsync.config import Config, load_config
-from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.contract import Context
 from kamsync.model import Kind, Stream
 from kamsync.run.apply import Applied
@@ -42,7 +34,8 @@ from kamsync.testing.memory import (
     mapping_text,
     write_entry_point,
 )
-from tests.story.story import Broken, Key
+from tests.story.story import Key
+from tests.story.watch import DAILY, LIMIT, ShownTask, Watch
 
 FIRST_DAY = date(2026, 1, 5)  # a Monday
 FIELDS: dict[str, Kind] = {
@@ -52,14 +45,8 @@ FIELDS: dict[str, Kind] = {
     "authority_evidence_date": "date",
     "executive_sponsor_id": "text",
 }
-LIMIT, DAILY = 6, 3  # new tasks for one person in one run; tasks that are due for one person on one day
-MOST_NEW, MOST_DUE = LIMIT, DAILY  # as they are checked
-QUIET_DAYS = 90
-COUNTRY_OF_THE_CALENDAR = ""  # the account's own
 COUNTRIES = ("BR", "US", "ES", "SA")  # in Saudi Arabia the weekend is Friday and Saturday
 TOKEN = "a-token-that-opens-the-memory"
-# What would stand in a text for something that nobody knows.
-NOTHING = re.compile(r"\bNone\b|—|\bnan\b|\{\{|\}\}|\bnull\b|[\ue000-\ue005]")
 Language = Literal["en", "pt_BR", "es"]
 PROGRAM = """
 [program]
@@ -114,26 +101,6 @@ scale = {{ linear = [0, 10] }}
 """
 
 
-@dataclass(frozen=True)
-class Shipped:
-    """What a playbook's file says: its group, whether its tasks follow the owner, and which step each waits for ("" none)."""
-
-    group: str
-    follows: bool
-    steps: Mapping[str, str]
-
-
-@cache
-def shipped() -> Mapping[str, Shipped]:
-    """Every shipped playbook by name."""
-    found = {}
-    for name in shipped_names("playbooks"):
-        table: dict[str, Any] = tomllib.loads(read_shipped(name, "playbooks") or "")
-        steps = {task["name"]: task.get("after", "") for task in table["tasks"]}
-        found[name] = Shipped(table.get("group", ""), table.get("on_owner_change") == "follow", steps)
-    return found
-
-
 @cache
 def config_in(language: Language) -> Config:
     """The programme, as the program reads it from its file."""
@@ -159,8 +126,7 @@ class Year:
         self.day = FIRST_DAY
         in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # closing a cache waits for its disk
         self._folder = Path(tempfile.mkdtemp(prefix="kamsync-year-", dir=in_memory))
-        self._seen: set[str] = set()  # ids of the tasks that the run before left
-        self._made_on: dict[str, date] = {}
+        self.watch = Watch()
         self._settle()
 
     def _settle(self) -> None:
@@ -273,91 +239,23 @@ class Year:
     # --- what must hold ------------------------------------------------------------------------------------------------------
 
     def _check(self, applied: Applied) -> None:
-        every = [task for task in self.crm.records.tables[Stream.TASKS].values() if task.get(TASK_KEY)]
-        new = [task for task in every if task.id not in self._seen]
-        self._seen |= {task.id for task in new}
-        self._made_on |= {task.id: self.day for task in new}
-        self._hold(applied.complete, "complete", f"refused: {applied.rejected}, without an answer: {applied.unknown}")
-        twice = [key for key, count in Counter(task.text(TASK_KEY) for task in every).items() if count > 1]
-        self._hold(not twice, "no key twice", str(twice))
-        self._check_limits(new)
-        for task in new:
-            self._check_day(task)
-            self._check_text(task)
-            self._check_turn(task, every)
-        self._check_references(new, every)
-        self._check_hand_overs()
-
-    def _hold(self, holds: bool, name: str, message: str) -> None:
-        if not holds:
-            raise Broken(f"[{name}] on {self.day}: {message}")
-
-    def _check_limits(self, new: list[Record]) -> None:
-        per_run = Counter(task.text("owner_id") for task in new)
-        self._hold(max(per_run.values(), default=0) <= MOST_NEW, "limit of a run", str(per_run))
-        due = Counter((task.get("owner_id"), task.get("due")) for task in self.tasks())
-        for task in new:
-            day = task.get("owner_id"), task.get("due")
-            self._hold(due[day] <= MOST_DUE, "limit of a day", f"{due[day]} tasks are due for {day}: {task.text(TASK_KEY)}")
-            self._hold(bool(self._owner(task.text("owner_id")).get("is_active")), "somebody there", task.text(TASK_KEY))
-
-    def _check_day(self, task: Record) -> None:
-        due, account = task.get("due"), self.crm.account(task.text("account_id"))
-        assert isinstance(due, date)
-        free = _calendar(COUNTRY_OF_THE_CALENDAR or account.text("country"))
-        self._hold(due >= self.day and free.is_working_day(due), "a working day", f"{due:%a} {due}, {task.text(TASK_KEY)}")
-
-    def _check_text(self, task: Record) -> None:
-        for name in ("subject", "body"):
-            text = task.text(name)
-            self._hold(bool(text) and not NOTHING.search(text), "a whole text", f"{task.text(TASK_KEY)}, {name}: {text!r}")
-
-    def _check_turn(self, task: Record, every: list[Record]) -> None:
-        """A step that waits for another is made when that is done, and none is due before an earlier one of the same day."""
-        key = Key.of(task.text(TASK_KEY))
-        steps = shipped()[key.playbook].steps
-        after = steps[key.task]
-        mine = [one for one in every if _same_turn(Key.of(one.text(TASK_KEY)), key)]
-        if after:
-            before = [one for one in mine if Key.of(one.text(TASK_KEY)).task == after and one.get("is_open") is False]
-            self._hold(bool(before), "steps in order", f"{key} was made before {after} was done")
-        order = list(steps)
-        for one in mine:
-            other = Key.of(one.text(TASK_KEY))
-            due, mine_due = one.get("due"), task.get("due")
-            if self._made_on.get(one.id) == self.day and order.index(other.task) < order.index(key.task):
-                assert isinstance(due, date) and isinstance(mine_due, date)
-                self._hold(due <= mine_due, "steps in order", f"{key} is due on {mine_due}, {other.task} on {due}")
-
-    def _check_hand_overs(self) -> None:
-        """Nobody who has left still has a task that nobody touched and that follows the owner."""
+        every = [_shown(task) for task in self.crm.records.tables[Stream.TASKS].values() if task.get(TASK_KEY)]
+        countries = {one.id: one.text("country") for one in self.crm.accounts()}
+        active = {one.id for one in self.crm.records.living(Stream.OWNERS) if one.get("is_active")}
         touched = {one.record_id for one in self.crm.log if one.stream is Stream.TASKS and one.author == "people"}
-        for task in self.tasks():
-            if shipped()[Key.of(task.text(TASK_KEY)).playbook].follows and task.id not in touched:
-                there = bool(self._owner(task.text("owner_id")).get("is_active"))
-                self._hold(there, "tasks follow the owner", f"{task.text(TASK_KEY)} is still with {task.get('owner_id')}")
-
-    def _check_references(self, new: list[Record], every: list[Record]) -> None:
-        """One request in so many days, whoever asks; the steps of one request are one."""
-        asked: dict[str, list[tuple[Key, Record]]] = defaultdict(list)
-        for task in every:
-            key = Key.of(task.text(TASK_KEY))
-            if shipped()[key.playbook].group == "reference":
-                asked[task.text("account_id")].append((key, task))
-        for task in new:
-            key = Key.of(task.text(TASK_KEY))
-            if shipped()[key.playbook].group != "reference":
-                continue
-            for other, one in asked[task.text("account_id")]:
-                same = (other.playbook, other.occurrence) == (key.playbook, key.occurrence)
-                young = self.day - self._made_on[one.id] < timedelta(days=QUIET_DAYS)
-                self._hold(same or not young, "one reference request", f"{key} beside {other} of {self._made_on[one.id]}")
+        self.watch.hold(applied.complete, "complete", f"refused: {applied.rejected}, without an answer: {applied.unknown}")
+        self.watch.look(self.day, every, countries, active, touched)
 
 
-def _same_turn(one: Key, other: Key) -> bool:
-    return (one.playbook, one.occurrence, one.account_id) == (other.playbook, other.occurrence, other.account_id)
-
-
-@cache
-def _calendar(country: str) -> holidays.HolidayBase:
-    return holidays.country_holidays(country)
+def _shown(task: Record) -> ShownTask:
+    due = task.get("due")
+    return ShownTask(
+        id=task.id,
+        key=Key.of(task.text(TASK_KEY)),
+        account_id=task.text("account_id"),
+        owner_id=task.text("owner_id"),
+        due=due if isinstance(due, date) else None,
+        is_open=bool(task.get("is_open")) and not task.deleted,
+        is_done=task.get("is_open") is False and not task.deleted,
+        texts=(task.text("subject"), task.text("body")),
+    )
