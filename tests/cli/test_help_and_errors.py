@@ -25,6 +25,16 @@ def test_help_reads_as_it_was_reviewed(golden: Golden, tmp_path: Path, command: 
     golden.holds(f"help-{'-'.join(command) or 'kamsync'}.txt", result.out)
 
 
+def test_the_list_of_commands_says_what_each_does_in_one_line_at_80_columns(tmp_path: Path) -> None:
+    listed = (
+        run_command(("--help",), tmp_path, {**os.environ, "COLUMNS": "80"})[1]
+        .partition("Commands:")[2]
+        .partition("Exit codes")[0]
+    )
+    lines = [line for line in listed.splitlines() if line.strip()]
+    assert len(lines) == len(commands()) and [line for line in lines if line.endswith("...")] == []
+
+
 def steady(desk: Desk, text: str) -> str:
     """Without what differs from run to run: the folder, the port, when a call was tried again."""
     text = "".join(line for line in text.splitlines(keepends=True) if " retry doing=" not in line)

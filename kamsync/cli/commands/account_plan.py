@@ -31,7 +31,7 @@ def account_plan(
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the CRM who the account's people are.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show an account's plan on one page: standing, reasons, goals, figures, white space, people, tasks and risks.
+    """Show an account's plan on one page. Standing, reasons, goals, figures, white space, people, tasks and risks.
 
     Reads the cache; the names of people alone come from the CRM as the page is made, and are kept nowhere.
     """

@@ -39,7 +39,7 @@ def accounts(
     show_all: AllOption = False,
     json: JsonOption = False,
 ) -> None:
-    """List the accounts with tier, score, segment and health, best first. Reads the cache only."""
+    """List the accounts, best first: tier, score, segment, health. Reads the cache only."""
     session = open_session(config)
     order = tier_order(session.config.program)
     columns = [_column(name) for name in sort.split(",")]

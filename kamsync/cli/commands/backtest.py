@@ -34,7 +34,10 @@ def backtest(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Decide past days with what was known on them, and compare with the largest by revenue. Reads the cache only."""
+    """Decide past days as known then; compare with the largest.
+
+    With the largest by revenue, and with chance. Reads the cache only.
+    """
     session = open_session(config)
     days = _days(first, last, every)
     now = today(session.config, datetime.now(UTC))

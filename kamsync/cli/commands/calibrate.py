@@ -44,7 +44,7 @@ def calibrate(
     as_of: AsOfOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Suggest weights from what customers brought in past years, later ones held out, as a diff. Sets nothing."""
+    """Suggest weights from past years, as a diff. Sets nothing. From what customers brought, later years held out."""
     if out is not None:
         check_free(out, force=force)
     session = open_session(config)

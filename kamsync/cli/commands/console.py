@@ -38,7 +38,10 @@ def console(
     read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, write nothing to the CRM.")] = False,
     language: Annotated[LanguageName | None, typer.Option(help="The pages' language, instead of the programme's.")] = None,
 ) -> None:
-    """Open the portfolio in a browser on this machine: charts, accounts, plans, undo, a criteria lab. Ctrl-C ends it."""
+    """Open the portfolio and its work in a browser.
+
+    Charts, accounts, plans, undo, a criteria lab. Ctrl-C ends it.
+    """
     session = open_session(config)
     _check(host, public_url)
     with session.cache(must_exist=True):

@@ -36,9 +36,10 @@ def digest(
     preview: PreviewOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send the digest: who entered, who left and why, tasks due this week, accounts at risk, overrides about to expire.
+    """Tell the team who entered, who left and what is due.
 
-    Each channel of [[notify]] with who = "program" or "owner" hears a period's digest once. Reads the cache only.
+    Also why, accounts at risk and overrides about to expire. Each channel of [[notify]] with who = "program" or "owner" hears
+    a period's digest once. Reads the cache only.
     """
     session = open_session(config)
     now = datetime.now(UTC)

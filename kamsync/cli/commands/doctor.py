@@ -22,7 +22,7 @@ NOT_MAPPED = "not mapped to a CRM field"
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Check credentials, permissions, fields, API quota, clock and owners. Exit code 1 when a check fails."""
+    """Check sign-in, permissions, fields, API quota and owners. Exit code 1 when a check fails."""
     session = open_session(config)
     findings = _findings(session)
     failed = any(finding.status == "failed" for finding in findings)

@@ -27,7 +27,7 @@ def explain(
     as_of: AsOfOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show why an account has its tier, what changed since the last decision, and what the next tier would take."""
+    """Show why an account has its tier, and what would change it. Also what changed since the last decision."""
     day = parse_day(as_of)
     inputs = inputs_of(config)
     found = recall(config, inputs, account, day) or _anew(config, inputs, account, day)

@@ -14,7 +14,7 @@ from kamsync.model import STREAMS, Column, Stream
 
 
 def facts(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """List every fact and account field that an expression may read; with a configuration, the fields that it maps."""
+    """List every fact and field that an expression may read. With a configuration, the fields that it maps."""
     rows = [
         *({"name": f.name, "type": f.kind, "definition": f.definition, "none": f.none, "from": f.source} for f in FACTS),
         *_account_fields(config),

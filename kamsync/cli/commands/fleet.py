@@ -38,7 +38,7 @@ MOST_LINES = 40
 
 @app.callback()
 def _group() -> None:
-    """Run many orgs: each org's runs as jobs of a queue in PostgreSQL, on as many machines as it takes. Needs kamsync[fleet]."""
+    """Run many orgs, on as many machines as it takes. Each org's runs are jobs of a queue in PostgreSQL. Needs kamsync[fleet]."""
     try:
         import obstore  # noqa: F401 - named here to say which package is missing before anything begins
         import procrastinate  # noqa: F401

@@ -21,7 +21,7 @@ def forget(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Erase an account from the cache, the history and the journal. Writes nothing to the CRM; undo no longer covers it."""
+    """Erase an account from cache, history and journal. Writes nothing to the CRM; undo no longer covers it."""
     session = open_session(config)
     if not yes and not at_terminal():
         raise ConfigError("Nobody is here to answer whether to erase.", fix="Add --yes.")

@@ -34,7 +34,7 @@ def history(
     figures: Annotated[bool, typer.Option("--figures", help="Of one account every change of its key figures instead.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show the decisions that changed, and what an undo wrote back: of one account, or who entered and left and who flapped.
+    """Show who entered and left, or what changed of one account. Also what an undo wrote back, and who flapped.
     Reads the cache only.
 
     Of one account also how its key figures moved in the last 90 days.

@@ -57,7 +57,7 @@ def init(
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; edit the file afterwards.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Ask a few questions and write a configuration that you can edit. Secrets are named, never stored."""
+    """Ask a few questions and write a configuration to edit. Secrets are named, never stored."""
     if config.exists() and not force:
         raise ConfigError(f"{config} is there already.", fix="Edit it, name another with --config, or overwrite it with --force.")
     if not defaults and not at_terminal():

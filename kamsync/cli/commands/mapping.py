@@ -45,7 +45,7 @@ class MappedField:
 
 @app.callback(invoke_without_command=True)
 def _group(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Show which CRM field each name stands for, or copy the shipped mapping to change it. Without a command: show."""
+    """Show what is mapped, or copy the mapping to change it. Without a command: show."""
     if context.invoked_subcommand is None:
         show_mapping(config=config, json=json)
 

@@ -46,7 +46,7 @@ def report(
     language: Annotated[LanguageName | None, typer.Option(help="The report's language, instead of the programme's.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the portfolio in pictures: one file for a browser or a mail, that needs no network. Reads the cache only."""
+    """Write the portfolio in pictures, as one file to send. It needs no network. Reads the cache only."""
     session = open_session(config)
     overview, link = _look(session, parse_day(since, "--since"))
     words = words_of(session.config.program, language)

@@ -109,7 +109,7 @@ def run(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Hold the schedule of [schedule] in the foreground, for systemd, Docker or a terminal; Ctrl-C or SIGTERM ends it gently."""
+    """Sync by the schedule, in the foreground. For systemd, Docker or a terminal; Ctrl-C or SIGTERM ends it gently."""
     session = replace(open_session(config), talks=False)
     settings = session.config.log
     configure_logs(format=settings.format, level=settings.level, file=settings.file)

@@ -27,7 +27,7 @@ def _group(
     limit: Annotated[int, typer.Option(help="Runs to show.", min=1)] = 20,
     json: JsonOption = False,
 ) -> None:
-    """List the runs that wrote or tried to, newest first; `runs show RUN` tells one. Reads the cache only."""
+    """List the runs that wrote or tried to, newest first. `runs show RUN` tells one. Reads the cache only."""
     if context.invoked_subcommand is None:
         _list(config, limit, json)
     else:

@@ -30,7 +30,7 @@ def sandbox(
     write_config: Annotated[Path | None, typer.Option(help="Also write a config.toml that signs in to this sandbox.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Serve an embedded copy of a CRM with a sample company, until Ctrl-C."""
+    """Serve an embedded CRM with a sample company, until Ctrl-C."""
     today = datetime.now(UTC).date()
     server = start_sandbox(
         crm,

@@ -23,7 +23,10 @@ def service(
     kind: Annotated[Literal["systemd", "docker", "kubernetes", "cron", "windows"], typer.Argument(help="What keeps it going.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Print the file that keeps `kamsync run` going, as it fits this configuration. Needs no secret, and writes nothing."""
+    """Print the file that keeps `kamsync run` going on a machine.
+
+    As it fits this configuration. Needs no secret, and writes nothing.
+    """
     document = document_of(config)
     if not document:
         raise ConfigError(f"There is no configuration file {config}.", fix="Make one with `kamsync init`, or name one.")

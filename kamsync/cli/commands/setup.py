@@ -29,7 +29,7 @@ def setup(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Create the fields, permissions and views that the CRM lacks; asks first at a terminal. Idempotent."""
+    """Create the fields, permissions and views that the CRM lacks. Asks first at a terminal. Idempotent."""
     session = open_session(config)
     with session.connection() as connection:
         read: list[SetupStep] = []

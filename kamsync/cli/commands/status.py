@@ -63,7 +63,10 @@ class _State:
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Show what the cache holds and how old it is, the last run, what schedule runs, what waits for you. Reads the cache only."""
+    """Show how old the data is, the last run, what waits for you.
+
+    Also what the cache holds and what schedule runs. Reads the cache only.
+    """
     state = _read(open_session(config))
     if json:
         show_json(_as_json(state))

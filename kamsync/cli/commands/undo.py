@@ -24,7 +24,10 @@ def undo(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written back; write nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Take a run back: flags as the run had found them, tasks that nobody touched removed, their keys free again."""
+    """Take a run back, leaving alone what people changed since.
+
+    Flags as the run had found them, tasks that nobody touched removed, their keys free again.
+    """
     session, started = open_session(config), time.monotonic()
     if dry_run:
         with session.shell() as shell:
