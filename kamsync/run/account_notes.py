@@ -48,6 +48,9 @@ def plan_notes(
     active = {owner.id for owner in owners(cache) if owner.is_active}
     known, portfolio = known_notes(cache), portfolio_of(cache, program, evaluation, as_of)
     scores = {change.account_id: change.fields["score"].after for change in _updates(changes) if "score" in change.fields}
+    by_account: dict[str, list[Change]] = {}
+    for change in changes:
+        by_account.setdefault(change.account_id, []).append(change)
     notes: list[WriteNote] = []
     held: list[HeldBack] = []
     for decision, name, observed in evaluation.settled():
@@ -57,13 +60,14 @@ def plan_notes(
         if decision.code == "group" or (decision.tier == NO_TIER and not has_one):
             continue
         page = account_plan_of(cache, program, evaluation, portfolio, account_id, as_of)
-        page = replace(page, steps=tuple(_steps_after(page, account_id, changes, portfolio.owners)))
+        page = replace(page, steps=tuple(_steps_after(page, by_account.get(account_id, ()), portfolio.owners)))
         score = scores.get(account_id, observed.get("score"))
         state = state_of(state_values(page, float(score) if isinstance(score, int | float) else None, program.language))
         if note is not None and note.mark.state == state:
             continue
         if note is not None and note.state == "theirs":
-            held.append(HeldBack(account_id, name, "account plan's note", EDITED if has_one else DELETED))
+            if has_one:  # that one is gone was said when it was found, and there is nothing left to look at
+                held.append(HeldBack(account_id, name, "account plan's note", EDITED))
             continue
         body, _ = marked(note_html(page, program), state)
         owner = str(evaluation.facts(account_id).get("owner_id") or "")
@@ -79,16 +83,16 @@ def _updates(changes: Sequence[Change]) -> Iterator[UpdateAccount]:
     return (change for change in changes if isinstance(change, UpdateAccount))
 
 
-def _steps_after(page: AccountPlan, account_id: str, changes: Sequence[Change], owners: Mapping[str, str]) -> Iterator[Step]:
-    """The account's tasks as they are once the plan is carried out."""
-    closed = {(c.subject, c.due) for c in changes if isinstance(c, CloseTask) and c.account_id == account_id}
-    given = {(c.subject, c.due): c.new_owner_id for c in changes if isinstance(c, ReassignTask) and c.account_id == account_id}
+def _steps_after(page: AccountPlan, changes: Sequence[Change], owners: Mapping[str, str]) -> Iterator[Step]:
+    """The account's tasks as they are once its `changes` are carried out."""
+    closed = {(c.subject, c.due) for c in changes if isinstance(c, CloseTask)}
+    given = {(c.subject, c.due): c.new_owner_id for c in changes if isinstance(c, ReassignTask)}
     for step in page.steps:
         task = (step.subject, step.due)
         owner = owners.get(given[task], given[task]) if step.is_open and task in given else step.owner
         yield replace(step, is_open=step.is_open and task not in closed, owner=owner)
     for change in changes:
-        if isinstance(change, CreateTask) and change.account_id == account_id:
+        if isinstance(change, CreateTask):
             yield Step(change.subject, change.due, owners.get(change.owner_id, change.owner_id), is_open=True)
 
 
@@ -105,7 +109,7 @@ def look_once_more(
     found: list[KnownNote] = []
     for note in notes:
         there = seen.get(note.account_id)
-        if there is None and note.note_id and not note.before:
+        if there is None and note.note_id:
             held.append((note, DELETED))
             found.append(KnownNote(note.account_id, "", "theirs"))
         elif there is None:

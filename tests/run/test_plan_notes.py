@@ -139,6 +139,7 @@ def test_a_note_that_a_person_deleted_is_not_made_again(desk: NoteDesk) -> None:
     desk.crm.add_opportunity(desk.acme, date(2026, 6, 1), 700.0)
     assert "a person deleted the account plan's note" in desk.on(1, "sync").out
     assert desk.crm.notes(desk.acme) == [] and desk.changes(2) == []
+    assert desk.on(2, "plan", "--json").json["held_back"] == []  # it was said once
     desk.on(3, "pull", "--full")
     assert desk.changes(3) == []
 
