@@ -23,8 +23,9 @@ SEPARATOR = "\x1f"  # between the renewal types in one parameter
 
 # Rows that count: of an account, and with a close date that is meant.
 _NEAR = "(close_date IS NULL OR close_date BETWEEN :far_past AND :far_future)"
-# What this program wrote itself is no engagement.
-_NOT_OURS = "id NOT IN (SELECT note_id FROM plan_notes WHERE note_id <> '')"
+# What this program wrote itself is no engagement. Only notes are looked up: all else is read from the index alone, in a tenth of
+# the time.
+_NOT_OURS = "(kind IS NOT 'note' OR id NOT IN (SELECT note_id FROM plan_notes WHERE note_id <> ''))"
 
 _SOURCES = (
     Source(
@@ -49,17 +50,6 @@ _SOURCES = (
     Source(
         "activity",
         f"(SELECT {{account}} AS account_id, kind, activity_date FROM activities WHERE {_NOT_OURS})",
-        stream=Stream.ACTIVITIES,
-    ),
-    Source(
-        "rhythm",
-        # The middle gap, or the two middle ones, of each account with five dates or more.
-        "(SELECT account_id, gap, row_number() OVER (PARTITION BY account_id ORDER BY gap) AS place,"
-        " count(*) OVER (PARTITION BY account_id) AS gaps FROM (SELECT account_id, julianday(activity_date)"
-        " - julianday(lag(activity_date) OVER (PARTITION BY account_id ORDER BY activity_date)) AS gap FROM"
-        " (SELECT DISTINCT {account} AS account_id, activity_date FROM activities"
-        f" WHERE activity_date > :months_24 AND activity_date <= :as_of AND {_NOT_OURS})) WHERE gap IS NOT NULL)"
-        " WHERE gaps >= 4 AND place IN ((gaps + 1) / 2, (gaps + 2) / 2)",
         stream=Stream.ACTIVITIES,
     ),
     *PEOPLE_SOURCES,
@@ -253,8 +243,8 @@ FACTS: tuple[Fact, ...] = (
         "usual_gap_days",
         "number",
         "The account's own rhythm: median days between its activity dates of the last 24 months; null below five dates",
-        "rhythm",
-        "avg(gap)",
+        "activity",
+        f"usual_gap(group_concat(CASE WHEN {_ACTIVITY} THEN activity_date END))",
         unit="days",
         words="usually {} between activities",
     ),

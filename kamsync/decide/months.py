@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Collection
 from datetime import date, timedelta
+from itertools import pairwise
+from statistics import median
+
+LEAST_DATES = 5  # of a rhythm
 
 
 def add_months(day: date, months: int) -> date:
@@ -39,3 +44,11 @@ def term_months(first: date, last: date) -> int | None:
     if last < first:
         return None
     return max(whole_months(first, last + timedelta(days=1)) or 0, 1)
+
+
+def usual_gap(days: Collection[date]) -> float | None:
+    """The median number of days between distinct days; None where there are too few for a rhythm."""
+    ordered = sorted(day.toordinal() for day in set(days))
+    if len(ordered) < LEAST_DATES:
+        return None
+    return float(median(later - earlier for earlier, later in pairwise(ordered)))

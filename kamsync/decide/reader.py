@@ -12,7 +12,7 @@ from functools import cache
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.numbers import NumberPattern, format_compact_decimal, format_currency, format_decimal, format_percent, parse_pattern
 
 from kamsync.decide.program import Program
 from kamsync.decide.texts import Language, language
@@ -34,11 +34,11 @@ class Reader:
 
     def number(self, value: float, decimals: int = 0) -> str:
         """`value` with so many decimals (0 to `MOST_DECIMALS`): "1,234.50"."""
-        return format_decimal(value, self._pattern("0" * min(max(decimals, 0), MOST_DECIMALS)), locale=self.locale)
+        return format_decimal(value, _pattern(self.locale, "0" * min(max(decimals, 0), MOST_DECIMALS)), locale=self.locale)
 
     def short_number(self, value: float) -> str:
         """`value` with two decimals at most, and none that are zero: "1,234.5"."""
-        return format_decimal(value, self._pattern("##"), locale=self.locale)
+        return format_decimal(value, _pattern(self.locale, "##"), locale=self.locale)
 
     def percent(self, share: float, decimals: int = 0) -> str:
         """A share (0.25) as "25%", as its language sets the sign."""
@@ -68,10 +68,12 @@ class Reader:
             return format_date(value, "medium", locale=self.locale)
         return format_skeleton("yMd", value, locale=self.locale)
 
-    def _pattern(self, decimals: str) -> str:
-        """The locale's own grouping with these decimals ("00" always two, "##" two at most, "" none)."""
-        whole = str(self.locale.decimal_formats[None].pattern).partition(".")[0]
-        return f"{whole}.{decimals}" if decimals else whole
+
+@cache
+def _pattern(locale: Locale, decimals: str) -> NumberPattern:
+    """The locale's own grouping with these decimals ("00" always two, "##" two at most, "" none), read once."""
+    whole = str(locale.decimal_formats[None].pattern).partition(".")[0]
+    return parse_pattern(f"{whole}.{decimals}" if decimals else whole)
 
 
 def reader_of(program: Program) -> Reader:

@@ -24,7 +24,7 @@ from kamsync.decide.facts import (
 )
 from kamsync.decide.hierarchy import break_cycles, leads_of, roll_up
 from kamsync.decide.money import Rates
-from kamsync.decide.months import term_months, whole_months
+from kamsync.decide.months import term_months, usual_gap, whole_months
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
 from kamsync.numerals import counted
@@ -66,6 +66,7 @@ class _Facts:
         self._db.create_function("money_factor", 2, lru_cache(maxsize=4096)(self._rates.factor), deterministic=True)
         self._db.create_function("whole_months", 2, lru_cache(maxsize=4096)(_whole_months), deterministic=True)
         self._db.create_function("term_months", 2, lru_cache(maxsize=4096)(_term_months), deterministic=True)
+        self._db.create_function("usual_gap", 1, _usual_gap, deterministic=True)
         self._db.create_aggregate("count_roles", 1, _Roles)
         self._account = self._who_is_decided()
         self._prepare_money()
@@ -249,3 +250,13 @@ def _whole_months(first: str | None, until: str) -> int | None:
 
 def _term_months(first: str | None, last: str | None) -> int | None:
     return None if first is None or last is None else term_months(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def _usual_gap(joined: str | None) -> float | None:
+    """Of days as ISO texts with commas between."""
+    return None if joined is None else usual_gap({_day(text) for text in joined.split(",")})
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
