@@ -56,6 +56,13 @@ class CacheUnusable(KamsyncError):
 
 
 class PlanRefused(KamsyncError):
-    """A guard held the run back and nothing was written: plan again, confirm, or raise the limit."""
+    """A guard held the run back and nothing was written: plan again, confirm, or raise the limit.
+
+    `retry_after_seconds` where no person is needed: another run is under way, and has ended by then.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, fix: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after_seconds = retry_after_seconds

@@ -22,7 +22,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from kamsync.cli.outlet import carries
-from kamsync.errors import KamsyncError, TryLater
+from kamsync.errors import KamsyncError, PlanRefused, TryLater
 from kamsync.numerals import counted
 from kamsync.printable import printable_json, printable_lines
 from kamsync.report.text_width import fold, wrap
@@ -110,7 +110,8 @@ def show_json(value: Any) -> None:
 def error_document(error: KamsyncError) -> dict[str, dict[str, Any]]:
     """What `--json` prints in place of a result: the words, the exit code, and the remedy by its name in kamsync.errors."""
     remedy = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == KamsyncError.__module__)
-    after = {"retry_after_seconds": error.retry_after_seconds} if isinstance(error, TryLater) else {}
+    waits = isinstance(error, TryLater) or (isinstance(error, PlanRefused) and error.retry_after_seconds is not None)
+    after = {"retry_after_seconds": getattr(error, "retry_after_seconds", None)} if waits else {}
     return {
         "error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code, "remedy": remedy, **after},
     }

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from kamsync.console import lab_pages, view_pages, work_pages
+from kamsync.console import fleet_page, lab_pages, view_pages, work_pages
 from kamsync.console.gate import Gate
 from kamsync.console.site import Site
 from kamsync.console.view import NotReady
@@ -36,6 +36,7 @@ _GET: tuple[tuple[str, Page], ...] = (
     ("/runs", work_pages.runs),
     ("/runs/{run_id}", work_pages.run),
     ("/doctor", work_pages.doctor),
+    ("/fleet", fleet_page.fleet),
     ("/job", work_pages.job),
 )
 _POST: tuple[tuple[str, Page], ...] = (

@@ -23,7 +23,8 @@ from kamsync.report.overview.words import Words
 from kamsync.report.page import embedded, environment
 
 PAGES = ("overview", "accounts", "plan", "lab", "runs", "doctor")
-ADDRESSES = {"overview": "/", **{name: f"/{name}" for name in PAGES[1:]}}
+FLEET = "fleet"
+ADDRESSES = {"overview": "/", **{name: f"/{name}" for name in (*PAGES[1:], FLEET)}}
 EXPIRED = "This form has expired or did not come from this console. Nothing was done."
 WAIT_FOR_JOB_SECONDS = 1.0  # a job that ends sooner shows its result at once
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Site:
     keys: Keys
     words: Words
     read_only: bool = False
+    fleet: Callable[[], Any] | None = None  # asks for the fleet's status; None: this console knows of no fleet
     views: Views = field(init=False)
     jobs: Jobs = field(default_factory=Jobs)
     pages: Environment = field(init=False)
@@ -50,6 +52,11 @@ class Site:
         self.pages.filters["path"] = lambda value: quote(str(value), safe="")
         self.pages.filters["embedded"] = embedded
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The pages of the menu, in its order."""
+        return PAGES if self.fleet is None else (*PAGES, FLEET)
+
     async def ask(self, work: Callable[[View], T]) -> T:
         """The work's answer from the present state of the cache."""
         return await self.views.ask(work)
@@ -59,9 +66,9 @@ class Site:
         notice, self.notice = self.notice, ""
         program = self.doors.config.program
         text = self.pages.get_template(template).render(
-            words=self.words, t=self.words.say, say=self.say, program=program, pages=PAGES, addresses=ADDRESSES, current=current,
-            read_only=self.read_only, form_token=self.keys.form_token, token_name=FORM_TOKEN, behind=self.views.is_behind,
-            notice=notice, job=self.jobs.present, **values,
+            words=self.words, t=self.words.say, say=self.say, program=program, pages=self.shown, addresses=ADDRESSES,
+            current=current, read_only=self.read_only, form_token=self.keys.form_token, token_name=FORM_TOKEN,
+            behind=self.views.is_behind, notice=notice, job=self.jobs.present, **values,
         )  # fmt: skip
         return HTMLResponse(text, status_code=status)
 

@@ -55,13 +55,13 @@ def ending_of(said: Said, *, attempt: int, attempts: int, deadline_seconds: floa
         return Ending("stopped", message or "The worker was asked to stop.", fix, "retry")
     if remedy in _PARK:
         return Ending("failed", message, fix, "park")
-    if remedy == "PlanRefused" or said.exit_code == _REFUSED:
+    if error.get("retry_after_seconds") is None and (remedy == "PlanRefused" or said.exit_code == _REFUSED):
         return Ending("refused", message, fix)
     if not error and isinstance(said.document, Mapping):
         return Ending("partial", "The CRM refused some records, or did not answer for them.", "See the run: kamsync fleet logs")
     if not error:
         message, fix = _crash(said.exit_code)
-    most = attempts if remedy == "TryLater" else min(attempts, CRASH_ATTEMPTS)
+    most = attempts if remedy in ("TryLater", "PlanRefused") else min(attempts, CRASH_ATTEMPTS)
     if attempt >= most:
         return Ending("failed", message, fix)
     return Ending("failed", message, fix, "retry", wait_seconds(attempt, error.get("retry_after_seconds")))

@@ -23,6 +23,7 @@ from kamsync.errors import TryLater
 from kamsync.fleet.caches import Caches
 from kamsync.fleet.child import EVERYBODYS, prepare
 from kamsync.fleet.job import Bench, do_job, worker_name
+from kamsync.fleet.metrics import serving
 from kamsync.fleet.queue import KEEPING, ORGS, Work, worker_app
 from kamsync.fleet.tables import Tables
 from kamsync.fleet.upkeep import keep, read_folder
@@ -45,7 +46,8 @@ def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> 
     prepare(connectors=connector_packages())
     read_folder(fleet, tables)
     log().info("started", worker=bench.worker, threads=fleet.worker.threads, orgs=len(tables.orgs()))
-    asyncio.run(_serve(bench, stopping))
+    with serving(fleet, tables):
+        asyncio.run(_serve(bench, stopping))
     log().info("stopped", worker=bench.worker)
 
 

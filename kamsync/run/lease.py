@@ -72,7 +72,7 @@ def _take(shell: Shell, run_id: str) -> GrantsLeases | None:
     answer = connection.take_lease(run_id, platform.node(), LEASE_SECONDS, is_dead)
     match answer.status:
         case "held":
-            raise _refusal(answer)
+            raise _refusal(answer, shell.clock())
         case "no_place":
             log().info("no lease", why=answer.why)
             return None
@@ -80,7 +80,7 @@ def _take(shell: Shell, run_id: str) -> GrantsLeases | None:
             return connection
 
 
-def _refusal(answer: LeaseAnswer) -> PlanRefused:
+def _refusal(answer: LeaseAnswer, now: datetime) -> PlanRefused:
     who = f"run {answer.run_id}" if answer.run_id else "a run"
     where = f" on {answer.machine}" if answer.machine else ""
     until = "" if answer.until is None else f", until {answer.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC at the latest"
@@ -88,6 +88,7 @@ def _refusal(answer: LeaseAnswer) -> PlanRefused:
         f"Another kamsync writes to this org: {who}{where}{until}. Nothing was written.",
         fix="Run the command again when that one has ended. Two installations on one org are one too many: keep one"
         " (docs/running.md, Two machines).",
+        retry_after_seconds=LEASE_SECONDS if answer.until is None else max(1.0, (answer.until - now).total_seconds()),
     )
 
 

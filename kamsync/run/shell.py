@@ -25,6 +25,7 @@ from kamsync.store.schema import Meta
 
 MONTH = timedelta(days=365.25 / 12)
 RECORDED = "Recorded as run "
+LOCK_WAIT_SECONDS = 60.0  # for whoever comes again by itself
 LOOK_SECONDS = 0.5  # `is_locked` holds the lock for a moment: a run that begins in it must not be refused
 
 
@@ -60,7 +61,9 @@ def run_lock(cache_path: Path) -> Iterator[None]:
             lock.acquire(timeout=LOOK_SECONDS)
         except Timeout:
             raise PlanRefused(
-                f"Another kamsync run holds the lock {lock.lock_file}.", fix="Wait for it to end, then run the command again."
+                f"Another kamsync run holds the lock {lock.lock_file}.",
+                fix="Wait for it to end, then run the command again.",
+                retry_after_seconds=LOCK_WAIT_SECONDS,
             ) from None
     try:
         yield

@@ -32,38 +32,52 @@ from kamsync.store.schema import Meta
 HOST = "127.0.0.1"
 MOST_REASONS = 20  # a reason names a person here and there: a metric's labels must not grow without end
 Usages = Callable[[], Usage | None]
+Answer = tuple[HTTPStatus, str, bytes]
 
 
 @contextmanager
 def serving(config: Config, usage: Usages) -> Iterator[None]:
     """Serves while the context is open, where `[serve] port` names a port. Raises ConfigError where it is taken."""
-    if not config.serve_port:
-        yield
-        return
     began = datetime.now(UTC)
 
+    def families() -> list[Any]:
+        with open_cache(config.cache_path) as cache:
+            return list(_families(cache, usage()))
+
+    with answering(
+        config.serve_port,
+        f"{config.path} ([serve] port)",
+        health=lambda: _health(config, began),
+        metrics=lambda: exposed(families),
+    ):
+        yield
+
+
+@contextmanager
+def answering(port: int, place: str, *, health: Callable[[], Answer], metrics: Callable[[], Answer]) -> Iterator[None]:
+    """Answers /healthz and /metrics on loopback while the context is open; nothing where `port` is 0.
+
+    `place` names the setting. Raises ConfigError where the port is taken.
+    """
+    if not port:
+        yield
+        return
+
     class Handler(_Handler):
-        answers: ClassVar = {"/healthz": lambda: _health(config, began), "/metrics": lambda: _metrics(config, usage)}
+        answers: ClassVar = {"/healthz": health, "/metrics": metrics}
 
     try:
-        server = ThreadingHTTPServer((HOST, config.serve_port), Handler)
+        server = ThreadingHTTPServer((HOST, port), Handler)
     except OSError as error:
-        raise ConfigError(
-            f"{config.path}: port {config.serve_port} cannot be served: {error.strerror}.", fix="Choose another in [serve] port."
-        ) from error
+        raise ConfigError(f"{place}: {port} cannot be served: {error.strerror}.", fix="Choose another port there.") from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="serving", daemon=True).start()
-    log().info(
-        "serving", healthz=f"http://{HOST}:{config.serve_port}/healthz", metrics=f"http://{HOST}:{config.serve_port}/metrics"
-    )
+    log().info("serving", healthz=f"http://{HOST}:{port}/healthz", metrics=f"http://{HOST}:{port}/metrics")
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
-
-
-Answer = tuple[HTTPStatus, str, bytes]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,15 +121,15 @@ def _health(config: Config, began: datetime) -> Answer:
     return HTTPStatus.OK if found.well else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", json.dumps(said).encode() + b"\n"
 
 
-def _metrics(config: Config, usage: Usages) -> Answer:
+def exposed(families: Callable[[], list[Any]]) -> Answer:
+    """The metric families as Prometheus reads them. prometheus-client is loaded before `families` is asked."""
     try:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
     except ImportError:
         return HTTPStatus.NOT_IMPLEMENTED, "text/plain", b"/metrics needs: pip install 'kamsync[metrics]'\n"
     registry = CollectorRegistry()
-    with open_cache(config.cache_path) as cache:
-        registry.register(_Collected(list(_families(cache, usage()))))
-        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)
+    registry.register(_Collected(families()))
+    return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)
 
 
 class _Collected:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import socket
 from itertools import pairwise
 
 import pytest
+import requests
 
 from tests.fleet.company import Company
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def test_orgs_are_synced_by_their_schedules_and_any_machine_tells_how_it_went(company: Company) -> None:
     company.add_org("acme", schedule="0 6 * * *")
     company.add_org("globex", crm="salesforce")
+    port = free_port()
+    company.write_fleet(port=port)
     assert "2 orgs" in company.good("init").out
     company.good("pause", "acme")
     company.good("resume", "acme")  # whose time has come by that
@@ -26,6 +36,10 @@ def test_orgs_are_synced_by_their_schedules_and_any_machine_tells_how_it_went(co
     found = company.good("status", "--json").json
     assert found["workers"] == 1 and {org["org"] for org in found["orgs"]} == {"acme", "globex"}
     assert all(org["data_age_seconds"] < 90 and org["api_calls_left"] > 0 for org in found["orgs"])
+    metrics = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    assert 'kamsync_fleet_orgs{state="ok"} 2.0' in metrics and 'kamsync_fleet_data_age_seconds{org="acme"}' in metrics
+    assert 'kamsync_fleet_jobs_total{kind="sync",outcome="done"} 2.0' in metrics
+    assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10).json()["ok"] is True
     (job, *_) = company.jobs("globex")
     assert job["result"]["updated"] > 0
     assert "run ended outcome=done" in company.good("logs", "globex", "--job", str(job["job"])).out

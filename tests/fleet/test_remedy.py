@@ -40,6 +40,13 @@ def test_the_remedy_decides(remedy: str, code: int, outcome: str, then: str) -> 
     assert (found.outcome, found.then, found.message or "It went wrong.") == (outcome, then, "It went wrong.")
 
 
+def test_a_refusal_that_time_mends_is_tried_again_and_one_that_needs_a_person_is_not() -> None:
+    """The lease in the CRM of a machine that died: it ends after a quarter of an hour."""
+    found = ending(Said(3, error("PlanRefused", retry_after_seconds=840.0)))
+
+    assert (found.then, found.after_seconds) == ("retry", 840.0) and ending(Said(3, error("PlanRefused"))).then == "nothing"
+
+
 def test_every_remedy_of_the_error_tree_has_a_consequence() -> None:
     assert all(ending(Said(1, error(remedy))).then != "nothing" for remedy in REMEDIES if remedy != "PlanRefused")
 

@@ -80,11 +80,12 @@ def test_a_machine_that_dies_while_it_writes_holds_up_others_and_itself_not_at_a
     first, second, third = machines
     _dies_while_it_writes(first, "A", "B")
 
-    held = second.run("sync")
+    held = second.run("sync", "--json")
     (recorded, *_) = second.good("runs", "--json").json
     own = first.run("sync", "--json")
 
     assert held.code == 3 and "Another kamsync writes to this org: run 2" in held.err and "Nothing was written" in held.err
+    assert 0 < held.json["error"]["retry_after_seconds"] <= 900
     assert recorded["status"] == "refused" and "keep one" in recorded["fix"]
     assert own.code == 0 and own.json["updated"] > 0, own.err
     assert third.good("sync", "--json").json["updated"] == 0

@@ -253,6 +253,7 @@ FLEET = (
     "fleet logs acme --fleet . --limit 1 --json",
     "fleet logs acme --job JOB --json",
     "fleet logs acme --journal last --json",
+    "console --config orgs/acme.toml --fleet . --port 0",
 )
 SERVED = (*FLEET, SANDBOX, METADATA, UNMAPPED, SHAPED, DEMO, CONSOLE)
 

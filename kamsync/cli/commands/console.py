@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
@@ -26,6 +27,9 @@ from kamsync.run.shell import Shell
 from kamsync.run.stop_signal import Stopping
 from kamsync.store.runs import RunKind
 
+if TYPE_CHECKING:
+    from kamsync.fleet.status import FleetStatus
+
 LOOPBACK = "127.0.0.1"
 LanguageName = Literal["en", "pt_BR", "es"]
 
@@ -37,6 +41,7 @@ def console(
     public_url: Annotated[str, typer.Option(help="This console's address behind a reverse proxy that signs people in.")] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, write nothing to the CRM.")] = False,
     language: Annotated[LanguageName | None, typer.Option(help="The pages' language, instead of the programme's.")] = None,
+    fleet: Annotated[Path | None, typer.Option(help="A fleet's file or folder, for a page of it.", readable=False)] = None,
 ) -> None:
     """Open the portfolio and its work in a browser.
 
@@ -46,8 +51,8 @@ def console(
     _check(host, public_url)
     with session.cache(must_exist=True):
         pass  # brings an older cache to this version's schema before it is read
-    keys = Keys()
-    site = Site(_doors(replace(session, talks=False)), keys, words_of(session.config.program, language, TEXTS), read_only)
+    keys, words = Keys(), words_of(session.config.program, language, TEXTS)
+    site = Site(_doors(replace(session, talks=False)), keys, words, read_only, None if fleet is None else _status_of(fleet))
     with listening(host, port) as listener:
         at = listener.getsockname()[1]
         address = public_url.rstrip("/") or f"http://{LOOPBACK if host == LOOPBACK else host}:{at}"
@@ -68,6 +73,19 @@ def _check(host: str, public_url: str) -> None:
             f"--host {host} would let others reach this console.",
             fix="Put a reverse proxy with its own sign-in before it and name its address with --public-url (docs/console.md).",
         )
+
+
+def _status_of(path: Path) -> Callable[[], FleetStatus]:
+    """Asks the fleet's database each time the page is opened. Raises ConfigError where there is no such fleet."""
+    from kamsync.cli.commands.fleet import check_installed
+    from kamsync.config.fleet import load_fleet
+
+    check_installed()
+    from kamsync.fleet.status import fleet_status
+    from kamsync.fleet.tables import Tables
+
+    tables = Tables(load_fleet(path).database)
+    return lambda: fleet_status(tables)
 
 
 def _doors(session: Session) -> Doors:

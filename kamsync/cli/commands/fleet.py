@@ -39,6 +39,11 @@ MOST_LINES = 40
 @app.callback()
 def _group() -> None:
     """Run many orgs, on as many machines as it takes. Each org's runs are jobs of a queue in PostgreSQL. Needs kamsync[fleet]."""
+    check_installed()
+
+
+def check_installed() -> None:
+    """Raises ConfigError where a package of the extra is missing."""
     try:
         import obstore  # noqa: F401 - named here to say which package is missing before anything begins
         import procrastinate  # noqa: F401
