@@ -55,7 +55,7 @@ def test_plan_apply_and_undo_go_through_the_queue_and_the_cache_follows_to_anoth
     applied = company.job("acme", "apply")
     assert applied["outcome"] == "done" and company.tasks("acme")
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
 
     company.start_worker(elsewhere=True)
     undone = company.job("acme", "undo", applied["result"]["run_id"])
@@ -85,7 +85,7 @@ def test_each_remedy_has_its_consequence(company: Company) -> None:
     company.wait_for(lambda: company.status().get("silly"))
     company.good("run", "silly")
     assert "criteria" in company.wait_for_states(silly="parked")["silly"]["reason"]
-    later = company.wait_for_states(busy="failing", seconds=60)["busy"]
+    later = company.wait_for_states(busy="failing")["busy"]
     assert later["queued"] == 1 and later["waits_until"] > company.jobs("busy")[0]["ended_at"]
     assert company.worker_logs().count("parked org=locked") == 1
     shown = company.good("status").out
@@ -120,7 +120,7 @@ def test_the_limit_of_a_vendor_app_holds_across_workers(company: Company) -> Non
     company.start_worker()
     company.start_worker(elsewhere=True)
 
-    company.wait_for_states(seconds=60, **dict.fromkeys(names, "ok"))
+    company.wait_for_states(**dict.fromkeys(names, "ok"))
 
     times = sorted((job["began_at"], job["ended_at"]) for name in names for job in company.jobs(name))
     assert len(times) == 3 and all(ended <= began for (_, ended), (began, _) in pairwise(times))

@@ -49,7 +49,7 @@ def test_the_job_of_a_killed_worker_dies_with_it_and_another_takes_it_up(company
 
     worker.kill()
 
-    company.wait_for(lambda: not company.processes_of("acme"), seconds=5)
+    company.wait_for(lambda: not company.processes_of("acme"), seconds=10)
     assert company.status()["acme"]["state"] == "running"  # so long as the lease runs, nobody else may begin
     company.start_worker(elsewhere=True)
     company.wait_for_states(acme="ok")
@@ -98,12 +98,12 @@ def test_sigterm_finishes_what_is_in_hand_and_hands_the_rest_on_at_once(company:
 
     worker.terminate()
 
-    assert worker.wait(15) == 0 and not company.processes_of("acme")
+    assert worker.wait(40) == 0 and not company.processes_of("acme")
     found = company.status()["acme"]
     assert (found["state"], found["queued"]) == ("waiting", 1) and company.jobs("acme")[0]["outcome"] == "stopped"
     server.faults.clear()
     company.start_worker()
-    company.wait_for_states(acme="ok", seconds=15)
+    company.wait_for_states(acme="ok")
 
 
 def test_a_threshold_below_the_graceful_stop_is_refused(company: Company) -> None:
