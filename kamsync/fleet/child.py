@@ -34,8 +34,8 @@ _LOADED = ("kamsync.cli.app", "kamsync.cli.commands.run", "kamsync.cli.commands.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _LOCK = threading.Lock()  # multiprocessing looks after all processes at once, whichever thread asks about one
 Why = Literal["", "stopping", "deadline", "lost"]
-# Of a lease. It counts as lost after half of it; a process that hears nothing for a third more ends before another may begin.
-TOLD_SHARE, LEASH_SHARE = 1 / 12, 1 / 3
+# Of a lease. It counts as lost after two fifths; a process that hears nothing for a quarter more ends before another may begin.
+TOLD_SHARE, LEASH_SHARE = 1 / 12, 1 / 4
 
 
 @dataclass(frozen=True, slots=True)

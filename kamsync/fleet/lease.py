@@ -1,6 +1,6 @@
 """A lease that is kept while a job lives, from a thread of its own: also while a cache travels, and while the worker stops.
 
-The database's clock decides when a lease ends; by our own clock it counts as lost after half of it without an answer, so that
+The database's clock decides when a lease ends; by our own clock it counts as lost after two fifths without an answer, so that
 nothing of ours goes on when somebody else may begin.
 """
 
@@ -14,7 +14,7 @@ from types import TracebackType
 from kamsync.errors import KamsyncError
 
 RENEWALS = 6  # in one lease
-LOST_SHARE = 0.5
+LOST_SHARE = 0.4
 
 
 class Keeper:

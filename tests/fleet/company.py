@@ -159,7 +159,8 @@ class Company:
         parents: dict[int, int] = {}
         for place in Path("/proc").iterdir():
             with suppress(OSError):
-                if place.name.isdecimal() and (place / "cwd").readlink().match(f"orgs/{org}"):
+                where = (place / "cwd").readlink() if place.name.isdecimal() else Path()
+                if where.match(f"orgs/{org}") and where.is_relative_to(self.folder):
                     status = (place / "stat").read_text().rpartition(")")[2].split()
                     parents[int(place.name)] = int(status[1])
         return [process for process, parent in parents.items() if parent not in parents]
