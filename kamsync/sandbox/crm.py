@@ -78,6 +78,10 @@ class SandboxView(Protocol):
         """The account's tasks, ours and people's."""
         ...
 
+    def plan_notes(self, account_id: str) -> Sequence[str]:
+        """The HTML of the notes with the account's plan."""
+        ...
+
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         """`flag` by its canonical name (tier, override, override_until); "" clears. A person's edit."""
         ...

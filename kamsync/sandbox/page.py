@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -75,7 +76,8 @@ class Page:
             return PlainTextResponse("There is no such account.", status_code=404)
         tasks = sorted(self._crm.view.tasks(account_id), key=lambda task: (task.due or "9999", task.subject))
         in_order = [*(task for task in tasks if task.is_open), *(task for task in reversed(tasks) if not task.is_open)]
-        return self._html("account.html", account=account, tasks=in_order)
+        notes = [_lines(body) for body in self._crm.view.plan_notes(account_id)]
+        return self._html("account.html", account=account, tasks=in_order, notes=notes)
 
     def _html(self, template: str, **values: Any) -> HTMLResponse:
         return HTMLResponse(
@@ -100,6 +102,27 @@ class Page:
             return refused
         self._crm.view.complete_task(request.path_params["task_id"])
         return RedirectResponse(f"/_sandbox/accounts/{quote(request.path_params['account_id'], safe='')}", status_code=303)
+
+
+def _lines(html: str) -> list[tuple[bool, str]]:
+    """A note's paragraphs and items (True) as text: what a CRM would render, and nothing of it as markup."""
+    reader = _Blocks()
+    reader.feed(html)
+    reader.close()
+    return [(is_item, text) for is_item, parts in reader.found if (text := " ".join("".join(parts).split()))]
+
+
+class _Blocks(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[bool, list[str]]] = [(False, [])]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("p", "li", "ul", "br"):
+            self.found.append((tag == "li", []))
+
+    def handle_data(self, data: str) -> None:
+        self.found[-1][1].append(data)
 
 
 class _Shown:

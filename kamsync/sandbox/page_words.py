@@ -27,6 +27,7 @@ PAGE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "due": "Due",
             "complete": "Complete",
             "no_tasks": "No tasks.",
+            "plan": "Account plan",
         },
         "pt_BR": {
             "accounts": "Contas",
@@ -46,6 +47,7 @@ PAGE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "due": "Vencimento",
             "complete": "Concluir",
             "no_tasks": "Nenhuma tarefa.",
+            "plan": "Plano da conta",
         },
         "es": {
             "accounts": "Cuentas",
@@ -65,6 +67,7 @@ PAGE_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "due": "Vencimiento",
             "complete": "Completar",
             "no_tasks": "No hay tareas.",
+            "plan": "Plan de la cuenta",
         },
     }
 )

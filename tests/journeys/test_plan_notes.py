@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from tests.journeys.conftest import Desk, Opener
 
@@ -39,6 +40,9 @@ def test_each_key_account_carries_its_plan_and_then_there_is_nothing_to_do(open_
     written = notes(desk)
     assert len(written) == len(flagged) == planned["summary"]["write_note"] > 3
     assert all("<li>" in body and "<script" not in body for body in written)
+
+    page = requests.get(f"{desk.server.base_url}/_sandbox/accounts/{flagged[0]['id']}", timeout=10).text
+    assert "<h2>Account plan</h2>" in page and "• Tier: " in page
 
     assert desk.good("plan", "--json").json["changes"] == []
     before = desk.server.calls()

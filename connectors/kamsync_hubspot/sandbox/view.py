@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 
+from kamsync.contract import NOTE_MARK
 from kamsync.errors import RecordRejected
 from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
@@ -80,6 +81,12 @@ class HubSpotView:
             is_open=text("hs_task_is_completed") != "1",
             by_kamsync=bool(text(TASK_KEY)),
         )
+
+    def plan_notes(self, account_id: str) -> Sequence[str]:
+        notes = self._portal.tables["notes"]
+        linked = self._portal.associations.of("companies", account_id, "notes")
+        bodies = [notes.get(notes.records[one], "hs_note_body") or "" for one in linked if one in notes.records]
+        return [body for body in bodies if NOTE_MARK in body]
 
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         record = self._companies.find(account_id)

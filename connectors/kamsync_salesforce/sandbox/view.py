@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kamsync.contract import NOTE_MARK
 from kamsync.flags import FLAGS
 from kamsync.sandbox.crm import AccountView, FieldView, TaskView
 
@@ -46,6 +47,14 @@ class SalesforceView:
             (account_id,),
         )
         return [TaskView(i, s or "", b or "", d or "", o or "", not closed, bool(k)) for i, s, b, d, o, closed, k in rows]
+
+    def plan_notes(self, account_id: str) -> Sequence[str]:
+        rows = self._org.db.execute(
+            "SELECT n.Content FROM ContentNote n JOIN ContentDocumentLink l ON l.ContentDocumentId = n.Id"
+            " WHERE l.LinkedEntityId = ? AND l.IsDeleted = 0 AND n.IsDeleted = 0 ORDER BY n.Id",
+            (account_id,),
+        )
+        return [body for (body,) in rows if NOTE_MARK in body]
 
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         name = self._flags().get(flag)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from kamsync.contract import CONTRACT_VERSION, Context, Secret, Setting
+from kamsync.contract import CONTRACT_VERSION, NOTE_MARK, Context, Secret, Setting
 from kamsync.errors import AccessDenied
 from kamsync.flags import FLAGS, to_json
 from kamsync.model import Value
@@ -114,6 +114,9 @@ class MemoryView:
             )
             for task in self._crm.tasks(account_id)
         ]
+
+    def plan_notes(self, account_id: str) -> Sequence[str]:
+        return [one.text("body") for one in self._crm.notes(account_id) if NOTE_MARK in one.text("body")]
 
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         self._crm.set_flag(account_id, flag, value)
