@@ -32,6 +32,7 @@ from kamsync.store.last_evaluation import keep, kept_receipt
 
 AS_OF = date(2025, 6, 30)
 FAMILIES = ("Core", "Plus", "Care", "Cloud", "Edge", "Labs")
+OWNERS = 200
 INDUSTRIES = ("Energy", "Retail", "Banking", "Health", None)
 
 
@@ -53,7 +54,7 @@ def build(path: Path, sizes: argparse.Namespace) -> None:
     def accounts() -> Iterator[tuple[object, ...]]:
         for i in range(sizes.accounts):
             parent = f"001{rng.randrange(sizes.accounts):012d}" if rng.random() < 0.1 else None
-            owner = f"005{rng.randrange(200):012d}"
+            owner = f"005{rng.randrange(OWNERS):012d}"
             tier = rng.choice("ABC") if rng.random() < 0.05 else None  # the CRM knows 5,000 key accounts from before
             yield (
                 f"001{i:012d}",
@@ -99,6 +100,8 @@ def build(path: Path, sizes: argparse.Namespace) -> None:
         db.executemany("INSERT INTO line_items (id, opportunity_id, product_family, _pull) VALUES (?, ?, ?, ?)", line_items())
         columns = "id, account_id, contact_id, tie, roles, is_active, last_activity_date, _pull"
         db.executemany(f"INSERT INTO contacts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", contacts())
+        owners = ((f"005{i:012d}", f"Owner {i}") for i in range(OWNERS))
+        db.executemany("INSERT INTO owners (id, name, is_active, _pull) VALUES (?, ?, 1, 1)", owners)
         db.execute("INSERT INTO rates (currency, rate, _pull) VALUES ('EUR', 0.9, 1)")
         db.execute("INSERT INTO meta VALUES ('base_currency', 'USD')")
 

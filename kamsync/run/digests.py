@@ -45,6 +45,7 @@ from kamsync.store.ledger import shown_tasks
 FIRST_DAYS = 7  # a channel that heard nothing before hears of the last week
 WHY_LENGTH = 240
 PROGRAMME = ""  # the reader that is nobody in person
+EVERYBODY = "*"  # in place of a reader: all readers of a channel were told
 Outcome = Literal["sent", "failed", "unknown", "nobody"]
 Deliver = Callable[[str, Parcel], str]
 
@@ -102,7 +103,20 @@ def send_digests(
     if not _is_any_due(cache, config, today(config, now)):
         return []
     made = _Making(cache, config, today(config, now))
-    return list(_send(made, config, now, owner, deliver))
+    told = list(_send(made, config, now, owner, deliver))
+    if owner is None:
+        _note_the_week(made, config, told, now)
+    return told
+
+
+def _note_the_week(made: _Making, config: Config, told: Sequence[Delivery], now: datetime) -> None:
+    """A weekly channel through which everybody was told what there was hears nothing more this week; so no run decides for it."""
+    open_still = {one.channel for one in told if not one.is_well}
+    upto, week = last_settled_entry(made.cache), week_of(made.as_of)
+    for number, channel in enumerate(config.channels, start=1):
+        if channel.who != "failures" and channel.when == "weekly" and number not in open_still:
+            before = told_last(made.cache, _name(channel), EVERYBODY)
+            claim(made.cache, before, Told(_name(channel), EVERYBODY, week, upto, upto, frozenset(), "sent", now))
 
 
 def _send(made: _Making, config: Config, now: datetime, owner: Owner | None, deliver: Deliver) -> Iterator[Delivery]:
@@ -169,12 +183,12 @@ def _address(channel: Channel, person: Owner | None) -> tuple[str, str]:
 
 
 def _is_any_due(cache: Cache, config: Config, as_of: date) -> bool:
-    """False where it is plain without deciding for all accounts: the programme's weekly digest is all, and it went out."""
+    """False where it is plain without deciding for all accounts: every channel is weekly and has heard all of this week."""
     for channel in config.channels:
         if channel.who == "failures":
             continue
-        told = told_last(cache, _name(channel), PROGRAMME) if channel.who == "program" and channel.when == "weekly" else None
-        if told is None or told.state == "sending" or told.period != week_of(as_of):
+        told = told_last(cache, _name(channel), EVERYBODY) if channel.when == "weekly" else None
+        if told is None or told.period != week_of(as_of):
             return True
     return False
 

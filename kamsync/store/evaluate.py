@@ -298,6 +298,7 @@ class Evaluation:
         self._db.execute(f"CREATE TEMP TABLE {name} (fact INTEGER, moved_on, {names})")
         if name == "decided":
             self._db.execute("CREATE INDEX temp.decided_fact ON decided (fact)")
+            self._db.execute("CREATE INDEX temp.decided_rank ON decided (tier_rank)")  # most playbooks ask for key accounts
         return True
 
     def _has_table(self, name: str) -> bool:

@@ -149,6 +149,23 @@ def test_a_week_is_told_once_however_often_it_is_asked_and_the_next_only_what_is
     assert "Strategic → no tier" in channel.heard[1]["message"] and "Strategic → no tier" not in shown.split("Ana")[0]
 
 
+def test_a_week_that_is_told_is_over_until_the_next_also_for_those_who_had_nothing_to_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    monkeypatch.setenv("OWNERS", channel.address)
+    desk = a_desk(tmp_path, monkeypatch, OWNERS)
+    cy = desk.crm.add_owner("Cy", "cy@example.com")
+    with on(0):
+        desk.good("sync")
+        assert [one["name"] for one in desk.good("digest", "--json").json["told"]] == ["Ana", "Bo"]
+    desk.crm.edit_account(account(desk, "Ceta"), owner_id=cy)
+    with on(2):
+        desk.good("sync")
+        assert desk.good("digest", "--json").json["told"] == []
+    with on(7):
+        assert {one["name"] for one in desk.good("digest", "--json").json["told"]} >= {"Ana", "Cy"}
+
+
 def test_where_there_is_nothing_to_say_nothing_is_sent(desk: MemoryDesk, channel: Channel) -> None:
     for name in ("Acme", "Beta", "Ceta"):
         desk.crm.edit_account(account(desk, name), potential=10, nps=90)
