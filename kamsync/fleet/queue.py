@@ -106,7 +106,7 @@ def prepare(database: Secret, *, finish: bool) -> tuple[str, ...]:
     Procrastinate's own order: `pre` while workers of the version before still run, `post` once none does.
     """
     tables = Tables(database)
-    migrations = dict(_migrations())
+    migrations = dict(migrations_of_queue())
     tables.create(SchemaManager.get_schema(), tuple(migrations))
     seen = tables.applied_migrations()
     waiting = [name for name in migrations if name not in seen]
@@ -116,7 +116,7 @@ def prepare(database: Secret, *, finish: bool) -> tuple[str, ...]:
     return tuple(waiting)
 
 
-def _migrations() -> Iterator[tuple[str, str]]:
+def migrations_of_queue() -> Iterator[tuple[str, str]]:
     """Procrastinate's migrations of this version by name, in order: version, number, name."""
     folder = files("procrastinate.sql") / "migrations"
     named = {one.name: one for one in folder.iterdir() if re.match(r"\d\d\.\d\d\.\d\d_\d\d_", one.name)}
