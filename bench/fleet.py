@@ -88,7 +88,7 @@ def throughput(orgs: int) -> None:
     with fleet(orgs) as (company, server, names):
         in_a_loop(company, names)  # what there is to write is written
         plain = in_a_loop(company, names)
-        print(f"plain loop            {plain:7.1f} s  {orgs / plain:5.2f} orgs/s")
+        print(f"plain loop            {plain:7.1f} s  {orgs / plain:5.2f} orgs/s", flush=True)
         for workers, threads in ((1, 1), (2, 2)):
             company.environment[DATABASE] = server.new_database()
             took = by_workers(company, names, workers, threads)
@@ -159,8 +159,8 @@ def kills(orgs: int, times: int, moments: random.Random) -> None:
             put_all(company, names)  # queued anew before each death, so that there is always somebody at work
             company.wait_for(lambda: tables_of(company).leases(), LONGEST_SECONDS)
             time.sleep(moments.uniform(0, 4))
-            company.processes[-1 - number % 2].kill()
-            company.start_worker(elsewhere=number % 4 >= 2)
+            moments.choice(company.living_workers()).kill()
+            company.start_worker(elsewhere=bool(number % 2))
         company.wait_for(lambda: is_at_rest(company, names), LONGEST_SECONDS)
         twice = [name for name in names if len(company.tasks(name)) != len(set(company.tasks(name)))]
         bare = [name for name in names if not set(company.tiers(name).values()) & {"A", "B"}]

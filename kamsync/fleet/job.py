@@ -54,6 +54,7 @@ def worker_name() -> str:
 
 def do_job(bench: Bench, work: Work, job_id: int) -> None:
     """One job. It raises nothing for what happens to the org; TryLater where the fleet's database does not answer."""
+    work = replace(work, origin=work.origin or job_id)
     known = bench.tables.org(work.org)
     if known is None or (known.state != "active" and not work.by_hand):
         return  # paused, parked or gone since it was queued
@@ -67,7 +68,7 @@ def do_job(bench: Bench, work: Work, job_id: int) -> None:
         with Keeper(lambda: bench.tables.renew(work.org, owner, seconds), seconds) as keeper:
             ended, ending = _work(bench, work, org, keeper)
         _follow(bench, work, ending, parked=known.state == "parked")
-        _record(bench, work, job_id, began, ended, ending)
+        _record(bench, work, began, ended, ending)
 
 
 @contextmanager
@@ -199,7 +200,7 @@ def _queue(bench: Bench, work: Work, at: datetime) -> None:
         defer(app, work, priority=bench.fleet.options_of(work.org).priority, at=at)
 
 
-def _record(bench: Bench, work: Work, job_id: int, began: datetime, ended: Ended, ending: Ending) -> None:
+def _record(bench: Bench, work: Work, began: datetime, ended: Ended, ending: Ending) -> None:
     document = ended.said.document
     good, pulled = _ages(bench.fleet.work, work.org)
     left = document.get("api_calls_left") if isinstance(document, Mapping) else None
@@ -208,7 +209,7 @@ def _record(bench: Bench, work: Work, job_id: int, began: datetime, ended: Ended
         {
             "org": work.org,
             "kind": work.kind,
-            "job_id": job_id,
+            "job_id": work.origin,
             "attempt": work.attempt,
             "worker": bench.worker,
             "began_at": began,
@@ -220,7 +221,9 @@ def _record(bench: Bench, work: Work, job_id: int, began: datetime, ended: Ended
         }
     )
     seconds = round((datetime.now(UTC) - began).total_seconds(), 2)
-    log().info("job ended", org=work.org, kind=work.kind, job=job_id, outcome=ending.outcome, then=ending.then, seconds=seconds)
+    log().info(
+        "job ended", org=work.org, kind=work.kind, job=work.origin, outcome=ending.outcome, then=ending.then, seconds=seconds
+    )
 
 
 def _ages(work: Path, org: str) -> tuple[datetime | None, datetime | None]:

@@ -7,9 +7,9 @@ job, not Procrastinate's own retry, which puts a job back under its queueing loc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -31,19 +31,27 @@ _FIRST_CONNECTIONS = 1
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One job: an ordinary command for one org. `argument` is the run that an undo takes back; `attempt` counts from 1."""
+    """One job: an ordinary command for one org. `argument` is the run that an undo takes back; `attempt` counts from 1.
+
+    `origin` is the job that somebody put into the queue, of which this is another try; 0: it is that one itself.
+    """
 
     org: str
     kind: Kind
     argument: str = ""
     attempt: int = 1
     by_hand: bool = False
+    origin: int = 0
 
     def as_arguments(self) -> dict[str, Any]:
         """As Procrastinate keeps it."""
-        return {
-            "org": self.org, "kind": self.kind, "argument": self.argument, "attempt": self.attempt, "by_hand": self.by_hand,
-        }  # fmt: skip
+        return asdict(self)
+
+
+def work_of(arguments: Mapping[str, Any]) -> Work:
+    """From what Procrastinate kept; what a newer kamsync has put there besides is left alone."""
+    known = {field.name for field in fields(Work)}
+    return Work(**{name: value for name, value in arguments.items() if name in known})
 
 
 def lock_of(org: str) -> str:
@@ -59,7 +67,7 @@ def worker_app(
 
     @app.task(name=RUN, queue=ORGS, pass_context=True)
     def run_org(context: JobContext, /, **arguments: Any) -> None:
-        run(context, Work(**arguments))
+        run(context, work_of(arguments))
 
     # No lock: the keeping of a worker that was killed must not hold up everybody's.
     @app.periodic(cron=f"* * * * * */{tick_seconds}", periodic_id="keep")

@@ -105,6 +105,9 @@ class Company:
         self.processes.append(process)
         return process
 
+    def living_workers(self) -> list[subprocess.Popen[bytes]]:
+        return [process for process in self.processes if process.poll() is None]
+
     def worker_logs(self) -> str:
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("worker-*.log")))
 
