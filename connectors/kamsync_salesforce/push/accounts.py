@@ -111,7 +111,9 @@ def _run_job(client: Client, body: bytes) -> Mapping[str, Any] | None:
     job = {"object": "Account", "operation": "update", "contentType": "CSV", "lineEnding": "LF", "columnDelimiter": "COMMA"}
     # An empty job that nobody closes is dropped by Salesforce after a week, so creating it twice does no harm.
     created = client.rest("POST", "jobs/ingest", json=job, doing=DOING, repeatable=True)
-    job_id = str(created["id"])
+    job_id = str(created.get("id") or "") if isinstance(created, Mapping) else ""
+    if not job_id:
+        return None
     path = f"jobs/ingest/{job_id}"
     try:
         client.upload(f"{path}/batches", body, "text/csv; charset=UTF-8", doing=DOING)
@@ -119,7 +121,8 @@ def _run_job(client: Client, body: bytes) -> Mapping[str, Any] | None:
     except (TryLater, BadAnswer) as error:
         # An answer was lost, or the repeated call was refused because the first had arrived: the job itself knows.
         client.log("bulk_upload_unclear", error=str(error))
-        if client.rest("GET", path, doing=DOING)["state"] == "Open":
+        state = client.rest("GET", path, doing=DOING)
+        if isinstance(state, Mapping) and state.get("state") == "Open":
             client.rest("PATCH", path, json={"state": "Aborted"}, doing=DOING)
             return None
     return wait_for_job(client, path, DOING)

@@ -51,8 +51,10 @@ class Leases:
             if fault is None or fault.code != "DUPLICATE_VALUE":
                 return LeaseAnswer("no_place", why=error.message)
         else:
-            self._record_id = str(made["id"])
-            return LeaseAnswer("ours", run_id, machine)
+            self._record_id = str(made.get("id") or "") if isinstance(made, Mapping) else ""
+            if self._record_id:
+                return LeaseAnswer("ours", run_id, machine)
+        # Somebody has the key: another, or we by a call whose answer does not say so.
         return self._take_over(wanted, is_dead)
 
     def _take_over(self, wanted: Mapping[str, Any], is_dead: Callable[[str], bool]) -> LeaseAnswer:

@@ -115,7 +115,8 @@ class Notes:
             return
         for note, (made, linked) in zip(notes, pairs, strict=True):
             if _is_good(made) and _is_good(linked):
-                yield Outcome(note.account_id, "done", str(made["body"]["id"]))
+                body = made.get("body")
+                yield Outcome(note.account_id, "done", str(body.get("id") or "") if isinstance(body, Mapping) else "")
             else:
                 yield _outcome(note.account_id, "", linked if _code_of(made) == _HALTED or _is_good(made) else made)
 
