@@ -14,7 +14,7 @@ from tests.accidents.world import World, a_world
 QUIET = 11
 RECORDS_A_READ = {"salesforce": 200, "hubspot": 100}
 ARCHIVE = {"salesforce": 0, "hubspot": 1}  # the list of archived tasks, which no read by key shows: a page for each hundred
-WRITING = ("/batch/update", "/batch/upsert", "/batch/archive", "/batch/create", "/composite/sobjects")
+WRITING = ("/batch/update", "/batch/upsert", "/batch/archive", "/batch/create", "/composite", "/KAM_Lease__c")  # the lease too
 
 
 def writes_since(world: World, start: int) -> int:

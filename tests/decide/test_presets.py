@@ -154,7 +154,8 @@ def a_playbook(path: Path) -> Playbook:
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=name_of)
 def test_a_playbook_compiles_in_every_language_over_the_facts(path: Path, language: str) -> None:
-    program = Program(tiers=(Tier("A", 70, 60),), criteria=(), playbooks=(a_playbook(path),), language=language)
+    tiers = (Tier("A", 70, 60), Tier("B", 50, 40), Tier("C", 30, 20))
+    program = Program(tiers=tiers, criteria=(), playbooks=(a_playbook(path),), language=language)
 
     prepared = compile_playbooks(program, FACTS).by_name[path.stem]
 
