@@ -75,10 +75,10 @@ def running(desk: Desk, *arguments: str) -> Iterator[Console]:
 
 
 @contextmanager
-def tiered_desk(folder: Path, **size: int) -> Iterator[Desk]:
+def tiered_desk(folder: Path, crm: str = "salesforce", **size: int) -> Iterator[Desk]:
     """A CRM with its first tiers written. Every month is one of review, so that what is tried moves tiers on any day."""
     with desks(folder) as open_desk:
-        desk = open_desk("salesforce", **size)
+        desk = open_desk(crm, **size)
         desk.edit_config("[guard]\n", f"[review]\nmonths = {list(range(1, 13))}\n\n[guard]\n")
         for command in (("setup", "--yes"), ("apply", "--yes"), ("pull",)):
             desk.good(*command)

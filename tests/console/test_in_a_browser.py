@@ -2,6 +2,7 @@
 
 Chromium from the distribution's packages, driven by Playwright; axe-core from npm looks at each page (https://github.com/dequelabs/axe-core).
 Screenshots of every page at 1300 and 480 pixels, light and dark, are kept in $KAMSYNC_SHOTS where that names a folder.
+The CRM behind it is Salesforce's sandbox; KAMSYNC_BROWSER_CRM=hubspot puts HubSpot's there. A plan is written and undone on both.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
 ]
 
+CRM = os.environ.get("KAMSYNC_BROWSER_CRM", "salesforce")
 AXE = "axe-core@4.14.1"
 SERIOUS = ("serious", "critical")
 # Each width and each scheme once; `make pictures` takes all four of every page, for the eye.
 ALL_LOOKS = [(width, scheme) for width in (1300, 480) for scheme in ("light", "dark")]
 LOOKS = ALL_LOOKS if os.environ.get("KAMSYNC_SHOTS") else [(1300, "light"), (480, "dark")]
 PAGES = ("/", "/accounts", "/plan", "/lab", "/runs", "/doctor")
-# Rows of a table, points of a list and marks of a picture beyond these are like those before them: axe looks at thousands for minutes.
+# Rows, points of a list and marks of a picture beyond these are like those before them: axe looks at thousands for minutes.
 ALIKE = """
 for (const many of document.querySelectorAll("tbody, ul, ol, svg g"))
   [...many.children].slice(25).forEach(one => one.remove());
@@ -52,7 +54,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM of 400 accounts with its first tiers written, and tasks."""
-    with tiered_desk(tmp_path_factory.mktemp("browser"), accounts=400, opportunities=4_000) as made:
+    with tiered_desk(tmp_path_factory.mktemp("browser"), CRM, accounts=400, opportunities=4_000) as made:
         yield made
 
 

@@ -38,7 +38,7 @@ def count(text: str, what: str) -> int:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM with its first tiers written."""
-    with tiered_desk(tmp_path_factory.mktemp("lab"), accounts=120) as made:
+    with tiered_desk(tmp_path_factory.mktemp("lab"), "hubspot", accounts=120) as made:
         yield made
 
 

@@ -31,6 +31,14 @@ def run_command(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False
 ) -> tuple[int, str, str]:
     """Exit code, standard output and standard error. `hurried`: against a CRM that counts no calls, so that none waits."""
+    code, out, err = run_bytes(arguments, folder, environment, hurried=hurried)
+    return code, out.decode(), err.decode()
+
+
+def run_bytes(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False
+) -> tuple[int, bytes, bytes]:
+    """The same with what was written as it is."""
     texts = [folder / f".{name}-{time.monotonic_ns()}" for name in ("out", "err")]
     process = _PROCESSES.Process(target=_child, args=(list(arguments), str(folder), dict(environment), *map(str, texts), hurried))
     process.start()
@@ -38,7 +46,7 @@ def run_command(
     if process.exitcode is None:
         process.kill()
         raise TimeoutError(f"kamsync {' '.join(arguments)} did not end")
-    out, err = (text.read_text(encoding="utf-8") for text in texts)
+    out, err = (text.read_bytes() for text in texts)
     for text in texts:
         text.unlink()
     return process.exitcode, out, err
@@ -72,6 +80,9 @@ def _child(arguments: list[str], folder: str, environment: dict[str, str], out: 
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    if encoding := environment.get("PYTHONIOENCODING"):  # which Python reads when it starts
+        sys.stdout.reconfigure(encoding=encoding)  # type: ignore[union-attr]  # of a process they are text streams
+        sys.stderr.reconfigure(encoding=encoding)  # type: ignore[union-attr]  # the same
     sys.argv = ["kamsync", *arguments]
     from kamsync.cli import main
     from kamsync_hubspot.api import limiter

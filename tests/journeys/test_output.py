@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.journeys.command import run_bytes
 from tests.journeys.conftest import Desk, desks
 
 NAMES = (
@@ -45,17 +47,30 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield desk
 
 
-def raw(desk: Desk, *arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+@dataclass(frozen=True)
+class Raw:
+    """How a command ended, and the bytes that it wrote."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def raw(desk: Desk, *arguments: str, **more: str) -> Raw:
     """The command in a process of its own, its output as bytes."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONUTF8")}
-    return subprocess.run(
-        [sys.executable, "-m", "kamsync", *arguments],
-        cwd=desk.folder,
-        env={**environment, **desk.environment, **more},
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    return Raw(*run_bytes(arguments, desk.folder, _environment(desk, more), hurried=True))
+
+
+def anew(desk: Desk, *arguments: str, **more: str) -> Raw:
+    """The same by an interpreter that starts with it: colours are settled when the libraries are loaded."""
+    command = [sys.executable, "-m", "kamsync", *arguments]
+    ended = subprocess.run(command, cwd=desk.folder, env=_environment(desk, more), capture_output=True, check=False, timeout=120)
+    return Raw(ended.returncode, ended.stdout, ended.stderr)
+
+
+def _environment(desk: Desk, more: Mapping[str, str]) -> dict[str, str]:
+    here = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONUTF8")}
+    return {**here, **desk.environment, **more}
 
 
 COMMANDS = (
@@ -128,12 +143,12 @@ def test_json_is_json_in_any_encoding(desk: Desk, encoding: str) -> None:
 def test_without_colour_no_escape_sequence_is_written(
     desk: Desk, arguments: tuple[str, ...], environment: dict[str, str]
 ) -> None:
-    result = raw(desk, *arguments, **environment)
+    result = anew(desk, *arguments, **environment)
     assert result.returncode == 0 and b"\x1b" not in result.stdout, result.stdout[:300]
 
 
 def test_colour_can_be_forced(desk: Desk) -> None:
-    assert b"\x1b[" in raw(desk, "accounts", "--all", FORCE_COLOR="1").stdout
+    assert b"\x1b[" in anew(desk, "accounts", "--all", FORCE_COLOR="1").stdout
 
 
 @pytest.mark.parametrize("command", ["facts", "accounts --all --json", "plan --all", "--help"])

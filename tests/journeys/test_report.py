@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,28 +56,32 @@ class Seen(HTMLParser):
             self.ids.append(str(found.get("id")))
 
 
-def test_one_file_shows_everything_and_needs_no_network(desk: Desk) -> None:
-    result = desk.good("report", "--out", "r.html", "--json")
-    text = (desk.folder / "r.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def report(desk: Desk) -> tuple[Path, Any]:
+    """The file, and what `--json` said of it."""
+    return desk.folder / "r.html", desk.good("report", "--out", "r.html", "--json").json
+
+
+def test_one_file_shows_everything_and_needs_no_network(report: tuple[Path, Any]) -> None:
+    file, said = report
+    text = file.read_text(encoding="utf-8")
     seen = Seen(text)
     assert len(text.encode()) < MOST_BYTES
     assert seen.fetched == []
     assert "default-src 'none'" in text and "unsafe-eval" not in text
     assert {"matrix", "moves", "over_time", "achievements", "coverage", "overrides"} <= set(seen.ids)
     assert text.count("<svg") >= 8  # drawn without a script, for paper and for readers without one
-    assert result.json["headlines"]["key_accounts"] > 0 and result.json["files"] == ["r.html"]
+    assert said["headlines"]["key_accounts"] > 0 and said["files"] == ["r.html"]
 
 
-def test_a_name_out_of_the_crm_stays_a_name(desk: Desk) -> None:
-    desk.good("report", "--out", "evil.html")
-    text = (desk.folder / "evil.html").read_text(encoding="utf-8")
+def test_a_name_out_of_the_crm_stays_a_name(report: tuple[Path, Any]) -> None:
+    text = report[0].read_text(encoding="utf-8")
     assert EVIL not in text and "alert(1)" in text
     assert all(one.get("type") in (None, "application/json") for one in Seen(text).scripts)
 
 
-def test_the_report_is_read_by_its_owner_only(desk: Desk) -> None:
-    desk.good("report", "--out", "mine.html")
-    assert (desk.folder / "mine.html").stat().st_mode & 0o077 == 0
+def test_the_report_is_read_by_its_owner_only(report: tuple[Path, Any]) -> None:
+    assert report[0].stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(("language", "title"), [("pt_BR", "Relatório de contas-chave"), ("es", "Informe de cuentas clave")])
