@@ -46,10 +46,10 @@ def programme(folder: Path, *, all_playbooks: bool) -> CompiledProgram:
     return load_config(config).compiled
 
 
-def build(path: Path, sizes: argparse.Namespace) -> None:
+def build(path: Path, sizes: argparse.Namespace, as_of: date = AS_OF) -> None:
     """Rows in the order of their ids, as a pull brings them; a tenth of the amounts is in another currency."""
     rng = random.Random(7)
-    days = [(AS_OF - timedelta(days=n)).isoformat() for n in range(-200, 1200)]
+    days = [(as_of - timedelta(days=n)).isoformat() for n in range(-200, 1200)]
 
     def accounts() -> Iterator[tuple[object, ...]]:
         for i in range(sizes.accounts):

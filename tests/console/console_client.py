@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,13 @@ class Console:
         found = re.search(r'name="plan" value="([^"]+)"', self.open("/plan").text)
         assert found is not None
         return found[1]
+
+
+def form(console: Console) -> dict[str, str]:
+    """What the lab's form holds as it is."""
+    text = console.open("/lab").text
+    inputs = re.findall(r'<input [^>]*name="([^"]+)"[^>]*?value="([^"]*)"|<input [^>]*?value="([^"]*)"[^>]*name="([^"]+)"', text)
+    return {unescape(a or d): unescape(b or c) for a, b, c, d in inputs if (a or d) != "form_token"}
 
 
 @contextmanager

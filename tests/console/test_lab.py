@@ -18,15 +18,8 @@ from kamsync.decide.place import Expression
 from kamsync.decide.program import NO_TIER, Rule
 from kamsync.report.criteria_toml import criteria_toml
 from kamsync.store.evaluate import Evaluation
-from tests.console.console_client import Console, running, tiered_desk
+from tests.console.console_client import Console, form, running, tiered_desk
 from tests.journeys.conftest import Desk
-
-
-def form(console: Console) -> dict[str, str]:
-    """What the lab's form holds as it is."""
-    text = console.open("/lab").text
-    inputs = re.findall(r'<input [^>]*name="([^"]+)"[^>]*?value="([^"]*)"|<input [^>]*?value="([^"]*)"[^>]*name="([^"]+)"', text)
-    return {unescape(a or d): unescape(b or c) for a, b, c, d in inputs if (a or d) != "form_token"}
 
 
 def count(text: str, what: str) -> int:
