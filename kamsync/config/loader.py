@@ -42,8 +42,9 @@ from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.contract import Connector, TierChoice
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.criteria import unknown_names
+from kamsync.decide.decided_names import DECIDED_NAMES
 from kamsync.decide.facts import known_columns, streams_of
-from kamsync.decide.playbooks import DECIDED_NAMES, unmapped_names
+from kamsync.decide.playbooks import unmapped_names
 from kamsync.decide.program import Criterion, Expression, Guards, Playbook, Program, Seat
 from kamsync.decide.reach import never_holds
 from kamsync.decide.timetable import Timetable, parse_cron

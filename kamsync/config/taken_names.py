@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kamsync.decide.decided_names import DECIDED_NAMES, TEMPLATE_NAMES
 from kamsync.decide.facts import FACTS
-from kamsync.decide.playbooks import DECIDED_NAMES, TEMPLATE_NAMES
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import STREAMS, Stream
 

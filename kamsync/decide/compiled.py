@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kamsync.decide.criteria import criteria_hash
+from kamsync.decide.decided_names import DECIDED_NAMES
 from kamsync.decide.expressions import Compiled, Role, compile_expression
 from kamsync.decide.facts import CORE_ACCOUNT_NAMES, known_columns, remembered, streams_of, with_what_they_need
 from kamsync.decide.kpis import FREE_FACTS, MEASURES
 from kamsync.decide.place import Expression
-from kamsync.decide.playbooks import DECIDED_NAMES, Playbooks, compile_playbooks
+from kamsync.decide.playbooks import Playbooks, compile_playbooks
 from kamsync.decide.program import Criterion, Program, Seat
 from kamsync.decide.scales import ScaleRefused
 from kamsync.errors import ConfigError

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kamsync.decide.assignees import check_assignee, rules_of
 from kamsync.decide.calendar import check_country
+from kamsync.decide.decided_names import DECIDED_NAMES, TEMPLATE_NAMES
 from kamsync.decide.due import Due, parse_due
 from kamsync.decide.expressions import names_in
 from kamsync.decide.occurrences import VALUE_PREFIX, check_every, is_counted
@@ -25,32 +26,6 @@ from kamsync.decide.texts import FALLBACK_LANGUAGE, in_language
 from kamsync.errors import ConfigError
 from kamsync.model import Kind
 
-# What `when` and the templates see beside the facts, by kind.
-DECIDED_NAMES: Mapping[str, Kind] = {
-    "tier": "text",
-    "tier_rank": "number",
-    "previous_tier": "text",
-    "entered": "boolean",
-    "left": "boolean",
-    "score": "number",
-    "segment": "text",
-    "health": "text",
-    "previous_health": "text",
-    "override_until": "date",
-}
-# What only templates see.
-TEMPLATE_NAMES = (
-    "name",
-    "account_id",
-    "as_of",
-    "since",
-    "tier_label",
-    "segment_label",
-    "health_label",
-    "owner_name",
-    "assignee_name",
-    "program_name",
-)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 _TEXT = r"'(?:[^']|'')*'"

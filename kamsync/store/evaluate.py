@@ -14,11 +14,12 @@ from typing import Self
 
 from kamsync.decide.candidate import Standing
 from kamsync.decide.compiled import CompiledProgram
+from kamsync.decide.decided_names import DECIDED_NAMES
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.expressions import Compiled
 from kamsync.decide.months import months_before
 from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
-from kamsync.decide.playbooks import DECIDED_NAMES, reads_the_move
+from kamsync.decide.playbooks import reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import settle, tier_order

@@ -16,11 +16,11 @@ from kamsync.config.toml_source import parse_toml
 from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import account_calendar
 from kamsync.decide.compiled import CompiledProgram, compile_program
+from kamsync.decide.decided_names import DECIDED_NAMES
 from kamsync.decide.decision import Decision, FactValue
 from kamsync.decide.facts import known_columns
 from kamsync.decide.occurrences import parse_key
 from kamsync.decide.plan import CreateTask
-from kamsync.decide.playbooks import DECIDED_NAMES
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.task_values import Firing
 from kamsync.decide.tasks import plan_tasks

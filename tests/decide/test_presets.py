@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from kamsync.decide.decided_names import DECIDED_NAMES
 from kamsync.decide.expressions import compile_expression
 from kamsync.decide.facts import known_columns
 from kamsync.decide.place import Expression, Place
-from kamsync.decide.playbooks import DECIDED_NAMES, compile_playbooks
+from kamsync.decide.playbooks import compile_playbooks
 from kamsync.decide.program import Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.texts import LANGUAGES
 from kamsync.model import Kind
