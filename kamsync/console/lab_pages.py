@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -40,12 +41,16 @@ from kamsync.store.accounts import owners
 
 QUARTERS = 8
 LEAST_MOST_WEIGHT = 40.0  # where a slider ends at least
+Look = tuple[Answer, dict[str, Any] | None]
+
+# The lab before anything is changed, by view, language and programme: decided once, as long as the view lives.
+_unchanged: WeakKeyDictionary[View, dict[tuple[str, str], Look]] = WeakKeyDictionary()
 
 
 async def lab(site: Site, request: Request) -> Response:
     """The form as the programme is now; a form that was sent stands as it was, with its answer."""
     form = form_of(site.doors.config.program)
-    return site.page("lab.html", current="lab", **_form(site, form), **await _tried(site, form))
+    return site.page("lab.html", current="lab", **_form(site, form), **await _tried(site, form, as_it_stands=True))
 
 
 async def try_out(site: Site, request: Request) -> Response:
@@ -102,18 +107,27 @@ def _form(site: Site, form: Form) -> dict[str, Any]:
     }
 
 
-async def _tried(site: Site, form: Form) -> dict[str, Any]:
+async def _tried(site: Site, form: Form, *, as_it_stands: bool = False) -> dict[str, Any]:
     """What the form's programme would decide; the mistake where it is none."""
     config = site.doors.config
     try:
         compiled = compiled_from(config, form)
-        found, spec = await site.ask(lambda view: _look(view, compiled, site.words))
+        look = _look_as_it_stands if as_it_stands else _look
+        found, spec = await site.ask(lambda view: look(view, compiled, site.words))
     except ConfigError as error:
         return {"answer": None, "wrong": error, "diff": "", "most": MOST_LISTED, "spec": None}
     return {"answer": found, "wrong": None, "diff": diff_of(config, form), "most": MOST_LISTED, "spec": spec}
 
 
-def _look(view: View, compiled: CompiledProgram, words: Words) -> tuple[Answer, dict[str, Any] | None]:
+def _look_as_it_stands(view: View, compiled: CompiledProgram, words: Words) -> Look:
+    """The same for the programme that the view was made of: the answer is another only where the view is."""
+    known, key = _unchanged.setdefault(view, {}), (words.language, compiled.hash)
+    if key not in known:
+        known[key] = _look(view, compiled, words)
+    return known[key]
+
+
+def _look(view: View, compiled: CompiledProgram, words: Words) -> Look:
     """The trial and its matrix; no picture without the libraries for it."""
     found = answer(view, compiled)
     try:

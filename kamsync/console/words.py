@@ -86,7 +86,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "state_gone": ("gone", "removida", "eliminada"),
         "facts": ("What is known of it", "O que se sabe dela", "Lo que se sabe de ella"),
         "fact": ("Fact", "Fato", "Dato"),
-        "health_axis": ("health", "saúde", "salud"),
+        "health_axis": ("Health", "Saúde", "Salud"),
         # -- plan, runs -------------------------------------------------------------------------------------------------------
         "plan_help": (
             "What would be written to the CRM, and why. Making a plan reads the CRM and writes nothing.",
