@@ -122,7 +122,7 @@ class Trial:
                         {key_of(d.account_id): d.tier for d in decisions if d.code == "group"},
                     )
                 )
-            held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since) for d in decisions}
+            held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since, decided_tier=d.tier) for d in decisions}
         return found
 
     def figures(self, program: Program) -> Figures:
@@ -130,7 +130,7 @@ class Trial:
         truth = by_group(self.truth) if program.unit == "group" else self.truth
         total, early = exits(days, program.tiers[0].min_days)
         revenue, growth = revenue_share(days, truth), growth_share(days, truth)
-        mean_size, share = size(days)
+        mean_size, share = size(days, truth)
         strategic, strategic_of, dropped, pretenders = doors(days[-1], truth)
         groups, groups_of, owners = largest_groups(days[-1], self.truth)
         return Figures(

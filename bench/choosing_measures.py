@@ -88,9 +88,9 @@ def ever_best(days: Sequence[Day]) -> int:
     return len(frozenset().union(*(day.best for day in days)))
 
 
-def size(days: Sequence[Day]) -> tuple[float, float]:
-    """Mean number in the best tier, and its share of the customers that bought within a year."""
-    active = [sum(amount > 0 for amount in day.won_12m.values()) for day in days]
+def size(days: Sequence[Day], truth: Truth) -> tuple[float, float]:
+    """Mean number in the best tier, and its share of the customers that bought within a year or are under contract."""
+    active = [sum(amount > 0 or truth.live_yearly(key, day.day) > 0 for key, amount in day.won_12m.items()) for day in days]
     sizes = [len(day.best) for day in days]
     return fmean(sizes), fmean(s / a if a else 0.0 for s, a in zip(sizes, active, strict=True))
 
