@@ -15,7 +15,7 @@ _TEMP_WRITES = {
 }  # fmt: skip
 _FUNCTIONS = {
     "coalesce", "nullif", "iif", "abs", "round", "min", "max", "lower", "upper", "trim", "length", "substr", "substring", "like",
-    "instr", "replace", "row_number", "group_concat", "usual_gap",
+    "instr", "replace", "row_number", "avg", "group_concat", "usual_gap",
     "total", "count", "sum", "julianday", "date", "whole_months", "term_months", "money_factor", "count_roles",
 }  # fmt: skip
 
