@@ -119,7 +119,7 @@ class Watch:
         """A step that waits for another is made when that is done, and none is due before an earlier one of the same day."""
         steps = shipped()[task.key.playbook].steps
         after, order = steps[task.key.task], list(steps)
-        mine = [one for one in every if _same_turn(one.key, task.key)]
+        mine = [one for one in every if _same_turn(one, task)]
         if after:
             done = any(one.key.task == after and one.is_done for one in mine)
             self.hold(done, "steps in order", f"{task.key} was made before {after} was done")
@@ -142,5 +142,7 @@ class Watch:
                 self.hold(same or not young, "one reference request", f"{task.key} beside {other.key} of {made}")
 
 
-def _same_turn(one: Key, other: Key) -> bool:
-    return (one.playbook, one.occurrence, one.account_id) == (other.playbook, other.occurrence, other.account_id)
+def _same_turn(one: ShownTask, other: ShownTask) -> bool:
+    """What was made for an account that was merged is the survivor's: both hang on it now, whatever account the keys name."""
+    is_of = one.account_id == other.account_id or one.key.account_id == other.key.account_id
+    return is_of and (one.key.playbook, one.key.occurrence) == (other.key.playbook, other.key.occurrence)
