@@ -121,7 +121,10 @@ class Watch:
         after, order = steps[task.key.task], list(steps)
         mine = [one for one in every if _same_turn(one, task)]
         if after:
-            done = any(one.key.task == after and one.is_done for one in mine)
+            # A merged account brings what was done there, under the day on which it had entered the tier itself.
+            brought = [one for one in every if one.account_id == task.account_id and one.key.account_id != task.key.account_id]
+            before = [*mine, *(one for one in brought if one.key.playbook == task.key.playbook)]
+            done = any(one.key.task == after and one.is_done for one in before)
             self.hold(done, "steps in order", f"{task.key} was made before {after} was done")
         for one in mine:
             if self._made_on[one.id] == self._day and order.index(one.key.task) < order.index(task.key.task):
