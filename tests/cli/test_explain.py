@@ -55,12 +55,14 @@ def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(o
     desk.good("setup")
     desk.good("pull")
     scored = desk.good("accounts", "--json").json
-    best = min((account for account in scored if account["tier"] == "C"), key=lambda account: account["score"])
+    best = max((account for account in scored if account["tier"] == "A"), key=lambda account: account["score"])
+    least = min((one for one in scored if one["tier"] is None and one["eligible"]), key=lambda account: account["score"])
     text = desk.good("explain", best["id"]).out
     assert re.search(r"EUR [\d.,]+[KM]?, better than \d+ % of( accounts)?", " ".join(text.split()))
     assert re.search(r"EUR [\d.,]+[KM]?, [\d.]+ % (or more )?of all accounts together", " ".join(text.split()))
-    assert "points short of B: the nearest way that somebody can act on is" in text and "is Tenure" not in text
-    assert "It keeps C down to a score of" in text
+    assert "It keeps A down to a score of" in text
+    below = desk.good("explain", least["id"]).out
+    assert "points short of C: the nearest way that somebody can act on is" in below and "is Tenure" not in below
 
 
 def test_a_past_day_is_not_compared_with_a_later_decision(open_desk: Opener) -> None:
