@@ -37,6 +37,7 @@ LIBRARIES = "ca-certificates,libssl3,libffi8,libsqlite3-0,zlib1g,libbz2-1.0,libl
 COMPILERS = ("cc", "gcc", "g++", "clang", "ld", "make", "as")
 ROOT = Path(__file__).parents[1]
 USER_ID = 10001
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass
@@ -125,6 +126,7 @@ def _image_of_python(base: Path, root: Path, python: Path) -> Path:
     _copy(base, root)
     for part in ("bin", "lib"):
         _copy(python / part, root / "usr/local" / part)
+    subprocess.run(["chroot", str(root), "/sbin/ldconfig"], check=True)  # where that Python is a shared library
     link = root / "usr/local/bin/python"
     if not link.exists():
         link.symlink_to("python3")
@@ -231,7 +233,9 @@ def _stays(inside: Callable[..., list[str]], entry: Sequence[str], command: Sequ
     began = time.monotonic()
     with subprocess.Popen(inside(*entry, *command), stderr=subprocess.DEVNULL) as schedule:
         while subprocess.run(inside(*check), capture_output=True, check=False).returncode:
-            _must(time.monotonic() - began < 120 and schedule.poll() is None, "the health check is content within two minutes")
+            if time.monotonic() - began > PATIENCE_SECONDS or schedule.poll() is not None:
+                schedule.kill()
+                _must(False, "the health check becomes content while the schedule lives")
             time.sleep(1)
         _tell("healthy after", f"{time.monotonic() - began:.0f} s")
         stopped = time.monotonic()
