@@ -66,7 +66,10 @@ def main() -> None:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         _tell("a clean root", base)
         wheels = _wheels(place / "wheels", options.python)
-        _lives(place, _built(place, base, options.python, wheels))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]  # the image's health check names it, so it is settled before
+        _lives(place, _built(place, base, options.python, wheels, port), port)
     print("All steps of the Dockerfile were carried out, and the image lived as it should.")
 
 
@@ -90,11 +93,12 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
             yield word, rest.strip()
 
 
-def _built(place: Path, base: Path, python: Path, wheels: Path) -> Stage:
-    printed = subprocess.run(
-        [sys.executable, "-m", "kamsync", "service", "docker", "--config", str(_configured(place, {}))],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+def _built(place: Path, base: Path, python: Path, wheels: Path, port: int) -> Stage:
+    config = _configured(place, {}, port)
+    command = [sys.executable, "-m", "kamsync", "service", "docker", "--config", str(config)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)
+    (opened,) = re.findall(r"^# (sudo chgrp .*)$", printed.stdout, re.MULTILINE)  # what lets the image's user read it
+    subprocess.run(opened.replace("sudo ", ""), shell=True, cwd=config.parent, check=True)
     stages: dict[str, Stage] = {}
     for word, rest in _instructions(printed.stdout):
         if word == "FROM":
@@ -172,19 +176,18 @@ def _entering(
 # --- the image's life --------------------------------------------------------------------------------------------------------
 
 
-def _configured(folder: Path, settings: Mapping[str, object], port: int = 9464) -> Path:
-    """A configuration beside the Dockerfile, readable for the group of the image's user."""
+def _configured(folder: Path, settings: Mapping[str, object], port: int) -> Path:
+    """A configuration beside the Dockerfile, as `init` writes it: readable by its owner alone."""
     place = folder / "config"
     place.mkdir(exist_ok=True)
     text = config_text("salesforce", settings, cache=Path("kamsync.db"), first_run="go")
     path = place / "config.toml"
+    path.touch(mode=0o600)
     path.write_text(f'{text}\n[schedule]\nsync = "0 4 1 1 *"\n[serve]\nport = {port}\n', encoding="utf-8")
-    os.chown(path, 0, USER_ID)
-    path.chmod(0o640)
     return path
 
 
-def _lives(place: Path, image: Stage) -> None:
+def _lives(place: Path, image: Stage, port: int) -> None:
     found = [
         name for name in COMPILERS for folder in ("usr/bin", "usr/local/bin", "bin") if (image.root / folder / name).exists()
     ]
@@ -192,9 +195,6 @@ def _lives(place: Path, image: Stage) -> None:
     state = place / "state"
     state.mkdir(mode=0o700)
     os.chown(state, USER_ID, USER_ID)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     today = datetime.now(UTC).date()
     with start_sandbox("salesforce", today=today, company=Company(60, 300, today=today), provisioned=True) as server:
         settings = server.crm.settings(server.base_url)
@@ -234,6 +234,8 @@ def _stays(inside: Callable[..., list[str]], entry: Sequence[str], command: Sequ
     with subprocess.Popen(inside(*entry, *command), stderr=subprocess.DEVNULL) as schedule:
         while subprocess.run(inside(*check), capture_output=True, check=False).returncode:
             if time.monotonic() - began > PATIENCE_SECONDS or schedule.poll() is not None:
+                for child in _descendants(schedule.pid):
+                    os.kill(child, signal.SIGKILL)
                 schedule.kill()
                 _must(False, "the health check becomes content while the schedule lives")
             time.sleep(1)

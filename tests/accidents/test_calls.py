@@ -38,6 +38,7 @@ def hurried(world: World) -> int:
 def test_a_quiet_sync_takes_eleven_calls_and_writing_hardly_more_reads_than_writes(crm: str, tmp_path: Path) -> None:
     with a_world(crm, tmp_path / crm, accounts=600, opportunities=1_200) as world:
         world.good("sync")
+        world.wait_for_index()
         assert world.good("sync").calls <= QUIET
         assert hurried(world) <= QUIET
         world.configure(SIZE)
