@@ -59,7 +59,7 @@ _ENGLISH = Language(
         }
     ),
     until="until {day}",
-    capacity="{tier}: rank {rank} of {limit} places",
+    capacity="{tier}: rank {rank}, for {limit} places",
     capacity_of_one="{tier}: rank {rank}, for one place",
     coverage="{share} % known",
     scored="score {score}",
@@ -90,7 +90,7 @@ _PORTUGUESE = Language(
         }
     ),
     until="até {day}",
-    capacity="{tier}: posição {rank} de {limit} vagas",
+    capacity="{tier}: posição {rank}, para {limit} vagas",
     capacity_of_one="{tier}: posição {rank}, para uma vaga",
     coverage="{share} % conhecido",
     scored="pontuação {score}",
@@ -121,7 +121,7 @@ _SPANISH = Language(
         }
     ),
     until="hasta el {day}",
-    capacity="{tier}: puesto {rank} de {limit} lugares",
+    capacity="{tier}: puesto {rank}, para {limit} lugares",
     capacity_of_one="{tier}: puesto {rank}, para un lugar",
     coverage="{share} % conocido",
     scored="puntuación {score}",

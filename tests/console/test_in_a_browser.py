@@ -11,12 +11,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from argparse import Namespace
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.decide import build, programme
 from tests.console.console_client import Console, running, tiered_desk
 from tests.journeys.conftest import Desk, desks
 
@@ -39,6 +43,7 @@ ALIKE = """
 for (const many of document.querySelectorAll("tbody, ul, ol, svg g"))
   [...many.children].slice(25).forEach(one => one.remove());
 """
+MOST_ELEMENTS = 15_000  # of a page, whatever the portfolio: what an old laptop lays out at once
 HARMLESS = re.compile("legend property")  # Vega-Lite's own remark on a chart whose layers share a legend
 
 
@@ -126,12 +131,16 @@ def name_of(path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(console: Console) -> tuple[str, ...]:
-    """Every page, with an account, its plan and a run that exist."""
-    account = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
+def pages(desk: Desk, console: Console) -> tuple[str, ...]:
+    """Every page, with an account, its plan and a run that exist, a plan to approve and what doctor has found."""
+    for number, account in enumerate(desk.server.crm.view.accounts()[:6]):
+        desk.server.crm.view.set_flag(account.id, "override", "ABC"[number % 3])
+    assert "Approve and write" in console.send("/plan/make").text
+    console.send("/doctor", "/doctor")
+    listed = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
     run = re.search(r'href="(/runs/[^"?]+)"', console.open("/runs").text)
-    assert account and run
-    return (*PAGES, account[1], f"{account[1]}/plan", run[1])
+    assert listed and run
+    return (*PAGES, listed[1], f"{listed[1]}/plan", run[1])
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
@@ -148,6 +157,33 @@ def test_every_page_of_the_console_reads_well(
         assert not tab.faults(axe), path
     assert not tab.wrong
     tab.close()
+
+
+def test_every_page_of_a_hundred_thousand_accounts_is_no_larger_than_of_few(browser: Any, tmp_path: Path) -> None:
+    programme(tmp_path, all_playbooks=False)
+    sizes = Namespace(accounts=100_000, opportunities=60_000, activities=0, line_items=0, contacts=0)
+    build(tmp_path / "kamsync.db", sizes, datetime.now(UTC).date())
+    command = [sys.executable, "-m", "kamsync", "console", "--read-only"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        console = Console(process.stdout.readline().strip())
+        try:
+            console.enter()
+            account = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
+            assert account
+            tab = Tab(browser)
+            tab.page.goto(console.address)
+            for path in (*PAGES, account[1]):
+                tab.page.goto(console.base + path)
+                tab.settle()
+                assert not tab.overflows, path
+                assert tab.page.locator("main h1").is_visible(), path
+                assert tab.page.evaluate("document.querySelectorAll('*').length") < MOST_ELEMENTS, path
+            assert tab.page.request.get(f"{console.base}/accounts?q=Account+99999").ok
+            assert not tab.wrong
+            tab.close()
+        finally:
+            process.terminate()
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)

@@ -83,7 +83,7 @@ def test_health_and_criteria_that_brought_nothing_are_no_reasons() -> None:
         (a_decision("floor", fired=("Strategic market", "")), "Raised by a rule (Strategic market)"),
         (
             a_decision("capacity", capacity=Capacity("A", 51, 50, "max_accounts")),
-            "A better tier is full (A: rank 51 of 50 places, score 86, A from 80)",
+            "A better tier is full (A: rank 51, for 50 places, score 86, A from 80)",
         ),
         (
             a_decision("capacity", capacity=Capacity("A", 2, 1, "max_accounts")),
