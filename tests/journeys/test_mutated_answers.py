@@ -79,12 +79,13 @@ class Altering:
 
 @dataclass(frozen=True)
 class Place:
-    """A desk, what its CRM and folder were, and the answers of the good run from there."""
+    """A desk, what its CRM and folder were, and the answers that `commands` got from there when all was well."""
 
     desk: Desk
     line: Altering
     crm: object
     files: dict[str, bytes]
+    commands: tuple[tuple[str, ...], ...]
     good: list[tuple[Call, bytes]]
 
     @property
@@ -117,7 +118,8 @@ def place(crm: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         patch.setattr(tenacity.nap, "sleep", lambda seconds: None)
         patch.setattr(limiter, "SEARCHES_PER_SECOND", 1_000)
         desk = opener(crm, accounts=12, opportunities=60, limits=False)
-        desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0')
+        desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0\n\n[plans]\nnote = true')
+        desk.edit_config('playbooks = ["onboarding", "quarterly-review"]', 'playbooks = "all"')
         for name, value in desk.environment.items():
             patch.setenv(name, value)
         assert run(desk, "setup")[0] == 0
@@ -131,9 +133,11 @@ def place(crm: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         files = {path.name: path.read_bytes() for path in desk.folder.glob("kamsync.db*")}
         line = Altering(desk.server.crm.app)
         desk.server.crm.app = line
-        code, said = run(desk, "sync")
-        assert code == 0, said
-        yield Place(desk, line, kept, files, sorted(line.kept.items()))
+        commands = (("sync",), ("account-plan", desk.server.crm.view.accounts()[0].id))
+        for command in commands:
+            code, said = run(desk, *command)
+            assert code == 0, said
+        yield Place(desk, line, kept, files, commands, sorted(line.kept.items()))
 
 
 def as_bytes(draw: st.DrawFn, body: bytes) -> bytes:
@@ -174,18 +178,19 @@ def assert_whole(desk: Desk) -> None:
 
 
 def attempt(place: Place, strange: Altered) -> None:
-    """A sync that gets the strange answer, and one after it that gets none."""
+    """A sync and an account's plan that get the strange answer, and both after it without."""
     place.put_back()
     if strange.for_ever:
         place.line.always[strange.call[:2]] = strange.body
     else:
         place.line.answers[strange.call] = strange.body
     for _ in range(2):
-        code, said = run(place.desk, "sync")
-        assert code in ANSWERS, said
-        assert "met a bug" not in said and "Traceback" not in said, said
-        assert code == 0 or said.strip()
-        assert_whole(place.desk)
+        for command in place.commands:
+            code, said = run(place.desk, *command)
+            assert code in ANSWERS, said
+            assert "met a bug" not in said and "Traceback" not in said, said
+            assert code == 0 or said.strip()
+            assert_whole(place.desk)
         place.line.forget()
 
 
