@@ -25,7 +25,7 @@ from tests.config.mutations import garbled, mutated
 from tests.journeys.command import run_here
 from tests.journeys.conftest import Desk, desks
 
-EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", "12"))
+EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", "5"))
 many = settings(
     max_examples=EXAMPLES,
     deadline=None,
