@@ -72,10 +72,18 @@ _DOING = {
     "fetch_account_fields": "the fields of accounts",
     "setup": "the setup",
     "diagnose": "the examination",
+    "fetch_people": "the reading of people",
+    "fetch_notes": "the reading of notes",
+    "write_notes": "the writing of notes",
+    "delete_notes": "the deletion of notes",
     "take_lease": "the lease",
     "renew_lease": "the lease",
     "release_lease": "the lease",
 }
+
+
+GUARDED = frozenset(_DOING)
+"""The methods of a connection that ask the CRM something."""
 
 
 def understands(crm: str) -> Callable[[C], C]:
