@@ -1,7 +1,8 @@
 """The report and the console in a real browser: pictures drawn, nothing refused by the policy, keyboard, contrast, phone, work.
 
 Chromium from the distribution's packages, driven by Playwright; axe-core from npm looks at each page (https://github.com/dequelabs/axe-core).
-Screenshots of every page at 1300 and 480 pixels, light and dark, are kept in $KAMSYNC_SHOTS where that names a folder.
+Screenshots of every page are kept in build/screenshots. Where $KAMSYNC_SHOTS names a folder they are kept there, of all four
+looks: 1300 and 480 pixels, light and dark.
 The CRM behind it is Salesforce's sandbox; KAMSYNC_BROWSER_CRM=hubspot puts HubSpot's there. A plan is written and undone on both.
 """
 
@@ -36,6 +37,7 @@ AXE = "axe-core@4.14.1"
 SERIOUS = ("serious", "critical")
 # Each width and each scheme once; `make pictures` takes all four of every page, for the eye.
 ALL_LOOKS = [(width, scheme) for width in (1300, 480) for scheme in ("light", "dark")]
+SHOTS = Path(os.environ.get("KAMSYNC_SHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
 LOOKS = ALL_LOOKS if os.environ.get("KAMSYNC_SHOTS") else [(1300, "light"), (480, "dark")]
 PAGES = ("/", "/accounts", "/plan", "/lab", "/runs", "/doctor")
 # Rows, points of a list and marks of a picture beyond these are like those before them: axe looks at thousands for minutes.
@@ -120,10 +122,8 @@ class Tab:
 
 
 def shoot(tab: Tab, name: str) -> None:
-    folder = os.environ.get("KAMSYNC_SHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        tab.page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    tab.page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)
 
 
 def name_of(path: str) -> str:
