@@ -61,7 +61,7 @@ stories: $(DEVREADY)
 	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 -m "slow or not slow" tests/story/test_story.py tests/story/test_year.py tests/story/test_on_the_line.py tests/story/test_year_on_the_line.py $(ARGS)
 
 faults: $(DEVREADY)
-	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py
+	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py tests/fleet/test_killed_workers.py
 
 mutations: $(DEVREADY)
 	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/config/test_any_programme.py tests/journeys/test_mutated_answers.py

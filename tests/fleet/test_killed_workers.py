@@ -16,6 +16,7 @@ pytestmark = pytest.mark.xdist_group("fleet")
 ORGS = tuple(f"org-{number}" for number in range(6))
 
 
+@pytest.mark.slow  # what each kill must leave is told by the tests below; this one, and bench.fleet, take many
 def test_kill_9_at_random_moments_loses_nothing_and_does_nothing_twice(company: Company) -> None:
     moments = random.Random(7)
     for org in ORGS:
