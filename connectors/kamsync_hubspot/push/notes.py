@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from kamsync.contract import NOTE_MARK
 from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
 from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync.portions import portions
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
@@ -22,7 +22,6 @@ from kamsync_hubspot.api.reads import BATCH, fetch_links, read_batch, search_pag
 from kamsync_hubspot.api.writes import Result, outcome, write
 from kamsync_hubspot.translate import Record
 
-T = TypeVar("T")
 NOTES, COMPANIES = "notes", "companies"
 BODY, PINNED = "hs_note_body", "hs_pinned_engagement_id"
 NOTE_BATCH = "/crm/v3/objects/notes/batch"
@@ -48,7 +47,7 @@ class Notes:
 
     def write(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
         """New ones, then those that are updated."""
-        for some in _chunks([note for note in notes if not note.note_id], BATCH):
+        for some in portions([note for note in notes if not note.note_id], BATCH):
             yield from self._make({note.account_id: note for note in some})
         older = {note.note_id: note for note in notes if note.note_id}
         inputs = [{"id": note_id, "properties": {BODY: note.body}} for note_id, note in older.items()]
@@ -57,7 +56,7 @@ class Notes:
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """HubSpot answers 204, also for notes that are gone already."""
-        for some in _chunks(list(notes), BATCH):
+        for some in portions(list(notes), BATCH):
             body = {"inputs": [{"id": note.note_id} for note in some]}
             try:
                 self._client.post(f"{NOTE_BATCH}/archive", body, doing="deleting notes")
@@ -160,8 +159,3 @@ def _seen(record: Record) -> NoteSeen:
 def _mark(record: Record) -> str:
     found = _MARK.search(re.sub(r"<[^>]*>|&nbsp;", " ", str(record["properties"].get(BODY) or "")))
     return found[1] if found else ""
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

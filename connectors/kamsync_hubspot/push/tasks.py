@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from kamsync.contract import Context
 from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
 from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
+from kamsync.portions import portions
 from kamsync_hubspot.api.answer import Silences
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
@@ -27,8 +28,6 @@ from kamsync_hubspot.api.writes import Result, outcome, write
 from kamsync_hubspot.push.task_links import TYPE, Attacher
 from kamsync_hubspot.push.task_lookup import TaskFinder
 from kamsync_hubspot.translate import Record, key_of, named_account, task_properties
-
-T = TypeVar("T")
 
 TASK_BATCH = "/crm/v3/objects/tasks/batch"
 ALREADY_GONE = "The task was already gone."
@@ -73,7 +72,7 @@ class Tasks:
             else:
                 wanted[task.key] = task
         loose: list[_Present] = []
-        for some in _chunks(list(wanted.values()), BATCH):
+        for some in portions(list(wanted.values()), BATCH):
             yield from self._create_some(some, loose)
         # What could not be attached a moment ago may be attachable now.
         yield from self._attached(loose, repair=True)
@@ -175,7 +174,7 @@ class Tasks:
                 freed[done.record_id] = done.ref
             else:
                 yield done
-        for ids in _chunks(list(freed), BATCH):
+        for ids in portions(list(freed), BATCH):
             for task_id, result in self._archive(ids):
                 yield outcome(freed[task_id], task_id, result, "")
 
@@ -211,8 +210,3 @@ class Tasks:
                 raise
             result = Result("unanswered", message=error.message)
         yield from ((task_id, result) for task_id in ids)
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

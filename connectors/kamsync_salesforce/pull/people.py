@@ -11,6 +11,7 @@ from typing import Any
 
 from kamsync.contract import PeopleShown, PullRequest
 from kamsync.errors import KamsyncError
+from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of, means_unavailable
 from kamsync_salesforce.pull.contacts import contact_sources
@@ -41,8 +42,8 @@ def fetch_people(client: Client, account_id: str, request: PullRequest) -> Peopl
 def _contacts_where(account_id: str, elsewhere: Sequence[str]) -> Iterator[str]:
     own = f"AccountId = {quote(account_id)}"
     yield own
-    for start in range(0, len(elsewhere), IDS_PER_QUERY):
-        listed = ", ".join(quote(one) for one in elsewhere[start : start + IDS_PER_QUERY])
+    for some in portions(elsewhere, IDS_PER_QUERY):
+        listed = ", ".join(quote(one) for one in some)
         yield f"Id IN ({listed}) AND AccountId != {quote(account_id)}"
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from kamsync.contract import NOTE_MARK
 from kamsync.errors import KamsyncError
 from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of, is_unanswered
 from kamsync_salesforce.translate import quote, select
 
-T = TypeVar("T")
 NOTE, LINK = "ContentNote", "ContentDocumentLink"
 IDS_PER_QUERY = 150
 SUBREQUESTS = 25  # REST API, "Composite": of one request
@@ -52,7 +52,7 @@ class Notes:
     def _on_accounts(self, accounts: Sequence[str]) -> dict[str, str]:
         """The accounts by the ids of all notes that hang on them."""
         found: dict[str, str] = {}
-        for some in _chunks(accounts, IDS_PER_QUERY):
+        for some in portions(accounts, IDS_PER_QUERY):
             listed = ", ".join(quote(account) for account in some)
             where = (f"LinkedEntityId IN ({listed})", "ContentDocument.FileType = 'SNOTE'")
             soql = select(LINK, ("ContentDocumentId", "LinkedEntityId"), where)
@@ -62,7 +62,7 @@ class Notes:
 
     def _records(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         """The notes that exist, the oldest first."""
-        for some in _chunks(sorted(set(ids)), IDS_PER_QUERY):
+        for some in portions(sorted(set(ids)), IDS_PER_QUERY):
             listed = ", ".join(quote(one) for one in some)
             soql = select(NOTE, ("Id", "TextPreview"), (f"Id IN ({listed})",), "CreatedDate, Id")
             yield from self._client.records(soql, doing="reading notes")
@@ -83,16 +83,16 @@ class Notes:
 
     def write(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
         """New ones by twelve, then those that are updated by twenty-five."""
-        for some in _chunks([note for note in notes if not note.note_id], PAIRS):
+        for some in portions([note for note in notes if not note.note_id], PAIRS):
             yield from self._make(some)
-        for some in _chunks([note for note in notes if note.note_id], SUBREQUESTS):
+        for some in portions([note for note in notes if note.note_id], SUBREQUESTS):
             asked = [self._request("PATCH", f"{NOTE}/{note.note_id}", f"r{at}", _content(note)) for at, note in enumerate(some)]
             for note, answer in zip(some, self._answered(asked, "updating notes"), strict=True):
                 yield _outcome(note.account_id, note.note_id, answer)
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """To the recycle bin; the links go along."""
-        for some in _chunks(notes, SUBREQUESTS):
+        for some in portions(notes, SUBREQUESTS):
             asked = [self._request("DELETE", f"{NOTE}/{note.note_id}", f"r{at}") for at, note in enumerate(some)]
             for note, answer in zip(some, self._answered(asked, "deleting notes"), strict=True):
                 gone = _code_of(answer) in _GONE
@@ -202,8 +202,3 @@ def _mark(text: str) -> str:
     """What follows the mark's words, as long as a mark is."""
     _, _, rest = text.partition(NOTE_MARK.strip())
     return rest.strip()[:21]
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -37,12 +37,13 @@ from kamsync.model import (
     Usage,
     Value,
 )
+from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
 from kamsync.testing.memory.notes import Notes
 from kamsync.testing.memory.pages import missing_fields, people_of, pull_stream
-from kamsync.testing.memory.tasks import Tasks, chunks
+from kamsync.testing.memory.tasks import Tasks
 
 REASONS_LENGTH = 1_000
 T = TypeVar("T")
@@ -99,7 +100,7 @@ class MemoryConnection:
 
     def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         found: dict[str, Mapping[str, Value]] = {}
-        for some in chunks(ids, self._crm.behaviour.batch_size):
+        for some in portions(ids, self._crm.behaviour.batch_size):
             found |= self._call("fetch_accounts", partial(self._shown, some, flags))
         return found
 
@@ -108,7 +109,7 @@ class MemoryConnection:
         return {one: {flag: record.get(FLAG_FIELDS[flag]) for flag in flags} for one, record in accounts.items()}
 
     def push_accounts(self, updates: Sequence[AccountUpdate]) -> Iterator[Outcome]:
-        for some in chunks(updates, self._crm.behaviour.batch_size):
+        for some in portions(updates, self._crm.behaviour.batch_size):
             try:
                 yield from self._call("push_accounts", partial(self._write_each, some))
             except AnswerLost as lost:

@@ -8,10 +8,11 @@ from functools import partial
 
 from kamsync.contract import NOTE_MARK
 from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome, Stream, Value
+from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.records import Record
-from kamsync.testing.memory.tasks import Call, chunks
+from kamsync.testing.memory.tasks import Call
 
 KIND = "note"
 
@@ -26,7 +27,7 @@ class Notes:
     def fetch(self, notes: Sequence[NoteRef]) -> Mapping[str, NoteSeen]:
         """By id where it is given, else the one with our mark."""
         found: dict[str, NoteSeen] = {}
-        for some in chunks(notes, self.crm.behaviour.batch_size):
+        for some in portions(notes, self.crm.behaviour.batch_size):
             seen = self.call("fetch_notes", partial(self._look, some))
             found |= {account: NoteSeen(record.id, record.text("body")) for account, record in seen.items()}
         return found
@@ -43,7 +44,7 @@ class Notes:
 
     def write(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
         """One outcome a note."""
-        for some in chunks(notes, self.crm.behaviour.batch_size):
+        for some in portions(notes, self.crm.behaviour.batch_size):
             try:
                 yield from self.call("write_notes", partial(self._write_each, some))
             except AnswerLost as lost:
@@ -71,7 +72,7 @@ class Notes:
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """One that is gone is done with."""
-        for some in chunks(notes, self.crm.behaviour.batch_size):
+        for some in portions(notes, self.crm.behaviour.batch_size):
             yield from self.call("delete_notes", partial(self._delete_each, some))
 
     def _delete_each(self, notes: Sequence[NoteRef]) -> list[Outcome]:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from kamsync.errors import TryLater
 from kamsync.model import NewTask, Outcome, Stream, TaskHandOver, TaskRef, TaskSeen, Value
+from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import TASK_KEY
@@ -40,7 +41,7 @@ class Tasks:
                 yield Outcome(task.key, "existed")
             else:
                 wanted[task.key] = task
-        for some in chunks(list(wanted.values()), self.crm.behaviour.batch_size):
+        for some in portions(list(wanted.values()), self.crm.behaviour.batch_size):
             yield from self._create_some(some)
 
     def _create_some(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
@@ -125,7 +126,7 @@ class Tasks:
     def fetch(self, tasks: Sequence[TaskRef]) -> Mapping[str, TaskSeen]:
         """What the records themselves say now, by key as asked."""
         seen: dict[str, TaskSeen] = {}
-        for some in chunks(tasks, self.crm.behaviour.batch_size):
+        for some in portions(tasks, self.crm.behaviour.batch_size):
             found = self.call("fetch_tasks", partial(self._named_each, some))
             seen |= {ref.key: _seen(record) for ref, record in zip(some, found, strict=True) if record is not None}
         return seen
@@ -163,7 +164,7 @@ class Tasks:
         unnamed = [ref.key for ref in tasks if not ref.task_id]
         found = self._look(unnamed) if unnamed else {}
         named = [TaskRef(ref.key, found[ref.key].id) if ref.key in found else ref for ref in tasks]
-        for some in chunks(named, self.crm.behaviour.batch_size):
+        for some in portions(named, self.crm.behaviour.batch_size):
             freed = {outcome.ref: outcome for outcome in self._each("free_keys", some, self._free)}
             unsettled = [outcome for outcome in freed.values() if outcome.status != "done"]
             yield from unsettled
@@ -177,7 +178,7 @@ class Tasks:
             self.crm.records.delete(Stream.TASKS, task, "program")
 
     def _each(self, name: str, tasks: Sequence[TaskRef], act: Callable[[Record], None]) -> Iterator[Outcome]:
-        for some in chunks(tasks, self.crm.behaviour.batch_size):
+        for some in portions(tasks, self.crm.behaviour.batch_size):
             try:
                 yield from self.call(name, partial(self._all, some, act))
             except AnswerLost as lost:
@@ -208,9 +209,3 @@ def _seen(task: Record) -> TaskSeen:
         is_open=bool(task.get("is_open")),
         is_deleted=task.deleted,
     )
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in portions of `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
