@@ -16,6 +16,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEVREADY := $(VENV)/.ready-dev
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+# Set in many a container; each of the hundreds of processes that the tests start would then compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
 JOBS   ?= 4
 
@@ -24,11 +26,13 @@ JOBS   ?= 4
 demo: $(READY)
 	@$(BIN)/kamsync demo $(ARGS)
 
-test: check pytest
+# Types are checked by one process beside the tests, which leave a core idle here and there.
+test: lint
+	@$(MAKE) --no-print-directory -j2 types pytest
 
+# The import rules are among the tests of the architecture too, so `test` and `quick` leave them to these.
 check: lint types imports
 
-# The import rules are among the tests of the architecture: once is enough.
 quick: lint types
 	$(BIN)/pytest -n 2 tests/test_architecture.py tests/decide tests/store tests/report tests/run --deselect tests/store/test_any_machine.py
 
@@ -37,14 +41,15 @@ $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
+# What is imported is compiled then: of thousands of files, hundreds.
 $(READY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing kamsync and its libraries (once)"
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install --no-compile -c constraints.txt -e .
 	@touch $@
 
 $(DEVREADY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing kamsync, its libraries and the development tools (once)"
-	@$(PIP) install -c constraints.txt -e '.[dev,keyring,notify,metrics,otel,report,parquet,calibrate,fleet]'
+	@$(PIP) install --no-compile -c constraints.txt -e '.[dev,keyring,notify,metrics,otel,report,parquet,calibrate,fleet]'
 	@touch $@ $(READY)
 
 lint: $(DEVREADY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Set on many a developer's machine, where it hides what a reader of a pipe waits for in vain.
 os.environ.pop("PYTHONUNBUFFERED", None)
+
+# Set in many a container, where each of the hundreds of processes that the tests start then compiles the whole program anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Every commit of SQLite waits for the disk: on a slow one that is half of the suite's time, and shows nothing.
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000
