@@ -15,15 +15,16 @@ import time
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
-
-import structlog
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from kamsync.errors import ConfigError
 from kamsync.files import kind_of, reason
 from kamsync.printable import one_line
 from kamsync.redaction import redact, redact_people
 from kamsync.tracing import span
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 Event = MutableMapping[str, Any]
 _FIRST = ("timestamp", "level", "event")
@@ -34,8 +35,12 @@ def configure_logs(
     *, format: Literal["plain", "json"] = "plain", level: str = "info", file: Path | None = None, stderr: bool = True
 ) -> None:
     """From now on logs look so and go there. Raises ConfigError where `file` is no regular file or cannot be written."""
+    global _is_silent
+    import structlog  # takes as long to load as the decisions of a quiet night, where nobody reads a log
+
     sink = _Sink(file, stderr)
     sink.check()
+    _is_silent = False
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -54,9 +59,13 @@ def configure_logs(
     root.setLevel(logging.WARNING)
 
 
-def log() -> structlog.typing.FilteringBoundLogger:
+def log() -> FilteringBoundLogger:
     """The logger of this process. Until `configure_logs` nothing is logged."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    if _is_silent:
+        return cast("FilteringBoundLogger", _SILENT)
+    import structlog
+
+    logger: FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
@@ -86,6 +95,19 @@ def step(name: str) -> Iterator[dict[str, object]]:
         yield counts
         traced.tell(**counts)
     log().info(name, **counts, seconds=round(time.monotonic() - began, 2))
+
+
+class _Silent:
+    """A logger that says nothing."""
+
+    def msg(self, *words: object, **fields: object) -> None:
+        """Nothing."""
+
+    debug = info = warning = error = log = msg
+
+
+_SILENT = _Silent()
+_is_silent = True
 
 
 class _Sink:
@@ -168,9 +190,5 @@ def _redacted(logger: object, name: str, line: Any) -> str:
 
 def silence_logs() -> None:
     """Nothing is logged, as before the first `configure_logs`: each command begins so, also where one process plays many."""
-    structlog.configure(
-        logger_factory=structlog.ReturnLoggerFactory(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
-    )
-
-
-silence_logs()
+    global _is_silent
+    _is_silent = True

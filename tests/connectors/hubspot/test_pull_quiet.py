@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -226,3 +228,19 @@ def test_a_person_who_moves_or_is_deleted_is_found_by_the_next_pull_for_one_sear
     assert not second.last.full and gone in second.deleted
     assert {row["id"]: row["roles"] for row in second.rows} == {edited: "decision_maker"}
     assert (third.rows, world.server.calls() - before) == ([], 1)
+
+
+def test_a_sync_is_ready_without_the_packages_that_only_its_other_days_need_and_they_come_when_asked_for() -> None:
+    program = """
+import sys
+import kamsync.run.sync
+from kamsync_hubspot.api.auth import Credentials
+from kamsync_hubspot.api.client import Client
+client = Client(Credentials(access_token="token"))
+slow = ("structlog", "hubspot.crm.lists", "hubspot.crm.pipelines", "hubspot.crm.properties", "hubspot.crm.associations")
+print(*(name for name in slow if name in sys.modules))
+print(*(callable(one) for one in (client.lists.create, client.pipelines.get_all, client.groups.create, client.associations.get_page)))
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert said == ["", "True True True True"]
