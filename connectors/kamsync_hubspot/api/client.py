@@ -96,36 +96,42 @@ class Client:
 
     @cached_property
     def associations(self) -> Any:
+        """Which records belong together, in batches."""
         from hubspot.crm.associations import v4
 
         return v4.BatchApi(self._api)
 
     @cached_property
     def owners(self) -> Any:
+        """The portal's users."""
         from hubspot.crm import owners
 
         return owners.OwnersApi(self._api)
 
     @cached_property
     def pipelines(self) -> Any:
+        """Stages of deals."""
         from hubspot.crm import pipelines
 
         return pipelines.PipelinesApi(self._api)
 
     @cached_property
     def properties(self) -> Any:
+        """Definitions of properties."""
         from hubspot.crm import properties
 
         return properties.CoreApi(self._api)
 
     @cached_property
     def groups(self) -> Any:
+        """Groups of properties."""
         from hubspot.crm import properties
 
         return properties.GroupsApi(self._api)
 
     @cached_property
     def lists(self) -> Any:
+        """Segments."""
         from hubspot.crm import lists
 
         return lists.ListsApi(self._api)

@@ -239,7 +239,8 @@ from kamsync_hubspot.api.client import Client
 client = Client(Credentials(access_token="token"))
 slow = ("structlog", "hubspot.crm.lists", "hubspot.crm.pipelines", "hubspot.crm.properties", "hubspot.crm.associations")
 print(*(name for name in slow if name in sys.modules))
-print(*(callable(one) for one in (client.lists.create, client.pipelines.get_all, client.groups.create, client.associations.get_page)))
+calls = (client.lists.create, client.pipelines.get_all, client.groups.create, client.associations.get_page)
+print(*map(callable, calls))
 """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
 
