@@ -30,7 +30,7 @@ from kamsync.store.database import open_cache
 from kamsync.store.runs import last_good_run
 from kamsync.store.schema import Meta
 
-BUSY_SECONDS = (2.0, 10.0)  # how long an org waits whose app is at its limit, or that another worker still holds
+BUSY_TICKS = (1 / 15, 1 / 3)  # how long an org waits whose app is at its limit, or that another worker still holds
 SHOWN = ("plan",)  # commands whose whole document is kept, for a person to read
 MOST_SHOWN_BYTES = 2_000_000
 
@@ -95,8 +95,8 @@ def _held(bench: Bench, work: Work, org: Org | Unreadable, job_id: int) -> Itera
 
 def _put_back(bench: Bench, work: Work) -> None:
     """The same job in a moment, each org at its own, so that they do not all come back at once."""
-    least, most = BUSY_SECONDS
-    wait = least + (most - least) * secrets.randbelow(1000) / 1000
+    least, most = BUSY_TICKS
+    wait = bench.fleet.worker.tick_seconds * (least + (most - least) * secrets.randbelow(1000) / 1000)
     _queue(bench, work, datetime.now(UTC) + timedelta(seconds=wait))
 
 

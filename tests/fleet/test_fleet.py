@@ -20,8 +20,8 @@ def free_port() -> int:
 
 
 def test_orgs_are_synced_by_their_schedules_and_any_machine_tells_how_it_went(company: Company) -> None:
-    company.add_org("acme", schedule="0 6 * * *")
-    company.add_org("globex", crm="salesforce")
+    company.add_org("acme", crm="hubspot", schedule="0 6 * * *")
+    company.add_org("globex")
     port = free_port()
     company.write_fleet(port=port)
     assert "2 orgs" in company.good("init").out
@@ -67,9 +67,9 @@ def test_plan_apply_and_undo_go_through_the_queue_and_the_cache_follows_to_anoth
 
 
 def test_each_remedy_has_its_consequence(company: Company) -> None:
-    busy = company.add_org("busy")
+    busy = company.add_org("busy", crm="hubspot")
     busy.faults.add("status", path=".*", times=None, status=429, headers={"Retry-After": "1800"}, body={"status": "error"})
-    company.add_org("locked")
+    company.add_org("locked", crm="hubspot")
     company.environment["LOCKED_KAMSYNC_SANDBOX_HUBSPOT_ACCESS_TOKEN"] = "pat-na1-of-somebody-else"
     company.add_org("fine")
     company.good("init")

@@ -27,7 +27,7 @@ def rename(url: str, token: str, accounts: list[str], org: str) -> None:
 def test_nothing_of_one_org_is_found_where_another_org_is(company: Company) -> None:
     """Canaries: each org's token and each name of its accounts. One has a folder of secrets, one the environment."""
     for org in ("acme", "globex"):
-        server = company.add_org(org, access_token=f"pat-na1-of-{org}-0000-0000-0000-000000000000")
+        server = company.add_org(org, crm="hubspot", access_token=f"pat-na1-of-{org}-0000-0000-0000-000000000000")
         rename(server.base_url, company.environment[token_variable(org)], [one.id for one in server.crm.view.accounts()], org)
     text = (company.folder / "orgs" / "acme.toml").read_text(encoding="utf-8")
     variable = token_variable("acme")
@@ -65,7 +65,7 @@ def test_an_endless_crm_a_full_disk_and_a_poison_configuration_cost_the_others_n
     nested = "(" * 2_000 + "1" + ")" * 2_000
     company.write_org("poison", text.replace('eligible = "won_count_total > 0"', f'eligible = "{nested} > 0"'))
     company.add_org("fine")
-    company.write_fleet(deadline_seconds=15.0, cache_megabytes=1)
+    company.write_fleet(deadline_seconds=6.0, cache_megabytes=1)
     company.good("init")
     for org in ("endless", "greedy", "poison", "fine"):
         company.good("run", org)
@@ -74,6 +74,6 @@ def test_an_endless_crm_a_full_disk_and_a_poison_configuration_cost_the_others_n
     company.wait_for_states(fine="ok")
     found = company.wait_for_states(endless="failing", greedy="parked", poison="parked")
 
-    assert "longer than 15 s" in found["endless"]["reason"] and "limit of 1 MB" in found["greedy"]["reason"]
+    assert "longer than 6 s" in found["endless"]["reason"] and "limit of 1 MB" in found["greedy"]["reason"]
     assert "poison.toml" in found["poison"]["reason"]
     assert company.jobs("fine")[0]["began_at"] < company.jobs("endless")[0]["ended_at"]

@@ -42,17 +42,18 @@ def test_kill_9_at_random_moments_loses_nothing_and_does_nothing_twice(company: 
 
 def test_the_job_of_a_killed_worker_dies_with_it_and_another_takes_it_up(company: Company) -> None:
     server = company.add_org("acme")
-    fault = server.faults.add("hang", path="companies", times=1)
+    fault = server.faults.add("hang", path="/query", times=1)
     company.good("init")
     company.good("run", "acme")
     worker = company.start_worker()
     company.wait_for(lambda: fault.fired)
+    company.start_worker(elsewhere=True)
+    company.wait_for(lambda: company.worker_logs().count("started") == 2)
 
     worker.kill()
 
     company.wait_for(lambda: not company.processes_of("acme"), seconds=10)
     assert company.status()["acme"]["state"] == "running"  # so long as the lease runs, nobody else may begin
-    company.start_worker(elsewhere=True)
     company.wait_for_states(acme="ok")
     assert "taken up org=acme" in company.worker_logs()
 
@@ -60,15 +61,16 @@ def test_the_job_of_a_killed_worker_dies_with_it_and_another_takes_it_up(company
 def test_a_worker_that_falls_silent_loses_its_org_before_another_begins(company: Company) -> None:
     """Stopped, not dead: as a machine that is suspended, or cut off from the database."""
     server = company.add_org("acme")
-    fault = server.faults.add("hang", path="companies", times=1)
+    fault = server.faults.add("hang", path="/query", times=1)
     company.good("init")
     company.good("run", "acme")
     silent = company.start_worker()
     company.wait_for(lambda: fault.fired)
     first = company.processes_of("acme")
+    company.start_worker(elsewhere=True)
+    company.wait_for(lambda: company.worker_logs().count("started") == 2)
     os.kill(silent.pid, signal.SIGSTOP)
     try:
-        company.start_worker(elsewhere=True)
         seen: list[list[int]] = []
 
         def look() -> bool:
@@ -90,7 +92,8 @@ def test_a_worker_that_falls_silent_loses_its_org_before_another_begins(company:
 
 def test_sigterm_finishes_what_is_in_hand_and_hands_the_rest_on_at_once(company: Company) -> None:
     server = company.add_org("acme")
-    server.faults.add("slow", path="deals", times=None, seconds=1.0)
+    server.faults.add("slow", path="/query", times=None, seconds=1.0)
+    company.write_fleet(graceful_stop_seconds=5.0, stalled_seconds=10.0)
     company.good("init")
     company.good("run", "acme")
     worker = company.start_worker()
