@@ -143,7 +143,7 @@ def put_all(company: Company, names: list[str]) -> None:
     """A job for each org, as the schedule puts them."""
     with opened(load_fleet(company.folder, environment=company.environment).database) as app:
         for name in names:
-            defer(app, Work(name, "sync"))
+            defer(app, Work(name, "sync"), schema=0)
 
 
 # -- kill -9 -------------------------------------------------------------------------------------------------------------------

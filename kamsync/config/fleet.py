@@ -57,6 +57,7 @@ class WorkerTable(_Table):
     tick_seconds: Annotated[int, Field(ge=1, le=60)] = 30
     attempts: Annotated[int, Field(ge=1, le=100)] = 5
     cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
+    memory_megabytes: Annotated[int, Field(ge=64, le=1_000_000)] = 2_048
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
@@ -95,6 +96,7 @@ class WorkerSettings:
     tick_seconds: int
     attempts: int
     cache_megabytes: int
+    memory_megabytes: int
     port: int
 
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kamsync.config.paths import CACHE_VARIABLE
 from kamsync.fleet.leash import Order, live
-from kamsync.fleet.remedy import Said
+from kamsync.fleet.remedy import Said, Why
 
 EVERYBODYS = (
     "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SYSTEMROOT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
@@ -30,22 +30,26 @@ EVERYBODYS = (
 )  # fmt: skip
 LOG_BYTES, DOCUMENT_BYTES = 65_536, 100_000_000
 LOOK_SECONDS = 0.05
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LOADED = ("kamsync.cli.app", "kamsync.cli.commands.run", "kamsync.cli.commands.apply", "sqlglot.dialects.sqlite")
 _PROCESSES = multiprocessing.get_context("forkserver")
 _LOCK = threading.Lock()  # multiprocessing looks after all processes at once, whichever thread asks about one
-Why = Literal["", "stopping", "deadline", "lost"]
 # Of a lease. It counts as lost after two fifths; a process that hears nothing for a quarter more ends before another may begin.
 TOLD_SHARE, LEASH_SHARE = 1 / 12, 1 / 4
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the command may take, how long it may take to end, how long it lives without a word of us; seconds, megabytes."""
+    """How long the command may take, how long it may take to end, how long it lives without a word of us; how much it may hold.
+
+    Seconds and megabytes; `file_megabytes` is for each of its files, `memory_megabytes` for its process, where /proc tells it.
+    """
 
     deadline_seconds: float
     graceful_stop_seconds: float
     lease_seconds: float
-    megabytes: int
+    file_megabytes: int
+    memory_megabytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,14 @@ def run_command(
     for path in (out, err, grown):
         path.unlink(missing_ok=True)
     order = Order(
-        arguments, environment, str(folder), str(out), str(err), str(grown), LEASH_SHARE * limits.lease_seconds, limits.megabytes
+        arguments,
+        environment,
+        str(folder),
+        str(out),
+        str(err),
+        str(grown),
+        LEASH_SHARE * limits.lease_seconds,
+        limits.file_megabytes,
     )
     with _LOCK:
         theirs, ours = _PROCESSES.Pipe(duplex=False)
@@ -126,6 +137,8 @@ def _attend(
         now = time.monotonic()
         if not is_ours():
             return "lost"
+        if _megabytes_of(process) > limits.memory_megabytes:
+            return "memory"
         if now - held >= limits.lease_seconds * TOLD_SHARE:
             held = now
             with suppress(OSError):  # it has just ended
@@ -142,6 +155,15 @@ def _attend(
 def _is_alive(process: BaseProcess) -> bool:
     with _LOCK:
         return process.is_alive()
+
+
+def _megabytes_of(process: BaseProcess) -> float:
+    """What the process has in memory now, with what it shares; 0 where the system does not tell it like Linux."""
+    try:
+        pages = Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):  # it has just ended
+        return 0.0
+    return int(pages) * PAGE_BYTES / 1_000_000
 
 
 def _signal(process: BaseProcess, number: signal.Signals) -> None:

@@ -18,15 +18,16 @@ from typing import Any
 
 from kamsync.config.fleet import Fleet
 from kamsync.errors import CacheUnusable, ConfigError, KamsyncError
-from kamsync.fleet.caches import Caches, Held, Overtaken, discard, room_for
+from kamsync.fleet.caches import CACHE, Caches, Held, Overtaken, discard, room_for
 from kamsync.fleet.child import Ended, Limits, environment_for, run_command
 from kamsync.fleet.lease import Keeper
 from kamsync.fleet.orgs import Org, Unreadable, path_of_org, read_org
 from kamsync.fleet.queue import Work, defer, opened
 from kamsync.fleet.remedy import Ending, Said, ending_of
-from kamsync.fleet.tables import Tables
+from kamsync.fleet.tables import KnownOrg, Tables
 from kamsync.log import log
-from kamsync.store.database import open_cache
+from kamsync.store.database import open_cache, schema_of
+from kamsync.store.migrations import SCHEMA_VERSION
 from kamsync.store.runs import last_good_run
 from kamsync.store.schema import Meta
 
@@ -47,6 +48,14 @@ class Bench:
     environment: Mapping[str, str]
 
 
+class Newer(Exception):
+    """The org's cache is of a kamsync newer than this one, of that schema."""
+
+    def __init__(self, schema: int) -> None:
+        super().__init__(schema)
+        self.schema = schema
+
+
 def worker_name() -> str:
     """The machine and the process, as operators look for them."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -58,16 +67,27 @@ def do_job(bench: Bench, work: Work, job_id: int) -> None:
     known = bench.tables.org(work.org)
     if known is None or (known.state != "active" and not work.by_hand):
         return  # paused, parked or gone since it was queued
+    try:
+        _do(bench, work, known, job_id)
+    except Newer as newer:
+        _queue(bench, work, datetime.now(UTC), newer.schema)
+        log().warning("handed on", org=work.org, job=work.origin, detail="its cache is of a newer kamsync", schema=newer.schema)
+
+
+def _do(bench: Bench, work: Work, known: KnownOrg, job_id: int) -> None:
+    """Raises Newer where the org's cache is none for this worker: it is left as it is."""
+    if known.cache_schema > SCHEMA_VERSION:
+        raise Newer(known.cache_schema)
     org = read_org(bench.fleet, work.org)
     with _held(bench, work, org, job_id) as owner:
         if owner is None:
-            _put_back(bench, work)
+            _put_back(bench, work, known.cache_schema)
             return
         began = datetime.now(UTC)
         seconds = bench.fleet.worker.lease_seconds
         with Keeper(lambda: bench.tables.renew(work.org, owner, seconds), seconds) as keeper:
             ended, ending = _work(bench, work, org, keeper)
-        _follow(bench, work, ending, parked=known.state == "parked")
+        _follow(bench, work, ending, known)
         _record(bench, work, began, ended, ending)
 
 
@@ -93,11 +113,11 @@ def _held(bench: Bench, work: Work, org: Org | Unreadable, job_id: int) -> Itera
             bench.tables.release(work.org, owner)
 
 
-def _put_back(bench: Bench, work: Work) -> None:
+def _put_back(bench: Bench, work: Work, schema: int) -> None:
     """The same job in a moment, each org at its own, so that they do not all come back at once."""
     least, most = BUSY_TICKS
     wait = bench.fleet.worker.tick_seconds * (least + (most - least) * secrets.randbelow(1000) / 1000)
-    _queue(bench, work, datetime.now(UTC) + timedelta(seconds=wait))
+    _queue(bench, work, datetime.now(UTC) + timedelta(seconds=wait), schema)
 
 
 def _work(bench: Bench, work: Work, org: Org | Unreadable, keeper: Keeper) -> tuple[Ended, Ending]:
@@ -108,21 +128,26 @@ def _work(bench: Bench, work: Work, org: Org | Unreadable, keeper: Keeper) -> tu
     try:
         folder = room_for(bench.fleet.work, work.org)
         held = bench.caches.hold(work.org, folder)
+        if (schema := schema_of(held.path)) > SCHEMA_VERSION:
+            raise Newer(schema)
         ended = _run(bench, work, org, held, keeper)
     except (KamsyncError, OSError) as error:
         return Ended(Said(1), ""), _ending_of_error(error, work, settings.attempts)
     ending = ending_of(ended.said, attempt=work.attempt, attempts=settings.attempts, deadline_seconds=settings.deadline_seconds)
+    if ended.said.ended_by_us == "memory":
+        ending = _at_limit("It took more memory than", settings.memory_megabytes, "memory_megabytes")
     if _remedy(ended.said.document) == CacheUnusable.__name__:
         discard(folder)  # the next try begins from what is stored
-        return ended, _at_limit(settings.cache_megabytes) if ended.grown else ending
+        at_limit = _at_limit("Its cache has grown to", settings.cache_megabytes, "cache_megabytes")
+        return ended, at_limit if ended.grown else ending
     return ended, _store(bench, work, held, ending)
 
 
-def _at_limit(megabytes: int) -> Ending:
+def _at_limit(what: str, megabytes: int, key: str) -> Ending:
     return Ending(
         "failed",
-        f"Its cache has grown to the limit of {megabytes} MB for one org.",
-        "Raise [worker] cache_megabytes, then: kamsync fleet resume ORG",
+        f"{what} the limit of {megabytes} MB for one org.",
+        f"Raise [worker] {key}, then: kamsync fleet resume ORG",
         "park",
     )
 
@@ -133,7 +158,13 @@ def _run(bench: Bench, work: Work, org: Org, held: Held, keeper: Keeper) -> Ende
         [*_command(work), "--config", str(path_of_org(bench.fleet, work.org).absolute())],
         held.path.parent,
         environment_for(org.variables, held.path, _secrets_of(bench.fleet, work.org), bench.environment),
-        Limits(settings.deadline_seconds, settings.graceful_stop_seconds, settings.lease_seconds, settings.cache_megabytes),
+        Limits(
+            settings.deadline_seconds,
+            settings.graceful_stop_seconds,
+            settings.lease_seconds,
+            settings.cache_megabytes,
+            settings.memory_megabytes,
+        ),
         is_ours=keeper.is_ours,
         stopping=bench.stopping,
     )
@@ -183,28 +214,30 @@ def _ending_of_error(error: KamsyncError | OSError, work: Work, attempts: int) -
     return ending_of(Said(1, document), attempt=work.attempt, attempts=attempts, deadline_seconds=0)
 
 
-def _follow(bench: Bench, work: Work, ending: Ending, *, parked: bool) -> None:
+def _follow(bench: Bench, work: Work, ending: Ending, known: KnownOrg) -> None:
     """Another try, or a person: each park is told once, here and by the org's own channels. What goes well by hand goes on."""
-    if parked and ending.outcome == "done":
+    if known.state == "parked" and ending.outcome == "done":
         bench.tables.set_state(work.org, "active")
     if ending.then == "park":
         if bench.tables.set_state(work.org, "parked", ending.message, ending.fix):
             log().error("parked", org=work.org, error=ending.message, fix=ending.fix)
     elif ending.then == "retry":
         again = work if ending.outcome == "stopped" else replace(work, attempt=work.attempt + 1)
-        _queue(bench, again, datetime.now(UTC) + timedelta(seconds=ending.after_seconds))
+        schema = schema_of(_cache_of(bench.fleet.work, work.org)) or known.cache_schema
+        _queue(bench, again, datetime.now(UTC) + timedelta(seconds=ending.after_seconds), schema)
 
 
-def _queue(bench: Bench, work: Work, at: datetime) -> None:
+def _queue(bench: Bench, work: Work, at: datetime, schema: int) -> None:
     with opened(bench.fleet.database) as app:
-        defer(app, work, priority=bench.fleet.options_of(work.org).priority, at=at)
+        defer(app, work, schema=schema, priority=bench.fleet.options_of(work.org).priority, at=at)
 
 
 def _record(bench: Bench, work: Work, began: datetime, ended: Ended, ending: Ending) -> None:
     document = ended.said.document
     good, pulled = _ages(bench.fleet.work, work.org)
     left = document.get("api_calls_left") if isinstance(document, Mapping) else None
-    bench.tables.note_figures(work.org, good, pulled, left if isinstance(left, int) else None)
+    schema = schema_of(_cache_of(bench.fleet.work, work.org))
+    bench.tables.note_figures(work.org, good, pulled, left if isinstance(left, int) else None, schema)
     bench.tables.keep_run(
         {
             "org": work.org,
@@ -226,9 +259,13 @@ def _record(bench: Bench, work: Work, began: datetime, ended: Ended, ending: End
     )
 
 
+def _cache_of(work: Path, org: str) -> Path:
+    return room_for(work, org) / CACHE
+
+
 def _ages(work: Path, org: str) -> tuple[datetime | None, datetime | None]:
     """When the org's last good run ended and when it was last read, as its cache says; None where there is none to ask."""
-    path = room_for(work, org) / "kamsync.db"
+    path = _cache_of(work, org)
     if not path.exists():
         return None, None
     try:

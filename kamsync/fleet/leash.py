@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+FIRST_TO_GO = 500  # of 1000: https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
 LET_GO = 128 + signal.SIGKILL  # as shells say it
 
 
@@ -53,6 +55,8 @@ def live(order: Order, leash: Connection) -> None:
     # A cache that grows without end would fill the disk of all the others. SQLite takes the limit for some trouble of the disk.
     signal.signal(signal.SIGXFSZ, lambda number, frame: Path(order.grown).touch())
     resource.setrlimit(resource.RLIMIT_FSIZE, (order.megabytes * 1_000_000,) * 2)
+    with suppress(OSError):  # where the machine itself runs out of memory, Linux is to end a job and not the worker
+        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO), encoding="ascii")
     sys.argv = ["kamsync", *order.arguments]
     runpy.run_module("kamsync", run_name="__main__", alter_sys=True)
 

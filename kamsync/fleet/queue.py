@@ -1,5 +1,8 @@
 """The queue: Procrastinate with the fleet's two kinds of job, and how one is put into it.
 
+A cache that a newer kamsync has written is of no use to an older one. So an org's jobs stand in the queue of its cache's schema,
+and a worker looks only into the queues of schemas that it knows: while workers of two versions run, each takes what it can.
+
 `lock` keeps an org's jobs one after another on all machines; `queueing_lock` keeps one of a kind waiting. Another try is a new
 job, not Procrastinate's own retry, which puts a job back under its queueing lock and fails where the next one waits already.
 """
@@ -54,6 +57,22 @@ def work_of(arguments: Mapping[str, Any]) -> Work:
     return Work(**{name: value for name, value in arguments.items() if name in known})
 
 
+def queue_of(schema: int) -> str:
+    """The queue of an org whose cache has this schema; 0: none is known, and any worker will do."""
+    return f"{ORGS}-{schema}" if schema else ORGS
+
+
+def queues_up_to(schema: int) -> list[str]:
+    """The queues of a worker that reads caches up to this schema."""
+    return [queue_of(number) for number in range(schema + 1)]
+
+
+def schema_of_queue(queue: str) -> int:
+    """What a worker must know to take a job from there."""
+    number = queue.removeprefix(f"{ORGS}-")
+    return int(number) if number.isdecimal() else 0
+
+
 def lock_of(org: str) -> str:
     """The lock of all of the org's jobs."""
     return f"org:{org}"
@@ -92,11 +111,11 @@ def opened(database: Secret) -> Iterator[App]:
         yield app
 
 
-def defer(app: App, work: Work, *, priority: int = 0, at: datetime | None = None) -> int | None:
-    """Puts the job into the queue and gives its number; None where one of its kind waits for the org already."""
+def defer(app: App, work: Work, *, schema: int, priority: int = 0, at: datetime | None = None) -> int | None:
+    """Puts the job into the queue of the cache's `schema` and gives its number; None where one of its kind waits already."""
     task = app.configure_task(
         RUN,
-        queue=ORGS,
+        queue=queue_of(schema),
         lock=lock_of(work.org),
         queueing_lock=f"{lock_of(work.org)}:{work.kind}",
         priority=BY_HAND if work.by_hand else max(-BY_HAND, min(priority, BY_HAND - 1)),

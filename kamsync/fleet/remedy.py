@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 Outcome = Literal["done", "partial", "failed", "refused", "stopped", "deadline", "overtaken"]
 Then = Literal["nothing", "retry", "park"]
+Why = Literal["", "stopping", "deadline", "lost", "memory"]
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 60.0, 3600.0
 CRASH_ATTEMPTS = 3
 _PARK = ("AccessDenied", "ConfigError")
@@ -25,7 +26,7 @@ class Said:
 
     exit_code: int
     document: Any = None
-    ended_by_us: Literal["", "stopping", "deadline", "lost"] = ""
+    ended_by_us: Why = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from kamsync.fleet.queue import schema_of_queue
 from kamsync.fleet.tables import FleetRun, KnownOrg, Lease, Tables
+from kamsync.store.migrations import SCHEMA_VERSION
 
 State = Literal["ok", "running", "waiting", "held", "failing", "parked", "paused", "new"]
 # The worst first, as a person who has a minute looks.
@@ -124,6 +126,10 @@ def _state(known: KnownOrg, lease: Lease | None, last: FleetRun | None, jobs: li
         return "running", "", ""
     if known.state in ("parked", "paused"):
         return ("parked" if known.state == "parked" else "paused"), known.reason, known.fix
+    needed = max((schema_of_queue(job["queue"]) for job in jobs), default=0)
+    if needed > SCHEMA_VERSION:
+        words = f"Its cache is of a newer kamsync (schema {needed}, this one knows {SCHEMA_VERSION}); only such a one takes it."
+        return "waiting", words, "Start a worker of that version, or upgrade this one: docs/fleet.md, Upgrading."
     if last is not None and last.outcome in _FAILED:
         return "failing", last.message, last.fix
     if jobs:

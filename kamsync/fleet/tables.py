@@ -67,13 +67,22 @@ CREATE TABLE IF NOT EXISTS kamsync_fleet_runs (
 );
 CREATE INDEX IF NOT EXISTS kamsync_fleet_runs_org ON kamsync_fleet_runs (org, id DESC);
 CREATE INDEX IF NOT EXISTS kamsync_fleet_runs_ended ON kamsync_fleet_runs (ended_at);
+CREATE TABLE IF NOT EXISTS kamsync_fleet_caches (org text PRIMARY KEY, schema integer NOT NULL);
 CREATE TABLE IF NOT EXISTS kamsync_fleet_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
 """
+# Columns by name: a newer kamsync may have added some while this one runs.
+_ORGS: LiteralString = (
+    "SELECT o.org, state, reason, fix, since, digest, app, priority, next_due, last_good_at, pulled_at, calls_left,"
+    " coalesce(schema, 0) AS cache_schema FROM kamsync_fleet_orgs o LEFT JOIN kamsync_fleet_caches USING (org)"
+)
+_LEASES: LiteralString = "SELECT org, owner, worker, app, kind, job_id, began_at, until FROM kamsync_fleet_leases"
+_RUN: LiteralString = "id, org, kind, job_id, attempt, worker, began_at, ended_at, outcome, message, fix"
+_RUNS: LiteralString = f"SELECT {_RUN}, document, log FROM kamsync_fleet_runs"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownOrg:
-    """An org as the database knows it; `digest` is of the file that was read last."""
+    """An org as the database knows it; `digest` is of the file that was read last, `cache_schema` of the cache that is stored."""
 
     org: str
     state: str
@@ -87,6 +96,7 @@ class KnownOrg:
     last_good_at: datetime | None
     pulled_at: datetime | None
     calls_left: int | None
+    cache_schema: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,20 +228,20 @@ class Tables:
     def leases(self) -> list[Lease]:
         """The orgs in somebody's hands."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(Lease)) as cursor:
-            return cursor.execute("SELECT * FROM kamsync_fleet_leases WHERE until > now() ORDER BY org").fetchall()
+            return cursor.execute(f"{_LEASES} WHERE until > now() ORDER BY org").fetchall()
 
     # -- orgs ------------------------------------------------------------------------------------------------------------------
 
     def orgs(self) -> dict[str, KnownOrg]:
         """Every org that the fleet has met and that its folder still has, by name."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(KnownOrg)) as cursor:
-            found = cursor.execute("SELECT * FROM kamsync_fleet_orgs WHERE state <> 'gone' ORDER BY org").fetchall()
+            found = cursor.execute(f"{_ORGS} WHERE state <> 'gone' ORDER BY o.org").fetchall()
         return {one.org: one for one in found}
 
     def org(self, name: str) -> KnownOrg | None:
         """One org, None where the fleet has not met it."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(KnownOrg)) as cursor:
-            return cursor.execute("SELECT * FROM kamsync_fleet_orgs WHERE org = %s", (name,)).fetchone()
+            return cursor.execute(f"{_ORGS} WHERE o.org = %s", (name,)).fetchone()
 
     def note_orgs(self, rows: Sequence[tuple[str, str, str, int, datetime | None]]) -> None:
         """Orgs whose files were read anew: (name, digest, app, priority, next due). One that was parked is tried again."""
@@ -265,7 +275,7 @@ class Tables:
         """Active orgs whose time has come, first who waits longest, and that nothing is queued or running for."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(KnownOrg)) as cursor:
             return cursor.execute(
-                "SELECT o.* FROM kamsync_fleet_orgs o WHERE state = 'active' AND next_due <= now()"
+                f"{_ORGS} WHERE state = 'active' AND next_due <= now()"
                 " AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.lock = 'org:' || o.org"
                 " AND j.status IN ('todo', 'doing')) ORDER BY next_due LIMIT %s",
                 (most,),
@@ -285,14 +295,20 @@ class Tables:
             )
             return changed.rowcount == 1
 
-    def note_figures(self, org: str, good: datetime | None, pulled: datetime | None, calls_left: int | None) -> None:
-        """What the org's cache and its last run say; what is None stays as it was."""
+    def note_figures(self, org: str, good: datetime | None, pulled: datetime | None, calls_left: int | None, schema: int) -> None:
+        """What the org's cache and its last run say; what is None, or 0 for the cache's schema, stays as it was."""
         with self.connected() as connection:
             connection.execute(
                 "UPDATE kamsync_fleet_orgs SET last_good_at = coalesce(%s, last_good_at), pulled_at = coalesce(%s, pulled_at),"
                 " calls_left = coalesce(%s, calls_left) WHERE org = %s",
                 (good, pulled, calls_left, org),
             )
+            if schema:
+                connection.execute(
+                    "INSERT INTO kamsync_fleet_caches (org, schema) VALUES (%s, %s)"
+                    " ON CONFLICT (org) DO UPDATE SET schema = excluded.schema",
+                    (org, schema),
+                )
 
     # -- runs ------------------------------------------------------------------------------------------------------------------
 
@@ -310,21 +326,18 @@ class Tables:
     def runs(self, org: str, limit: int) -> list[FleetRun]:
         """The org's latest jobs, newest first."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(FleetRun)) as cursor:
-            found = cursor.execute("SELECT * FROM kamsync_fleet_runs WHERE org = %s ORDER BY id DESC LIMIT %s", (org, limit))
-            return found.fetchall()
+            return cursor.execute(f"{_RUNS} WHERE org = %s ORDER BY id DESC LIMIT %s", (org, limit)).fetchall()
 
     def run_of_job(self, job_id: int) -> FleetRun | None:
         """How a job ended last, None where it has not."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(FleetRun)) as cursor:
-            found = cursor.execute("SELECT * FROM kamsync_fleet_runs WHERE job_id = %s ORDER BY id DESC LIMIT 1", (job_id,))
-            return found.fetchone()
+            return cursor.execute(f"{_RUNS} WHERE job_id = %s ORDER BY id DESC LIMIT 1", (job_id,)).fetchone()
 
     def last_runs(self) -> dict[str, FleetRun]:
         """Each org's last job, without its log."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(FleetRun)) as cursor:
             found = cursor.execute(
-                "SELECT DISTINCT ON (org) id, org, kind, job_id, attempt, worker, began_at, ended_at, outcome, message, fix,"
-                " NULL AS document, '' AS log FROM kamsync_fleet_runs ORDER BY org, id DESC"
+                f"SELECT DISTINCT ON (org) {_RUN}, NULL AS document, '' AS log FROM kamsync_fleet_runs ORDER BY org, id DESC"
             ).fetchall()
         return {one.org: one for one in found}
 
@@ -344,13 +357,13 @@ class Tables:
     # -- the queue, as operators look at it --------------------------------------------------------------------------------------
 
     def queued(self) -> list[Mapping[str, Any]]:
-        """Jobs of orgs that wait or run: org, kind, status, scheduled_at, attempt."""
+        """Jobs of orgs that wait or run: job_id, queue, org, kind, status, scheduled_at, attempt."""
         with self.connected() as connection, connection.cursor(row_factory=dict_row) as cursor:
             return list(
                 cursor.execute(
-                    "SELECT id AS job_id, args->>'org' AS org, args->>'kind' AS kind, status::text AS status, scheduled_at,"
-                    " coalesce((args->>'attempt')::int, 1) AS attempt FROM procrastinate_jobs"
-                    " WHERE queue_name = 'orgs' AND status IN ('todo', 'doing') ORDER BY priority DESC, id"
+                    "SELECT id AS job_id, queue_name AS queue, args->>'org' AS org, args->>'kind' AS kind,"
+                    " status::text AS status, scheduled_at, coalesce((args->>'attempt')::int, 1) AS attempt"
+                    " FROM procrastinate_jobs WHERE args ? 'org' AND status IN ('todo', 'doing') ORDER BY priority DESC, id"
                 )
             )
 

@@ -76,7 +76,7 @@ def queue_due(fleet: Fleet, tables: Tables) -> int:
         for one in due:
             org = read_org(fleet, one.org)
             if isinstance(org, Org):
-                defer(app, Work(one.org, "sync"), priority=one.priority)
+                defer(app, Work(one.org, "sync"), schema=one.cache_schema, priority=one.priority)
                 following.append((next_due(org.tables, one.org, now, fleet.spread_seconds), one.org))
     tables.set_due(following)  # last: an org that is queued twice for one time has one job, one that is forgotten has none
     return len(following)

@@ -24,12 +24,13 @@ from kamsync.fleet.caches import Caches
 from kamsync.fleet.child import EVERYBODYS, prepare
 from kamsync.fleet.job import Bench, do_job, worker_name
 from kamsync.fleet.metrics import serving
-from kamsync.fleet.queue import KEEPING, ORGS, Work, worker_app
+from kamsync.fleet.queue import KEEPING, ORGS, Work, queues_up_to, worker_app
 from kamsync.fleet.tables import Tables
 from kamsync.fleet.upkeep import keep, read_folder
 from kamsync.log import log
 from kamsync.plugins import connector_packages
 from kamsync.printable import one_line
+from kamsync.store.migrations import SCHEMA_VERSION
 
 SPARE_THREADS = 8
 POLL_SECONDS = 5.0
@@ -113,7 +114,7 @@ def _options(bench: Bench, queue: str, places: int) -> dict[str, Any]:
     settings = bench.fleet.worker
     beat = min(10.0, settings.stalled_seconds / 4)
     return {
-        "queues": [queue],
+        "queues": queues_up_to(SCHEMA_VERSION) if queue == ORGS else [queue],
         "name": f"{bench.worker}:{queue}",
         "concurrency": places,
         "install_signal_handlers": False,

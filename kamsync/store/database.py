@@ -109,6 +109,17 @@ def without_waiting(cache: Cache) -> Iterator[None]:
     cache.connection.execute(f"PRAGMA busy_timeout = {waits}")
 
 
+def schema_of(path: Path) -> int:
+    """The schema of the cache at `path`, from its head alone; 0 where there is none, or none that can be read."""
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return 0
+
+
 def make_room(path: Path) -> None:
     """Makes the cache's folder and an empty file of our own where there is none. Raises CacheUnusable over what is no cache.
 

@@ -56,7 +56,7 @@ def test_nothing_of_one_org_is_found_where_another_org_is(company: Company) -> N
     assert not [token for token in tokens.values() if token in everything]
 
 
-def test_an_endless_crm_a_full_disk_and_a_poison_configuration_cost_the_others_nothing(company: Company) -> None:
+def test_an_endless_crm_a_full_disk_a_flood_and_a_poison_configuration_cost_the_others_nothing(company: Company) -> None:
     endless = company.add_org("endless")
     endless.faults.add("hang", path=".*", times=None)
     company.add_org("greedy", accounts=300)
@@ -64,16 +64,20 @@ def test_an_endless_crm_a_full_disk_and_a_poison_configuration_cost_the_others_n
     text = (company.folder / "orgs" / "poison.toml").read_text(encoding="utf-8")
     nested = "(" * 2_000 + "1" + ")" * 2_000
     company.write_org("poison", text.replace('eligible = "won_count_total > 0"', f'eligible = "{nested} > 0"'))
+    hungry = company.add_org("hungry")
+    flood = {"records": [{"Name": "x" * 60_000_000}]}
+    hungry.faults.add("status", path="/query", times=None, status=200, body=flood)
     company.add_org("fine")
-    company.write_fleet(deadline_seconds=6.0, cache_megabytes=1)
+    company.write_fleet(deadline_seconds=6.0, cache_megabytes=1, memory_megabytes=150)
     company.good("init")
-    for org in ("endless", "greedy", "poison", "fine"):
+    for org in ("endless", "greedy", "poison", "hungry", "fine"):
         company.good("run", org)
 
     company.start_worker()
     company.wait_for_states(fine="ok")
-    found = company.wait_for_states(endless="failing", greedy="parked", poison="parked")
+    found = company.wait_for_states(endless="failing", greedy="parked", poison="parked", hungry="parked")
 
     assert "longer than 6 s" in found["endless"]["reason"] and "limit of 1 MB" in found["greedy"]["reason"]
+    assert "more memory than the limit of 150 MB" in found["hungry"]["reason"] and "memory_megabytes" in found["hungry"]["fix"]
     assert "poison.toml" in found["poison"]["reason"]
     assert company.jobs("fine")[0]["began_at"] < company.jobs("endless")[0]["ended_at"]

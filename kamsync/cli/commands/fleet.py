@@ -146,16 +146,16 @@ def run(
         raise ConfigError("undo takes the run to take back, and nothing else does.", fix="kamsync fleet run ORG undo RUN")
     found = _open(fleet)
     tables = Tables(found.database)
-    _known(tables, org)
+    schema = _known(tables, org).cache_schema
     with opened(found.database) as queue:
-        job = defer(queue, Work(org, what, run_id, by_hand=True))
+        job = defer(queue, Work(org, what, run_id, by_hand=True), schema=schema)
         if job is None:  # another try that waits for its time, or what the schedule put there
             waiting = next(
                 (one for one in tables.queued() if (one["org"], one["kind"], one["status"]) == (org, what, "todo")), None
             )
             if waiting is not None:
                 queue.job_manager.cancel_job_by_id(waiting["job_id"], delete_job=True)
-            job = defer(queue, Work(org, what, run_id, by_hand=True))
+            job = defer(queue, Work(org, what, run_id, by_hand=True), schema=schema)
     if job is None:
         raise ConfigError(f"{what} of {org} waits in the queue already.", fix="See: kamsync fleet status")
     if wait:
