@@ -3,26 +3,31 @@
 The next generation is written by "create, if it is not there yet", which S3, Google Cloud Storage, Azure and a folder all keep:
 that is the compare-and-swap. Whoever worked from generation 7 may create 8, once; who comes second is refused. Readers take the
 highest number, so that even a number which was tidied away long ago hides nothing newer. A worker whose own disk has the highest
-one fetches nothing. What is lost here costs one full pull.
+one fetches nothing. What is damaged or lost here costs the way from the generation before, or one full pull.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
 import zstandard
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, from_url
 
 from kamsync.errors import CacheUnusable, ConfigError, TryLater
+from kamsync.log import log
 from kamsync.printable import one_line
+from kamsync.redaction import redact
 from kamsync.store.cache_copy import copy_cache
 
 CACHE, BASE = "kamsync.db", "generation"
@@ -30,6 +35,13 @@ LEVEL = 3  # 26 of 81 MB in half a second; level 19 saves five more and takes ov
 KEPT = 2  # generations: a worker may be reading the one before
 SUFFIX = ".db.zst"
 _DIGITS = 12
+# The library's own patience is three minutes a call, in which an org's slot would stand still.
+_AGAIN: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+_PATIENCE = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=120)}
+_REFUSAL = re.compile(r"status code: (\d{3})")
+_THEIR_WORDS = re.compile(r"<Code>([^<]*)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
+# Where S3, Google and Azure give a machine its own credentials; it is asked where the environment names none.
+_OF_THE_MACHINE = ("169.254.169.254", "metadata.google.internal", "metadata service")
 
 
 class Overtaken(Exception):
@@ -49,23 +61,39 @@ class Caches:
     """The caches of a fleet. `address` is a folder, or s3://bucket/prefix, gs://…, az://…; obstore reads its credentials."""
 
     def __init__(self, address: str) -> None:
+        self._address = address
         try:
-            self._store: Any = from_url(address) if "://" in address else LocalStore(Path(address), mkdir=True)
+            self._store: Any = _remote(address) if "://" in address else LocalStore(Path(address), mkdir=True)
         except (BaseError, ValueError, OSError) as error:
             raise ConfigError(
                 f"[fleet] caches = {address!r} cannot be used: {_said(error)}", fix="Name a folder, or s3://, gs:// or az://."
             ) from error
 
+    def check(self) -> None:
+        """Writes, reads, lists and deletes a small object. Raises TryLater where one of them does not succeed."""
+        name = f".check/{secrets.token_hex(8)}"
+        with self._saying_what_is_wrong():
+            obstore.put(self._store, name, b"kamsync")
+            obstore.get(self._store, name).bytes()
+            self._generations(".check")
+            obstore.delete(self._store, name)
+
     def hold(self, org: str, folder: Path) -> Held:
-        """The newest cache of the org in `folder`, fetched where the disk has an older one or none. Raises TryLater."""
+        """The newest cache of the org in `folder`, fetched where the disk has an older one or none. Raises TryLater.
+
+        Where nothing that is stored can be read, there is none: the next generation follows upon it all the same.
+        """
         path = folder / CACHE
         own = _own_generation(folder)
-        with _saying_what_is_wrong():
-            newest = max(self._generations(org), default=0)
+        with self._saying_what_is_wrong():
+            stored = sorted(self._generations(org), reverse=True)
+            newest = max(stored, default=0)
             if own >= newest and (path.exists() or newest == 0):
                 return Held(path, own, fetched=False)
-            self._fetch(org, newest, folder)
-        return Held(path, newest, fetched=True)
+            fetched = any(self._fetch(org, generation, folder) for generation in stored)
+        if not fetched:
+            discard(folder)
+        return Held(path, newest, fetched)
 
     def keep(self, org: str, held: Held) -> int:
         """Stores what has become of it as the next generation, gives its number. Raises Overtaken, TryLater, CacheUnusable."""
@@ -77,7 +105,7 @@ class Caches:
             copy_cache(held.path, copy)
             with copy.open("rb") as source, packed.open("wb") as target:
                 zstandard.ZstdCompressor(LEVEL, write_checksum=True).copy_stream(source, target, size=copy.stat().st_size)
-            with _saying_what_is_wrong():
+            with self._saying_what_is_wrong():
                 self._create(org, following, packed)
                 _note_generation(folder, following)
                 self._tidy(org)
@@ -94,23 +122,36 @@ class Caches:
         try:
             obstore.put(self._store, name, packed, mode="create", use_multipart=False)
         except AlreadyExistsError:
-            raise Overtaken from None
+            if not self._is_ours(name, packed):
+                raise Overtaken from None
         if max(self._generations(org)) > generation:
             obstore.delete(self._store, name)
             raise Overtaken
 
-    def _fetch(self, org: str, generation: int, folder: Path) -> None:
+    def _is_ours(self, name: str, packed: Path) -> bool:
+        """Whether what is there is what we sent: the answer to our own first try has been lost on its way."""
+        found = obstore.get(self._store, name)
+        return bool(found.meta["size"] == packed.stat().st_size) and bytes(found.bytes()) == packed.read_bytes()
+
+    def _fetch(self, org: str, generation: int, folder: Path) -> bool:
+        """False where the object is damaged, or has just been tidied away."""
         new = folder / "fetched.db"
         _remove(new)
-        with new.open("wb") as target:
-            unpacking = zstandard.ZstdDecompressor().decompressobj()
-            for part in obstore.get(self._store, _name(org, generation)).stream():
-                target.write(unpacking.decompress(bytes(part)))
-        if not unpacking.eof:
-            raise zstandard.ZstdError("the object ends early")
+        try:
+            with new.open("wb") as target:
+                unpacking = zstandard.ZstdDecompressor().decompressobj()
+                for part in obstore.get(self._store, _name(org, generation)).stream():
+                    target.write(unpacking.decompress(bytes(part)))
+            if not unpacking.eof:
+                raise zstandard.ZstdError("it ends early")
+        except (zstandard.ZstdError, FileNotFoundError) as error:
+            _remove(new)
+            log().warning("cache damaged", org=org, generation=generation, error=_said(error))
+            return False
         discard(folder)
         new.replace(folder / CACHE)
         _note_generation(folder, generation)
+        return True
 
     def _generations(self, org: str) -> list[int]:
         found = (meta["path"] for part in obstore.list(self._store, prefix=org) for meta in part)
@@ -121,6 +162,20 @@ class Caches:
         for generation in sorted(self._generations(org))[:-KEPT]:
             with suppress(FileNotFoundError):
                 obstore.delete(self._store, _name(org, generation))
+
+    @contextmanager
+    def _saying_what_is_wrong(self) -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, FileNotFoundError) as error:
+            words, fix = _explained(error)
+            raise TryLater(f"The caches at {self._address}: {words}", fix=fix) from error
+
+
+def _remote(address: str) -> Any:
+    """obstore takes its settings from the environment, but not AWS_ALLOW_HTTP where it is given any options."""
+    options: Any = {**_PATIENCE, "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")}
+    return from_url(address, retry_config=_AGAIN, client_options=options)
 
 
 def discard(folder: Path) -> None:
@@ -162,17 +217,23 @@ def _remove(*paths: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _saying_what_is_wrong() -> Iterator[None]:
-    try:
-        yield
-    except (BaseError, FileNotFoundError, zstandard.ZstdError) as error:
-        raise TryLater(
-            f"The storage of caches does not give or take this one: {_said(error)}",
-            fix="Check [fleet] caches and its credentials.",
-        ) from error
+def _explained(error: Exception) -> tuple[str, str]:
+    """What the storage said and what mends it. obstore gives most refusals as text, with the storage's own answer inside."""
+    text = str(error)
+    refused = _REFUSAL.search(text)
+    theirs = _THEIR_WORDS.search(text)
+    words = f"{one_line(theirs[2]).rstrip('.')} ({one_line(theirs[1])})." if theirs else _said(error)
+    if any(place in text for place in _OF_THE_MACHINE):
+        return "no credentials are named for it, and this machine has none of its own.", (
+            "Name them in the worker's environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3: docs/fleet.md."
+        )
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (refused and refused[1] in ("401", "403")):
+        return words, "Check the credentials in the worker's environment: they must list, read, write and delete there."
+    if "error sending request" in text:
+        return "nothing answers there.", "Check [fleet] caches, AWS_ENDPOINT_URL where it is set, and this machine's network."
+    return words, "Check [fleet] caches."
 
 
 def _said(error: Exception) -> str:
     """The first line: what follows is the library's own debug text."""
-    return one_line(str(error).partition("\n")[0])
+    return redact(one_line(str(error).partition("\n")[0]))

@@ -42,7 +42,9 @@ def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> 
     os.umask(0o077)  # caches and logs of every org
     fleet.work.mkdir(mode=0o700, parents=True, exist_ok=True)
     tables, stopping = Tables(fleet.database), threading.Event()
-    bench = Bench(fleet, tables, Caches(fleet.caches), stopping.is_set, worker_name(), dict(environment))
+    caches = Caches(fleet.caches)
+    caches.check()  # a worker without them would take everybody's jobs and fail them
+    bench = Bench(fleet, tables, caches, stopping.is_set, worker_name(), dict(environment))
     _forget_secrets()
     prepare(connectors=connector_packages())
     read_folder(fleet, tables)

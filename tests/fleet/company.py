@@ -69,12 +69,13 @@ class Company:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
 
-    def write_fleet(self, *, more: str = "", secrets: str = "", **worker: Any) -> None:
+    def write_fleet(self, *, more: str = "", secrets: str = "", caches: str = "", **worker: Any) -> None:
         settings = {**QUICK, **worker}
         lines = [
             "[fleet]",
             f'database = {{ env = "{DATABASE}" }}',
             *([f'secrets = "{secrets}"'] if secrets else []),
+            *([f'caches = "{caches}"'] if caches else []),
             "[worker]",
             *(f"{name} = {json.dumps(value)}" for name, value in settings.items()),
             more,

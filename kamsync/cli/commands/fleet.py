@@ -60,7 +60,8 @@ def init(
         bool, typer.Option("--finish", help="Apply what an upgrade of the queue left for when no older worker runs.")
     ] = False,
 ) -> None:
-    """Make the fleet's tables, or bring the queue's up to this version; then read the folder of orgs. Safe to repeat."""
+    """Make the fleet's tables or upgrade the queue's, read the folder of orgs, try the caches. Safe to repeat."""
+    from kamsync.fleet.caches import Caches
     from kamsync.fleet.queue import prepare
     from kamsync.fleet.tables import Tables
     from kamsync.fleet.upkeep import read_folder
@@ -75,6 +76,7 @@ def init(
         if one.state == "parked":
             show(f"  ! {one.org}: {one_line(one.reason)}")
             show(f"    {one_line(one.fix)}")
+    Caches(found.caches).check()
     if waiting:
         show(f"{len(waiting)} migrations of the queue wait until no worker of the version before runs.")
         show("  Then: kamsync fleet init --finish")
