@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from kamsync.contract import CONTRACT_VERSION, Connector
@@ -13,17 +15,17 @@ GROUP = "kamsync.connectors"
 
 def installed_connectors() -> tuple[str, ...]:
     """The kinds that `[crm] kind` may name, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return tuple(sorted({point.name for point in _points(tuple(sys.path))}))
 
 
 def connector_packages() -> tuple[str, ...]:
     """The packages that the installed connectors live in, sorted."""
-    return tuple(sorted({point.module for point in entry_points(group=GROUP)}))
+    return tuple(sorted({point.module for point in _points(tuple(sys.path))}))
 
 
 def load_connector(kind: str, *, where: str = "[crm] kind") -> Connector:
     """The connector of that kind; ConfigError where there is none, or where the installed one does not load."""
-    for point in entry_points(group=GROUP):
+    for point in _points(tuple(sys.path)):
         if point.name == kind:
             return _load(point)
     names = installed_connectors()
@@ -33,6 +35,12 @@ def load_connector(kind: str, *, where: str = "[crm] kind") -> Connector:
         f"{where}: there is no connector {kind!r}.",
         fix=f"{hint}Installed connectors: {', '.join(names) or 'none; reinstall kamsync'}.",
     )
+
+
+@lru_cache(maxsize=2)
+def _points(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Found once for what Python's path is: every distribution on it is looked through for them."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _load(point: EntryPoint) -> Connector:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -377,6 +378,7 @@ def _shipped_playbook(name: str, source: TomlSource) -> Playbook:
     return _read_playbook(name, text)
 
 
+@lru_cache(maxsize=256)
 def _read_playbook(name: str, text: str) -> Playbook:
     shipped = parse_toml(text, f"playbook {name}")
     return build_playbook(_validate(PlaybookTable, shipped), shipped, ())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ Path_ = tuple[str | int, ...]
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _INLINE_KEY = re.compile(r"""[{,]\s*([A-Za-z0-9_-]+)\s*=""")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # Unicode's category Cc but for tab and line feed
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
@@ -125,7 +125,8 @@ def _check_values(source: TomlSource) -> None:
 
 def _control_in(text: Any) -> str:
     """The first control character, "" where there is none; line ends and tabs are people's."""
-    return next((c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\t"), "") if isinstance(text, str) else ""
+    found = _CONTROL.search(text) if isinstance(text, str) else None
+    return found[0] if found else ""
 
 
 def _locate(text: str) -> dict[Path_, int]:

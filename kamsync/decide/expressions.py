@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from kamsync.decide.kinds import HAS, KindMismatch, check_condition, kind_of
+from kamsync.decide.kinds import HAS, KindMismatch, check_condition, kind_of, sqlite
 from kamsync.decide.place import Expression
 from kamsync.errors import ConfigError
 from kamsync.model import Kind
@@ -88,7 +88,7 @@ def compile_expression(expression: Expression, columns: Mapping[str, Kind], role
     _check_nodes(expression, tree, columns)
     kind = _check_kinds(expression, tree, columns, role)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column, bfs=False))
-    return Compiled(_with_real_division(_with_lists_searched(tree)).sql(dialect="sqlite"), tuple(names), kind)
+    return Compiled(_with_real_division(_with_lists_searched(tree)).sql(dialect=sqlite()), tuple(names), kind)
 
 
 def read_condition(condition: Expression, columns: Mapping[str, Kind]) -> exp.Expr:
@@ -160,7 +160,7 @@ def _parse(expression: Expression, columns: Collection[str]) -> exp.Expr:
 
     quoted = _TOKENS.sub(quote, expression.text)
     try:
-        trees = sqlglot.parse(quoted, dialect="sqlite")
+        trees = sqlglot.parse(quoted, dialect=sqlite())
     except RecursionError as error:
         raise _too_deep(expression) from error
     except SqlglotError as error:
@@ -192,7 +192,7 @@ def _check_nodes(expression: Expression, tree: exp.Expr, columns: Collection[str
                 wanted = f"{least} argument{'s' if least > 1 else ''}" if least == most else f"{least} arguments or more"
                 raise _refused(expression, _find(expression, name), f"{name}() takes {wanted}", "Mend the call.")
         elif not isinstance(node, _OPERATORS) or (isinstance(node, exp.In) and node.args.get("query") is not None):
-            what = node.sql(dialect="sqlite")[:40]
+            what = node.sql(dialect=sqlite())[:40]
             raise _refused(
                 expression, _find(expression, what), f"{what!r} is not allowed here", f"Functions: {', '.join(FUNCTIONS)}."
             )
@@ -229,7 +229,7 @@ def _position(expression: Expression, node: exp.Expr, columns: Collection[str]) 
 
 
 def _text_of(node: exp.Expr) -> str:
-    return node.sql(dialect="sqlite").replace('"', "")
+    return node.sql(dialect=sqlite()).replace('"', "")
 
 
 def _depth(tree: exp.Expr) -> int:
@@ -264,7 +264,7 @@ def _with_lists_searched(tree: exp.Expr) -> exp.Expr:
 def _with_real_division(tree: exp.Expr) -> exp.Expr:
     """`/` is real division, and by zero it is null. Innermost first, so that a / b / c is real all through."""
     for node in reversed(list(tree.find_all(exp.Div, bfs=False))):
-        left = exp.Cast(this=node.this.copy(), to=exp.DataType.build("REAL", dialect="sqlite"))
+        left = exp.Cast(this=node.this.copy(), to=exp.DataType.build("REAL", dialect=sqlite()))
         right = exp.Nullif(this=node.expression.copy(), expression=exp.Literal.number(0))
         real = exp.Paren(this=exp.Div(this=left, expression=right, typed=True))
         if node is tree:

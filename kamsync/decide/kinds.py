@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 
-from sqlglot import exp
+from sqlglot import Dialect, exp
 
 from kamsync.model import Kind
 
@@ -31,6 +32,12 @@ class KindMismatch(Exception):
     def __init__(self, node: exp.Expr, what: str, fix: str) -> None:
         super().__init__(what)
         self.node, self.what, self.fix = node, what, fix
+
+
+@cache
+def sqlite() -> Dialect:
+    """SQLite's way of writing SQL; made once, because sqlglot makes another for each use of the name."""
+    return Dialect.get_or_raise("sqlite")
 
 
 def kind_of(tree: exp.Expr, columns: Mapping[str, Kind]) -> Kind | None:
@@ -83,7 +90,7 @@ class _Kinds:
     # -- numbers and texts ---------------------------------------------------------------------------------------------------
 
     def arithmetic(self, node: exp.Expr) -> Kind | None:
-        bare = _BARE_DATE.fullmatch(node.sql(dialect="sqlite"))
+        bare = _BARE_DATE.fullmatch(node.sql(dialect=sqlite()))
         if bare and isinstance(node, exp.Sub | exp.Div):
             raise _bare_date(node, bare)
         for side in (node.this, node.expression):
@@ -282,7 +289,7 @@ def _bare_date(node: exp.Expr, bare: re.Match[str]) -> KindMismatch:
 
 
 def _shown(node: exp.Expr) -> str:
-    return node.name if isinstance(node, exp.Column) else node.sql(dialect="sqlite")[:60].replace('"', "")
+    return node.name if isinstance(node, exp.Column) else node.sql(dialect=sqlite())[:60].replace('"', "")
 
 
 def _arguments(node: exp.Expr) -> list[exp.Expr]:

@@ -21,7 +21,7 @@ from kamsync.decide.expressions import names_in
 from kamsync.decide.occurrences import VALUE_PREFIX, check_every, is_counted
 from kamsync.decide.program import NO_TIER, Expression, Place, Playbook, Program, TaskTemplate
 from kamsync.decide.reach import check_occurrence, check_reachable
-from kamsync.decide.templates import CompiledTask
+from kamsync.decide.templates import CompiledTask, names_of
 from kamsync.decide.texts import FALLBACK_LANGUAGE, in_language
 from kamsync.errors import ConfigError
 from kamsync.model import Kind
@@ -97,7 +97,7 @@ def unmapped_names(playbook: Playbook, known: Collection[str]) -> tuple[str, ...
         names.append(playbook.every.removeprefix(VALUE_PREFIX))
     for task in playbook.tasks:
         rules = rules_of(task.assignee)
-        names += [*sorted(CompiledTask(task, FALLBACK_LANGUAGE).names), parse_due(task.due, task.place).fact]
+        names += [*sorted(names_of(task)), parse_due(task.due, task.place).fact]
         names += sorted(_roles(task)) if len(rules) == 1 else []
     provided = {"", *known, *DECIDED_NAMES, *TEMPLATE_NAMES}
     return tuple(dict.fromkeys(name for name in names if name not in provided))

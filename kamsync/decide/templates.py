@@ -1,20 +1,21 @@
 """Subjects and bodies of tasks: sandboxed templates over the facts of one account.
 
-Templates come from the admin and are compiled once, so that a mistake is a ConfigError with its place. Facts and account names
-are only ever values: text from the CRM is never compiled. A sentence (or line) that names a value which is not known is left
-out: nobody reads a dash or a zero for something that nobody knows. A template that fails for one account raises `NotRendered`,
-which holds that task back and nothing else. Output is plain text; a connector whose CRM shows HTML escapes it.
+Templates come from the admin and are read before anything else happens, so that a mistake is a ConfigError with its place. Facts
+and account names are only ever values: text from the CRM is never compiled. A sentence (or line) that names a value which is not
+known is left out: nobody reads a dash or a zero for something that nobody knows. A template that fails for one account raises
+`NotRendered`, which holds that task back and nothing else. Output is plain text; a connector whose CRM shows HTML escapes it.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
+from functools import cached_property, lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,6 +28,7 @@ from kamsync.errors import ConfigError
 
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
+MAX_DEPTH = 60  # levels of a text's tree; Python reads no more than 100 of its own
 # Private-use characters, which no CRM text needs: an unknown value, and what ends a sentence when it stands inside a value.
 _UNKNOWN = "\ue000"
 _INSIDE = str.maketrans({".": "\ue001", "!": "\ue002", "?": "\ue003", "…": "\ue004", "\n": "\ue005", "\r": " ", _UNKNOWN: ""})
@@ -83,18 +85,15 @@ class CompiledTask:
 
     def __init__(self, task: TaskTemplate, language_name: str, *, currency: str = "", country: str = "") -> None:
         """`currency`: ISO code of the programme's amounts, "" none. `country`: whose way of writing amounts, "" none."""
-        self._sandbox = _sandbox(reader_for(language_name, country, currency))
         self._place = task.place
-        subject, body = in_language(task.subject, language_name), in_language(task.body, language_name)
-        # Every language is compiled, so that a broken translation is found before somebody chooses it.
-        read = {text: self._read(text) for text in (*task.subject.values(), *task.body.values(), subject, body)}
-        self.names = frozenset().union(*(names for names, _ in read.values()))
-        self._subject, self._body = read[subject][1], read[body][1]
+        self._texts = in_language(task.subject, language_name), in_language(task.body, language_name)
+        self._reader = language_name, country, currency
+        self.names = names_of(task) | self._names(self._texts)
 
     def render(self, values: Mapping[str, object]) -> tuple[str, str]:
         """Subject (one line) and body for the account with these facts, without the sentences whose values are not known."""
         try:
-            subject, body = _known_only(self._subject.render(values)), _known_only(self._body.render(values))
+            subject, body = (_known_only(template.render(values)) for template in self._templates)
         except (TemplateError, *_FAILURES_OF_A_TEXT) as error:
             raise NotRendered(f"its text cannot be made ({str(self._place) or 'template'}): {error}") from error
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
@@ -108,40 +107,103 @@ class CompiledTask:
                 fix=f"Did you mean {near[0]!r}?" if near else "`kamsync facts` lists the names that templates can use.",
             )
 
-    def _read(self, text: str) -> tuple[Set[str], Template]:
-        """The names that a text uses, and the text ready to be rendered; parsed once, which takes longest."""
-        try:
-            parsed = self._sandbox.parse(text)
-            _check_nodes(parsed, self._place)
-            names = meta.find_undeclared_variables(parsed)
-            return names, self._sandbox.from_string(_saying_parts(parsed))
-        except TemplateSyntaxError as error:
-            raise ConfigError(
-                f"{self._place}: line {error.lineno} of the template: {error.message}",
-                fix="Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
-            ) from error
-        except TemplateError as error:
-            raise ConfigError(f"{self._place}: {error}", fix=_ALLOWED) from error
-        except (RecursionError, MemoryError, SyntaxError) as error:  # jinja2's parser, then Python's
-            raise ConfigError(f"{self._place}: the template is nested too deeply.", fix="Write it in simpler parts.") from error
+    def _names(self, texts: Collection[str]) -> frozenset[str]:
+        return frozenset().union(*(_names_of_text(text, self._place) for text in texts))
+
+    @cached_property
+    def _templates(self) -> tuple[Template, ...]:
+        """Of the subject and the body. Made for the first account that needs them: most commands write no task."""
+        sandbox = _sandbox(*self._reader)
+        return tuple(sandbox.from_string(_saying_parts(sandbox.parse(text))) for text in self._texts)
 
 
+def names_of(task: TaskTemplate) -> frozenset[str]:
+    """What the texts of a task read, in whatever language. Raises ConfigError, with its place, where one cannot be used.
+
+    Every language is looked at, so that a broken translation is found before somebody chooses it.
+    """
+    texts = {*task.subject.values(), *task.body.values()}
+    return frozenset().union(*(_names_of_text(text, task.place) for text in texts))
+
+
+def _names_of_text(text: str, place: Place) -> frozenset[str]:
+    try:
+        return _read(text)
+    except TemplateSyntaxError as error:
+        raise ConfigError(
+            f"{place}: line {error.lineno} of the template: {error.message}",
+            fix="Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
+        ) from error
+    except TemplateError as error:
+        raise ConfigError(f"{place}: {error}", fix=_ALLOWED) from error
+    except (RecursionError, MemoryError) as error:
+        raise ConfigError(f"{place}: the template is nested too deeply.", fix="Write it in simpler parts.") from error
+
+
+@lru_cache(maxsize=4_096)
+def _read(text: str) -> frozenset[str]:
+    """The names that a text reads. Raises TemplateError where it cannot be used, RecursionError where it is nested too deeply."""
+    parsed = _PARSER.parse(text)
+    _check_depth(parsed)
+    _check_nodes(parsed)
+    return frozenset(_names(parsed, frozenset()))
+
+
+_PARSER = _Sandbox(autoescape=False)
 _ALLOWED = "Templates can use facts, if, one for at a time, and the filters " + ", ".join(sorted(_FILTERS)) + "."
 
 
-def _check_nodes(parsed: nodes.Template, place: Place) -> None:
+def _check_depth(parsed: nodes.Template) -> None:
+    """Raises RecursionError where neither Python nor we could follow."""
+    depth, level = 0, [parsed]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in node.iter_child_nodes()]  # type: ignore[misc]  # nodes
+        if depth > MAX_DEPTH:
+            raise RecursionError
+
+
+def _check_nodes(parsed: nodes.Template) -> None:
     """Refuses what could make a text without end, or run long: calls, definitions, loops in loops, filters that pad."""
     for node in parsed.find_all(nodes.Node):
         what = ""
         if not isinstance(node, _NODES):
             what = f"{type(node).__name__.lower()} is not allowed"
         elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            near = difflib.get_close_matches(node.name, _FILTERS, n=1)
-            what = f"there is no filter {node.name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            what = f"there is no filter {node.name!r}{_nearest(node.name, _FILTERS)}"
+        elif isinstance(node, nodes.Test) and node.name not in _PARSER.tests:
+            what = f"there is no test {node.name!r}{_nearest(node.name, _PARSER.tests)}"
         elif isinstance(node, nodes.For) and (node.recursive or any(node.find_all(nodes.For))):
             what = "a for stands inside another"
+        elif isinstance(node, nodes.For) and "loop" in _targets(node):
+            what = "loop cannot be a name of one's own"
         if what:
-            raise ConfigError(f"{place}: line {node.lineno} of the template: {what}", fix=_ALLOWED)
+            raise TemplateError(f"line {node.lineno} of the template: {what}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _targets(loop: nodes.For) -> frozenset[str]:
+    """The names that a loop gives to what it goes through."""
+    return frozenset(one.name for one in (loop.target, *loop.target.find_all(nodes.Name)) if isinstance(one, nodes.Name))
+
+
+def _names(node: nodes.Node, bound: frozenset[str]) -> Iterator[str]:
+    """The names that are read here and that no loop around it has given."""
+    if isinstance(node, nodes.Name):
+        if node.name not in bound:
+            yield node.name
+    elif isinstance(node, nodes.For):
+        inside = bound | _targets(node)
+        parts = [(node.iter, bound), *((part, bound) for part in node.else_), *((part, inside | {"loop"}) for part in node.body)]
+        parts += [] if node.test is None else [(node.test, inside)]
+        for part, names in parts:
+            yield from _names(part, names)
+    else:
+        for child in node.iter_child_nodes():
+            yield from _names(child, bound)
 
 
 def _saying_parts(parsed: nodes.Template) -> nodes.Template:
@@ -163,7 +225,9 @@ def _known_only(text: str) -> str:
     return "".join(kept).translate(_OUTSIDE)
 
 
-def _sandbox(reader: Reader) -> _Sandbox:
+@lru_cache(maxsize=16)
+def _sandbox(language_name: str, country: str, currency: str) -> _Sandbox:
+    reader = reader_for(language_name, country, currency)
     sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, reader), autoescape=False)
     # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
     sandbox.globals.clear()

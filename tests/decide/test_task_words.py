@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date
 
 import pytest
@@ -425,3 +426,22 @@ def test_a_person_may_be_named_as_the_crm_shows_people(named: str) -> None:
     assert Assignees(people).assign(f"user:{named}", {}).name == "Ana"
     assert Assignees(people, named).assign("owner", {"owner_id": "gone"}).name == "Ana"
     assert Assignees(people).assign("role:sponsor", {"sponsor": named}).name == "Ana"
+
+
+def test_what_a_loop_names_is_no_fact_and_what_stands_beside_it_is() -> None:
+    text = "{% for one in open_names if one %}{{ loop.index }} {{ one }} {{ name }}{% else %}{{ one }}{% endfor %}"
+    task = TaskTemplate("t", {"en": "x"}, {"en": text, "es": "{{ solo_aqui }}"}, "5")
+    assert CompiledTask(task, "en").names == {"open_names", "name", "one", "solo_aqui"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ 1 if n is evne }}", "there is no test 'evne'; did you mean 'even'?"),
+        ("{% for loop in names %}{{ loop }}{% endfor %}", "loop cannot be a name of one's own"),
+        ("{% if n %}" * 80 + "{% endif %}" * 80, "nested too deeply"),
+    ],
+)
+def test_what_could_not_be_made_ready_for_any_account_is_refused_when_it_is_read(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        CompiledTask(TaskTemplate("t", {"en": "x"}, {"en": "", "es": text}, "5"), "en")

@@ -23,6 +23,11 @@ _PROCESSES.set_forkserver_preload(
         *(f"kamsync.fleet.{name}" for name in ("caches", "queue", "status", "upkeep")),
         "kamsync_hubspot.connection",
         "kamsync_salesforce.connection",
+        "pydantic.type_adapter",
+        "sqlglot.dialects.sqlite",
+        "sqlglot.generators.sqlite",
+        "sqlglot.parsers.sqlite",
+        "tests.journeys.warm",
     ]
 )
 
