@@ -25,6 +25,7 @@ from kamsync.model import (
     NewTask,
     NoteRef,
     NoteSeen,
+    Objective,
     Outcome,
     Stream,
     TaskHandOver,
@@ -306,6 +307,31 @@ class NamesPeople(Protocol):
 
     def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
         """Everybody tied to the account now. `request` is of Stream.CONTACTS; its cursor does not matter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GoalsKept:
+    """What people keep of an account's goals in the CRM, as it is at this moment: for a page that is being made, never for the
+    cache.
+
+    `goals` are the customer's own: (heading in the CRM's words, "" where the field is ours to name; text, plain or HTML).
+    `ours` are texts of our objectives, `objectives` those that are records. `trouble` says why something could not be read.
+    """
+
+    goals: tuple[tuple[str, str], ...] = ()
+    ours: tuple[str, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    trouble: str = ""
+
+
+@runtime_checkable
+class TellsGoals(Protocol):
+    """A connection that can also tell which goals people keep for an account, where the mapping's [plan] says. Optional."""
+
+    def fetch_goals(self, account_id: str) -> GoalsKept:
+        """Nothing, without a call, where the mapping names no place. What one place refuses is no reason for the others to be
+        missing."""
         ...
 
 

@@ -188,11 +188,24 @@ STREAMS: Mapping[Stream, StreamRecord] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class PlanMapping:
+    """Where people keep an account's goals and objectives: text fields of the account, by the names of PLAN_TEXTS, and whether
+    the CRM's own plan objects hold them (`account_plans`)."""
+
+    texts: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    account_plans: bool = False
+
+
+PLAN_TEXTS = ("customer_goals", "our_objectives")
+
+
+@dataclass(frozen=True, slots=True)
 class CrmMapping:
     """A mapping file as a value: canonical names to CRM fields.
 
     `columns` hold one Column for each mapped name of a stream. `flags` maps the names of flags.FLAGS to CRM fields, `task_key`
-    names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`).
+    names the key field of tasks, `options` are the connector's own (for example HubSpot `pipelines`), `plan` says where people
+    keep the goals of an account.
     """
 
     crm: str
@@ -200,6 +213,7 @@ class CrmMapping:
     flags: Mapping[str, str]
     task_key: str
     options: Mapping[str, object] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    plan: PlanMapping = PlanMapping()
 
     def of(self, stream: Stream) -> tuple[Column, ...]:
         """The mapped columns of a stream; none where the mapping says nothing of it."""
@@ -294,6 +308,28 @@ class NewNote:
     owner_id: str
     title: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """By what an objective is measured. `target` and `current` are numbers as text, "" where there is none."""
+
+    name: str
+    unit: Literal["", "currency", "number", "percent"] = ""
+    target: str = ""
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """An objective that a person keeps in the CRM for an account. `status`: `new`, `in_progress`, `closed`, or the CRM's word."""
+
+    name: str
+    status: str = ""
+    start: date | None = None
+    end: date | None = None
+    about: str = ""
+    measures: tuple[Measure, ...] = ()
 
 
 OutcomeStatus = Literal["done", "existed", "rejected", "unknown"]

@@ -12,12 +12,14 @@ from kamsync.contract import (
     Context,
     DoctorRequest,
     Finding,
+    GoalsKept,
     Page,
     PeopleShown,
     PullRequest,
     SetupStep,
     Writes,
 )
+from kamsync.errors import ConfigError
 from kamsync.foreign import understands, understands_sign_in
 from kamsync.model import (
     AccountUpdate,
@@ -39,6 +41,7 @@ from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
 from kamsync_hubspot.pull.contacts import fetch_people
+from kamsync_hubspot.pull.goals import fetch_goals
 from kamsync_hubspot.pull.probes import probe
 from kamsync_hubspot.pull.streams import Puller
 from kamsync_hubspot.push.accounts import fetch_accounts, push_accounts
@@ -90,6 +93,9 @@ class HubSpotConnection:
     def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
         return fetch_people(self._client, account_id, request)
 
+    def fetch_goals(self, account_id: str) -> GoalsKept:
+        return fetch_goals(self._client, self._context.mapping.plan, account_id)
+
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)
 
@@ -140,6 +146,11 @@ class HubSpotConnection:
 @understands_sign_in("HubSpot")
 def open_connection(settings: Mapping[str, Any], context: Context) -> HubSpotConnection:
     """Signs in. Raises AccessDenied, TryLater, BadAnswer or ConfigError."""
+    if context.mapping.plan.account_plans:
+        raise ConfigError(
+            "The mapping's [plan] says account_plans = true, and HubSpot has no object for the plans of a company.",
+            fix="Take account_plans out; map multi-line properties of your own as customer_goals and our_objectives.",
+        )
     burst_limit = settings.get("burst_limit")
     client = Client(
         read_credentials(settings),

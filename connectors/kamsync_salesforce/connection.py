@@ -12,6 +12,7 @@ from kamsync.contract import (
     Context,
     DoctorRequest,
     Finding,
+    GoalsKept,
     LeaseAnswer,
     Page,
     PeopleShown,
@@ -41,6 +42,7 @@ from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.api.fields import Fields, missing_field_error
 from kamsync_salesforce.api.org import Org
+from kamsync_salesforce.pull.goals import fetch_goals
 from kamsync_salesforce.pull.people import fetch_people
 from kamsync_salesforce.pull.probes import probe
 from kamsync_salesforce.pull.streams import Puller
@@ -114,6 +116,9 @@ class SalesforceConnection:
 
     def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
         return fetch_people(self._client, account_id, request)
+
+    def fetch_goals(self, account_id: str) -> GoalsKept:
+        return fetch_goals(self._client, self._context.mapping.plan, account_id)
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)

@@ -18,7 +18,7 @@ from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import exists, path_of
 from kamsync.flags import FLAGS
-from kamsync.model import STREAMS, Column, CrmMapping, Kind, Stream
+from kamsync.model import PLAN_TEXTS, STREAMS, Column, CrmMapping, Kind, PlanMapping, Stream
 
 KEEP_A_CHOICE = ("tier", "override", "override_until")  # a tier changed by hand is told by the first, and kept in the others
 LONGEST_NAME = 60  # it becomes a column of the cache
@@ -50,10 +50,17 @@ class _Task(_Table):
     key: FieldName
 
 
+class _Plan(_Table):
+    customer_goals: FieldName | None = None
+    our_objectives: FieldName | None = None
+    account_plans: bool = False
+
+
 class _Sections(_Table):
     crm: FieldName
     flags: dict[str, FieldName]
     task: _Task
+    plan: _Plan = _Plan()
     options: dict[str, Any] = {}
 
 
@@ -102,6 +109,10 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
         flags=MappingProxyType(dict(parsed.flags)),
         task_key=parsed.task.key,
         options=MappingProxyType(dict(parsed.options)),
+        plan=PlanMapping(
+            MappingProxyType({name: field for name in PLAN_TEXTS if (field := getattr(parsed.plan, name))}),
+            parsed.plan.account_plans,
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from kamsync.flags import LIGHTS, SEGMENTS
 from kamsync.report.account_plan.documents import page_values
 from kamsync.report.overview.words import DASH, Words
 from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
-from kamsync.run.people import see_people
+from kamsync.run.people import see_account
 from kamsync.store.ledger import shown_tasks
 from kamsync.store.told_history import told_history_of
 
@@ -222,7 +222,7 @@ async def account_plan(site: Site, request: Request) -> Response:
     if not await site.ask(lambda view: account_id in view.by_id):
         return site.missing()
     day = await site.ask(lambda view: view.state.day)
-    seen = await asyncio.to_thread(see_people, doors.connection, doors.config, account_id, day)
+    seen = await asyncio.to_thread(see_account, doors.connection, doors.config, account_id, day)
     made = await site.ask(lambda view: view.account_plan(account_id, seen) if account_id in view.by_id else None)
     if made is None:  # gone with a newer state of the cache
         return site.missing()

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 
 from kamsync.contract import Connection, KeepsNotes
-from kamsync.decide.notes import mark_in, marked, read_note, state_of
+from kamsync.decide.notes import mark_in, marked, own_part, program_part, read_note, state_of
 from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
-from kamsync.model import NoteRef, NoteSeen
-from kamsync.report.account_plan.note import note_html, note_title, state_values
+from kamsync.model import NewNote, NoteRef, NoteSeen
+from kamsync.report.account_plan.note import note_html, note_title, own_part_html, state_values
 from kamsync.report.account_plan.plan import AccountPlan, Step
 from kamsync.run.account_plan import account_plan_of, portfolio_of
 from kamsync.store.accounts import owners
@@ -70,6 +70,7 @@ def plan_notes(
                 held.append(HeldBack(account_id, name, "account plan's note", EDITED))
             continue
         body, _ = marked(note_html(page, program), state)
+        body += own_part_html(program)
         owner = str(evaluation.facts(account_id).get("owner_id") or "")
         owner = owner if owner in active else ""  # a CRM refuses a note in the name of somebody who has left
         why = "what it tells has changed" if has_one else "a key account, and no note with its plan"
@@ -98,8 +99,9 @@ def _steps_after(page: AccountPlan, changes: Sequence[Change], owners: Mapping[s
 
 def look_once_more(
     connection: KeepsNotes, cache: Cache, notes: Sequence[WriteNote]
-) -> tuple[list[WriteNote], list[tuple[WriteNote, str]]]:
-    """Of what a plan would write, what may be written, each with what it replaces; and the others with their reason.
+) -> tuple[list[WriteNote], list[tuple[WriteNote, str]], dict[str, str]]:
+    """Of what a plan would write, what may be written, each with what it replaces; the others with their reason; and by account
+    what people keep in their own part of the note, which stays and is in neither of the two.
 
     One that stands there already, word for word, is in neither list.
     """
@@ -107,6 +109,7 @@ def look_once_more(
     allowed: list[WriteNote] = []
     held: list[tuple[WriteNote, str]] = []
     found: list[KnownNote] = []
+    kept: dict[str, str] = {}
     for note in notes:
         there = seen.get(note.account_id)
         if there is None and note.note_id:
@@ -122,10 +125,17 @@ def look_once_more(
             elif wanted is not None and read.mark == wanted.mark:
                 found.append(KnownNote(note.account_id, there.note_id, "ours", read.mark))
             else:
-                allowed.append(replace(note, note_id=there.note_id, before=there.body))
+                allowed.append(replace(note, note_id=there.note_id, before=program_part(there.body)))
+                kept[note.account_id] = own_part(there.body)
     with cache.transaction():
         keep_notes(cache, found)
-    return allowed, held
+    return allowed, held, kept
+
+
+def new_note(note: WriteNote, kept: str) -> NewNote:
+    """What is sent. `kept`: people's part of the note that is there, "" where there is none."""
+    body = program_part(note.body) + kept if kept else note.body
+    return NewNote(note.account_id, note.note_id, note.owner_id, note.title, body)
 
 
 def written_note(account_id: str, note_id: str, body: str) -> KnownNote:

@@ -9,10 +9,11 @@ from datetime import date, timedelta
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import FactValue
 from kamsync.decide.goals import GoalStanding
+from kamsync.decide.notes import text_lines
 from kamsync.decide.people import Person
 from kamsync.decide.program import Program
 from kamsync.decide.white_space import Habits, habits_of, usual_of
-from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, Step, goal_scores, mean_scores
+from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, OwnGoals, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio
 from kamsync.run.overview import PICTURED, picturing, record_link
@@ -117,6 +118,17 @@ def account_plan_of(
         targets=tuple(zip(own, portfolio.goals, strict=True)),
         persons=shown.people,
         unnamed=shown.trouble,
+        own=_own_goals(shown),
+    )
+
+
+def _own_goals(seen: Seen) -> OwnGoals:
+    kept = seen.goals
+    return OwnGoals(
+        tuple((heading, line) for heading, said in kept.goals for line in text_lines(said)),
+        (*(line for said in kept.ours for line in text_lines(said)), *seen.noted),
+        kept.objectives,
+        kept.trouble,
     )
 
 

@@ -30,8 +30,8 @@ from kamsync.decide.plan import (
 )
 from kamsync.flags import same_value
 from kamsync.log import log
-from kamsync.model import AccountUpdate, NewNote, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
-from kamsync.run.account_notes import look_once_more, written_note
+from kamsync.model import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
+from kamsync.run.account_notes import look_once_more, new_note, written_note
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history
@@ -347,12 +347,12 @@ class Applier:
         """A note that a person edited or deleted since is left alone; what is replaced goes into the journal first."""
         if not notes or self._stops(applied):
             return
-        allowed, theirs = look_once_more(connection, self.cache, notes)
+        allowed, theirs, kept = look_once_more(connection, self.cache, notes)
         applied.held_back += [HeldBack(note.account_id, note.account_name, NOTE, reason) for note, reason in theirs]
         by_account = {note.account_id: note for note in allowed}
         told = self._telling("notes written", len(allowed))
         for chunk in self._chunks(allowed, applied):
-            new = [NewNote(one.account_id, one.note_id, one.owner_id, one.title, one.body) for one in chunk]
+            new = [new_note(one, kept.get(one.account_id, "")) for one in chunk]
             for outcomes in self._batches(told(connection.write_notes(new)), applied):
                 done = [o for o in outcomes if o.status in HAPPENED]
                 with self.cache.transaction():

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from kamsync.contract import KeepsNotes
 from kamsync.decide.guards import TierMoves
-from kamsync.decide.notes import mark_in, read_note
+from kamsync.decide.notes import mark_in, own_lines, program_part, read_note
 from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, HeldBack, ReassignTask, UpdateAccount
 from kamsync.decide.task_values import CreatedTask
 from kamsync.decide.updates import assemble_plan
@@ -194,8 +194,10 @@ def _undo_notes(shell: Shell, run: Run, found: Sequence[Entry], changes: list[Ch
             gone = "it is gone from the CRM" if there is None else "it has changed since the run"
             held.append(HeldBack(entry.account_id, entry.name, NOTE, gone))
         elif note.before:
-            back = replace(note, note_id=there.note_id, body=note.before, before=there.body, reasons=why)
-            changes.append(back)
+            before = program_part(there.body)
+            changes.append(replace(note, note_id=there.note_id, body=note.before, before=before, reasons=why))
+        elif own_lines(there.body):
+            held.append(HeldBack(entry.account_id, entry.name, NOTE, "a person wrote objectives into it"))
         else:
             changes.append(DeleteNote(entry.account_id, entry.name, there.note_id, note, why))
 

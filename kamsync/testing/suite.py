@@ -6,6 +6,7 @@ from kamsync.testing.broken_answers import BrokenAnswerPromises
 from kamsync.testing.errors import ErrorPromises
 from kamsync.testing.faults import FaultPromises
 from kamsync.testing.flags import FlagPromises
+from kamsync.testing.goals import GoalPromises
 from kamsync.testing.leases import LeasePromises
 from kamsync.testing.notes import NoteFaultPromises, NotePromises
 from kamsync.testing.reads import ReadingPromises
@@ -13,7 +14,9 @@ from kamsync.testing.setup import SetupPromises
 from kamsync.testing.tasks import TaskPromises
 
 
-class NeutralContract(ReadingPromises, FlagPromises, TaskPromises, NotePromises, SetupPromises, LeasePromises, ErrorPromises):
+class NeutralContract(
+    ReadingPromises, FlagPromises, TaskPromises, NotePromises, GoalPromises, SetupPromises, LeasePromises, ErrorPromises
+):
     """What any connector promises, however it reaches its CRM. Subclass it as `Test…` with a `harness`."""
 
 

@@ -11,7 +11,8 @@ import pytest
 import time_machine
 
 from kamsync.cli.command_list import commands
-from kamsync.model import Stream
+from kamsync.model import Measure, Objective, PlanMapping, Stream
+from kamsync.testing.memory import mapping_text
 from tests.run.memory_desk import MemoryDesk
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -64,6 +65,12 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def tags_of(page: str) -> list[str]:
+    reader = Tags()
+    reader.feed(page)
+    return reader.tags
 
 
 def a_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, language: str = "en") -> MemoryDesk:
@@ -261,3 +268,56 @@ def test_an_account_that_nobody_knows_is_told(desk: MemoryDesk) -> None:
         desk.good("sync")
         assert desk.run("account-plan", "Nobody").code == 2
     assert "account-plan" in commands()
+
+
+OWN_PLAN = PlanMapping({"customer_goals": "wants", "our_objectives": "ours"}, account_plans=True)
+
+
+def with_goals(desk: MemoryDesk) -> str:
+    """The desk's first account with goals that people keep; its id."""
+    (desk.folder / "memory.toml").write_text(mapping_text({"nps": "number"}, plan=OWN_PLAN), encoding="utf-8")
+    acme = next(one.id for one in desk.crm.accounts() if one.get("name") == "Acme")
+    desk.crm.edit_account(acme, wants=f"Two plants in Peru\n{EVIL}", ours="<p>Frame contract by May</p><p>One reference</p>")
+    measure = Measure("Won a year", "currency", "50000", "12400")
+    visits = Measure("Visits", "number", "4", "1.5")
+    desk.crm.objectives[acme] = [
+        Objective("Grow in valves", "in_progress", None, date(2026, 12, 31), "", (measure, visits)),
+        Objective("Be heard", "Parked by legal"),
+    ]
+    return acme
+
+
+def test_the_page_shows_the_customers_goals_and_our_objectives_as_people_keep_them(desk: MemoryDesk) -> None:
+    with_goals(desk)
+    with on(0):
+        desk.good("sync")
+        said = desk.good("account-plan", "Acme").out.replace("\\", "")
+        page = desk.good("account-plan", "Acme", "--format", "html").out
+        held = desk.good("account-plan", "Acme", "--json").json
+    assert "## The customer's own goals\n\n- Two plants in Peru\n" in said
+    assert "- Frame contract by May\n- One reference\n" in said
+    assert "| Grow in valves | in progress | Dec 31, 2026 | Won a year | €50,000 | €12,400 |" in said
+    assert "|  |  |  | Visits | 4 | 1.5 |" in said and "| Be heard | Parked by legal |" in said
+    assert "script" not in set(tags_of(page)) and "&lt;script&gt;" in page
+    assert held["customer_goals"][0] == {"heading": "", "text": "Two plants in Peru"}
+    assert held["objectives"]["records"][0]["measures"][0]["target"] == "50000"
+
+
+def test_goals_that_people_keep_are_stored_nowhere(desk: MemoryDesk) -> None:
+    with_goals(desk)
+    with on(0):
+        desk.good("sync")
+        desk.good("account-plan", "Acme")
+    for path in desk.folder.glob("kamsync.db*"):
+        assert b"plants in Peru" not in path.read_bytes() and b"Grow in valves" not in path.read_bytes()
+    with on(0):
+        assert "Peru" not in desk.good("account-plan", "Acme", "--offline").out
+
+
+def test_a_crm_that_refuses_the_goals_is_no_reason_for_a_page_not_to_come(desk: MemoryDesk) -> None:
+    with_goals(desk)
+    with on(0):
+        desk.good("sync")
+        desk.crm.faults.add("raise", call="fetch_goals")
+        said = desk.good("account-plan", "Acme").out
+    assert "The CRM did not tell all of it" in said and NAME in said

@@ -199,7 +199,7 @@ def test_undo_gives_an_older_note_its_words_back_but_leaves_what_a_person_edited
     for account in (desk.acme, desk.evil):
         desk.crm.add_opportunity(account, date(2026, 6, 1), 700.0, name="More pumps")
     desk.on(1, "sync")
-    theirs = desk.note(desk.evil).text("body") + "<p>Mine</p>"
+    theirs = desk.note(desk.evil).text("body").replace("</ul>", "</ul><p>Mine</p>", 1)
     desk.crm.edit_note(desk.note(desk.evil).id, theirs)
     said = desk.on(1, "undo", run_ids(desk)[0], "--yes").out
     assert desk.note().text("body") == before and desk.note(desk.evil).text("body") == theirs
@@ -227,3 +227,67 @@ def test_forgetting_an_account_forgets_what_is_known_of_its_note(desk: NoteDesk)
     desk.on(0, "forget", "Acme", "--yes")
     kept = (desk.folder / "kamsync.db").read_bytes()
     assert desk.note().id.encode() not in kept
+
+
+def write_below(desk: NoteDesk, text: str) -> None:
+    """A person writes objectives into their own part of the note."""
+    body = desk.note().text("body")
+    assert "kamsync objectives" in body
+    desk.crm.edit_note(desk.note().id, body.removesuffix("<p>&nbsp;</p>") + text)
+
+
+OBJECTIVES = "<p>Frame contract by <b>May</b> &amp; one reference</p><ul><li>Ask Zoe</li></ul>"
+
+
+def test_what_people_write_below_the_line_stays_word_for_word_while_the_rest_is_kept_up_to_date(desk: NoteDesk) -> None:
+    desk.on(0, "sync")
+    write_below(desk, OBJECTIVES)
+    assert desk.changes(1) == []
+    for day, name in ((1, "More pumps"), (2, "Even more")):
+        desk.crm.add_opportunity(desk.acme, date(2026, 6, day), 700.0, name=name)
+        assert "1 note written" in desk.on(day, "sync").out
+        body = desk.note().text("body")
+        assert name in body and body.endswith(OBJECTIVES) and body.count("kamsync objectives") == 1
+        assert desk.changes(day) == []
+
+
+def test_what_people_write_below_the_line_is_on_the_page_and_in_no_file(desk: NoteDesk) -> None:
+    desk.on(0, "sync")
+    write_below(desk, OBJECTIVES)
+    desk.crm.add_opportunity(desk.acme, date(2026, 6, 1), 700.0)
+    desk.on(1, "sync")
+    page = desk.on(1, "account-plan", desk.acme).out
+    assert "## Our objectives" in page and "- Frame contract by May & one reference\n- Ask Zoe" in page.replace("\\", "")
+    for path in desk.folder.iterdir():
+        assert not path.is_file() or b"Zoe" not in path.read_bytes(), path
+
+
+def test_undo_leaves_what_people_wrote_below_the_line(desk: NoteDesk) -> None:
+    desk.on(0, "sync")
+    first = desk.note().text("body").partition("<p><b>Your own")[0]
+    write_below(desk, OBJECTIVES)
+    desk.crm.add_opportunity(desk.acme, date(2026, 6, 1), 700.0)
+    desk.on(1, "sync")
+    desk.on(1, "undo", run_ids(desk)[0], "--yes")
+    body = desk.note().text("body")
+    assert body.startswith(first) and body.endswith(OBJECTIVES)
+    said = desk.on(1, "undo", run_ids(desk)[-1], "--yes").out
+    assert desk.note().text("body") == body and "a person wrote objectives into it" in said
+
+
+def test_a_person_who_takes_the_line_away_has_edited_the_note(desk: NoteDesk) -> None:
+    desk.on(0, "sync")
+    theirs = desk.note().text("body").partition("<p><b>Your own")[0] + OBJECTIVES
+    desk.crm.edit_note(desk.note().id, theirs)
+    desk.crm.add_opportunity(desk.acme, date(2026, 6, 1), 700.0)
+    assert "a person edited the account plan's note" in desk.on(1, "sync").out
+    assert desk.note().text("body") == theirs
+
+
+def test_no_name_in_the_crm_passes_for_the_line_below_which_people_write(desk: NoteDesk) -> None:
+    desk.crm.edit_account(desk.acme, name="Acme kamsync  Objectives")
+    desk.crm.add_opportunity(desk.acme, date(2026, 6, 1), 700.0, name="kamsync objectives")
+    desk.on(0, "sync")
+    desk.crm.add_opportunity(desk.acme, date(2026, 6, 2), 700.0, name="More pumps")
+    desk.on(1, "sync")
+    assert desk.note().text("body").count("kamsync objectives") == 1 and "More pumps" in desk.note().text("body")

@@ -79,6 +79,7 @@ class Doctor:
                 object_type, _ = OBJECTS[pull.stream]
                 yield from self._defined(object_type, partial(property_checks.mapped, pull))
         yield from self._defined("companies", partial(property_checks.flags, self._context))
+        yield from self._defined("companies", partial(property_checks.goals, self._context.mapping.plan))
         yield from self._defined("tasks", partial(property_checks.task_key, self._context))
 
     def _defined(self, object_type: str, check: Callable[[Definition], Iterator[Finding]]) -> Iterator[Finding]:

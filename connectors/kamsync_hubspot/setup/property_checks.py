@@ -7,7 +7,7 @@ from typing import Any
 
 from kamsync.contract import Context, Finding, PullRequest
 from kamsync.flags import FLAGS
-from kamsync.model import STREAMS
+from kamsync.model import STREAMS, PlanMapping
 from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.setup.choices import lacking_in
 from kamsync_hubspot.setup.metadata import STANDARD_PREFIX
@@ -55,6 +55,14 @@ def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
             )
     if not bad:
         yield Finding(f"{object_type} properties", "ok", f"Every mapped property of {object_type} exists.")
+
+
+def goals(plan: PlanMapping, known: Definitions) -> Iterator[Finding]:
+    """Whether the properties with people's goals are there; pages come without the others."""
+    for name, field in plan.texts.items():
+        if field not in known:
+            message = f"The portal has no property {field} on companies (mapped as {name}): pages come without it."
+            yield Finding(f"companies.{field}", "warning", message, "Correct [plan] in the mapping file, or create the property.")
 
 
 def flags(context: Context, known: Definitions) -> Iterator[Finding]:

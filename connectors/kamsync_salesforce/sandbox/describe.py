@@ -46,7 +46,7 @@ def _summary(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
         "retrieveable": True,
         "searchable": writable,
         "triggerable": writable,
-        "undeletable": writable,
+        "undeletable": writable and sobject.has_bin,
         "updateable": writable and org.may(sobject, "Edit"),
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": f"{url}/{{ID}}"},
     }

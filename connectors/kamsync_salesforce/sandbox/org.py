@@ -42,13 +42,15 @@ class OrgOptions:
     transaction may hold before the triggers of an object run out of CPU time. `duplicate_alerts`: ids of accounts for which a
     duplicate rule alerts. `views_all_data`: without it a query on Task or Event may not meet more than `activity_limit` records
     that activities are about. `related_contacts`: Contacts to Multiple
-    Accounts is switched on. `invalid_emails`: users of a sandbox whose addresses were made invalid.
+    Accounts is switched on. `account_plans`: Account Plans are. `invalid_emails`: users of a sandbox whose addresses were made
+    invalid.
     """
 
     multi_currency: bool = True
     person_accounts: bool = False
     products: bool = True
     related_contacts: bool = True
+    account_plans: bool = False
     activity_external_id: bool = True
     hidden_fields: tuple[str, ...] = ()
     refused_objects: Mapping[str, str] = dataclass_field(default_factory=dict)
@@ -88,6 +90,7 @@ class Org:
             person_accounts=self.options.person_accounts,
             products=self.options.products,
             related_contacts=self.options.related_contacts,
+            account_plans=self.options.account_plans,
         )
         self.daily_limit = DAILY_LIMIT if options.daily_limit is None else options.daily_limit
         self.calls = 0
@@ -140,10 +143,17 @@ class Org:
         name = f"{sobject.name}.{field.name}"
         if name in self.options.hidden_fields:
             return False
-        return not field.custom or field in SAMPLE_FIELDS or self._granted(name, "PermissionsRead")
+        if not self._needs_grant(sobject, field) or field in SAMPLE_FIELDS:
+            return True
+        return self._granted(name, "PermissionsRead")
+
+    @staticmethod
+    def _needs_grant(sobject: SObject, field: Field) -> bool:
+        """A field that was made by API; of an object that has to be granted each that is neither required nor the system's."""
+        return field.custom or (sobject.is_granted and field.writable and not field.required and field.name != "OwnerId")
 
     def editable(self, sobject: SObject, field: Field) -> bool:
-        if not field.custom or field in SAMPLE_FIELDS:
+        if not self._needs_grant(sobject, field) or field in SAMPLE_FIELDS:
             return field.writable
         return self._granted(f"{sobject.name}.{field.name}", "PermissionsEdit")
 
@@ -152,7 +162,9 @@ class Org:
 
     def may(self, sobject: SObject, verb: str) -> bool:
         """Whether our user may Read, Create, Edit or Delete records of the object. All may what every org has."""
-        return not sobject.custom or self._is_granted("ObjectPermissions", "SobjectType", sobject.name, f"Permissions{verb}")
+        if not (sobject.custom or sobject.is_granted):
+            return True
+        return self._is_granted("ObjectPermissions", "SobjectType", sobject.name, f"Permissions{verb}")
 
     def _is_granted(self, kind: str, column: str, name: str, right: str) -> bool:
         row = self.db.execute(

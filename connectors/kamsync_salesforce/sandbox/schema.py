@@ -51,6 +51,8 @@ class SObject:
     writable: bool = True
     bulk: bool = True
     children: dict[str, tuple[str, str]] = dataclass_field(default_factory=dict)  # relationship → (object, its field)
+    has_bin: bool = True  # False: what is deleted is gone for good
+    is_granted: bool = False  # nobody but administrators sees it until a permission set says so
 
     @property
     def custom(self) -> bool:
@@ -114,7 +116,33 @@ _ACTIVITY = (
 )
 
 
-def objects(*, multi_currency: bool, person_accounts: bool, products: bool, related_contacts: bool) -> dict[str, SObject]:
+def _account_plans() -> list[SObject]:
+    """Sales Account Plans: Object Reference, "AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure". Master ids are
+    set when a record is made and never again; a measure's target and current value are strings."""
+    texts = (
+        "AccountVision", "AccountStrategicPriorities", "AccountChallenges", "AccountCompetitors", "AccountCompetitiveStrengths",
+        "AccountCmptvWeaknesses", "AccountIndustryTrends", "AccountPrfmIndicators", "RelationshipStrengths",
+        "RelationshipWeaknesses", "RelationshipOpportunities", "RelationshipThreats", "Notes",
+    )  # fmt: skip
+    dates = (Field("StartDate", "date"), Field("EndDate", "date"))
+    every = [
+        _object("AccountPlan", "0YA", _NAME, _account(), Field("Status", "picklist", choices=("Not Started", "Active", "Inactive")),
+                *dates, _owner(), *(Field(name, "textarea", 32_000) for name in texts), bulk=False),
+        _object("AccountPlanObjective", "0YB", Field("AccountPlanId", "reference", 18, "AccountPlan", "AccountPlan", required=True,
+                updateable=False), _NAME, Field("Status", "picklist", choices=("New", "In Progress", "Closed"), restricted=True),
+                Field("ObjectiveOwnerId", "reference", 18, "User", "ObjectiveOwner"), *dates, Field("Description", "textarea",
+                32_000), bulk=False),
+        _object("AccountPlanObjectiveMeasure", "0YC", Field("AccountPlanObjectiveId", "reference", 18, "AccountPlanObjective",
+                "AccountPlanObjective", required=True, updateable=False), _NAME, Field("ValueType", "picklist",
+                choices=("Currency", "Number", "Percent"), restricted=True), Field("TargetValue"), Field("CurrentValue"),
+                bulk=False),
+    ]  # fmt: skip
+    return [replace(one, has_bin=False, is_granted=True) for one in every]
+
+
+def objects(
+    *, multi_currency: bool, person_accounts: bool, products: bool, related_contacts: bool, account_plans: bool = False
+) -> dict[str, SObject]:
     """The org's objects by lower-case name."""
     money = (_CURRENCY,) if multi_currency else ()
     person = (
@@ -267,6 +295,8 @@ def objects(*, multi_currency: bool, person_accounts: bool, products: bool, rela
         _object("RecordType", "012", Field("Name"), Field("DeveloperName"), Field("SobjectType"), Field("IsActive", "boolean"),
                 writable=False, bulk=False),
     ]  # fmt: skip
+    if account_plans:
+        every += _account_plans()
     if products:
         every += [
             _object("Product2", "01t", Field("Name", required=True), Field("Family", "picklist"), Field("IsActive", "boolean")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from kamsync.contract import NOTE_MARK
@@ -54,7 +55,11 @@ class SalesforceView:
             " WHERE l.LinkedEntityId = ? AND l.IsDeleted = 0 AND n.IsDeleted = 0 ORDER BY n.Id",
             (account_id,),
         )
-        return [body for (body,) in rows if NOTE_MARK in body]
+        found = [body for (body,) in rows]
+        if "accountplan" in self._org.objects:
+            plans = self._org.db.execute("SELECT Notes FROM AccountPlan WHERE AccountId = ? AND IsDeleted = 0", (account_id,))
+            found += ["".join(f"<p>{escape(line)}</p>" for line in str(said or "").splitlines()) for (said,) in plans]
+        return [body for body in found if NOTE_MARK in body]
 
     def set_flag(self, account_id: str, flag: str, value: str) -> None:
         name = self._flags().get(flag)

@@ -25,6 +25,8 @@ CASCADES = {
         ("ContentDocumentLink", "LinkedEntityId"),
     ),
     "Opportunity": (("OpportunityLineItem", "OpportunityId"),),
+    "AccountPlan": (("AccountPlanObjective", "AccountPlanId"),),
+    "AccountPlanObjective": (("AccountPlanObjectiveMeasure", "AccountPlanObjectiveId"),),
     "ContentNote": (("ContentDocumentLink", "ContentDocumentId"), ("ContentDocument", "Id")),
 }
 
@@ -108,7 +110,10 @@ class Writer:
         self._delete_with_children(sobject, before["Id"])
 
     def _delete_with_children(self, sobject: SObject, record_id: str) -> None:
-        self._mark_deleted(sobject, record_id)
+        if sobject.has_bin:
+            self._mark_deleted(sobject, record_id)
+        else:
+            self._org.db.execute(f"DELETE FROM {sobject.name} WHERE Id = ?", (record_id,))
         for child_name, parent_field in CASCADES.get(sobject.name, ()):
             child = self._org.objects.get(child_name.lower())
             if child is None:  # an org without products
@@ -133,6 +138,8 @@ class Writer:
                 f"UPDATE {child} SET AccountId = ?, SystemModstamp = ? WHERE AccountId = ?", (winner_id, stamp, loser_id)
             )
         self._org.db.execute("UPDATE ContentDocumentLink SET LinkedEntityId = ? WHERE LinkedEntityId = ?", (winner_id, loser_id))
+        if "accountplan" in self._org.objects:
+            self._org.db.execute("UPDATE AccountPlan SET AccountId = ? WHERE AccountId = ?", (winner_id, loser_id))
         self._org.db.execute(
             "UPDATE Account SET ParentId = ?, SystemModstamp = ? WHERE ParentId = ?", (winner_id, stamp, loser_id)
         )
@@ -266,6 +273,8 @@ class Writer:
         if sobject.name == "PermissionSetAssignment" and own_id is None:
             self._no_second(sobject, row, "AssigneeId", "PermissionSetId")
         if sobject.name == "ObjectPermissions" and own_id is None:
+            if str(row.get("SobjectType")).lower() not in self._org.objects:
+                raise ApiProblem("INVALID_TYPE", f"Object type {row.get('SobjectType')} is not valid", 400, ["SobjectType"])
             self._no_second(sobject, row, "ParentId", "SobjectType")
         if sobject.name == "FieldPermissions" and own_id is None:
             self._no_second(sobject, row, "ParentId", "Field")
@@ -322,6 +331,11 @@ class Writer:
                 row.setdefault("IsArchived", before.get("IsArchived") or 0)
             case "ContentNote":
                 self._derive_note(row, now)
+            case "AccountPlan":
+                row.setdefault("Status", before.get("Status") or "Not Started")
+                row.setdefault("OwnerId", before.get("OwnerId") or self._user_id)
+            case "AccountPlanObjective":
+                row.setdefault("Status", before.get("Status") or "New")
             case "Event":
                 row["AccountId"] = self._account_of(now.get("WhatId"))
                 row.setdefault("IsArchived", before.get("IsArchived") or 0)

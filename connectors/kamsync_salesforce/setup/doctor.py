@@ -13,6 +13,7 @@ from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.setup.field_checks import FieldChecks
+from kamsync_salesforce.setup.goal_checks import goal_findings
 from kamsync_salesforce.setup.lease_object import lease_finding
 from kamsync_salesforce.setup.metadata import wanted
 from kamsync_salesforce.setup.money_checks import currency_findings
@@ -68,6 +69,7 @@ class Doctor:
         yield lease_finding(self._fields, wanted(self._context).lease)
         for pull in request.requests:
             yield from self._probe(pull)
+        yield from goal_findings(self._fields, self._context.mapping.plan)
         if request.notes:
             yield note_finding(self._fields)
         people = PeopleChecks(self._client)

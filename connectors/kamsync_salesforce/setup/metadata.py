@@ -98,6 +98,18 @@ class Grant:
     edit: bool
 
 
+# Of Account Plans, which at first only administrators see (Salesforce Help, "Select Who Can Use Sales Account Plans"). What is
+# required cannot be granted: everybody who sees the record sees it.
+PLAN_OBJECTS = ("AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure")
+PLAN_GRANTS = (
+    *(Grant(PLAN_OBJECTS[0], name, True) for name in ("AccountId", "Status", "Notes")),
+    *(Grant(PLAN_OBJECTS[0], name, False) for name in ("AccountVision", "AccountStrategicPriorities", "AccountChallenges")),
+    *(Grant(PLAN_OBJECTS[1], name, True) for name in ("Status", "Description")),
+    *(Grant(PLAN_OBJECTS[1], name, False) for name in ("StartDate", "EndDate")),
+    *(Grant(PLAN_OBJECTS[2], name, True) for name in ("ValueType", "TargetValue", "CurrentValue")),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectSpec:
     """A custom object with its fields, seen by nobody but whom a permission set names."""
@@ -163,7 +175,9 @@ def wanted(context: Context) -> Wanted:
         }
         fields += (FieldSpec("Activity", key, definition),)
     lease = _lease(text)
-    return Wanted(fields, _permission_sets(fields, flags, lease, text), _list_views(context.tiers, flags, text), lease)
+    plans = context.mapping.plan.account_plans
+    sets = _permission_sets(fields, flags, lease, text, plans=plans)
+    return Wanted(fields, sets, _list_views(context.tiers, flags, text), lease)
 
 
 def _lease(text: Mapping[str, str]) -> ObjectSpec:
@@ -228,15 +242,17 @@ def value_set(choices: Sequence[TierChoice]) -> dict[str, Any]:
 
 
 def _permission_sets(
-    fields: Sequence[FieldSpec], flags: Mapping[str, str], lease: ObjectSpec, text: Mapping[str, str]
+    fields: Sequence[FieldSpec], flags: Mapping[str, str], lease: ObjectSpec, text: Mapping[str, str], *, plans: bool
 ) -> tuple[PermissionSetSpec, PermissionSetSpec]:
     by_people = {flags[name] for name, flag in FLAGS.items() if flag.by_people and name in flags}
     places = [(sobject, field) for field in fields for sobject in field.granted_on]
     people = tuple(Grant(sobject, field.name, field.name in by_people) for sobject, field in places)
     agent = tuple(Grant(sobject, field.name, True) for sobject, field in (*places, *((lease.name, one) for one in lease.fields)))
+    agent += PLAN_GRANTS if plans else ()
+    objects = (lease.name, *(PLAN_OBJECTS if plans else ()))
     return (
         PermissionSetSpec(KAM_SET, text["set"], text["set_help"], people),
-        PermissionSetSpec(AGENT_SET, text["agent_set"], text["agent_set_help"], agent, (lease.name,)),
+        PermissionSetSpec(AGENT_SET, text["agent_set"], text["agent_set_help"], agent, objects),
     )
 
 

@@ -19,7 +19,7 @@ from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.api.writes import Result, Send, collection, write
 from kamsync_salesforce.setup.lease_object import provide_object
 from kamsync_salesforce.setup.list_views import provide_list_views
-from kamsync_salesforce.setup.metadata import AGENT_SET, FieldSpec, Grant, PermissionSetSpec, wanted
+from kamsync_salesforce.setup.metadata import AGENT_SET, PLAN_OBJECTS, FieldSpec, Grant, PermissionSetSpec, wanted
 from kamsync_salesforce.setup.sfdx import write_source
 from kamsync_salesforce.translate import quote
 
@@ -27,6 +27,9 @@ from kamsync_salesforce.translate import quote
 _EVERY_RIGHT = tuple(
     f"Permissions{right}" for right in ("Read", "Create", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
 )
+
+
+PLANS_ARE_OFF = "Are Account Plans switched on (Setup → Account Plan Settings)?"
 
 
 class Setup:
@@ -38,7 +41,7 @@ class Setup:
         self._fields = fields
         self._wanted = wanted(context)
         self._dry_run = dry_run
-        self._lacks_object = False  # nothing can be granted on an object that could not be made
+        self._ungranted: set[str] = set()  # objects that could not be made or granted: their fields cannot be either
 
     def run(self, metadata_folder: Path | None) -> Iterator[SetupStep]:
         """Everything, in the order in which one thing needs another."""
@@ -48,7 +51,8 @@ class Setup:
         yield from self._create_fields()
         made = list(provide_object(self._client, self._wanted.lease, dry_run=self._dry_run))
         yield from made
-        self._lacks_object = any(step.status == "failed" for step in made)
+        if any(step.status == "failed" for step in made):
+            self._ungranted.add(self._wanted.lease.name)
         self._fields.forget()
         for permission_set in self._wanted.permission_sets:
             yield from self._provide_permission_set(permission_set)
@@ -161,7 +165,7 @@ class Setup:
                 return
             set_id = str(answer["id"])
             yield SetupStep("permission", spec.label, "created", _what_is_left_to_do(spec))
-        if spec.objects and not self._lacks_object:
+        if spec.objects:
             yield from self._grant_objects(spec, set_id)
         yield from self._grant(spec, set_id)
         if spec.name == AGENT_SET:
@@ -171,7 +175,7 @@ class Setup:
         """Before the fields of these objects, which cannot be granted without."""
         soql = f"SELECT SobjectType FROM ObjectPermissions WHERE ParentId = {quote(set_id)}"
         present = {str(record["SobjectType"]).lower() for record in self._client.records(soql, doing="the object permissions")}
-        missing = [name for name in spec.objects if name.lower() not in present]
+        missing = [name for name in spec.objects if name.lower() not in present and name not in self._ungranted]
         if self._dry_run:
             yield from (SetupStep("permission", f"{spec.label}: {name}", "would_create") for name in missing)
             return
@@ -181,7 +185,9 @@ class Setup:
             if result.status == "done":
                 yield SetupStep("permission", name, "created")
             elif result.code != "DUPLICATE_VALUE":  # granted by a lost answer's call before
-                yield SetupStep("permission", name, "failed", _said(result))
+                self._ungranted.add(missing[position])
+                mend = f" {PLANS_ARE_OFF}" if missing[position] in PLAN_OBJECTS else ""
+                yield SetupStep("permission", name, "failed", f"{_said(result)}{mend}")
 
     def _grant(self, spec: PermissionSetSpec, set_id: str) -> Iterator[SetupStep]:
         soql = f"SELECT Id, Field, PermissionsRead, PermissionsEdit FROM FieldPermissions WHERE ParentId = {quote(set_id)}"
@@ -189,7 +195,7 @@ class Setup:
         new: list[Grant] = []
         weak: list[tuple[Grant, str]] = []
         for grant in spec.grants:
-            if self._lacks_object and grant.sobject == self._wanted.lease.name:
+            if grant.sobject in self._ungranted:
                 continue
             record = present.get(f"{grant.sobject}.{grant.field}".lower())
             if record is None:

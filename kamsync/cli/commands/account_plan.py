@@ -16,7 +16,7 @@ from kamsync.files import write_private
 from kamsync.report.account_plan.documents import as_html, as_json, as_markdown
 from kamsync.run.account_plan import account_plan_of, planning, portfolio_of
 from kamsync.run.moments import today
-from kamsync.run.people import Seen, see_people
+from kamsync.run.people import Seen, see_account
 from kamsync.store.accounts import find_account
 from kamsync.store.evaluate import Evaluation
 
@@ -28,18 +28,19 @@ def account_plan(
     config: ConfigOption = DEFAULT_CONFIG,
     format: Annotated[Format, typer.Option(help="Markdown, one HTML file that prints, or JSON.")] = "md",
     out: Annotated[Path | None, typer.Option(help="The file to write, instead of the terminal.", readable=False)] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the CRM who the account's people are.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the CRM for people and goals.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Show an account's plan on one page. Standing, reasons, goals, figures, white space, people, tasks and risks.
 
-    Reads the cache; the names of people alone come from the CRM as the page is made, and are kept nowhere.
+    Reads the cache; the names of people, and the goals that people keep for the account, come from the CRM as the page is made,
+    and are kept nowhere.
     """
     session = open_session(config)
     day = today(session.config, datetime.now(UTC))
     with session.cache(must_exist=True) as cache:
         account_id, _ = find_account(cache, account)
-        seen = Seen() if offline else see_people(session.connection, session.config, account_id, day)
+        seen = Seen() if offline else see_account(session.connection, session.config, account_id, day)
         with Evaluation(session.config.cache_path, planning(session.config.compiled), day) as evaluation:
             portfolio = portfolio_of(cache, session.config.program, evaluation, day)
             plan = account_plan_of(cache, session.config.program, evaluation, portfolio, account_id, day, seen)

@@ -8,6 +8,7 @@ from typing import Any
 from kamsync.decide.program import Program
 from kamsync.decide.reader import reader_of
 from kamsync.look import style_sheet
+from kamsync.model import Objective
 from kamsync.printable import one_line
 from kamsync.report.account_plan.page import Section, sections
 from kamsync.report.account_plan.plan import AccountPlan
@@ -130,12 +131,32 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
             else [{"name": one.name, "title": one.title, "roles": list(one.roles)} for one in plan.persons],
             "trouble": plan.unnamed,
         },
+        "customer_goals": [{"heading": heading, "text": line} for heading, line in plan.own.customer],
+        "objectives": {
+            "text": list(plan.own.ours),
+            "records": [_objective(one) for one in plan.own.objectives],
+            "trouble": plan.own.trouble,
+        },
         "tasks": [
             {"subject": one.subject, "due": one.due and one.due.isoformat(), "owner": one.owner, "is_open": one.is_open}
             for one in plan.steps
         ],
         "next_renewal_date": plan.renewal and plan.renewal.isoformat(),
         "problems": list(plan.problems),
+    }
+
+
+def _objective(one: Objective) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "status": one.status,
+        "start": one.start and one.start.isoformat(),
+        "end": one.end and one.end.isoformat(),
+        "about": one.about,
+        "measures": [
+            {"name": measure.name, "unit": measure.unit, "target": measure.target, "current": measure.current}
+            for measure in one.measures
+        ],
     }
 
 

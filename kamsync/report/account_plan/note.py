@@ -6,20 +6,23 @@ what this program writes it also keeps in its journal, and no name is kept there
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 
+from kamsync.decide.notes import OWN_PART
 from kamsync.decide.program import Program
 from kamsync.decide.reader import reader_of
 from kamsync.printable import one_line
 from kamsync.report.account_plan.page import Section, sections
-from kamsync.report.account_plan.plan import AccountPlan
+from kamsync.report.account_plan.plan import NO_GOALS, AccountPlan
 from kamsync.report.account_plan.words import text
 
 MOST_ITEMS = 30  # of one section
 MOST_CHARACTERS = 60_000  # HubSpot takes 65,536 ("Notes" guide), and the mark comes to it
 TEXT_LENGTH = 300  # of one cell
+_OWN_PART = re.compile(r"\s+".join(OWN_PART.split()), re.IGNORECASE)
 
 
 def note_title(plan: AccountPlan, program: Program) -> str:
@@ -29,7 +32,7 @@ def note_title(plan: AccountPlan, program: Program) -> str:
 
 def note_html(plan: AccountPlan, program: Program) -> str:
     """Without its mark. Sections that no longer fit are left out from the end."""
-    named = replace(plan, persons=None, unnamed="")
+    named = replace(plan, persons=None, unnamed="", own=NO_GOALS)
     day = text("as_of", program.language).format(reader_of(program).day(plan.as_of))
     body = f"<p><b>{_safe(note_title(plan, program))}</b></p><p>{_safe(text('note_rule', program.language))} {_safe(day)}</p>"
     for section in sections(named, program):
@@ -38,6 +41,11 @@ def note_html(plan: AccountPlan, program: Program) -> str:
             break
         body += part
     return body
+
+
+def own_part_html(program: Program) -> str:
+    """The line below which people write what stays, and room for it."""
+    return f"<p><b>{_safe(text('own_part', program.language), is_data=False)}</b></p><p>&nbsp;</p>"
 
 
 def state_values(plan: AccountPlan, score: float | None, language: str) -> Iterator[object]:
@@ -65,6 +73,8 @@ def _section(section: Section) -> Iterator[str]:
     yield f"<li>… +{left}</li></ul>" if left else "</ul>"
 
 
-def _safe(said: str) -> str:
+def _safe(said: str, *, is_data: bool = True) -> str:
+    """`is_data`: the line below which people write is known by its words, so nothing from the CRM may say them."""
     line = one_line(said)
+    line = _OWN_PART.sub("-".join(OWN_PART.split()), line) if is_data else line
     return escape(line if len(line) <= TEXT_LENGTH else line[: TEXT_LENGTH - 1] + "…", quote=False)

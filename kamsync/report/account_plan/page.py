@@ -14,6 +14,7 @@ from kamsync.decide.reader import Reader, reader_for, reader_of
 from kamsync.decide.reasons import reasons_text
 from kamsync.decide.white_space import Usual
 from kamsync.glossary import HEALTH
+from kamsync.model import Measure
 from kamsync.printable import one_line
 from kamsync.report.account_plan.plan import ROLES, AccountPlan
 from kamsync.report.account_plan.words import text
@@ -22,6 +23,8 @@ from kamsync.report.trend import TREND_DAYS
 
 RENEWAL_DAYS = 120  # as early as the shipped timeline of a renewal begins
 DONE_SHOWN = 10
+OWN_LINES = 40  # of what people keep as text
+OBJECTIVE_STATES = ("new", "in_progress", "closed")
 WAYS_SHOWN = 3
 REASONS_LENGTH = 1_000  # the page has room for all of it
 _MET = {True: "target_met", False: "target_missed", None: "unknown"}
@@ -42,8 +45,8 @@ def sections(plan: AccountPlan, program: Program) -> tuple[Section, ...]:
     """The page, top to bottom, in the programme's language."""
     made = _Page(plan, program)
     every = (
-        made.standing(), made.why(), made.goals(), made.targets(), made.figures(), made.white_space(), made.deals(),
-        made.people(), made.steps(), made.done(), made.risks(),
+        made.standing(), made.why(), made.customer_goals(), made.objectives(), made.goals(), made.targets(), made.figures(),
+        made.white_space(), made.deals(), made.people(), made.steps(), made.done(), made.risks(),
     )  # fmt: skip
     return tuple(section for section in every if section.sentences or section.rows)
 
@@ -115,6 +118,41 @@ class _Page:
             kept = self._say("keeps", tier.name, self._number(tier.leave))
         held = self._say("override", self._day(decision.until)) if decision.code == "override" and decision.until else ""
         return self._section("why", reasons, missing, *(ways[:WAYS_SHOWN] if missing else ()), kept, held)
+
+    def customer_goals(self) -> Section:
+        own = self._plan.own
+        said = (f"{heading}: {line}" if heading else line for heading, line in own.customer[:OWN_LINES])
+        return self._section("customer_goals", *said, self._say("untold", own.trouble) if own.trouble else "")
+
+    def objectives(self) -> Section:
+        own = self._plan.own
+        keys = ("objective", "status", "until", "measure", "target", "now")
+        rows = (
+            (
+                one_line(one.name) if at == 0 else "",
+                self._status(one.status) if at == 0 else "",
+                (self._day(one.end) if one.end else "") if at == 0 else "",
+                one_line(measure.name),
+                *(self._progress(value, measure.unit) for value in (measure.target, measure.current)),
+            )
+            for one in own.objectives
+            for at, measure in enumerate(one.measures or (Measure(""),))
+        )
+        head = tuple(map(self._say, keys)) if own.objectives else ()
+        return self._section("objectives", *own.ours[:OWN_LINES], head=head, rows=rows)
+
+    def _status(self, status: str) -> str:
+        return self._say(f"objective_{status}") if status in OBJECTIVE_STATES else one_line(status)
+
+    def _progress(self, value: str, unit: str) -> str:
+        """Numbers come as text, which need not be one."""
+        try:
+            number = float(value)
+        except ValueError:
+            return one_line(value)
+        if unit == "currency":
+            return self._reader.money(number)
+        return f"{self._reader.short_number(number)}{' %' if unit == 'percent' else ''}"
 
     def goals(self) -> Section:
         rows = ((self._say(one.goal), self._number(one.account), self._number(one.portfolio)) for one in self._plan.goals)

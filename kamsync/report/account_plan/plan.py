@@ -12,6 +12,7 @@ from kamsync.decide.people import Person
 from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.white_space import Usual
+from kamsync.model import Objective
 from kamsync.report.trend import Trend
 
 Bought = Literal["bought", "open", "never"]
@@ -49,12 +50,29 @@ class GoalScore:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnGoals:
+    """What people keep of an account's goals, as lines.
+
+    `customer`: the customer's own, each with its heading in the CRM, "" where it has none; `ours`: our objectives as text;
+    `objectives`: those that are records. `trouble`: why something could not be read.
+    """
+
+    customer: tuple[tuple[str, str], ...] = ()
+    ours: tuple[str, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    trouble: str = ""
+
+
+NO_GOALS = OwnGoals()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPlan:
     """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name.
 
     `usual`: of each family that it never bought, what accounts like it do, where any of them buys it.
     `targets`: each goal that has one, of the account and of all key accounts. `persons`: who is there, None where nobody asked
-    the CRM; `unnamed`: why it did not tell. They are never stored.
+    the CRM; `unnamed`: why it did not tell. `own`: the goals that people keep. Neither is ever stored.
     """
 
     name: str
@@ -75,6 +93,7 @@ class AccountPlan:
     targets: tuple[tuple[GoalStanding, GoalStanding], ...] = ()
     persons: tuple[Person, ...] | None = None
     unnamed: str = ""
+    own: OwnGoals = NO_GOALS
 
     @property
     def open_steps(self) -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ from kamsync.contract import (
     Context,
     DoctorRequest,
     Finding,
+    GoalsKept,
     LeaseAnswer,
     Page,
     PeopleShown,
@@ -42,7 +43,7 @@ from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
 from kamsync.testing.memory.notes import Notes
-from kamsync.testing.memory.pages import missing_fields, people_of, pull_stream
+from kamsync.testing.memory.pages import goals_of, missing_fields, people_of, pull_stream
 from kamsync.testing.memory.tasks import Tasks
 
 REASONS_LENGTH = 1_000
@@ -54,8 +55,8 @@ class MemoryConnection:
     """Version 2 of the contract on one MemoryCrm. Every call is counted and open to the CRM's faults.
 
     The names of calls, for faults: identity, pull_<stream>, fetch_accounts, push_accounts, find_tasks, create_tasks,
-    attach_tasks, fetch_tasks, fetch_people, reassign_tasks, close_tasks, free_keys, delete_tasks, fetch_notes, write_notes,
-    delete_notes, read_fields, make_field, take_lease, renew_lease, release_lease.
+    attach_tasks, fetch_tasks, fetch_people, fetch_goals, reassign_tasks, close_tasks, free_keys, delete_tasks, fetch_notes,
+    write_notes, delete_notes, read_fields, make_field, take_lease, renew_lease, release_lease.
     """
 
     def __init__(self, crm: MemoryCrm, context: Context) -> None:
@@ -136,6 +137,12 @@ class MemoryConnection:
 
     def fetch_people(self, account_id: str, request: PullRequest) -> PeopleShown:
         return self._call("fetch_people", partial(people_of, self._crm, account_id, request))
+
+    def fetch_goals(self, account_id: str) -> GoalsKept:
+        plan = self._context.mapping.plan
+        if not plan.texts and not plan.account_plans:
+            return GoalsKept()
+        return self._call("fetch_goals", partial(goals_of, self._crm, plan, account_id))
 
     def create_tasks(self, tasks: Sequence[NewTask]) -> Iterator[Outcome]:
         return self._tasks.create(tasks)

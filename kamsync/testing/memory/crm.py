@@ -13,7 +13,7 @@ from typing import Any
 
 from kamsync.contract import LeaseAnswer
 from kamsync.flags import FLAGS, from_json
-from kamsync.model import STREAMS, Kind, Stream, Value
+from kamsync.model import STREAMS, Kind, Objective, Stream, Value
 from kamsync.testing.memory.behaviour import SALESFORCE_LIKE, Behaviour
 from kamsync.testing.memory.faults import Faults
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY
@@ -50,6 +50,7 @@ class MemoryCrm:
         self.lease: LeaseAnswer | None = None
         self.records = Records()
         self.tier_choices: tuple[str, ...] = ()
+        self.objectives: dict[str, list[Objective]] = {}  # what people keep in plans, by account id
         self.kinds: dict[str, Kind] = STREAMS[Stream.ACCOUNTS].kinds | dict(fields or {})
         self.has_task_key = False
         self._indexed_until: int | None = None

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync import contract
-from kamsync.contract import Page, PeopleShown, PullRequest
+from kamsync.contract import GoalsKept, Page, PeopleShown, PullRequest
 from kamsync.errors import AccessDenied
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Column, Stream
+from kamsync.model import Column, PlanMapping, Stream
 from kamsync.testing.memory.crm import MemoryCrm, plain
 from kamsync.testing.memory.mapping import TASK_KEY
 from kamsync.testing.memory.records import Record
@@ -55,6 +55,17 @@ def people_of(crm: MemoryCrm, account_id: str, request: PullRequest) -> PeopleSh
     shown = crm.contacts(account_id)
     rows = [[_value(record, column) for column in request.columns] for record in shown]
     return PeopleShown(rows, {record.id: (record.text("name"), record.text("title")) for record in shown})
+
+
+def goals_of(crm: MemoryCrm, plan: PlanMapping, account_id: str) -> GoalsKept:
+    """What people keep of the account's goals."""
+    record = crm.records.find(Stream.ACCOUNTS, account_id)
+    if record is None:
+        return GoalsKept()
+    said = {name: record.text(field) for name, field in plan.texts.items()}
+    goals, ours = said.get("customer_goals", ""), said.get("our_objectives", "")
+    objectives = tuple(crm.objectives.get(account_id, ())) if plan.account_plans else ()
+    return GoalsKept((("", goals),) if goals else (), (ours,) if ours else (), objectives)
 
 
 def check_fields(crm: MemoryCrm, request: PullRequest) -> None:
