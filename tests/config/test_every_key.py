@@ -451,6 +451,10 @@ product_family = "product_family"
 roles = {{ field = "roles", values = {{ CHAMPION = "champion" }} }}
 [flags]
 {flags}
+[plan]
+customer_goals = "customer_goals"
+our_objectives = "our_objectives"
+account_plans = true
 [task]
 key = "kam_task_key"
 [options]
