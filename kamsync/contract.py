@@ -82,6 +82,7 @@ class Capabilities:
 
     `attaches_later`: a task is made first and hung on its account by a further call, so that it may be found without; elsewhere
     a task without an account is a person's doing. `reassigns`: the connection is one that HandsTasksOver.
+    `note_length`: characters of a note's body. `keeps_goals`: the goals that a note names (note_text.goals_in) become records.
     """
 
     reasons_length: int
@@ -89,6 +90,8 @@ class Capabilities:
     has_manager: bool = False
     attaches_later: bool = False
     reassigns: bool = False
+    note_length: int = 60_000
+    keeps_goals: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from kamsync.model import (
     NoteRef,
     NoteSeen,
     Outcome,
+    Stream,
     TaskHandOver,
     TaskRef,
     TaskSeen,
@@ -46,6 +48,7 @@ from kamsync_salesforce.pull.goals import fetch_goals
 from kamsync_salesforce.pull.people import fetch_people
 from kamsync_salesforce.pull.probes import probe
 from kamsync_salesforce.pull.streams import Puller
+from kamsync_salesforce.push.account_plans import PLAN_LENGTH, AccountPlans
 from kamsync_salesforce.push.accounts import push_accounts
 from kamsync_salesforce.push.cost import IDS_PER_READ, calls_for
 from kamsync_salesforce.push.lease import Leases
@@ -72,7 +75,10 @@ class SalesforceConnection:
         self._org = Org(client, self._fields, username)
         self._leases = Leases(client, context.mapping.flags.get("tier", ""))
         self._tasks = Tasks(client, self._fields, context.mapping.task_key, self.record_url)
-        self._notes = Notes(client)
+        self._notes: Notes | AccountPlans = Notes(client)
+        if context.mapping.plan.account_plans:
+            self._notes = AccountPlans(client, self._fields, self._notes)
+            self.capabilities = replace(self.capabilities, note_length=PLAN_LENGTH, keeps_goals=True)
 
     def identity(self) -> Identity:
         return self._org.identity()
@@ -81,7 +87,11 @@ class SalesforceConnection:
         return self._client.usage()
 
     def pull(self, requests: Sequence[PullRequest]) -> Iterator[Page]:
-        return Puller(self._client, self._org, self._fields, self._context).pull(requests)
+        for page in Puller(self._client, self._org, self._fields, self._context).pull(requests):
+            notice = ""
+            if isinstance(self._notes, AccountPlans) and page.last and page.stream is Stream.ACCOUNTS:
+                notice = self._notes.notice
+            yield replace(page, problems=(*page.problems, notice)) if notice else page
 
     def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         """By the collections resource, which answers null for an id that is gone."""

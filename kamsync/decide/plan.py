@@ -107,7 +107,7 @@ class DeleteTask:
 class WriteNote:
     """The account's plan as a note on it: a new one where `note_id` is "", else in place of what this program wrote before.
 
-    `body` is HTML with its mark (decide.notes); `before` the body that it replaces, "" until somebody has looked.
+    `body` is HTML with its mark (note_text); `before` the body that it replaces, "" until somebody has looked.
     """
 
     account_id: str

@@ -13,7 +13,6 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
-from kamsync.decide.notes import mark_in
 from kamsync.decide.plan import (
     AttachTask,
     Change,
@@ -31,6 +30,7 @@ from kamsync.decide.plan import (
 )
 from kamsync.flags import FLAGS, from_json, to_json
 from kamsync.model import TaskType, Value
+from kamsync.note_text import mark_in
 
 VERSION = 1
 DIGEST = "digest"

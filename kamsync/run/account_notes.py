@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from kamsync.contract import Connection, KeepsNotes
-from kamsync.decide.notes import mark_in, marked, own_part, program_part, read_note, state_of
+from kamsync.contract import Capabilities, Connection, KeepsNotes
 from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.model import NewNote, NoteRef, NoteSeen
+from kamsync.note_text import mark_in, marked, own_part, program_part, read_note, state_of
 from kamsync.report.account_plan.note import note_html, note_title, own_part_html, state_values
 from kamsync.report.account_plan.plan import AccountPlan, Step
 from kamsync.run.account_plan import account_plan_of, portfolio_of
@@ -42,7 +42,12 @@ def _known(account_id: str, seen: NoteSeen | None) -> KnownNote:
 
 
 def plan_notes(
-    cache: Cache, program: Program, evaluation: Evaluation, as_of: date, changes: Sequence[Change]
+    cache: Cache,
+    program: Program,
+    evaluation: Evaluation,
+    as_of: date,
+    changes: Sequence[Change],
+    capabilities: Capabilities,
 ) -> tuple[list[WriteNote], list[HeldBack]]:
     """The notes that would be written, and those that are a person's. `changes`: the rest of the plan, which the notes show."""
     active = {owner.id for owner in owners(cache) if owner.is_active}
@@ -69,7 +74,8 @@ def plan_notes(
             if has_one:  # that one is gone was said when it was found, and there is nothing left to look at
                 held.append(HeldBack(account_id, name, "account plan's note", EDITED))
             continue
-        body, _ = marked(note_html(page, program), state)
+        said = note_html(page, program, length=capabilities.note_length, keeps_goals=capabilities.keeps_goals)
+        body, _ = marked(said, state)
         body += own_part_html(program)
         owner = str(evaluation.facts(account_id).get("owner_id") or "")
         owner = owner if owner in active else ""  # a CRM refuses a note in the name of somebody who has left

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decision import FactValue
 from kamsync.decide.goals import GoalStanding
-from kamsync.decide.notes import text_lines
 from kamsync.decide.people import Person
 from kamsync.decide.program import Program
 from kamsync.decide.white_space import Habits, habits_of, usual_of
+from kamsync.note_text import text_lines
 from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, OwnGoals, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio

@@ -12,10 +12,10 @@ from datetime import date
 
 from kamsync.config import Config
 from kamsync.contract import Connection, GoalsKept, KeepsNotes, NamesPeople, PullRequest, TellsGoals
-from kamsync.decide.notes import own_lines
 from kamsync.decide.people import Person, people_at
 from kamsync.errors import KamsyncError
 from kamsync.model import NoteRef, Stream
+from kamsync.note_text import own_lines
 
 NO_GOALS = GoalsKept()
 

@@ -95,7 +95,7 @@ def make_plan(
         updates, history = _updates(evaluation, program, when, hashed, capabilities.reasons_length)
         tasks = _tasks(cache, evaluation, compiled.playbooks, when.as_of, capabilities)
         written: tuple[Change, ...] = (*updates, *tasks.changes)
-        telling, not_told = plan_notes(cache, program, evaluation, when.as_of, written) if notes else ([], [])
+        telling, not_told = plan_notes(cache, program, evaluation, when.as_of, written, capabilities) if notes else ([], [])
         if keep == "always" or (keep == "if_final" and not updates):
             keep_if_free(cache, evaluation, compiled, when.as_of)
         if keep != "no" and not when.rehearsal:

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import assert_never, cast
 
 from kamsync.contract import Connection, KeepsNotes
-from kamsync.decide.notes import mark_in
 from kamsync.decide.plan import Op
 from kamsync.flags import same_value
 from kamsync.model import NoteRef, TaskRef, TaskSeen, Value
+from kamsync.note_text import mark_in
 from kamsync.store.accounts import keep_flags, merged_into
 from kamsync.store.database import Cache
 from kamsync.store.history import settle_history

@@ -14,13 +14,13 @@ from types import MappingProxyType
 
 from kamsync.contract import KeepsNotes
 from kamsync.decide.guards import TierMoves
-from kamsync.decide.notes import mark_in, own_lines, program_part, read_note
 from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, HeldBack, ReassignTask, UpdateAccount
 from kamsync.decide.task_values import CreatedTask
 from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError, PlanRefused
 from kamsync.flags import same_value
 from kamsync.model import NoteRef, TaskRef, TaskSeen, Value
+from kamsync.note_text import mark_in, own_lines, program_part, read_note
 from kamsync.run.apply import NOTE, Applied
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun

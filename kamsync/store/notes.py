@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from kamsync.decide.notes import NoteMark
+from kamsync.note_text import NoteMark
 from kamsync.store.database import Cache
 
 NO_MARK = NoteMark("", "")

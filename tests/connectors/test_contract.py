@@ -5,17 +5,31 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import kamsync_hubspot
 import kamsync_salesforce
 from kamsync.config.mapping import load_mapping
+from kamsync.model import PlanMapping
 from kamsync.testing import ConnectorContract, Harness
+from kamsync.testing.notes import NoteFaultPromises
 from tests.connectors.people import HubSpotPeople, SalesforcePeople
 
 
 class TestSalesforce(ConnectorContract):
     harness = Harness(kamsync_salesforce.CONNECTOR, load_mapping("salesforce", crm="salesforce", folder=Path()), SalesforcePeople)
+
+
+class TestSalesforceAccountPlans(NoteFaultPromises):
+    """What is promised of notes holds where the org keeps plans as records of their own."""
+
+    harness = Harness(
+        kamsync_salesforce.CONNECTOR,
+        replace(TestSalesforce.harness.mapping, plan=PlanMapping(account_plans=True)),
+        SalesforcePeople,
+        {"account_plans": True},
+    )
 
 
 class TestHubSpot(ConnectorContract):

@@ -17,16 +17,15 @@ from kamsync.errors import KamsyncError
 from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outcome_of, send, subrequest
 from kamsync_salesforce.api.errors import fault_of, is_unanswered
 from kamsync_salesforce.translate import quote, select
 
 NOTE, LINK = "ContentNote", "ContentDocumentLink"
 IDS_PER_QUERY = 150
-SUBREQUESTS = 25  # REST API, "Composite": of one request
 PAIRS = SUBREQUESTS // 2
 TITLE_LENGTH = 255
 _GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
-_HALTED = "PROCESSING_HALTED"  # of the others in a request that was all or nothing
 
 
 class Notes:
@@ -88,37 +87,37 @@ class Notes:
         for some in portions([note for note in notes if note.note_id], SUBREQUESTS):
             asked = [self._request("PATCH", f"{NOTE}/{note.note_id}", f"r{at}", _content(note)) for at, note in enumerate(some)]
             for note, answer in zip(some, self._answered(asked, "updating notes"), strict=True):
-                yield _outcome(note.account_id, note.note_id, answer)
+                yield outcome_of(note.account_id, note.note_id, [answer])
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """To the recycle bin; the links go along."""
         for some in portions(notes, SUBREQUESTS):
             asked = [self._request("DELETE", f"{NOTE}/{note.note_id}", f"r{at}") for at, note in enumerate(some)]
             for note, answer in zip(some, self._answered(asked, "deleting notes"), strict=True):
-                gone = _code_of(answer) in _GONE
-                yield Outcome(note.account_id, "done", note.note_id) if gone else _outcome(note.account_id, note.note_id, answer)
+                done = Outcome(note.account_id, "done", note.note_id)
+                yield done if is_gone(answer) else outcome_of(note.account_id, note.note_id, [answer])
 
     def _make(self, notes: Sequence[NewNote]) -> Iterator[Outcome]:
         """Together; where one is refused, which takes the others along, each by itself."""
         requests = [one for place, note in enumerate(notes) for one in self._pair(note, place)]
         try:
-            answers = self._send(requests, "creating notes", together=True)
+            answers = send(self._client, requests, "creating notes", together=True)
         except KamsyncError as error:
             if not is_unanswered(error):
                 raise
             yield from self._after_silence(notes, error)
             return
         pairs = list(zip(answers[::2], answers[1::2], strict=True))
-        if len(notes) > 1 and any(not _is_good(answer) for answer in answers):
+        if len(notes) > 1 and any(not is_good(answer) for answer in answers):
             for note in notes:
                 yield from self._make([note])
             return
         for note, (made, linked) in zip(notes, pairs, strict=True):
-            if _is_good(made) and _is_good(linked):
+            if is_good(made) and is_good(linked):
                 body = made.get("body")
                 yield Outcome(note.account_id, "done", str(body.get("id") or "") if isinstance(body, Mapping) else "")
             else:
-                yield _outcome(note.account_id, "", linked if _code_of(made) == _HALTED or _is_good(made) else made)
+                yield outcome_of(note.account_id, "", [made, linked])
 
     def _after_silence(self, notes: Sequence[NewNote], error: KamsyncError) -> Iterator[Outcome]:
         """What a call without an answer made is ours; where this question has no answer either, the next run asks."""
@@ -145,57 +144,20 @@ class Notes:
         yield self._request("POST", LINK, f"link{place}", link)
 
     def _request(self, method: str, path: str, reference: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        asked: dict[str, Any] = {
-            "method": method,
-            "url": f"/services/data/v{self._client.api_version}/sobjects/{path}",
-            "referenceId": reference,
-        }
-        return asked if body is None else {**asked, "body": dict(body)}
+        return subrequest(self._client, method, path, reference, body)
 
     def _answered(self, requests: Sequence[Mapping[str, Any]], doing: str) -> list[Mapping[str, Any]]:
         """What may be repeated; no answers where the line stays silent."""
         try:
-            return self._send(requests, doing)
+            return send(self._client, requests, doing)
         except KamsyncError as error:
             if not is_unanswered(error):
                 raise
             return [{} for _ in requests]
 
-    def _send(self, requests: Sequence[Mapping[str, Any]], doing: str, *, together: bool = False) -> list[Mapping[str, Any]]:
-        """The answers in the order of the requests. What makes a record is sent once."""
-        body = {"allOrNone": together, "compositeRequest": list(requests)}
-        answer = self._client.rest("POST", "composite", json=body, doing=doing, repeatable=not together)
-        by_reference = {one["referenceId"]: one for one in (answer or {}).get("compositeResponse") or ()}
-        return [by_reference.get(one["referenceId"], {}) for one in requests]
-
 
 def _content(note: NewNote) -> dict[str, str]:
     return {"Title": note.title[:TITLE_LENGTH], "Content": b64encode(note.body.encode()).decode()}
-
-
-def _is_good(answer: Mapping[str, Any]) -> bool:
-    return 200 <= int(answer.get("httpStatusCode") or 0) < 300
-
-
-def _error_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    body = answer.get("body")
-    first = body[0] if isinstance(body, list) and body else body
-    return first if isinstance(first, Mapping) else {}
-
-
-def _code_of(answer: Mapping[str, Any]) -> str:
-    return str(_error_of(answer).get("errorCode") or "") if not _is_good(answer) else ""
-
-
-def _outcome(account_id: str, note_id: str, answer: Mapping[str, Any]) -> Outcome:
-    if _is_good(answer):
-        return Outcome(account_id, "done", note_id)
-    if not answer:
-        return Outcome(account_id, "unknown", note_id, "Salesforce gave no answer for this note.")
-    error = _error_of(answer)
-    return Outcome(
-        account_id, "rejected", note_id, f"{error.get('message') or 'no reason given'} ({_code_of(answer) or 'no code'})"
-    )
 
 
 def _mark(text: str) -> str:

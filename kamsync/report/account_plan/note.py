@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 
-from kamsync.decide.notes import OWN_PART
+from kamsync.decide.goals import GoalStanding
 from kamsync.decide.program import Program
 from kamsync.decide.reader import reader_of
+from kamsync.note_text import OWN_PART, NoteGoal, goals_html
 from kamsync.printable import one_line
 from kamsync.report.account_plan.page import Section, sections
 from kamsync.report.account_plan.plan import NO_GOALS, AccountPlan
@@ -30,17 +31,28 @@ def note_title(plan: AccountPlan, program: Program) -> str:
     return one_line(f"{text('title', program.language)}: {plan.name}")[:255]
 
 
-def note_html(plan: AccountPlan, program: Program) -> str:
-    """Without its mark. Sections that no longer fit are left out from the end."""
+def note_html(plan: AccountPlan, program: Program, *, length: int = MOST_CHARACTERS, keeps_goals: bool = False) -> str:
+    """Without its mark. Sections that no longer fit into `length` are left out from the end. `keeps_goals`: the goals that have a
+    target are named in a line that the CRM's connector reads too."""
     named = replace(plan, persons=None, unnamed="", own=NO_GOALS)
     day = text("as_of", program.language).format(reader_of(program).day(plan.as_of))
     body = f"<p><b>{_safe(note_title(plan, program))}</b></p><p>{_safe(text('note_rule', program.language))} {_safe(day)}</p>"
+    goals = goals_html([_goal(own, program) for own, _ in plan.targets]) if keeps_goals else ""
     for section in sections(named, program):
         part = "".join(_section(section))
-        if len(body) + len(part) > MOST_CHARACTERS:
+        if len(body) + len(part) + len(goals) > min(length, MOST_CHARACTERS):
             break
         body += part
-    return body
+    return body + goals
+
+
+def _goal(own: GoalStanding, program: Program) -> NoteGoal:
+    """Per cent as Salesforce writes them: 10 for a tenth."""
+    name = f"{text(own.goal, program.language)}: {text(own.kpi, program.language)}"
+    unit = {"money": "currency", "percent": "percent"}.get(own.unit, "number")
+    factor = 100 if unit == "percent" else 1
+    target, current = ("" if one is None else f"{one * factor:.2f}".rstrip("0").rstrip(".") for one in (own.target, own.now))
+    return NoteGoal(own.goal, name, unit, target, current)
 
 
 def own_part_html(program: Program) -> str:
@@ -57,7 +69,12 @@ def state_values(plan: AccountPlan, score: float | None, language: str) -> Itera
     yield [sorted(plan.families.items()), sorted(plan.roles.items()), plan.renewal]
     yield [(one.subject, one.due, one.owner) for one in plan.open_steps]
     yield [(one.subject, one.due) for one in plan.done_steps]
-    yield [(own.goal, own.kpi, own.target, own.is_met) for own, _ in plan.targets]
+    yield [(own.goal, own.kpi, own.target, own.is_met, _tenths(own)) for own, _ in plan.targets]
+
+
+def _tenths(own: GoalStanding) -> int | None:
+    """How much of the target is reached, as coarsely as a note is written anew for it."""
+    return None if own.now is None or own.target == 0 else min(max(int(10 * own.now / own.target), 0), 10)
 
 
 def _section(section: Section) -> Iterator[str]:

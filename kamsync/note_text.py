@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -21,6 +22,8 @@ _MARK = re.compile(r"kamsync plan ([0-9a-f]{10})-([0-9a-f]{10})")
 OWN_PART = "kamsync objectives"  # in the line of a note below which people write; the same in every language
 _OWN_PART = re.compile(r"kamsync(?:\s|&nbsp;|&#160;)+objectives", re.IGNORECASE)
 _BLOCK = re.compile(r"<(?:p|div|ul|h[1-6])\b", re.IGNORECASE)
+_GOALS = "kamsync goals:"
+_GOAL_NOISE = re.compile(r"[|;\s]+")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 
 
@@ -43,6 +46,32 @@ class ReadNote:
 
     mark: NoteMark
     is_intact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteGoal:
+    """A goal of the programme as a note names it for a CRM that keeps goals as records. `key`: the goal's word; `unit`: currency,
+    number or percent; `target` and `current`: numbers as text, `current` "" where nobody knows it."""
+
+    key: str
+    name: str
+    unit: str
+    target: str
+    current: str
+
+
+def goals_html(goals: Sequence[NoteGoal]) -> str:
+    """The line of a note that names them; "" where there are none."""
+    named = (" | ".join(_GOAL_NOISE.sub(" ", said) for said in astuple(goal)) for goal in goals)
+    said = "; ".join(named)
+    return f"<p>{_GOALS} {escape(said, quote=False)}</p>" if said else ""
+
+
+def goals_in(html: str) -> tuple[NoteGoal, ...]:
+    """What the line of `goals_html` in a note's body names."""
+    line = next((one for one in text_lines(program_part(html)) if one.startswith(_GOALS)), "")
+    named = ([part.strip() for part in one.split("|")] for one in line.removeprefix(_GOALS).split(";"))
+    return tuple(NoteGoal(*said) for said in named if len(said) == len(fields(NoteGoal)))
 
 
 def state_of(values: Iterable[Any]) -> str:
