@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a member of a group is, and since when: its creation as an ISO date, its country and industry, "" where unknown.
+
+    `country_key`: by which two spellings of one country are one.
+    """
+
+    created: str
+    country: str
+    country_key: str
+    industry: str
 
 
 def break_cycles(parents: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -58,3 +72,38 @@ def leads_of(parents: Mapping[str, str], accounts: Collection[str]) -> dict[str,
             node = links[node]
         leads.update(dict.fromkeys(path, leads.get(node, node)))
     return leads
+
+
+def new_territories(links: Mapping[str, str], places: Mapping[str, Place]) -> dict[str, tuple[str, str]]:
+    """The latest step of a group into a country or an industry in which no account of it was: the day, and its name.
+
+    For each account above the one that made the step and older than it. Of accounts in one place the oldest was the first there,
+    one whose creation nobody knows before all others. `links` has no cycle; accounts that are not among `places` do not count.
+    """
+    found: dict[str, tuple[str, str, str]] = {}
+    for account, territory in sorted(_firsts(links, places)):
+        created = places[account].created
+        above = links.get(account, "")
+        while above in places:
+            older = places[above].created
+            if older and older < created and (created, account) > found.get(above, ("", ""))[:2]:
+                found[above] = (created, account, territory)
+            above = links.get(above, "")
+    return {account: (day, territory) for account, (day, _, territory) in found.items()}
+
+
+def _firsts(links: Mapping[str, str], places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
+    """Members that are the first of their group in their country, else in their industry, with the name of it."""
+    leads = leads_of(links, places.keys())
+    members = {one for one in (*leads, *leads.values()) if one in places}
+    first: dict[tuple[str, str, str], str] = {}
+    for account in sorted(members, key=lambda one: (places[one].created, one)):
+        lead, place = leads.get(account, account), places[account]
+        first.setdefault((lead, "country", place.country_key), account)
+        first.setdefault((lead, "industry", place.industry), account)
+    for account, lead in leads.items():
+        place = places[account]
+        if place.created and place.country and first[lead, "country", place.country_key] == account:
+            yield account, place.country
+        elif place.created and place.industry and first[lead, "industry", place.industry] == account:
+            yield account, place.industry

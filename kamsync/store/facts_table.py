@@ -6,10 +6,11 @@ What the SQL of a fact is stands in `decide.facts`; here it is run. Amounts are 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import lru_cache
 
+from kamsync.decide.calendar import country_code
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.fact import Fact, Source
 from kamsync.decide.facts import (
@@ -22,7 +23,7 @@ from kamsync.decide.facts import (
     facts_from,
     windows,
 )
-from kamsync.decide.hierarchy import break_cycles, leads_of, roll_up
+from kamsync.decide.hierarchy import Place, break_cycles, leads_of, new_territories, roll_up
 from kamsync.decide.money import Rates
 from kamsync.decide.months import term_months, usual_gap, whole_months
 from kamsync.errors import ConfigError
@@ -219,11 +220,30 @@ class _Facts:
         children: dict[str, int] = {}
         for parent in parents.values():
             children[parent] = children.get(parent, 0) + 1
-        self._db.execute("CREATE TEMP TABLE by_hierarchy (account_id PRIMARY KEY, children, won, pipeline)")
+        asked = not self._wanted.isdisjoint(("new_territory_date", "new_territory"))
+        territories = new_territories(links, self._places(own)) if asked else {}
+        columns = "account_id PRIMARY KEY, children, won, pipeline, territory_date, territory"
+        self._db.execute(f"CREATE TEMP TABLE by_hierarchy ({columns})")
         self._db.executemany(
-            "INSERT INTO temp.by_hierarchy VALUES (?, ?, ?, ?)",
-            [(account, children.get(account, 0), won, amount) for account, (won, amount) in totals.items()],
+            "INSERT INTO temp.by_hierarchy VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (account, children.get(account, 0), won, amount, *territories.get(account, (None, None)))
+                for account, (won, amount) in totals.items()
+            ],
         )
+
+    def _places(self, members: Collection[str]) -> dict[str, Place]:
+        """Where the members of groups are; what was not loaded is not known."""
+        missing = self._fields_not_loaded() | (set(CORE_ACCOUNT_NAMES) - self._account_columns)
+        names = ("created_date", "country", "industry")
+        columns = ", ".join("''" if name in missing else f"coalesce({_quoted(name)}, '')" for name in names)
+        key_of = lru_cache(maxsize=4096)(_country_key)
+        rows = self._db.execute(f"SELECT id, {columns} FROM accounts ORDER BY id")
+        return {
+            account: Place(created[:10], country, key_of(country), industry)
+            for account, created, country, industry in rows
+            if account in members
+        }
 
 
 class _Roles:
@@ -242,6 +262,10 @@ class _Roles:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _country_key(named: str) -> str:
+    return country_code(named) or " ".join(named.split()).casefold()
 
 
 def _whole_months(first: str | None, until: str) -> int | None:

@@ -8,7 +8,7 @@ from kamsync.decide.facts import FACTS, facts_from, known_columns, windows, with
 
 
 def test_every_fact_has_one_name_and_a_definition() -> None:
-    assert len({fact.name for fact in FACTS}) == len(FACTS) == 48
+    assert len({fact.name for fact in FACTS}) == len(FACTS) == 51
     assert all(fact.definition for fact in FACTS)
 
 

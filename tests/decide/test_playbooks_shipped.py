@@ -87,7 +87,7 @@ FIRES: dict[str, dict[str, FactValue]] = {
     "first-year-review": {"customer_months": 11},
     "health-drop": {"health": "amber"},
     "losses-review": {"lost_count_12m": 3, "win_rate_24m": 0.4},
-    "market-expansion": {"children_count": 4},
+    "market-expansion": {"new_territory": "Peru", "new_territory_date": "2026-10-30", "days_since_new_territory": 24},
     "nps-recovery": {"nps": 4},
     "nps-reference": {"nps": 10},
     "override-expiry": {"override_until": "2026-12-10"},

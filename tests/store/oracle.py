@@ -189,7 +189,7 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
     whole = math.fsum(f["won_amount_12m"] for f in everyone.values())
     for f in everyone.values():
         f["revenue_share_12m"] = f["won_amount_12m"] / whole if whole else None
-    _families(everyone)
+    _families(everyone, as_of)
     return everyone
 
 
@@ -260,7 +260,7 @@ def heads_of(world: World) -> dict[str, str]:
     return heads
 
 
-def _families(everyone: dict[str, Row]) -> None:
+def _families(everyone: dict[str, Row], as_of: date) -> None:
     parents = _uncircled({i: f["parent_id"] for i, f in everyone.items() if f["parent_id"]})
     for account, f in everyone.items():
         family = [account]
@@ -268,6 +268,36 @@ def _families(everyone: dict[str, Row]) -> None:
             family += [child for child, parent in parents.items() if parent == member]
         f["family_won_amount_12m"] = math.fsum(everyone[m]["won_amount_12m"] for m in family)
         f["family_open_pipeline"] = math.fsum(everyone[m]["open_pipeline"] for m in family)
+    for account, f in everyone.items():
+        f |= _territory(account, everyone, parents, as_of)
+
+
+def _territory(account: str, everyone: dict[str, Row], parents: dict[str, str], as_of: date) -> Row:
+    """The last step of the account's group, below it, into a country or an industry that was new to the group."""
+
+    def above(member: str) -> list[str]:
+        chain = [member]
+        while chain[-1] in parents and parents[chain[-1]] in everyone:
+            chain.append(parents[chain[-1]])
+        return chain[1:]
+
+    def age(member: str) -> tuple[str, str]:
+        return str(everyone[member]["created_date"] or ""), member
+
+    root = (above(account) or [account])[-1]
+    group = [m for m in everyone if (above(m) or [m])[-1] == root]
+    steps = []
+    for member in group:
+        if account not in above(member) or not age(account)[0] or not age(account)[0] < age(member)[0]:
+            continue
+        for kind in ("country", "industry"):
+            here = everyone[member][kind]
+            if here and min((m for m in group if everyone[m][kind] == here), key=age) == member:
+                steps.append((everyone[member]["created_date"], member, here))
+                break
+    day, _, name = max(steps, default=(None, "", None), key=lambda step: step[:2])
+    since = None if day is None else (as_of - day).days
+    return {"new_territory_date": day, "new_territory": name, "days_since_new_territory": since}
 
 
 def _uncircled(parents: dict[str, str]) -> dict[str, str]:
@@ -595,7 +625,7 @@ MEANINGS: dict[str, Meaning] = {
     "open_count between 2 and 4 or lost_count_12m > 2": lambda f: 2 <= f["open_count"] <= 4 or f["lost_count_12m"] > 2,
     "days_to_renewal <= 60": lambda f: None if f["days_to_renewal"] is None else f["days_to_renewal"] <= 60,
 }
-PLAIN = (*(fact.name for fact in FACTS if not fact.is_remembered), "employees", "reference_date", "nps")
+PLAIN = (*(fact.name for fact in FACTS if not fact.is_remembered and fact.kind != "text"), "employees", "reference_date", "nps")
 
 
 def _reads(name: str) -> Meaning:
@@ -640,6 +670,8 @@ def random_world(rng: random.Random) -> World:
             "parent_id": perhaps(rng.choice([*ids, "gone"]), 0.5),
             "type": perhaps(rng.choice(["customer", "partner"])),
             "industry": rng.choice(INDUSTRIES),
+            "country": perhaps(rng.choice(["Brazil", "Peru", "Chile", "Atlantis"])),
+            "created_date": perhaps(day(700), 0.2),
             "employees": perhaps(rng.choice([0, 5, 10, 50, 500, 5000])),
             "nps": perhaps(rng.choice([-5, 0, 3.5, 9])),
             "reference_date": perhaps(day(900, 20)),
