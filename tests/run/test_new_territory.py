@@ -26,8 +26,8 @@ def test_a_new_country_of_the_group_makes_one_task_and_one_more_unit_in_it_none(
 ) -> None:
     desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM, {"potential": "number"})
     ana = desk.crm.add_owner("Ana", "ana@example.com")
-    lead = {"owner_id": ana, "country": "Brazil", "industry": "Mining", "created_date": date(2020, 1, 1)}
-    acme = desk.crm.add_account("Acme", potential=90, **lead)
+    founded = date(2020, 1, 1)
+    acme = desk.crm.add_account("Acme", potential=90, owner_id=ana, country="Brazil", industry="Mining", created_date=founded)
     desk.crm.win(desk.crm.add_opportunity(acme, date(2026, 1, 5), 600.0), date(2026, 1, 5))
 
     def unit(country: str, day: int) -> None:
