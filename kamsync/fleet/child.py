@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ def _attend(
             _signal(process, signal.SIGTERM)
         elif why and now - asked > limits.graceful_stop_seconds:
             return why
-        time.sleep(LOOK_SECONDS)
+        wait([process.sentinel], LOOK_SECONDS)
     return why
 
 

@@ -32,6 +32,7 @@ class Server:
     folder: Path
     user: str
     bin: Path
+    options: str = ""
 
     def url(self, database: str) -> str:
         return f"postgresql://{self.user}@/{database}?host={self.folder}"
@@ -47,7 +48,7 @@ class Server:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
 
     def start(self) -> None:
-        options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c shared_buffers=16MB"
+        options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c shared_buffers=16MB {self.options}"
         self._run("pg_ctl", "-w", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-o", options, "start")
 
     def initialise(self) -> None:
@@ -61,13 +62,13 @@ class Server:
 
 
 @contextmanager
-def running(folder_of_binaries: Path) -> Iterator[Server]:
+def running(folder_of_binaries: Path, *, options: str = "") -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="kamsync-pg-"))
     user = pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() == 0:
         user = next(name for name in USERS if name in {one.pw_name for one in pwd.getpwall()})
         os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    server = Server(folder, user, folder_of_binaries)
+    server = Server(folder, user, folder_of_binaries, options)
     try:
         server.initialise()
         server.start()

@@ -1,0 +1,155 @@
+"""What a large fleet's morning asks of its database and of a worker, measured with jobs that are over at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from bench.fleet_orgs import cpu_seconds, postgres, settings_of, tables_of
+from kamsync.fleet.upkeep import queue_due, read_folder
+from kamsync.store.database import open_cache
+from tests.fleet.company import Company, companies
+from tests.fleet.postgres import Server
+
+COMMON = """
+[crm]
+kind = "hubspot"
+[crm.hubspot]
+access_token = { env = "NOT_ASKED_FOR" }
+[schedule]
+sync = "0 6 * * 1-5"
+"""
+# A worker whose jobs are over at once: what is measured is the queue, the leases, the caches' journeys and the records.
+WORKER = """
+import shutil, sys
+from pathlib import Path
+from kamsync.config.fleet import load_fleet
+from kamsync.fleet import job
+from kamsync.fleet.child import Ended
+from kamsync.fleet.remedy import Said
+from kamsync.fleet.worker import run_worker
+from kamsync.log import configure_logs
+
+def at_once(arguments, folder, environment, limits, *, is_ours, stopping):
+    shutil.copyfile(sys.argv[2], folder / "kamsync.db")
+    return Ended(Said(0, {"run_id": "measured", "api_calls_left": 1000}), "")
+
+job.run_command = at_once
+configure_logs()
+run_worker(load_fleet(Path(sys.argv[1])))
+"""
+LOADED_THREADS = 8
+REST_SECONDS = 20.0
+
+
+def load(orgs: int) -> None:
+    """So many orgs are due at one moment, and one worker of eight threads does no more for each than a fleet must."""
+    with loaded(orgs) as (company, server):
+        fleet, tables = settings_of(company), tables_of(company)
+        figure("reading the folder for the first time", timed(lambda: read_folder(fleet, tables)))
+        figure("one look at a folder that nothing changed in", timed(lambda: read_folder(fleet, tables)))
+        with start(company) as worker:
+            before = asked(server, company)
+            time.sleep(REST_SECONDS)
+            statements, commits = (after - then for after, then in zip(asked(server, company), before, strict=True))
+            a_second = statements / REST_SECONDS, commits / REST_SECONDS
+            print("a worker at rest: {:.1f} statements, {:.1f} transactions a second".format(*a_second), flush=True)
+            postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+            used = cpu_seconds(worker.pid), cpu_seconds(postmaster)
+            before, began = asked(server, company), time.monotonic()
+            with tables.connected() as connection:
+                connection.execute("UPDATE kamsync_fleet_orgs SET next_due = now()")
+            queued = timed(lambda: all(iter(lambda: queue_due(fleet, tables), 0)))
+            figure(f"queueing {orgs:,} orgs", queued)
+            while sum(tables.outcomes().values()) < orgs:
+                time.sleep(0.5)
+            took = time.monotonic() - began
+            statements, commits = (after - then for after, then in zip(asked(server, company), before, strict=True))
+            print(
+                f"{orgs:,} jobs, {LOADED_THREADS} threads: {took:.0f} s, {orgs / took:.0f} jobs/s; a job: {statements / orgs:.0f}"
+                f" statements, {commits / orgs:.0f} transactions, {1000 * (cpu_seconds(worker.pid) - used[0]) / orgs:.0f} ms of"
+                f" processor in the worker and {1000 * (cpu_seconds(postmaster) - used[1]) / orgs:.0f} ms in PostgreSQL"
+            )
+        rows(company)
+
+
+@contextmanager
+def loaded(orgs: int) -> Iterator[tuple[Company, Server]]:
+    """A fleet whose orgs all say six o'clock and have no CRM, in a database that counts statements."""
+    folder = Path(tempfile.mkdtemp(prefix="kamsync-bench-"))
+    try:
+        with (
+            postgres(options="-c shared_preload_libraries=pg_stat_statements") as server,
+            companies(folder, server.new_database()) as company,
+        ):
+            company.write_org("_common", COMMON)
+            for number in range(orgs):
+                company.write_org(f"org-{number:05d}", 'inherit = "_common.toml"\n')
+            company.write_fleet(
+                threads=LOADED_THREADS, graceful_stop_seconds=60.0, stalled_seconds=120.0, lease_seconds=60.0, tick_seconds=30
+            )
+            figure(f"init with {orgs:,} orgs", timed(lambda: company.good("init")))
+            with tables_of(company).connected() as connection:
+                connection.execute("CREATE EXTENSION pg_stat_statements")
+                connection.execute("UPDATE kamsync_fleet_orgs SET digest = ''")
+            yield company, server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def start(company: Company) -> Iterator[subprocess.Popen[bytes]]:
+    """The worker whose jobs are over at once."""
+    cache = company.folder / "one.db"
+    with open_cache(cache):
+        pass
+    log = company.folder / "worker-load.log"
+    with log.open("wb") as errors:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(company.folder), str(cache)], env=company.environment, stdout=errors, stderr=errors
+        )
+    try:
+        company.wait_for(lambda: "started" in log.read_text(encoding="utf-8"))
+        yield worker
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def asked(server: Server, company: Company) -> tuple[int, int]:
+    """Statements and transactions of the fleet's database until now."""
+    with psycopg.connect(settings_of(company).database.reveal()) as connection:
+        found = connection.execute(
+            "SELECT (SELECT sum(calls) FROM pg_stat_statements), (SELECT xact_commit FROM pg_stat_database"
+            " WHERE datname = current_database())"
+        ).fetchone()
+    assert found is not None
+    return int(found[0]), int(found[1])
+
+
+def rows(company: Company) -> None:
+    with tables_of(company).connected() as connection:
+        for name, count, size in connection.execute(
+            "SELECT relname, n_live_tup, pg_size_pretty(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+            " WHERE n_live_tup > 0 ORDER BY pg_total_relation_size(relid) DESC LIMIT 6"
+        ):
+            print(f"    {name:<34} {count:>8,} rows  {size}")
+
+
+def timed(what: Callable[[], object]) -> float:
+    began = time.monotonic()
+    what()
+    return time.monotonic() - began
+
+
+def figure(what: str, seconds: float) -> None:
+    print(f"{what}: {seconds:.1f} s (load {os.getloadavg()[0]:.1f})", flush=True)
