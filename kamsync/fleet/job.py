@@ -10,21 +10,21 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from kamsync.config.fleet import Fleet
-from kamsync.errors import CacheUnusable, ConfigError, KamsyncError
+from kamsync.errors import CacheUnusable, ConfigError, KamsyncError, TryLater
 from kamsync.fleet.caches import CACHE, Caches, Held, Overtaken, discard, room_for
 from kamsync.fleet.child import Ended, Limits, environment_for, run_command
 from kamsync.fleet.lease import Keeper
 from kamsync.fleet.orgs import Org, Unreadable, path_of_org, read_org
 from kamsync.fleet.queue import Work, defer, opened
 from kamsync.fleet.remedy import Ending, Said, ending_of
-from kamsync.fleet.tables import KnownOrg, Tables
+from kamsync.fleet.tables import CacheFigures, KnownOrg, Tables
 from kamsync.log import log
 from kamsync.store.database import open_cache, schema_of
 from kamsync.store.migrations import SCHEMA_VERSION
@@ -65,13 +65,25 @@ def do_job(bench: Bench, work: Work, job_id: int) -> None:
     """One job. It raises nothing for what happens to the org; TryLater where the fleet's database does not answer."""
     work = replace(work, origin=work.origin or job_id)
     known = bench.tables.org(work.org)
-    if known is None or (known.state != "active" and not work.by_hand):
-        return  # paused, parked or gone since it was queued
+    if known is None or known.state == "gone" or not path_of_org(bench.fleet, work.org).exists():
+        _record_gone(bench, work)
+        return
+    if known.state != "active" and not work.by_hand:
+        return  # paused or parked since it was queued
     try:
         _do(bench, work, known, job_id)
     except Newer as newer:
         _queue(bench, work, datetime.now(UTC), newer.schema)
         log().warning("handed on", org=work.org, job=work.origin, detail="its cache is of a newer kamsync", schema=newer.schema)
+
+
+def _record_gone(bench: Bench, work: Work) -> None:
+    """Whoever waits for the job is told; nothing is parked, for a file that comes back is read by itself."""
+    file = path_of_org(bench.fleet, work.org)
+    ending = Ending(
+        "failed", f"There is no {file} any longer: nothing was done.", "Put the file back, or run the org by its name now."
+    )
+    _record(bench, work, datetime.now(UTC), Ended(Said(1), ""), ending)
 
 
 def _do(bench: Bench, work: Work, known: KnownOrg, job_id: int) -> None:
@@ -110,7 +122,8 @@ def _held(bench: Bench, work: Work, org: Org | Unreadable, job_id: int) -> Itera
         yield owner if taken else None
     finally:
         if taken:
-            bench.tables.release(work.org, owner)
+            with suppress(TryLater):  # it runs out by itself
+                bench.tables.release(work.org, owner)
 
 
 def _put_back(bench: Bench, work: Work, schema: int) -> None:
@@ -234,10 +247,8 @@ def _queue(bench: Bench, work: Work, at: datetime, schema: int) -> None:
 
 def _record(bench: Bench, work: Work, began: datetime, ended: Ended, ending: Ending) -> None:
     document = ended.said.document
-    good, pulled = _ages(bench.fleet.work, work.org)
     left = document.get("api_calls_left") if isinstance(document, Mapping) else None
-    schema = schema_of(_cache_of(bench.fleet.work, work.org))
-    bench.tables.note_figures(work.org, good, pulled, left if isinstance(left, int) else None, schema)
+    bench.tables.note_figures(work.org, _figures(bench.fleet.work, work.org), left if isinstance(left, int) else None)
     bench.tables.keep_run(
         {
             "org": work.org,
@@ -263,17 +274,22 @@ def _cache_of(work: Path, org: str) -> Path:
     return room_for(work, org) / CACHE
 
 
-def _ages(work: Path, org: str) -> tuple[datetime | None, datetime | None]:
-    """When the org's last good run ended and when it was last read, as its cache says; None where there is none to ask."""
+def _figures(work: Path, org: str) -> CacheFigures:
+    """What the org's cache on this disk says."""
     path = _cache_of(work, org)
     if not path.exists():
-        return None, None
+        return CacheFigures()
     try:
         with open_cache(path) as cache:
             pulled = cache.meta(Meta.PULLED_AT)
-            return last_good_run(cache), None if pulled is None else datetime.fromisoformat(pulled)
+            return CacheFigures(
+                last_good_at=last_good_run(cache),
+                pulled_at=None if pulled is None else datetime.fromisoformat(pulled),
+                schema=SCHEMA_VERSION,
+                portal=" ".join(cache.meta(name) or "" for name in (Meta.ORG_ID, Meta.CRM_URL)).strip(),
+            )
     except CacheUnusable:
-        return None, None
+        return CacheFigures()
 
 
 def _kept(kind: str, document: Any) -> Any:

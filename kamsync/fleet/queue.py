@@ -17,11 +17,12 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.schema import SchemaManager
 
 from kamsync.contract import Secret
+from kamsync.errors import TryLater
 from kamsync.fleet.tables import CONNECT_SECONDS, Tables
 
 Kind = Literal["sync", "full", "plan", "apply", "undo"]
@@ -84,7 +85,10 @@ def worker_app(
     """Procrastinate with both tasks, as a worker runs it. `keep` is awaited every `tick_seconds`, by one worker of all."""
     app = App(connector=PsycopgConnector(conninfo=database.reveal(), min_size=_FIRST_CONNECTIONS, max_size=threads + 4))
 
-    @app.task(name=RUN, queue=ORGS, pass_context=True)
+    # What raises TryLater could not even be noted: the database was away. Any other end of an org's job has its own next try.
+    again = RetryStrategy(wait=tick_seconds, retry_exceptions=(TryLater,))
+
+    @app.task(name=RUN, queue=ORGS, pass_context=True, retry=again)
     def run_org(context: JobContext, /, **arguments: Any) -> None:
         run(context, work_of(arguments))
 

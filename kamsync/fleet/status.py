@@ -17,6 +17,7 @@ State = Literal["ok", "running", "waiting", "held", "failing", "parked", "paused
 STATES: tuple[State, ...] = ("parked", "failing", "held", "running", "waiting", "paused", "new", "ok")
 _FAILED = ("failed", "deadline", "partial", "overtaken")
 SILENT_SECONDS = 60.0
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,35 @@ def fleet_status(tables: Tables) -> FleetStatus:
     for job in tables.queued():
         if job["status"] == "todo":
             queued.setdefault(job["org"], []).append(job)
-    orgs = (_org(one, leases.get(one.org), last.get(one.org), queued.get(one.org, []), now) for one in tables.orgs().values())
+    known = tables.orgs().values()
+    sharing: dict[str, list[str]] = {}
+    for one in known:
+        sharing.setdefault(one.portal, []).append(one.org)
+    orgs = (
+        _org(one, leases.get(one.org), last.get(one.org), queued.get(one.org, []), _others(one, sharing), now) for one in known
+    )
     alive = sum(worker["silent_seconds"] < SILENT_SECONDS for worker in tables.workers())
     ordered = sorted(orgs, key=lambda org: (STATES.index(org.state), org.name))
     return FleetStatus(now, tuple(ordered), (alive + 1) // 2, tables.outcomes())
 
 
-def _org(known: KnownOrg, lease: Lease | None, last: FleetRun | None, jobs: list[Mapping[str, Any]], now: datetime) -> OrgStatus:
+def _others(known: KnownOrg, sharing: Mapping[str, list[str]]) -> list[str]:
+    """The orgs that read and write the same portal."""
+    return [name for name in sharing[known.portal] if name != known.org] if known.portal else []
+
+
+def _org(
+    known: KnownOrg,
+    lease: Lease | None,
+    last: FleetRun | None,
+    jobs: list[Mapping[str, Any]],
+    others: list[str],
+    now: datetime,
+) -> OrgStatus:
     state, reason, fix = _state(known, lease, last, jobs)
+    if others and not reason:
+        reason = f"It is the same portal as {', '.join(others[:MOST_NAMED])}: what one of them writes, the other takes back."
+        fix = "Keep one of the files; what both say can stand in one configuration."
     times = [job["scheduled_at"] for job in jobs]
     return OrgStatus(
         name=known.org,

@@ -68,12 +68,14 @@ CREATE TABLE IF NOT EXISTS kamsync_fleet_runs (
 CREATE INDEX IF NOT EXISTS kamsync_fleet_runs_org ON kamsync_fleet_runs (org, id DESC);
 CREATE INDEX IF NOT EXISTS kamsync_fleet_runs_ended ON kamsync_fleet_runs (ended_at);
 CREATE TABLE IF NOT EXISTS kamsync_fleet_caches (org text PRIMARY KEY, schema integer NOT NULL);
+ALTER TABLE kamsync_fleet_caches ADD COLUMN IF NOT EXISTS portal text NOT NULL DEFAULT '';
 CREATE TABLE IF NOT EXISTS kamsync_fleet_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
 """
 # Columns by name: a newer kamsync may have added some while this one runs.
 _ORGS: LiteralString = (
     "SELECT o.org, state, reason, fix, since, digest, app, priority, next_due, last_good_at, pulled_at, calls_left,"
-    " coalesce(schema, 0) AS cache_schema FROM kamsync_fleet_orgs o LEFT JOIN kamsync_fleet_caches USING (org)"
+    " coalesce(schema, 0) AS cache_schema, coalesce(portal, '') AS portal"
+    " FROM kamsync_fleet_orgs o LEFT JOIN kamsync_fleet_caches USING (org)"
 )
 _LEASES: LiteralString = "SELECT org, owner, worker, app, kind, job_id, began_at, until FROM kamsync_fleet_leases"
 _RUN: LiteralString = "id, org, kind, job_id, attempt, worker, began_at, ended_at, outcome, message, fix"
@@ -82,7 +84,10 @@ _RUNS: LiteralString = f"SELECT {_RUN}, document, log FROM kamsync_fleet_runs"
 
 @dataclass(frozen=True, slots=True)
 class KnownOrg:
-    """An org as the database knows it; `digest` is of the file that was read last, `cache_schema` of the cache that is stored."""
+    """An org as the database knows it; `digest` is of the file that was read last.
+
+    `cache_schema` is of the cache that is stored, `portal` names what it was read from; 0 and "" until it has run.
+    """
 
     org: str
     state: str
@@ -97,6 +102,17 @@ class KnownOrg:
     pulled_at: datetime | None
     calls_left: int | None
     cache_schema: int
+    portal: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """What an org's cache says of itself; None, 0 and "" where there is none, or where it does not say."""
+
+    last_good_at: datetime | None = None
+    pulled_at: datetime | None = None
+    schema: int = 0
+    portal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,19 +311,19 @@ class Tables:
             )
             return changed.rowcount == 1
 
-    def note_figures(self, org: str, good: datetime | None, pulled: datetime | None, calls_left: int | None, schema: int) -> None:
-        """What the org's cache and its last run say; what is None, or 0 for the cache's schema, stays as it was."""
+    def note_figures(self, org: str, cache: CacheFigures, calls_left: int | None) -> None:
+        """What the org's cache and its last run say; what they do not say stays as it was."""
         with self.connected() as connection:
             connection.execute(
                 "UPDATE kamsync_fleet_orgs SET last_good_at = coalesce(%s, last_good_at), pulled_at = coalesce(%s, pulled_at),"
                 " calls_left = coalesce(%s, calls_left) WHERE org = %s",
-                (good, pulled, calls_left, org),
+                (cache.last_good_at, cache.pulled_at, calls_left, org),
             )
-            if schema:
+            if cache.schema:
                 connection.execute(
-                    "INSERT INTO kamsync_fleet_caches (org, schema) VALUES (%s, %s)"
-                    " ON CONFLICT (org) DO UPDATE SET schema = excluded.schema",
-                    (org, schema),
+                    "INSERT INTO kamsync_fleet_caches (org, schema, portal) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (org) DO UPDATE SET schema = excluded.schema, portal = excluded.portal",
+                    (org, cache.schema, cache.portal),
                 )
 
     # -- runs ------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ The keeping has a place of its own, so that orgs which fill every thread never s
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -33,8 +34,7 @@ from kamsync.printable import one_line
 from kamsync.store.migrations import SCHEMA_VERSION
 
 SPARE_THREADS = 8
-POLL_SECONDS = 5.0
-AGAIN_SECONDS = 5.0
+POLL_SECONDS = 5.0  # and how soon a worker that has lost its database looks for it again
 
 
 def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> None:
@@ -46,6 +46,7 @@ def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> 
     caches.check()  # a worker without them would take everybody's jobs and fail them
     bench = Bench(fleet, tables, caches, stopping.is_set, worker_name(), dict(environment))
     _forget_secrets()
+    _log_without_traces_of_the_database()
     prepare(connectors=connector_packages())
     read_folder(fleet, tables)
     log().info("started", worker=bench.worker, threads=fleet.worker.threads, orgs=len(tables.orgs()))
@@ -59,6 +60,19 @@ def _forget_secrets() -> None:
     for name in os.environ.keys() - set(EVERYBODYS):
         if not name.startswith(("LC_", "PG")):  # libpq reads its own at each connection
             del os.environ[name]
+
+
+def _log_without_traces_of_the_database() -> None:
+    """A database that is away is one line of ours; each library would tell it twice a second, or with its whole stack."""
+
+    def shorten(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], ConnectorException | TryLater):
+            record.exc_info = None
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(shorten)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 async def _serve(bench: Bench, stopping: threading.Event) -> None:
@@ -75,13 +89,15 @@ async def _serve(bench: Bench, stopping: threading.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     while not asked.is_set():
+        said = ""
         try:
             await _work(bench, asked)
         except (ConnectorException, TryLater) as error:
-            log().error("no database", error=one_line(str(error)))
+            said = one_line(str(error)).strip()
         if not asked.is_set():
+            log().error("no database", error=said or "The connection to it has ended.", detail="another try follows")
             with suppress(TimeoutError):
-                await asyncio.wait_for(asked.wait(), AGAIN_SECONDS)
+                await asyncio.wait_for(asked.wait(), min(POLL_SECONDS, bench.fleet.worker.tick_seconds))
 
 
 async def _work(bench: Bench, asked: asyncio.Event) -> None:

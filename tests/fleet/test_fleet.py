@@ -108,6 +108,30 @@ def test_a_paused_org_waits_until_somebody_resumes_it_and_a_mended_file_is_tried
     assert company.run("resume", "acmee").code == 2 and "'acme'" in company.run("resume", "acmee").err
 
 
+def test_what_is_odd_in_the_folder_of_orgs_is_said_and_nobody_waits_for_what_is_gone(company: Company) -> None:
+    company.add_org("acme")
+    company.add_org("moved")
+    orgs = company.folder / "orgs"
+    company.write_org("twin", (orgs / "acme.toml").read_text(encoding="utf-8"))
+    company.write_org("Two\nLines", "")
+    company.write_fleet(more="[org.acmee]\npriority = 5\n")
+    said = company.good("init").out
+    assert "no org for [org.acmee]; did you mean 'acme'?" in said and "Two Lines: " in said and "no name of an org" in said
+    company.good("run", "acme")
+    company.good("run", "twin")
+    company.start_worker()
+    company.wait_for(lambda: company.worker_logs().count("outcome=done") == 2)
+
+    (orgs / "moved.toml").rename(orgs / "renamed.toml")
+    gone = company.run("run", "moved", "--wait")
+
+    assert gone.code in (1, 2) and ("any longer" in gone.out or "no org 'moved'" in gone.err)
+    company.wait_for_states(renamed="new")
+    assert "moved" not in company.status()
+    assert company.good("logs", "moved").out  # what is remembered of it is still read
+    assert "the same portal as twin" in company.good("status").out
+
+
 def test_the_limit_of_a_vendor_app_holds_across_workers(company: Company) -> None:
     names = ("one", "two", "three")
     for name in names:

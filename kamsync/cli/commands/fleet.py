@@ -61,6 +61,7 @@ def init(
     ] = False,
 ) -> None:
     """Make the fleet's tables or upgrade the queue's, read the folder of orgs, try the caches. Safe to repeat."""
+    from kamsync.config.checking import nearest
     from kamsync.fleet.caches import Caches
     from kamsync.fleet.queue import prepare
     from kamsync.fleet.tables import Tables
@@ -70,12 +71,14 @@ def init(
     waiting = prepare(found.database, finish=finish)
     tables = Tables(found.database)
     read_folder(found, tables)
-    orgs = tables.orgs().values()
+    orgs = tables.orgs()
     show(f"The database is ready. {len(orgs):,} orgs in {found.orgs}.")
-    for one in orgs:
+    for one in orgs.values():
         if one.state == "parked":
-            show(f"  ! {one.org}: {one_line(one.reason)}")
+            show(f"  ! {one_line(one.org)}: {one_line(one.reason)}")
             show(f"    {one_line(one.fix)}")
+    for name in sorted(found.options.keys() - orgs.keys()):
+        show(f"  ! {found.path}: there is no org for [org.{name}]{nearest(name, orgs)}")
     Caches(found.caches).check()
     if waiting:
         show(f"{len(waiting)} migrations of the queue wait until no worker of the version before runs.")
@@ -112,7 +115,7 @@ def status(
     show(f"Orgs: {counted}. Workers: {found.workers}. Jobs waiting: {sum(org.queued for org in found.orgs):,}.")
     if found.oldest is not None:
         show(f"Oldest data: {found.oldest.name}, {in_words(found.oldest.data_age_seconds or 0.0)}.")
-    listed = [org for org in found.orgs if show_all or org.state not in ("ok", "new")]
+    listed = [org for org in found.orgs if show_all or org.reason or org.state not in ("ok", "new")]
     for org in listed[: None if show_all else MOST_LINES]:
         _show_org(org)
     if len(listed) > MOST_LINES and not show_all:
@@ -124,7 +127,7 @@ def _show_org(org: OrgStatus) -> None:
     left = "" if org.calls_left is None else f", {org.calls_left:,} calls left"
     where = f" on {org.worker}" if org.worker else ""
     until = f" until {org.waits_until.isoformat(timespec='seconds')}" if org.waits_until else ""
-    show(f"  {org.state:<8} {org.name}   {age}{left}{where}{until}")
+    show(f"  {org.state:<8} {one_line(org.name)}   {age}{left}{where}{until}")
     if org.reason:
         show(f"           {one_line(org.reason)}")
     if org.fix:
@@ -142,6 +145,7 @@ def run(
 ) -> None:
     """Put one job for an org into the queue, before what the schedule put there: sync, full, plan, apply or undo RUN."""
     from kamsync.fleet.queue import Work, defer, opened
+    from kamsync.fleet.status import SILENT_SECONDS
     from kamsync.fleet.tables import Tables
 
     if (what == "undo") != bool(run_id):
@@ -161,6 +165,8 @@ def run(
     if job is None:
         raise ConfigError(f"{what} of {org} waits in the queue already.", fix="See: kamsync fleet status")
     if wait:
+        if not any(one["silent_seconds"] < SILENT_SECONDS for one in tables.workers()):
+            say("No worker is at work now: the job waits for one. Start it: kamsync fleet worker", "yellow")
         _show_end(_awaited(tables, job), json)
     elif json:
         show_json({"job": job, "org": org, "what": what})
@@ -213,7 +219,7 @@ def logs(
 
     found = _open(fleet)
     tables = Tables(found.database)
-    _known(tables, org)
+    _known(tables, org, gone_too=True)
     if journal is not None:
         _show_journal(found, org, journal, json)
         return
@@ -261,13 +267,14 @@ def _open(path: Path) -> Fleet:
     return load_fleet(path)
 
 
-def _known(tables: Tables, org: str) -> KnownOrg:
+def _known(tables: Tables, org: str, *, gone_too: bool = False) -> KnownOrg:
+    """`gone_too`: also one whose file is no longer there, for what is remembered of it."""
     found = tables.org(org)
-    if found is None or found.state == "gone":
+    if found is None or (found.state == "gone" and not gone_too):
         from kamsync.config.checking import nearest
 
         raise ConfigError(
-            f"The fleet has no org {one_line(org)!r}{nearest(org, tables.orgs())}.",
+            f"The fleet has no org {one_line(org)!r}{nearest(org, tables.orgs()) or '.'}",
             fix="A new file in the folder of orgs is read by the workers, and by `kamsync fleet init`.",
         )
     return found
