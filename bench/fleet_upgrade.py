@@ -80,7 +80,8 @@ def older_kamsync(company: Company, commit: str) -> str:
     """The older version's packages, as PYTHONPATH names them."""
     folder = company.folder / "older"
     folder.mkdir()
-    archive = subprocess.run(["git", "archive", commit, "kamsync", "connectors", "mappings"], check=True, stdout=subprocess.PIPE).stdout
+    command = ["git", "archive", commit, "kamsync", "connectors", "mappings"]
+    archive = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
     return os.pathsep.join(map(str, (folder, folder / "connectors")))
 
