@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import select
-import signal
 import struct
-import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 import pyte
+
+from tests.journeys.command import AtTerminal
 
 PATIENCE_SECONDS = 120.0
 _LAST_LINES = 2_000
@@ -35,23 +34,17 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._columns = columns
         self.code: int | None = None
-        self._pid, self._terminal = pty.fork()
-        if self._pid == 0:
-            os.chdir(folder)
-            os.execve(
-                sys.executable,
-                [sys.executable, "-m", "kamsync", *arguments],
-                {**environment, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)},
-            )
+        self._terminal, side = os.openpty()
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        seen = {**environment, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
+        self._command = AtTerminal(arguments, folder, seen, side)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.code is None:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+            self._command.kill()
         os.close(self._terminal)
 
     def wait_for(self, text: str) -> None:
@@ -75,8 +68,7 @@ class Terminal:
         """Reads on to the command's end; its exit code."""
         while self._read(time.monotonic() + PATIENCE_SECONDS):
             pass
-        _, status = os.waitpid(self._pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
+        self.code = self._command.end()
         return self.code
 
     def shown(self) -> str:

@@ -16,8 +16,7 @@ from tests.journeys.conftest import Desk, desks
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with desks(Path(tmp_path_factory.mktemp("accounts"))) as open_one:
         one = open_one("hubspot", accounts=150, opportunities=1500)
-        one.good("setup")
-        one.good("apply", "--yes")
+        one.begin("setup", "apply --yes")
         yield one
 
 

@@ -52,8 +52,7 @@ def test_every_fact_is_said_without_its_code_name() -> None:
 
 def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=120, opportunities=1500)
-    desk.good("setup")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     scored = desk.good("accounts", "--json").json
     best = max((account for account in scored if account["tier"] == "A"), key=lambda account: account["score"])
     least = min((one for one in scored if one["tier"] is None and one["eligible"]), key=lambda account: account["score"])
@@ -67,8 +66,7 @@ def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(o
 
 def test_a_past_day_is_not_compared_with_a_later_decision(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=60, opportunities=400)
-    desk.good("setup")
-    desk.good("apply", "--yes")
+    desk.begin("setup", "apply --yes")
     account = desk.good("accounts", "--json").json[0]
     document = desk.good("explain", account["id"], "--json").json
     assert "changed_since" in document

@@ -7,7 +7,7 @@ from tests.journeys.conftest import Opener
 
 def test_a_notice_is_said_once_and_again_when_it_has_changed(open_desk: Opener) -> None:
     desk = open_desk("hubspot")
-    desk.good("setup")
+    desk.begin("setup")
     assert "is left out" in desk.good("plan").err
     assert "is left out" not in desk.good("plan").err
     assert "is left out" not in desk.good("accounts").err
@@ -18,8 +18,7 @@ def test_a_notice_is_said_once_and_again_when_it_has_changed(open_desk: Opener) 
 
 def test_what_doctor_has_said_no_later_command_says_again(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=30, opportunities=200)
-    desk.good("setup")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     desk.edit_config('criteria = "balanced"', 'criteria = "authority"')
     assert "is left out" in desk.good("doctor").out
     assert "is left out" not in desk.good("plan").err

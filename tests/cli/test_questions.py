@@ -16,7 +16,7 @@ def at_terminal(desk: Desk, *arguments: str, columns: int = 100) -> Terminal:
 
 def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=30, opportunities=200)
-    desk.good("setup")
+    desk.begin("setup")
     with at_terminal(desk, "apply") as terminal:
         terminal.wait_for("Write these")
         terminal.settle()
@@ -30,7 +30,7 @@ def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: O
 
 def test_ctrl_c_at_the_question_means_no(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=30, opportunities=200)
-    desk.good("setup")
+    desk.begin("setup")
     with at_terminal(desk, "apply") as terminal:
         terminal.wait_for("Write these")
         terminal.type("\x03")
@@ -41,7 +41,7 @@ def test_ctrl_c_at_the_question_means_no(open_desk: Opener) -> None:
 
 def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=30, opportunities=200)
-    desk.good("setup")
+    desk.begin("setup")
     run = desk.good("apply", "--yes", "--json").json["run_id"]
     with at_terminal(desk, "undo", run) as terminal:
         terminal.wait_for("[y/N]:")
@@ -54,7 +54,7 @@ def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_d
 
 def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=30, opportunities=200)
-    desk.good("setup")
+    desk.begin("setup")
     with at_terminal(desk, "pull") as terminal:
         assert terminal.end() == 0
         lines = terminal.shown().splitlines()
@@ -64,7 +64,7 @@ def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
 
 def test_writing_shows_how_far_it_is_and_ctrl_c_says_what_was_written(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=400, opportunities=3000)
-    desk.good("setup", "--yes")
+    desk.begin("setup")
     desk.server.faults.add("slow", path="companies/batch/update", skip=1, seconds=4.0)
     with at_terminal(desk, "apply") as terminal:
         terminal.wait_for("Write these")

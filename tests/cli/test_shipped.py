@@ -58,8 +58,7 @@ def test_a_copied_playbook_works_in_a_configuration_and_speaks_its_language(open
 
 def test_a_copied_preset_can_be_checked_and_simulated(open_desk: Opener) -> None:
     desk = open_desk("hubspot")
-    desk.good("setup")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     desk.good("criteria", "copy", "smb", "mine.toml")
     assert "every expression is sound" in desk.good("criteria", "check", "mine.toml").out
     assert "Enter" in desk.good("simulate", "--criteria", "mine.toml").out

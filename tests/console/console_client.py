@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,8 +71,9 @@ def form(console: Console) -> dict[str, str]:
 
 @contextmanager
 def running(desk: Desk, *arguments: str) -> Iterator[Console]:
-    """`kamsync console …` until the context closes."""
-    process = desk.start("console", *arguments)
+    """`kamsync console …` until the context closes; of another installation, where the desk has one."""
+    start = desk.start if desk.python == sys.executable else desk.start_anew
+    process = start("console", *arguments)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -88,6 +90,5 @@ def tiered_desk(folder: Path, crm: str = "salesforce", **size: int) -> Iterator[
     with desks(folder) as open_desk:
         desk = open_desk(crm, **size)
         desk.edit_config("[guard]\n", f"[review]\nmonths = {list(range(1, 13))}\n\n[guard]\n")
-        for command in (("setup", "--yes"), ("apply", "--yes"), ("pull",)):
-            desk.good(*command)
+        desk.begin("setup", "apply --yes", "pull")
         yield desk

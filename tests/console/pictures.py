@@ -24,8 +24,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, desks(Path(place)) as open_desk, sync_playwright() as driver:
         desk = open_desk("salesforce", accounts=400, opportunities=4_000)
-        desk.good("setup", "--yes")
-        desk.good("pull")
+        desk.begin("setup", "pull")
         with running(desk) as console:
             console.enter()
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

@@ -16,7 +16,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Cons
     """One console for tests that write nothing."""
     with desks(tmp_path_factory.mktemp("gate")) as open_desk:
         desk = open_desk("salesforce")
-        desk.good("pull")
+        desk.begin("pull")
         with running(desk, "--public-url", "https://accounts.example.com") as console:
             yield desk, console
 
@@ -34,7 +34,7 @@ def test_the_printed_address_is_the_one_that_people_reach(console: Console) -> N
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with desks(tmp_path_factory.mktemp("local")) as open_desk:
         desk = open_desk("salesforce")
-        desk.good("pull")
+        desk.begin("pull")
         with running(desk) as console:
             yield console
 

@@ -252,8 +252,7 @@ def test_a_slider_of_the_lab_answers_at_once(browser: Any, console: Console) -> 
 def test_with_the_keyboard_alone_a_plan_is_made_approved_and_undone(browser: Any, tmp_path: Path) -> None:
     with desks(tmp_path) as open_desk:
         desk = open_desk("hubspot")
-        desk.good("setup", "--yes")
-        desk.good("pull")
+        desk.begin("setup", "pull")
         with running(desk) as console:
             console.enter()
             tab = Tab(browser)

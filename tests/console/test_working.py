@@ -30,8 +30,7 @@ def counts(desk: Desk) -> int:
 @pytest.mark.parametrize("crm", CRMS)
 def test_a_plan_is_approved_written_and_taken_back_from_the_console(open_desk: Opener, crm: str) -> None:
     desk = open_desk(crm)
-    desk.good("setup", "--yes")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     with running(desk) as console:
         console.enter()
         shown = console.send("/plan/make").text
@@ -65,8 +64,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Cons
     """A CRM that is set up and has no tier yet, and a console before it."""
     with desks(tmp_path_factory.mktemp("ready")) as open_desk:
         desk = open_desk("salesforce")
-        desk.good("setup", "--yes")
-        desk.good("pull")
+        desk.begin("setup", "pull")
         with running(desk) as console:
             console.enter()
             yield desk, console
@@ -105,7 +103,7 @@ def test_doctor_shows_each_finding_with_its_mend(ready: tuple[Desk, Console]) ->
 
 def test_before_setup_a_read_only_console_shows_plans_and_writes_none(open_desk: Opener) -> None:
     desk = open_desk("hubspot")
-    desk.good("pull")
+    desk.begin("pull")
     with running(desk, "--read-only", "--language", "es") as console:
         shown = console.enter().text
         assert "Resumen" in shown and 'lang="es"' in shown
@@ -128,8 +126,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Co
     """A CRM with its tiers written, and a console before it."""
     with desks(tmp_path_factory.mktemp("written")) as open_desk:
         desk = open_desk("salesforce", accounts=120)
-        desk.good("setup", "--yes")
-        desk.good("apply", "--yes")
+        desk.begin("setup", "apply --yes")
         with running(desk) as console:
             console.enter()
             yield desk, console
@@ -169,7 +166,7 @@ def test_a_name_out_of_the_crm_stays_a_name_on_every_page(written: tuple[Desk, C
 
 def test_without_the_libraries_for_pictures_the_tables_are_there(open_desk: Opener) -> None:
     desk = open_desk("salesforce")
-    desk.good("pull")
+    desk.begin("pull")
     hidden = desk.folder / "hidden"
     hidden.mkdir()
     (hidden / "altair.py").write_text("raise ImportError\n")

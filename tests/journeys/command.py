@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import multiprocessing
 import os
+import signal
+import subprocess
 import sys
+import termios
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TextIO
 
 LONGEST_SECONDS = 600.0  # as long as a run through a storm of limits
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -57,6 +64,76 @@ def run_bytes(
     return process.exitcode, out, err
 
 
+class Started:
+    """A command that goes on beside the test: what is used here of subprocess.Popen."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False) -> None:
+        (out, told), (err, said) = os.pipe(), os.pipe()
+        ends = [Connection(descriptor, readable=False) for descriptor in (told, said)]
+        self._process = _PROCESSES.Process(target=_piped, args=(list(arguments), str(folder), dict(environment), *ends, hurried))
+        self._process.start()
+        for end in ends:
+            end.close()
+        self.stdout, self.stderr = os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8")
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Negative for the signal that ended it; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float = LONGEST_SECONDS) -> tuple[str, str]:
+        """What it says from now on until its end. Raises TimeoutExpired where that does not come."""
+        said: dict[TextIO, str] = {}
+        readers = [threading.Thread(target=_read, args=(stream, said)) for stream in (self.stdout, self.stderr)]
+        for reader in readers:
+            reader.start()
+        self._process.join(timeout)
+        if self.returncode is None:
+            self.kill()
+            raise subprocess.TimeoutExpired("kamsync", timeout)
+        for reader in readers:
+            reader.join()
+        self.stdout.close()
+        self.stderr.close()
+        return said[self.stdout], said[self.stderr]
+
+
+class AtTerminal:
+    """A command whose terminal is the other side of `terminal`, of so many columns and rows."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], terminal: int) -> None:
+        side = Connection(terminal)
+        self._process = _PROCESSES.Process(target=_at_terminal, args=(list(arguments), str(folder), dict(environment), side))
+        self._process.start()
+        side.close()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def end(self) -> int:
+        """Waits for its end; the exit code, negative for a signal."""
+        self._process.join(LONGEST_SECONDS)
+        if self._process.exitcode is None:
+            self.kill()
+            raise TimeoutError("kamsync did not end")
+        return self._process.exitcode
+
+
 def run_here(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
     """The same in this very process and its environment: quicker, and what it patches holds."""
     from kamsync.cli import main
@@ -78,20 +155,53 @@ def run_here(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
     raise AssertionError("main() never returns")
 
 
+def _read(stream: TextIO, said: dict[TextIO, str]) -> None:
+    said[stream] = stream.read()
+
+
 def _child(arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str, hurried: bool) -> None:
     for descriptor, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    _live(arguments, folder, environment, hurried)
+
+
+def _piped(
+    arguments: list[str], folder: str, environment: dict[str, str], out: Connection, err: Connection, hurried: bool
+) -> None:
+    for descriptor, end in ((1, out), (2, err)):
+        os.dup2(end.fileno(), descriptor)
+        end.close()
+    _live(arguments, folder, environment, hurried)
+
+
+def _at_terminal(arguments: list[str], folder: str, environment: dict[str, str], side: Connection) -> None:
+    os.setsid()
+    fcntl.ioctl(side.fileno(), termios.TIOCSCTTY, 0)
+    for descriptor in range(3):
+        os.dup2(side.fileno(), descriptor)
+    side.close()
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
+    _live(arguments, folder, environment, hurried=True)
+
+
+def _live(arguments: list[str], folder: str, environment: dict[str, str], hurried: bool) -> None:
+    """The command, to its end."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
-    if encoding := environment.get("PYTHONIOENCODING"):  # which Python reads when it starts
-        sys.stdout.reconfigure(encoding=encoding)  # type: ignore[union-attr]  # of a process they are text streams
-        sys.stderr.reconfigure(encoding=encoding)  # type: ignore[union-attr]  # the same
+    # As Python makes them when it starts: those that are here were made for other files.
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout = open(1, "w", encoding=encoding, buffering=1 if os.isatty(1) else -1, closefd=False)  # noqa: SIM115  # as long as
+    sys.stderr = open(2, "w", encoding=encoding, buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # we live
     sys.argv = ["kamsync", *arguments]
-    from kamsync.cli import main
+    from kamsync.__main__ import main
+    from kamsync.cli import console
     from kamsync_hubspot.api import limiter
 
+    # They look at what they write to when they are made, and these were made in the process that this one is forked from.
+    console.out.__init__(width=None if sys.stdout.isatty() else console.OFF_TERMINAL_WIDTH)  # type: ignore[misc]
+    console.err.__init__(stderr=True)  # type: ignore[misc]
     if hurried:
         limiter.SEARCHES_PER_SECOND = 1_000
     main()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from kamsync.cli.sandboxes import config_text, environment_of, sample_company
 from kamsync.plugins import load_connector
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
-from tests.journeys.command import run_command
+from tests.accidents.world import Keeping
+from tests.journeys.command import Started, run_command
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Result:
         return json.loads(self.out)
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What the first commands left in a CRM and in the folder beside it."""
+
+    crm: object
+    files: dict[str, tuple[int, bytes]]  # mode and content by name
+
+
+_BEGUN: dict[tuple[object, ...], _Begun] = {}
+
+
 @dataclass
 class Desk:
     """An admin's desk: a folder with config.toml, a CRM behind it, the commands."""
@@ -41,14 +54,20 @@ class Desk:
     server: SandboxServer
     crm: str
     environment: dict[str, str]
-    python: str = sys.executable  # of the installation that `start` runs
+    python: str = sys.executable  # of the installation that `start_anew` runs
     limits: bool = True  # of the CRM, and so of what a command waits for
+    opened: tuple[object, ...] = field(default=(), repr=False)  # with what, so that desks alike are known
 
     @property
     def config(self) -> Path:
         return self.folder / "config.toml"
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **more: str) -> Started:
+        """The command beside the test."""
+        return Started(arguments, self.folder, {**os.environ, **self.environment, **more}, hurried=not self.limits)
+
+    def start_anew(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """The same by an interpreter that starts with it, that of `python`."""
         command = [self.python, "-m", "kamsync", *arguments]
         environment = {**os.environ, **self.environment, **more}
         return subprocess.Popen(
@@ -62,6 +81,29 @@ class Desk:
         result = self.run(*arguments)
         assert result.code == 0, f"{arguments}\n{result.out}\n{result.err}"
         return result
+
+    def begin(self, *commands: str) -> Desk:
+        """The desk after these commands, each of which ends well: the first thing done at a desk that is as it was opened.
+
+        They are run once in this process for all desks opened alike and with the same configuration, and what they left is kept.
+        """
+        crm: Keeping = self.server.crm  # type: ignore[assignment]  # both sandboxes keep and put back
+        own = (self.server.base_url, *self.environment.values())
+        text = self.config.read_text()
+        for place, word in enumerate(own):
+            text = text.replace(word, f"<{place}>")
+        key = (*self.opened, text, *commands)
+        if key not in _BEGUN:
+            for command in commands:
+                self.good(*shlex.split(command))
+            files = {one.name: (one.stat().st_mode, one.read_bytes()) for one in self.folder.iterdir() if one != self.config}
+            _BEGUN[key] = _Begun(crm.keep(), files)
+            return self
+        crm.put_back(_BEGUN[key].crm)
+        for name, (mode, content) in _BEGUN[key].files.items():
+            (self.folder / name).write_bytes(content)
+            (self.folder / name).chmod(mode)
+        return self
 
     def edit_config(self, old: str, new: str) -> None:
         text = self.config.read_text()
@@ -97,7 +139,8 @@ def desks(folder: Path) -> Iterator[Opener]:
         settings = server.crm.settings(server.base_url)
         place = folder / f"{crm}-{len(servers)}"
         place.mkdir()
-        desk = Desk(place, server, crm, environment_of(crm, settings), limits=limits)
+        opened = (crm, accounts, opportunities, shape, limits, today, repr(sorted(vendor.items())))
+        desk = Desk(place, server, crm, environment_of(crm, settings), limits=limits, opened=opened)
         desk.config.write_text(config_text(crm, settings, cache=Path("kamsync.db"), first_run="go"))
         return desk
 

@@ -20,8 +20,7 @@ def calls_of(desk: Desk, *arguments: str) -> int:
 @pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
 def test_writing_takes_as_many_calls_as_the_plan_says(open_desk: Opener, crm: str) -> None:
     desk = open_desk(crm, accounts=700, opportunities=4000)
-    desk.good("setup", "--yes")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     said = desk.good("plan", "--json").json
     to_look = calls_of(desk, "plan")
 
@@ -38,7 +37,7 @@ def test_writing_takes_as_many_calls_as_the_plan_says(open_desk: Opener, crm: st
 
 def test_the_plan_tells_how_many_accounts_this_pull_has_read(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=12, opportunities=60)  # whose queries show an edit at once
-    desk.good("setup", "--yes")
+    desk.begin("setup")
 
     assert "12 accounts read" in desk.good("plan").out
     (account, *_) = desk.server.crm.view.accounts()

@@ -103,7 +103,7 @@ def test_a_fault_on_every_kind_of_call_changes_nothing_in_the_end(open_desk: Ope
     # Large enough, where time allows, for the vendors' bulk ways.
     accounts, opportunities = (30, 120) if (crm, name) in QUICK else (400, 3_000)
     calm = renewable(open_desk(crm, accounts=accounts, opportunities=opportunities))
-    calm.good("setup")
+    calm.begin("setup")
     first = len(calm.server.requests)
     calm.good("sync")
     kinds = kinds_of_calls(calm, first)
@@ -113,7 +113,7 @@ def test_a_fault_on_every_kind_of_call_changes_nothing_in_the_end(open_desk: Ope
     details = {**FAULTS[name], **({"body": EXPIRED[crm]} if name == "expired token" else {})}
 
     stormy = renewable(open_desk(crm, accounts=accounts, opportunities=opportunities))
-    stormy.good("setup")
+    stormy.begin("setup")
     faults = [stormy.server.faults.add(method=method, path=f"^{path}", times=1, **details) for method, path in kinds]
     synced(stormy)
     assert [fault.path for fault in faults if not fault.fired] == []

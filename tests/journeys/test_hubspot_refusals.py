@@ -45,7 +45,7 @@ def test_a_read_that_the_portal_does_not_have_is_a_finding_and_not_the_end(
     open_desk: Opener, path: str, said: str, check: str, status: int
 ) -> None:
     desk = open_desk("hubspot", accounts=25, opportunities=150, unavailable={path: status})
-    desk.good("setup")
+    desk.begin("setup")
     pulled = desk.good("pull", "--json").json
     assert any(said in problem for problem in pulled["problems"]), pulled["problems"]
     desk.good("sync")
@@ -56,7 +56,7 @@ def test_a_read_that_the_portal_does_not_have_is_a_finding_and_not_the_end(
 
 def test_tasks_that_may_not_be_read_do_not_end_a_plan(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=25, opportunities=150, unavailable={"/crm/v3/objects/tasks/search": 403})
-    desk.good("setup")
+    desk.begin("setup")
     pulled = desk.good("pull", "--json").json
     assert any("The tasks of this program could not be read" in problem for problem in pulled["problems"])
     desk.good("plan")
@@ -72,8 +72,7 @@ def test_lists_that_the_plan_lacks_are_named_by_setup_and_keep_nothing_else_from
 
 def test_deals_of_a_deleted_stage_count_as_their_own_marks_say_and_are_told(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=40, opportunities=300)
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     before = tiers(desk)
     call(desk, "DELETE", "/crm/v3/pipelines/deals/default/stages/closedwon")
     call(desk, "DELETE", "/crm/v3/pipelines/deals/75102841")
@@ -87,7 +86,7 @@ def test_deals_of_a_deleted_stage_count_as_their_own_marks_say_and_are_told(open
 
 def test_a_portal_that_shows_no_company_says_which_right_that_may_be(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=0, opportunities=0)
-    desk.good("setup")
+    desk.begin("setup")
     (told,) = (problem for problem in desk.good("pull", "--json").json["problems"] if "company" in problem)
     assert "244100321" in told and "crm.objects.companies.read" in told
     result = desk.run("doctor", "--json")

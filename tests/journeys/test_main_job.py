@@ -30,7 +30,7 @@ def writes(desk: Desk) -> int:
 
 
 def test_plan_writes_nothing_and_apply_writes_exactly_the_plan(desk: Desk) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     before = writes(desk)
     plan = desk.good("plan", "--json").json
     assert writes(desk) == before
@@ -42,15 +42,14 @@ def test_plan_writes_nothing_and_apply_writes_exactly_the_plan(desk: Desk) -> No
 
 
 def test_a_second_sync_makes_no_write_call(desk: Desk) -> None:
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     before = writes(desk)
     assert "Nothing to write" in desk.good("sync").out
     assert writes(desk) == before
 
 
 def test_setup_twice_changes_nothing(desk: Desk) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     assert {step["status"] for step in desk.good("setup", "--json").json} == {"exists"}
 
 
@@ -81,8 +80,7 @@ def test_a_plan_made_before_setup_is_what_is_applied_after_it(desk: Desk) -> Non
 
 
 def test_deleting_the_cache_creates_no_task_twice_and_writes_nothing(desk: Desk) -> None:
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     for file in desk.folder.glob("kamsync.db*"):
         file.unlink()
     before = writes(desk)
@@ -91,8 +89,7 @@ def test_deleting_the_cache_creates_no_task_twice_and_writes_nothing(desk: Desk)
 
 
 def test_an_override_in_the_crm_wins(desk: Desk) -> None:
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     account = desk.server.crm.view.accounts(only_flagged=True)[0]
     desk.server.crm.view.set_flag(account.id, "override", "none")
     time.sleep(1.1)  # change stamps have whole seconds
@@ -103,8 +100,7 @@ def test_an_override_in_the_crm_wins(desk: Desk) -> None:
 
 
 def test_undo_leaves_the_crm_as_it_was(desk: Desk) -> None:
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     run = desk.good("runs", "--json").json[0]["run_id"]
     desk.good("undo", run, "--yes")
     assert not desk.server.crm.view.accounts(only_flagged=True)
@@ -113,7 +109,7 @@ def test_undo_leaves_the_crm_as_it_was(desk: Desk) -> None:
 
 
 def test_a_saved_plan_is_refused_when_the_crm_moved_on(desk: Desk, tmp_path: Path) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     file = tmp_path / "plan.json"
     plan = desk.good("plan", "--out", str(file), "--json").json
     first = next(c["account_id"] for c in plan["changes"] if c["op"] == "update_account")
@@ -124,14 +120,14 @@ def test_a_saved_plan_is_refused_when_the_crm_moved_on(desk: Desk, tmp_path: Pat
 
 
 def test_a_saved_plan_is_applied_while_nothing_moved(desk: Desk, tmp_path: Path) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     file = tmp_path / "plan.json"
     desk.good("plan", "--out", str(file))
     assert "updated" in desk.good("apply", str(file), "--yes").out
 
 
 def test_a_killed_run_is_finished_by_the_next_with_no_task_twice(desk: Desk) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     desk.server.faults.add("slow", path="tasks/batch/upsert|composite/sobjects/Task", seconds=3.0, times=1)
     process = desk.start("sync")
     time.sleep(3.5)
@@ -146,8 +142,7 @@ def test_a_killed_run_is_finished_by_the_next_with_no_task_twice(desk: Desk) -> 
 
 
 def test_explain_adds_up(desk: Desk) -> None:
-    desk.good("setup")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     accounts = desk.good("accounts", "--json", "--all").json
     best = max((a for a in accounts if a["score"] is not None), key=lambda a: a["score"])
     receipt = desk.good("explain", best["name"], "--json").json
@@ -156,7 +151,7 @@ def test_explain_adds_up(desk: Desk) -> None:
 
 def test_an_empty_crm_is_no_error(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=0, opportunities=0)
-    desk.good("setup")
+    desk.begin("setup")
     assert "Nothing to write" in desk.good("sync").out
 
 
@@ -175,7 +170,7 @@ def test_a_wrong_secret_is_told_without_showing_it(desk: Desk) -> None:
 
 
 def test_no_secret_reaches_the_cache_or_the_log(desk: Desk) -> None:
-    desk.good("setup")
+    desk.begin("setup")
     result = desk.good("sync")
     secrets = [value for name, value in desk.environment.items() if "SECRET" in name or "TOKEN" in name]
     stored = b"".join(file.read_bytes() for file in desk.folder.glob("kamsync.db*"))
@@ -202,8 +197,7 @@ def test_the_same_company_gets_the_same_tiers_on_both_crms(open_desk: Opener, ti
     for crm in CRMS:
         desk = open_desk(crm)
         desk.edit_config("Europe/Berlin", timezone)
-        desk.good("setup")
-        desk.good("pull")
+        desk.begin("setup", "pull")
         accounts = desk.good("accounts", "--json", "--all").json
         tiers[crm] = {a["name"]: (a["tier"], a["score"]) for a in accounts}
     assert tiers["salesforce"] == tiers["hubspot"]

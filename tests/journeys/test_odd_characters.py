@@ -25,8 +25,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def _set_up(open_desk: Opener, crm: str) -> Desk:
     desk = open_desk(crm, accounts=10, opportunities=40, limits=False)
     desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0')
-    desk.good("setup")
-    desk.good("sync")
+    desk.begin("setup", "sync")
     return desk
 
 

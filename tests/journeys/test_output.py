@@ -32,8 +32,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desks(tmp_path_factory.mktemp("output")) as opener:
         desk = opener("hubspot")
         desk.edit_config("[guard]", "[guard]\nmax_changed_share = 1.0")  # the places that come free are taken by others
-        desk.good("setup")
-        desk.good("apply", "--yes")
+        desk.begin("setup", "apply --yes")
         best = [account["id"] for account in desk.good("accounts", "--json", "--all").json[: len(NAMES)]]
         token = desk.environment["KAMSYNC_SANDBOX_HUBSPOT_ACCESS_TOKEN"]
         for account_id, name in zip(best, NAMES, strict=True):

@@ -30,7 +30,7 @@ def notes(desk: Desk) -> list[str]:
 def test_each_key_account_carries_its_plan_and_then_there_is_nothing_to_do(open_desk: Opener, crm: str) -> None:
     desk = open_desk(crm, accounts=60, opportunities=300)
     desk.edit_config("[guard]\n", "[plans]\nnote = true\n\n[guard]\n")
-    desk.good("setup", "--yes")
+    desk.begin("setup")
     assert "failed" not in desk.good("doctor", "--json").out
     desk.good("pull")
     planned = desk.good("plan", "--json").json
@@ -69,6 +69,6 @@ def test_undo_takes_the_notes_away(open_desk: Opener, crm: str) -> None:
 def test_an_org_without_notes_is_told_by_doctor(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=6, opportunities=10, refused_objects={"ContentNote": "INVALID_TYPE"})
     desk.edit_config("[guard]\n", "[plans]\nnote = true\n\n[guard]\n")
-    desk.good("setup", "--yes")
+    desk.begin("setup")
     told = desk.run("doctor")
     assert told.code == 1 and "Enable Notes" in told.out

@@ -19,7 +19,7 @@ def bad_findings(desk: Desk) -> dict[str, dict[str, str]]:
 
 def test_an_org_whose_triggers_take_few_records_at_a_time_is_written_whole(open_desk: Opener) -> None:
     desk = open_desk("salesforce")
-    desk.good("setup")
+    desk.begin("setup")
     org_of(desk).options.apex_limits = {"Account": 5, "Task": 5}
 
     desk.good("sync")
@@ -29,7 +29,7 @@ def test_an_org_whose_triggers_take_few_records_at_a_time_is_written_whole(open_
 
 def test_a_user_without_view_all_data_gets_through_the_night_and_is_told_what_would_help(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=120, views_all_data=False, activity_limit=60)
-    desk.good("setup")
+    desk.begin("setup")
 
     desk.good("sync")
 
@@ -39,7 +39,7 @@ def test_a_user_without_view_all_data_gets_through_the_night_and_is_told_what_wo
 
 def test_an_org_that_shows_no_account_says_which_permission_does_that(open_desk: Opener) -> None:
     desk = open_desk("salesforce", unseen_objects=("Account",))
-    desk.good("setup")
+    desk.begin("setup")
 
     first, second = desk.run("pull"), desk.run("sync")
 
@@ -57,14 +57,14 @@ def test_an_org_without_an_api_is_told_so_and_nothing_of_permissions_on_fields(o
 
 def test_doctor_says_which_exchange_rates_hold_with_an_example(open_desk: Opener) -> None:
     desk = open_desk("salesforce")
-    desk.good("setup")
+    desk.begin("setup")
 
     assert "the current rate holds for every date; 1,000 BRL are" in desk.good("doctor").out
 
 
 def test_a_fallback_owner_may_be_named_as_salesforce_shows_people(open_desk: Opener) -> None:
     desk = open_desk("salesforce", invalid_emails=True)
-    desk.good("setup")
+    desk.begin("setup")
     active = org_of(desk).db.execute("SELECT Id, Email FROM User WHERE IsActive = 1 ORDER BY Id").fetchone()
     named = desk.config.read_text().partition('fallback_owner = "')[2].partition('"')[0]
     for name in (active[0][:15], active[0], str(active[1]).removesuffix(".invalid"), active[1]):

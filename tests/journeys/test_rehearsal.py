@@ -41,8 +41,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk after its first sync."""
     with desks(tmp_path_factory.mktemp("rehearsal")) as open_one:
         one = open_one("salesforce")
-        one.good("setup")
-        one.good("sync")
+        one.begin("setup", "sync")
         (one.folder / "mine.toml").write_text(CRITERIA)
         yield one
 

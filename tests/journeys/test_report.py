@@ -26,8 +26,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A CRM of 60 accounts with its first tiers written, one account with a hostile name."""
     with desks(tmp_path_factory.mktemp("report")) as open_desk:
         made = open_desk("salesforce")
-        made.good("setup", "--yes")
-        made.good("apply", "--yes")
+        made.begin("setup", "apply --yes")
         with sqlite3.connect(made.folder / "kamsync.db") as cache:
             cache.execute(
                 "UPDATE accounts SET name = ? WHERE id = (SELECT min(id) FROM accounts WHERE flag_tier IS NOT NULL)", (EVIL,)

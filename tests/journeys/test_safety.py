@@ -7,11 +7,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
 from kamsync.sandbox.faults import Kind
+from tests.journeys.command import Started
 from tests.journeys.conftest import Desk, Opener
 
 CRMS = ("salesforce", "hubspot")
@@ -21,7 +21,7 @@ CRMS = ("salesforce", "hubspot")
 def desk(request: pytest.FixtureRequest, open_desk: Opener) -> Desk:
     """A desk after setup, on each CRM."""
     desk = open_desk(request.param)
-    desk.good("setup")
+    desk.begin("setup")
     return desk
 
 
@@ -33,7 +33,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
-def wait_for(process: Popen[str], word: str) -> str:
+def wait_for(process: Started, word: str) -> str:
     """Reads what the process says until a line has the word."""
     assert process.stderr is not None
     said = ""
@@ -44,9 +44,9 @@ def wait_for(process: Popen[str], word: str) -> str:
     raise AssertionError(f"it ended without {word!r}: {said}")
 
 
-def wait_until_caught(process: Popen[str], number: signal.Signals) -> None:
+def wait_until_caught(process: int, number: signal.Signals) -> None:
     """Until the process has a handler of its own for the signal."""
-    status = Path(f"/proc/{process.pid}/status")
+    status = Path(f"/proc/{process}/status")
 
     def caught() -> bool:
         line = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
@@ -101,7 +101,7 @@ def test_a_lost_answer_to_a_write_makes_no_second_task(desk: Desk) -> None:
 def test_tasks_that_did_not_come_about_are_made_by_the_next_run(open_desk: Opener) -> None:
     """Their accounts have entered their tiers by then, so that no playbook would fire for them again."""
     desk = open_desk("hubspot")
-    desk.good("setup")
+    desk.begin("setup")
     wanted = {change["key"] for change in desk.good("plan", "--json").json["changes"] if change["op"] == "create_task"}
     trouble = {"status": "error", "category": "INTERNAL_ERROR", "message": "Some records could not be handled."}
     in_part = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [trouble]}
@@ -120,7 +120,7 @@ def test_one_record_that_the_crm_rejects_never_blocks_the_others(open_desk: Open
         return row.get("KAM_Tier__c") == "A"
 
     desk = open_desk("salesforce", validation_rules=(("Account", refuse_tier_a, "Tier A needs a sponsor."),))
-    desk.good("setup")
+    desk.begin("setup")
     result = desk.run("sync")
     assert result.code == 1 and "Tier A needs a sponsor." in result.out
     assert {"B", "C"} <= set(tiers(desk).values()) and "A" not in tiers(desk).values()
@@ -128,7 +128,7 @@ def test_one_record_that_the_crm_rejects_never_blocks_the_others(open_desk: Open
 
 def test_an_org_over_its_api_limit_is_told_and_nothing_is_written(open_desk: Opener) -> None:
     desk = open_desk("salesforce")
-    desk.good("setup")
+    desk.begin("setup")
     desk.server.crm.org.daily_limit = desk.server.crm.calls()  # type: ignore[attr-defined]  # this sandbox's own org
     result = desk.run("sync")
     assert result.code in (1, 3) and "Traceback" not in result.err
@@ -153,8 +153,8 @@ def test_the_schedule_stops_gently(desk: Desk) -> None:
 
 def test_a_schedule_that_has_hardly_begun_ends_cleanly_too(desk: Desk) -> None:
     desk.config.write_text(desk.config.read_text() + '[schedule]\nsync = "0 6 * * 1-5"\n')
-    process = desk.start("run")
-    wait_until_caught(process, signal.SIGTERM)
+    process = desk.start_anew("run")
+    wait_until_caught(process.pid, signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -20,8 +20,7 @@ from tests.journeys.conftest import Opener
 @pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
 def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_desk: Opener) -> None:
     desk = open_desk(crm, shape="subscription", accounts=60)
-    desk.good("setup")
-    desk.good("pull")
+    desk.begin("setup", "pull")
     assert len(desk.good("accounts", "--json").json) == 60
     with sqlite3.connect(desk.folder / "kamsync.db") as cache:
         pulled = Counter(day for (day,) in cache.execute("SELECT created_date FROM opportunities"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.command import Started
 from tests.journeys.conftest import Desk, Opener
 
 
@@ -28,7 +28,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Desk]]:
 def _several(open_desk: Opener, crm: str, count: int) -> list[Desk]:
     """The same programme on so many machines, none of which has a cache."""
     first = open_desk(crm, accounts=40, opportunities=150)
-    first.good("setup")
+    first.begin("setup")
     others = [replace(first, folder=first.folder.with_name(f"{first.folder.name}-{place}")) for place in range(2, count + 1)]
     for other in others:
         other.folder.mkdir()
@@ -36,8 +36,9 @@ def _several(open_desk: Opener, crm: str, count: int) -> list[Desk]:
     return [first, *others]
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+def _ended(process: Started) -> tuple[int, str]:
     _, err = process.communicate(timeout=240)
+    assert process.returncode is not None
     return process.returncode, err
 
 
@@ -117,7 +118,7 @@ def test_a_night_with_nothing_to_do_takes_no_lease_and_at_most_eleven_calls(mach
 
 def test_an_org_that_was_set_up_before_there_was_a_lease_is_written_to_as_before(open_desk: Opener, tmp_path: Path) -> None:
     desk = open_desk("salesforce", accounts=20, opportunities=60)
-    desk.good("setup")
+    desk.begin("setup")
     crm: Any = desk.server.crm
     crm.org.objects.pop("kam_lease__c")
 

@@ -113,7 +113,7 @@ def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_pat
     assert 'crm = "hubspot"' in (tmp_path / "m.toml").read_text()
     with desks(tmp_path) as open_desk:
         desk = replace(open_desk("hubspot", accounts=10, opportunities=40), python=str(environment / "bin" / "python"))
-        assert desk.start("pull").wait(60) == 0
+        assert desk.start_anew("pull").wait(60) == 0
         with running(desk) as console:
             console.enter()
             assert "Enter the key accounts" in console.send("/plan/make").text

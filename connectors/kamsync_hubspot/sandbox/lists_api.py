@@ -57,7 +57,7 @@ def _segment(portal: Portal, list_id: str) -> Segment:
 
 def _named(portal: Portal, kind: ObjectKind, name: str) -> Segment | None:
     for segment in portal.segments.values():
-        if not segment.deleted and segment.kind is kind and segment.name.lower() == name.lower():
+        if not segment.deleted and segment.kind == kind and segment.name.lower() == name.lower():
             return segment
     return None
 
