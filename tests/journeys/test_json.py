@@ -71,3 +71,37 @@ def test_an_error_of_the_configuration_is_one_object_too(open_desk: Opener) -> N
     result = desk.run("plan", "--json")
     assert result.code == 2 and not faults("error", result.json)
     assert result.json["error"]["message"] in result.err
+
+
+@pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
+@pytest.mark.usefixtures("schema_is_sound")
+def test_plans_playbooks_and_digests_have_their_shapes_too(open_desk: Opener, crm: str) -> None:
+    desk = open_desk(crm, accounts=40, opportunities=250)
+    channel = desk.folder / "channel"
+    channel.write_text("jsons://127.0.0.1:9/nobody", encoding="utf-8")
+    channel.chmod(0o600)
+    told = '[[notify]]\nurl = { file = "channel" }\nwho = "owner"\n\n'
+    tables = f'[goals]\nretention = {{ kpi = "revenue", target = 1000 }}\n\n{told}[guard]\n'
+    desk.edit_config("[guard]\n", tables)
+    desk.good("setup")
+
+    def prints(shape: str, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:
+        result = desk.run(*arguments, "--json")
+        assert result.code in codes, result.err
+        assert not faults(shape, result.json), faults(shape, result.json)
+        return result.json
+
+    task = next(one for one in prints("plan", "plan")["changes"] if one["op"] == "create_task")
+    best = task["account_id"]
+    made = [one["subject"] for one in prints("rehearsal", "playbooks", "show", task["playbook"], "--account", best)["tasks"]]
+    assert task["subject"] in made
+    prints("rehearsal", "playbooks", "show", "renewal", "--account", best)
+    desk.good("apply", "--yes")
+    plan = prints("account_plan", "account-plan", best)
+    assert plan["people"]["persons"] and plan["targets"]
+    assert prints("account_plan", "account-plan", best, "--format", "json", "--offline")["people"]["persons"] is None
+    for name in ("market-expansion", "onboarding", "renewal"):
+        prints("playbook", "playbooks", "show", name)
+    said = prints("digests", "digest", "--dry-run")["digests"]
+    assert any(one["entered"] for one in said)
+    prints("told", "digest", codes=(1,))
