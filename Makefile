@@ -63,7 +63,7 @@ imports: $(DEVREADY)
 	$(BIN)/lint-imports --no-cache
 
 stories: $(DEVREADY)
-	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 -m "slow or not slow" tests/story/test_story.py tests/story/test_year.py tests/story/test_on_the_line.py tests/story/test_year_on_the_line.py $(ARGS)
+	KAMSYNC_STORIES=$${KAMSYNC_STORIES:-1000} $(BIN)/pytest -n 2 -m "slow or not slow" tests/story/test_story.py tests/story/test_board.py tests/story/test_year.py tests/story/test_on_the_line.py tests/story/test_year_on_the_line.py $(ARGS)
 
 faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py tests/fleet/test_killed_workers.py

@@ -6,10 +6,13 @@ files that are mounted beside the configuration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
-from kamsync.report.installation import Installation, as_cron
+from kamsync.errors import ConfigError
+from kamsync.report.installation import Installation, as_cron, words
 
 
 def dockerfile(at: Installation) -> str:
@@ -20,12 +23,12 @@ def dockerfile(at: Installation) -> str:
         else "import json, subprocess as s; assert json.loads(s.check_output(['kamsync', 'status', '--json']))['schedule']"
     )
     secrets = [*(["--env-file kamsync.env"] if at.environment else [])]
-    secrets += [f"-v ./{PurePath(name).name}:/config/{name}:ro" for name in at.secret_files]
-    secrets += [f"-v ./{name}:/config/{name}:ro" for name in at.beside]
+    mounted = (f"./{PurePath(name).name}:{PurePath('/config') / name}:ro" for name in (*at.secret_files, *at.beside))
+    secrets += [f"-v {words((one,))}" for one in mounted]
     start = " ".join(("docker run -d --name kamsync --read-only --tmpfs /tmp --cap-drop ALL",
                       "--security-opt no-new-privileges --restart on-failure --stop-timeout 40",
                       "-v kamsync-state:/state -v ./config.toml:/config/config.toml:ro", *secrets, "kamsync"))  # fmt: skip
-    read = " ".join(("config.toml", *at.beside, *(PurePath(name).name for name in at.secret_files)))
+    read = words(("config.toml", *at.beside, *(PurePath(name).name for name in at.secret_files)))
     return _DOCKERFILE.format(version=at.version, health=health, read=read, start=start, places="".join(_places(at)))
 
 
@@ -37,7 +40,11 @@ def _places(at: Installation) -> Iterator[str]:
 
 
 def kubernetes_manifest(at: Installation) -> str:
-    """A CronJob with its cache's volume, for `kubectl apply -f`; the commands on top make configuration and secrets of files."""
+    """A CronJob with its cache's volume, for `kubectl apply -f`; the commands on top make configuration and secrets of files.
+
+    Raises ConfigError for a file whose name can be no key of a ConfigMap or Secret (kubernetes.io, "ConfigMaps").
+    """
+    _check_keys((at.config.name, *at.beside, *(PurePath(name).name for name in at.secret_files)))
     files = " ".join(f"--from-file={name}" for name in (at.config.name, *at.beside))
     secrets = [f"--from-file={PurePath(name).name}={name}" for name in at.secret_files]
     secrets += ["--from-env-file=kamsync.env"] if at.environment else []
@@ -48,16 +55,30 @@ def kubernetes_manifest(at: Installation) -> str:
         todo.append(f"kubectl create secret generic kamsync-env --from-env-file=kamsync.env   # {', '.join(at.environment)}")
     line = as_cron(at.sync)
     said = "" if line else "# [schedule] sync is no time of cron's: weekdays at six.\n"
+    for name in at.secret_files:
+        if PurePath(name).is_absolute():
+            said += (
+                f"# In the container it lies beside the configuration: write {{ file = {PurePath(name).name!r} }} for {name}.\n"
+            )
     sources = ["- configMap: {name: kamsync}", *(["- secret: {name: kamsync-files}"] if at.secret_files else [])]
     return _KUBERNETES.format(
         commands="\n".join(f"#   {command}" for command in todo),
         said=said + "".join(_places(at)),
         config=at.config.name,
-        schedule=line or "0 6 * * 1-5",
-        timezone=at.timezone,
+        schedule=json.dumps(line or "0 6 * * 1-5"),
+        timezone=at.timezone if re.fullmatch(r"[\w/+-]+", at.timezone) else json.dumps(at.timezone),
         environment="              envFrom: [{secretRef: {name: kamsync-env}}]\n" if at.environment else "",
         sources="\n".join(f"                  {source}" for source in sources),
     )
+
+
+def _check_keys(names: Iterable[str]) -> None:
+    for name in names:
+        if not re.fullmatch(r"[-.\w]+", name, re.ASCII):
+            raise ConfigError(
+                f"Kubernetes can keep no file {name!r}: it takes letters, digits, dots, hyphens and underscores.",
+                fix="Give the file another name, here and where the configuration names it.",
+            )
 
 
 _DOCKERFILE = """\
@@ -96,7 +117,7 @@ apiVersion: batch/v1
 kind: CronJob
 metadata: {{name: kamsync}}
 spec:
-  schedule: "{schedule}"
+  schedule: {schedule}
   timeZone: {timezone}
   concurrencyPolicy: Forbid
   # A run makes up for all that were missed; one that failed or was held back waits for the next time, or for a person.

@@ -1,8 +1,10 @@
-"""How kamsync is installed on a machine, as far as a service file must know, and a schedule's line as cron takes it. Pure."""
+"""How kamsync is installed on a machine, as far as a service file must know, and words as cron and shells take them. Pure."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -39,3 +41,8 @@ def as_cron(line: str) -> str:
     if unit == "hour" and 24 % count == 0:
         return "0 0 * * *" if count == 24 else f"0 */{count} * * *"
     return "0 0 * * *" if unit == "day" and count == 1 else ""
+
+
+def words(parts: Iterable[object]) -> str:
+    """The parts as a POSIX shell reads them, each as one word, whatever is in it."""
+    return " ".join(shlex.quote(str(part)) for part in parts)

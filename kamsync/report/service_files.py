@@ -12,17 +12,18 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from kamsync.report.container_files import dockerfile, kubernetes_manifest
-from kamsync.report.installation import Installation, as_cron
+from kamsync.report.installation import Installation, as_cron, words
 
 
 def systemd_unit(at: Installation) -> str:
     """A hardened unit, to be put into /etc/systemd/system."""
     folder = at.config.parent
-    inputs = [f"EnvironmentFile={folder}/kamsync.env"] if at.environment else []
-    inputs += [f"LoadCredential={_quoted(PurePath(name).name)}:{folder / name}" for name in at.secret_files]
+    # Neither takes quotes: all that stands behind the sign, or behind the colon, is the path.
+    inputs = [f"EnvironmentFile={_literal(f'{folder}/kamsync.env')}"] if at.environment else []
+    inputs += [f"LoadCredential={_literal(f'{PurePath(name).name}:{folder / name}')}" for name in at.secret_files]
     writable = sorted({str(path) for path in (at.cache_folder, at.log_folder) if path is not None})
     home = any(str(path).startswith(("/home/", "/root/")) for path in (at.config, PurePath(at.program[0]), *writable))
-    read = " ".join(str(path) for path in (at.config, *(folder / name for name in at.beside)))
+    read = words((at.config, *(folder / name for name in at.beside)))
     todo = [
         "# /etc/systemd/system/kamsync.service",
         "# Once: useradd --system --no-create-home --shell /usr/sbin/nologin kamsync",
@@ -37,16 +38,17 @@ def systemd_unit(at: Installation) -> str:
         "StateDirectory=kamsync",
         "StateDirectoryMode=0700",
         "WorkingDirectory=%S/kamsync",
-        *(f"ReadWritePaths={path}" for path in writable),
+        *(f"ReadWritePaths={_quoted(path)}" for path in writable),
         f"ProtectHome={'read-only' if home else 'yes'}",
     ]
-    return "\n".join((*todo, "", _UNIT.format(command=_command(at, "run"), own="\n".join(own)))) + "\n"
+    return "\n".join((*todo, "", _UNIT.format(command=_started(at), own="\n".join(own)))) + "\n"
 
 
 def cron_line(at: Installation) -> str:
     """A line for `crontab -e` of the user that owns the configuration; cron's own clock is the machine's."""
-    sign_in = f"set -a; . {_shell(str(at.config.parent / 'kamsync.env'))}; set +a; " if at.environment else ""
-    line = f"{as_cron(at.sync) or '0 6 * * 1-5'} {sign_in}{_command(at, 'run', '--once')}".replace("%", "\\%")
+    sign_in = f"set -a; . {words((at.config.parent / 'kamsync.env',))}; set +a; " if at.environment else ""
+    command = words((*at.program, "run", "--once", "--config", at.config))
+    line = f"{as_cron(at.sync) or '0 6 * * 1-5'} {sign_in}{command}".replace("%", "\\%")
     said = [
         "# crontab -e, as the user who owns the configuration. It says what happened on standard error, which cron mails.",
         f"# The schedule is meant in {at.timezone}: cronie reads CRON_TZ; for another cron write the hour of the machine.",
@@ -77,16 +79,20 @@ SERVICES: Mapping[str, Callable[[Installation], str]] = MappingProxyType(
 )
 
 
-def _command(at: Installation, *arguments: str) -> str:
-    return " ".join(_quoted(part) for part in (*at.program, *arguments, "--config", str(at.config)))
+def _started(at: Installation) -> str:
+    """The command in a unit, where a dollar sign begins a variable."""
+    return " ".join(_quoted(part).replace("$", "$$") for part in (*at.program, "run", "--config", str(at.config)))
 
 
 def _quoted(part: str) -> str:
-    """As systemd and a POSIX shell both read it."""
-    return part if re.fullmatch(r"[\w@%+=:,./-]+", part) else '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """As one word of a unit (systemd.syntax(7), "Quoting")."""
+    plain = re.fullmatch(r"[\w@%+=:,./-]+", part)
+    return _literal(part if plain else '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
-_shell = _quoted
+def _literal(text: str) -> str:
+    """Without specifiers (systemd.unit(5)): a percent sign stands for itself."""
+    return text.replace("%", "%%")
 
 
 _UNIT = """\

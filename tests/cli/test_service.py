@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -164,6 +165,76 @@ def test_a_configuration_as_kubernetes_mounts_it_is_read(folder: Path) -> None:
 
     signing_in = {**os.environ, "SF_CLIENT_ID": "x" * 20, "SF_CLIENT_SECRET": "y" * 20}
     assert "There is no cache" in run_command(("status",), folder, signing_in)[2]
+
+
+ODD = "a key's $HOME 100% \\ folder"
+
+
+@pytest.fixture
+def odd(tmp_path: Path, folder: Path) -> Path:
+    """The same configuration in a folder of an odd name, with a cache and a mapping of odd ones."""
+    odd = tmp_path / ODD
+    odd.mkdir()
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    text = text.replace('path = "kamsync.db"', 'path = "the cache/kamsync.db"').replace('"salesforce"\n', "'our $own.toml'\n", 1)
+    (odd / "config.toml").write_text(text.replace('mapping = "salesforce"', "mapping = 'our $own.toml'"), encoding="utf-8")
+    (odd / "our $own.toml").touch()
+    return odd
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+def test_a_unit_says_an_odd_path_as_systemd_reads_it(odd: Path) -> None:
+    unit = odd / "kamsync.service"
+    unit.write_text(printed(odd, "systemd"), encoding="utf-8")
+    lines = unit.read_text(encoding="utf-8").splitlines()
+
+    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+
+    assert not [line for line in verified.stderr.splitlines() if "kamsync" in line], verified.stderr
+    escaped = str(odd).replace("%", "%%")
+    in_quotes = escaped.replace("\\", "\\\\")
+    assert f"EnvironmentFile={escaped}/kamsync.env" in lines and f'ReadWritePaths="{in_quotes}/the cache"' in lines
+    assert next(line for line in lines if line.startswith("ExecStart=")).endswith(f'"{in_quotes.replace("$", "$$")}/config.toml"')
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "word"),
+    [
+        ("systemd", "chown root:kamsync", "{odd}/our $own.toml"),
+        ("cron", "set -a", "{odd}/kamsync.env;"),
+        ("docker", "docker run", "./our $own.toml:/config/our $own.toml:ro"),
+    ],
+)
+def test_a_shell_reads_a_printed_command_as_it_is_meant_whatever_the_folder_is_called(
+    odd: Path, kind: str, command: str, word: str
+) -> None:
+    line = next(line for line in printed(odd, kind).splitlines() if command in line)
+    as_the_shell_gets_it = line[line.index(command) :].replace("\\%", "%")  # which cron takes for itself
+
+    assert word.format(odd=odd) in shlex.split(as_the_shell_gets_it)
+
+
+def test_kubernetes_takes_no_file_of_an_odd_name_and_says_so(odd: Path) -> None:
+    code, out, err = run_command(("service", "kubernetes"), odd, {**os.environ})
+    assert code == 2 and not out and "our $own.toml" in err and "another name" in err
+
+
+@pytest.mark.parametrize("kind", ["systemd", "cron", "docker", "kubernetes", "windows"])
+def test_no_path_begins_a_line_of_its_own_in_a_service_file(tmp_path: Path, folder: Path, kind: str) -> None:
+    broken = tmp_path / "x\nUser=root"
+    broken.mkdir()
+    shutil.copy(folder / "config.toml", broken)
+
+    code, out, err = run_command(("service", kind), broken, {**os.environ})
+
+    assert code == 2 and not out and "line break" in err
+
+
+@pytest.mark.parametrize("line", ["program = 5", "serve = { port = 'x' }", "schedule = []", "log = { file = 5 }", "cache = 'x'"])
+def test_a_configuration_that_is_not_sound_yet_is_no_bug_of_ours(tmp_path: Path, line: str) -> None:
+    (tmp_path / "config.toml").write_text(f"{line}\n", encoding="utf-8")
+    code, _, err = run_command(("service", "systemd"), tmp_path, {**os.environ})
+    assert code in (0, 2) and "bug" not in err
 
 
 def test_windows_holds_the_schedule_from_the_start_of_the_machine(folder: Path) -> None:

@@ -18,9 +18,16 @@ from kamsync.model import Kind
 from kamsync.testing.memory import CONNECTOR, FLAG_FIELDS, Behaviour, MemoryCrm, mapping_text, write_entry_point
 
 POTENTIALS = (85, 65, 50, 35, 10)
-FIELDS: dict[str, Kind] = {"potential": "number"}
+FIELDS: dict[str, Kind] = {
+    "potential": "number",
+    "strategic": "boolean",
+    "market_size": "number",
+    "evidence_date": "date",
+    "barred": "boolean",
+}
 LIMIT = 2  # new tasks for one owner in one run
 ADOPT_DAYS = 90
+EVIDENCE_DAYS = 60
 TOKEN = "a-token-that-opens-the-memory"
 
 
@@ -28,7 +35,8 @@ TOKEN = "a-token-that-opens-the-memory"
 class Rules:
     """One programme. `tiers`: (name, enter, leave), best first. `full_score`: the potential that scores 100.
 
-    `unmapped`: flags for which this company has no field.
+    `unmapped`: flags for which this company has no field. `review`: the months in which scores move tiers; `seats`: places in
+    the best tier for strategic accounts with evidence; `places`: how many accounts the best tier takes.
     """
 
     name: str
@@ -37,6 +45,14 @@ class Rules:
     drift: Literal["adopt", "reclaim"] = "adopt"
     existing_tiers: Literal["current", "override"] = "current"
     unmapped: tuple[str, ...] = ()
+    review: tuple[int, ...] = ()
+    between: Literal["hold", "rises"] = "hold"
+    approve: bool = False
+    seats: int = 0
+    unit: Literal["account", "group"] = "account"
+    members: Literal["inherit", "none"] = "inherit"
+    min_days: int = 0
+    places: int | None = None
 
     def rank(self, tier: str | None) -> int:
         """0 is the best; past the last is no tier."""
@@ -112,7 +128,11 @@ def config_of(rules: Rules) -> Config:
 
 
 def _text(rules: Rules) -> str:
-    tiers = "".join(f'[[tiers]]\nname = "{n}"\nenter = {enter}\nleave = {leave}\n' for n, enter, leave in rules.tiers)
+    tiers = "".join(
+        f'[[tiers]]\nname = "{n}"\nenter = {enter}\nleave = {leave}\nmin_days = {rules.min_days}\n'
+        + (f"max_accounts = {rules.places}\n" if rules.places is not None and n == rules.tiers[0][0] else "")
+        for n, enter, leave in rules.tiers
+    )
     # Guards have tests of their own.
     return f"""
 [program]
@@ -121,6 +141,12 @@ max_new_tasks_per_owner_per_run = {LIMIT}
 adopt_days = {ADOPT_DAYS}
 drift = "{rules.drift}"
 existing_tiers = "{rules.existing_tiers}"
+unit = "{rules.unit}"
+members = "{rules.members}"
+[review]
+months = [{", ".join(map(str, rules.review))}]
+between = "{rules.between}"
+approve = {str(rules.approve).lower()}
 [crm]
 kind = "memory"
 mapping = "memory.toml"
@@ -139,4 +165,21 @@ goal = "market"
 weight = 1
 value = "potential"
 scale = {{ linear = [0, {rules.full_score}] }}
-{PLAYBOOKS}"""
+[[rules]]
+when = "barred"
+exclude = true
+{_seats(rules)}{PLAYBOOKS}"""
+
+
+def _seats(rules: Rules) -> str:
+    if not rules.seats:
+        return ""
+    return f"""
+[[seats]]
+tier = "{rules.tiers[0][0]}"
+count = {rules.seats}
+when = "strategic"
+rank = "market_size"
+evidence = "evidence_date"
+valid_days = {EVIDENCE_DAYS}
+"""

@@ -8,6 +8,7 @@ from typing import Any
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import KamsyncError
+from kamsync.model import Stream
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused
@@ -40,12 +41,20 @@ class Doctor:
         yield from self._guarded("scopes", lambda: self._scopes(request))
         yield from self._properties(request)
         for pull in request.requests:
-            yield from self._probe(pull)
+            if pull.stream is not Stream.TASKS or self._has_task_key():
+                yield from self._probe(pull)
         yield from self._guarded("pipelines", lambda: portal_checks.pipelines(portal))
         yield from self._guarded("owners", lambda: portal_checks.owners(client, portal))
         if request.people:
             yield from self._guarded("people", lambda: people.resolve(portal, request.people))
         yield portal_checks.currencies(portal)
+
+    def _has_task_key(self) -> bool:
+        """Without it nothing can be asked of our tasks, and that it lacks has been told. What HubSpot hides is asked for."""
+        try:
+            return self._context.mapping.task_key in self._definitions.of("tasks")
+        except KamsyncError:
+            return True
 
     def _guarded(self, check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         """One check that HubSpot refuses ends no other."""

@@ -15,6 +15,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption
 from kamsync.cli.shipped_files import document_of
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
+from kamsync.printable import one_line
 from kamsync.report.installation import Installation
 from kamsync.report.service_files import SERVICES
 
@@ -30,11 +31,13 @@ def service(
     document = document_of(config)
     if not document:
         raise ConfigError(f"There is no configuration file {config}.", fix="Make one with `kamsync init`, or name one.")
-    show(SERVICES[kind](_installation(config.absolute(), document)).rstrip())
+    at = _installation(config.absolute(), document)
+    _check_lines(at)
+    show(SERVICES[kind](at).rstrip())
 
 
 def _installation(config: Path, document: Mapping[str, Any]) -> Installation:
-    schedule, log, cache = (document.get(name, {}) for name in ("schedule", "log", "cache"))
+    schedule, log, cache, program, serve = (_table(document, name) for name in ("schedule", "log", "cache", "program", "serve"))
     references = list(_references(document))
     return Installation(
         program=_program(),
@@ -43,12 +46,28 @@ def _installation(config: Path, document: Mapping[str, Any]) -> Installation:
         secret_files=tuple(sorted({value for kind, value in references if kind == "file"})),
         cache_folder=_folder(str(cache.get("path", "")), config, bare=None),
         log_folder=_folder(str(log["file"]), config, bare=config.parent) if log.get("file") else None,
-        timezone=str(document.get("program", {}).get("timezone", "UTC")),
+        timezone=str(program.get("timezone", "UTC")),
         sync=str(schedule.get("sync", "")),
-        port=int(document.get("serve", {}).get("port", 0)),
+        port=port if isinstance(port := serve.get("port", 0), int) else 0,
         version=__version__,
         beside=tuple(sorted(_beside(document, config.parent))),
     )
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """One table of a configuration that nothing has checked yet; what is no table says nothing."""
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _check_lines(at: Installation) -> None:
+    """A line break in a path would begin another line of the file, and nobody would see it there."""
+    paths = (*at.program, at.config, *at.secret_files, at.cache_folder, at.log_folder, *at.beside)
+    for text in map(str, (*paths, *at.environment, at.sync, at.timezone)):
+        if not text.isprintable():
+            raise ConfigError(
+                f"No service file can name {one_line(text)!r}: it holds a line break or the like.", fix="Rename it."
+            )
 
 
 def _references(value: Any) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,9 @@ def test_scopes_that_the_program_never_uses_are_warned_of(world: World) -> None:
 
     assert told.status == "warning" and "crm.objects.deals.write" in told.message
     assert "crm.objects.companies.write" not in told.message and "crm.lists.write" not in told.message
+
+
+def test_a_key_property_that_setup_makes_is_told_once(world: World) -> None:
+    mapping = replace(world.context().mapping, task_key="kam_new_key")
+    told = [one for one in findings(world, world.connect(mapping=mapping)) if "kam_new_key" in one.message]
+    assert [(one.status, one.fix) for one in told] == [("failed", "Run `kamsync setup`.")]
