@@ -62,11 +62,11 @@ def problems_of(error: ValidationError, source: TomlSource, model: type[BaseMode
     return [sentence for _, sentence in sorted(dict.fromkeys(sentences))]
 
 
-def refuse(problems: Sequence[str], name: str) -> ConfigError:
+def refuse(problems: Sequence[str], name: str, *, explained_in: str = "config.example.toml") -> ConfigError:
     """All the problems of one file as one error."""
     first, *others = problems or [f"{name}: not a valid file"]
     listed = "".join(f"\n  {problem}" for problem in others)
-    return ConfigError(first + listed, fix="Every key is explained in config.example.toml.")
+    return ConfigError(first + listed, fix=f"Every key is explained in {explained_in}.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -135,7 +135,7 @@ def load_fleet(path: Path, *, environment: Mapping[str, str] = os.environ) -> Fl
     try:
         parsed = FleetFile.model_validate(source.document)
     except ValidationError as error:
-        raise refuse(problems_of(error, source, FleetFile), source.name) from error
+        raise refuse(problems_of(error, source, FleetFile), source.name, explained_in="docs/fleet.md") from error
     folder = file.resolve().parent
     _check_patience(parsed.worker, source)
     for name in parsed.org:

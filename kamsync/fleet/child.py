@@ -27,7 +27,9 @@ from kamsync.fleet.remedy import Said, Why
 EVERYBODYS = (
     "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SYSTEMROOT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
     "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PYTHONPATH",
+    "PYTHON_KEYRING_BACKEND", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME",
 )  # fmt: skip
+EVERYBODYS_PREFIXES = ("LC_", "OTEL_")  # the language, and where the operator's traces go
 LOG_BYTES, DOCUMENT_BYTES = 65_536, 100_000_000
 LOOK_SECONDS = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -65,7 +67,7 @@ def environment_for(
     variables: frozenset[str], cache: Path, secrets: Path | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
     """The org's part of the worker's environment. `secrets` is its folder with one file a secret."""
-    wanted = {*EVERYBODYS, *variables, *(name for name in environment if name.startswith("LC_"))}
+    wanted = {*EVERYBODYS, *variables, *(name for name in environment if name.startswith(EVERYBODYS_PREFIXES))}
     found = {name: value for name, value in environment.items() if name in wanted}
     found[CACHE_VARIABLE] = str(cache)
     if secrets is not None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from kamsync.config.fleet import Fleet
 from kamsync.errors import CacheUnusable, ConfigError, KamsyncError, TryLater
-from kamsync.fleet.caches import CACHE, Caches, Held, Overtaken, discard, room_for
+from kamsync.fleet.caches import CACHE, Caches, Held, Overtaken, discard, free_bytes, room_for
 from kamsync.fleet.child import Ended, Limits, environment_for, run_command
 from kamsync.fleet.lease import Keeper
 from kamsync.fleet.orgs import Org, Unreadable, path_of_org, read_org
@@ -34,6 +34,7 @@ from kamsync.store.schema import Meta
 BUSY_TICKS = (1 / 15, 1 / 3)  # how long an org waits whose app is at its limit, or that another worker still holds
 SHOWN = ("plan",)  # commands whose whole document is kept, for a person to read
 MOST_SHOWN_BYTES = 2_000_000
+LEAST_FREE_BYTES = 1_000_000  # with less, a process cannot even say what it met
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def _work(bench: Bench, work: Work, org: Org | Unreadable, keeper: Keeper) -> tu
     ending = ending_of(ended.said, attempt=work.attempt, attempts=settings.attempts, deadline_seconds=settings.deadline_seconds)
     if ended.said.ended_by_us == "memory":
         ending = _at_limit("It took more memory than", settings.memory_megabytes, "memory_megabytes")
+    if ended.said.document is None and ended.said.exit_code > 0 and free_bytes(folder) < LEAST_FREE_BYTES:
+        ending = replace(ending, message="This worker's disk is full.", fix="Make room where [fleet] work is.")
     if _remedy(ended.said.document) == CacheUnusable.__name__:
         discard(folder)  # the next try begins from what is stored
         at_limit = _at_limit("Its cache has grown to", settings.cache_megabytes, "cache_megabytes")

@@ -59,7 +59,11 @@ def ending_of(said: Said, *, attempt: int, attempts: int, deadline_seconds: floa
     if error.get("retry_after_seconds") is None and (remedy == "PlanRefused" or said.exit_code == _REFUSED):
         return Ending("refused", message, fix)
     if not error and isinstance(said.document, Mapping):
-        return Ending("partial", "The CRM refused some records, or did not answer for them.", "See the run: kamsync fleet logs")
+        return Ending(
+            "partial",
+            "The CRM refused some records, or did not answer for them.",
+            "See the run: kamsync fleet logs ORG --journal last",
+        )
     if not error:
         message, fix = _crash(said.exit_code)
     most = attempts if remedy in ("TryLater", "PlanRefused") else min(attempts, CRASH_ATTEMPTS)
@@ -81,7 +85,7 @@ def _error(document: Any) -> Mapping[str, Any]:
 
 def _crash(code: int) -> tuple[str, str]:
     if code >= 0:
-        return f"Its process ended with {code} and without a result.", "See its log: kamsync fleet logs"
+        return f"Its process ended with {code} and without a result.", "See its log: kamsync fleet logs ORG --job N"
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -8,6 +8,9 @@ from itertools import pairwise
 import pytest
 import requests
 
+from kamsync.config.fleet import load_fleet
+from kamsync.fleet.tables import Tables
+from kamsync.fleet.upkeep import queue_due
 from tests.fleet.company import Company
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -106,6 +109,25 @@ def test_a_paused_org_waits_until_somebody_resumes_it_and_a_mended_file_is_tried
     company.wait_for_states(acme="ok", globex="new")
 
     assert company.run("resume", "acmee").code == 2 and "'acme'" in company.run("resume", "acmee").err
+
+
+def test_what_a_person_asks_for_goes_first_and_then_the_orgs_with_the_greatest_priority(company: Company) -> None:
+    names = ("late", "urgent", "asked")
+    for name in names:
+        company.add_org(name, accounts=4, schedule="0 6 * * *")
+    company.write_fleet(threads=1, more="[org.urgent]\npriority = 50\n")
+    company.good("init")
+    for name in names:
+        company.good("pause", name)
+        company.good("resume", name)  # whose times have come by that
+    fleet = load_fleet(company.folder, environment=company.environment)
+    assert queue_due(fleet, Tables(fleet.database)) == 3
+    company.good("run", "asked")
+
+    company.start_worker()
+    company.wait_for_states(late="ok", urgent="ok", asked="ok")
+
+    assert sorted(names, key=lambda name: company.jobs(name)[0]["began_at"]) == ["asked", "urgent", "late"]
 
 
 def test_what_is_odd_in_the_folder_of_orgs_is_said_and_nobody_waits_for_what_is_gone(company: Company) -> None:

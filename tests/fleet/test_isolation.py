@@ -56,6 +56,39 @@ def test_nothing_of_one_org_is_found_where_another_org_is(company: Company) -> N
     assert not [token for token in tokens.values() if token in everything]
 
 
+KEYRING = """
+from keyring.backend import KeyringBackend
+
+
+class Keyring(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service: str, username: str) -> str:
+        return {"acme/token": TOKEN}[f"{service}/{username}"]
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+    delete_password = set_password
+"""
+
+
+def test_a_secret_may_stand_in_the_keyring_of_the_worker(company: Company) -> None:
+    company.add_org("acme", crm="hubspot", accounts=4)
+    variable = token_variable("acme")
+    text = (company.folder / "orgs" / "acme.toml").read_text(encoding="utf-8")
+    company.write_org("acme", text.replace(f'{{ env = "{variable}" }}', '{ keyring = "acme/token" }'))
+    module = KEYRING.replace("TOKEN", repr(company.environment.pop(variable)))
+    (company.folder / "ring.py").write_text(module, encoding="utf-8")
+    company.environment["PYTHONPATH"] = f"{company.folder}:{company.environment['PYTHONPATH']}"
+    company.environment["PYTHON_KEYRING_BACKEND"] = "ring.Keyring"
+    company.good("init")
+    company.start_worker()
+
+    ended = company.job("acme")
+    assert ended["outcome"] == "done", ended["log"]
+
+
 def test_an_endless_crm_a_full_disk_a_flood_and_a_poison_configuration_cost_the_others_nothing(company: Company) -> None:
     endless = company.add_org("endless")
     endless.faults.add("hang", path=".*", times=None)
