@@ -1,9 +1,11 @@
 """Does a preset choose well? Seven companies, decided month by month with what was known then, against what really came.
 
-    python -m bench.choosing [--shapes enterprise,smb] [--presets balanced] [--seeds 7,11] [--json FILE]
+    python -m bench.choosing [--shapes enterprise,smb] [--presets balanced] [--seeds 7,11] [--others] [--json FILE]
 
 Each company (kamsync.sandbox.shapes) lives two years. On the first of each month every preset decides, holding what it decided
-the month before; then its truth, which no CRM shows, judges. Run by hand; some minutes. One seed says little: use several.
+the month before; then its truth, which no CRM shows, judges. Run by hand; some minutes. One seed says little: use several, and
+others than the presets were tuned on. `--others` takes companies of the same kinds from a generator that was built in another way
+(bench.others), on which nothing was tuned.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from bench.choosing_measures import (
@@ -31,11 +34,12 @@ from bench.choosing_measures import (
     size,
     still_best_after,
 )
-from bench.shape_cache import account_id, fill, key_of, programme, turn_back
+from bench.others import SPECS, OtherCompany, Spec
+from bench.shape_cache import Company, account_id, fill, key_of, programme, turn_back
 from kamsync.config.shipped import shipped_names
 from kamsync.decide.compiled import compile_program
 from kamsync.decide.months import add_months
-from kamsync.decide.program import NO_TIER, Held, Program
+from kamsync.decide.program import NO_TIER, Criterion, Expression, Held, Place, Program
 from kamsync.decide.scales import Linear
 from kamsync.sandbox.shapes import SHAPES, Shape, ShapedCompany, Truth
 from kamsync.store.evaluate import Evaluation
@@ -82,23 +86,52 @@ class LateFigures:
     three_years_lost: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of company, and how one of it is drawn."""
+
+    name: str
+    history_months: int
+    has_contracts: bool
+    draw: Callable[[int], Company]
+
+
+def kinds(*, others: bool) -> Mapping[str, Kind]:
+    """Those of the sandbox, or those of the other generator."""
+    if others:
+        return {one.name: Kind(one.name, one.history_months, one.contracts > 0, partial(_other, one)) for one in SPECS.values()}
+    return {
+        one.name: Kind(one.name, one.history_months, one.yearly + one.three_years > 0, partial(_shaped, one))
+        for one in SHAPES.values()
+    }
+
+
+def _shaped(shape: Shape, seed: int) -> Company:
+    return ShapedCompany(shape, today=TODAY, seed=seed)
+
+
+def _other(spec: Spec, seed: int) -> Company:
+    return OtherCompany(spec, today=TODAY, seed=seed)
+
+
 class Trial:
     """One company with its cache, on which presets are tried."""
 
-    def __init__(self, shape: Shape, seed: int, folder: Path) -> None:
-        self.company = ShapedCompany(shape, today=TODAY, seed=seed)
+    def __init__(self, kind: Kind, seed: int, folder: Path) -> None:
+        self.kind, self.company = kind, kind.draw(seed)
         self.truth: Truth = self.company.truth
         self.last = add_months(TODAY, MONTHS_AFTER)
-        self.folder, self.path = folder, folder / f"{shape.name}-{seed}.db"
+        self.folder, self.path = folder, folder / f"{kind.name}-{seed}.db"
+        self._auc: dict[tuple[Criterion, ...], dict[int, float | None]] = {}  # most presets have the same health
         fill(self.path, self.company.at(self.last))
 
     def programme(self, preset: str) -> Program:
         """The preset for this company; its contracts are mapped where it has any."""
-        return programme(self.folder, preset, has_contracts=self.company.shape.yearly + self.company.shape.three_years > 0)
+        return programme(self.folder, preset, has_contracts=self.kind.has_contracts)
 
     @property
     def days(self) -> list[date]:
-        months = min(self.company.shape.history_months - 1, 12)
+        months = min(self.kind.history_months - 1, 12)
         return [add_months(TODAY, month) for month in range(-months, MONTHS_AFTER + 1)]
 
     def decide(self, program: Program) -> list[Day]:
@@ -141,7 +174,10 @@ class Trial:
 
     def health_auc(self, program: Program) -> dict[int, float | None]:
         """Health so many days before a customer was gone, against those who stayed (at a contract's end, where there are any)."""
-        health = tuple(criterion for criterion in program.criteria if criterion.axis == "health")
+        health = tuple(replace(c, label="", place=Place()) for c in program.criteria if c.axis == "health")
+        health = tuple(replace(c, value=Expression(c.value.text)) for c in health)
+        if program.unit == "account" and health in self._auc:
+            return self._auc[health]
         judged = compile_program(replace(program, criteria=health, rules=(), playbooks=()))
         lost: dict[int, list[float]] = {lead: [] for lead in LEADS_DAYS}
         kept: dict[int, list[float]] = {lead: [] for lead in LEADS_DAYS}
@@ -154,7 +190,10 @@ class Trial:
                 since = until - timedelta(days=14)
                 lost[lead] += [scores[k] for k, left in self.truth.left.items() if since < left <= until and k in scores]
                 kept[lead] += [scores[k] for k in self._staying(since, until, week) if k in scores]
-        return {lead: auc(lost[lead], kept[lead]) for lead in LEADS_DAYS}
+        found = {lead: auc(lost[lead], kept[lead]) for lead in LEADS_DAYS}
+        if program.unit == "account":
+            self._auc[health] = found
+        return found
 
     def _staying(self, since: date, until: date, week: int) -> Iterator[int]:
         """Whose contract ends then and is kept; where there are no contracts, each customer that stays once a year."""
@@ -247,13 +286,14 @@ def main() -> None:
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--presets", default=",".join(shipped_names("criteria")))
     parser.add_argument("--seeds", default="7")
+    parser.add_argument("--others", action="store_true", help="companies of the other generator")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
     arguments = parser.parse_args()
-    written = []
+    known, written = kinds(others=arguments.others), []
     for shape in arguments.shapes.split(","):
         for seed in map(int, arguments.seeds.split(",")):
             with tempfile.TemporaryDirectory() as folder:
-                trial = Trial(SHAPES[shape], seed, Path(folder))
+                trial = Trial(known[shape], seed, Path(folder))
                 programmes = {preset: trial.programme(preset) for preset in arguments.presets.split(",")}
                 found = {preset: trial.figures(program) for preset, program in programmes.items()}
                 lates = {preset: trial.late(program) for preset, program in programmes.items()}

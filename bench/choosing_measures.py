@@ -15,6 +15,7 @@ from kamsync.sandbox.shapes import Truth
 from kamsync.sandbox.shapes.deals import Deal
 
 BEST = "A"
+ENOUGH = 20  # active customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,11 @@ def by_group(truth: Truth) -> Truth:
 
 
 def still_best_after(days: Sequence[Day], months: int) -> float | None:
-    """Of those in the best tier on a day, the share still in it so many months later; mean over the days that have such a day."""
-    later = {day.day: day.best for day in days}
+    """Of those in the best tier on a day, the share still in it so many months later; mean over the days that have such a day.
+
+    Whoever came under another account since, which decides for the group, is still in it where the group is.
+    """
+    later = {day.day: day.best | {key for key, tier in day.members.items() if tier == BEST} for day in days}
     shares = [
         len(day.best & later[end]) / len(day.best) for day in days if day.best and (end := add_months(day.day, months)) in later
     ]
@@ -89,10 +93,14 @@ def ever_best(days: Sequence[Day]) -> int:
 
 
 def size(days: Sequence[Day], truth: Truth) -> tuple[float, float]:
-    """Mean number in the best tier, and its share of the customers that bought within a year or are under contract."""
+    """Mean number in the best tier, and its share of the customers that bought within a year or are under contract.
+
+    Of days with at least twenty of those, where there are any: one of five customers is no fifth of a business.
+    """
     active = [sum(amount > 0 or truth.live_yearly(key, day.day) > 0 for key, amount in day.won_12m.items()) for day in days]
     sizes = [len(day.best) for day in days]
-    return fmean(sizes), fmean(s / a if a else 0.0 for s, a in zip(sizes, active, strict=True))
+    shares = [s / a for s, a in zip(sizes, active, strict=True) if a >= ENOUGH]
+    return fmean(sizes), fmean(shares) if shares else fmean(s / max(a, 1) for s, a in zip(sizes, active, strict=True))
 
 
 def revenue_share(days: Sequence[Day], truth: Truth) -> Against:

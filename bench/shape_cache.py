@@ -5,19 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Protocol, Self
 
 from kamsync.config import load_config
 from kamsync.config.example import render_example
 from kamsync.config.shipped import read_shipped
 from kamsync.decide.program import Program
-from kamsync.sandbox.company_records import Account, Activity
-from kamsync.sandbox.shapes import ShapedCompany
+from kamsync.sandbox.company_records import Account, Activity, LineItem, Opportunity, Product
+from kamsync.sandbox.shapes import Truth
 from kamsync.store.database import Cache, open_cache
 
 OWN_FIELDS = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
 CONTRACT_FIELDS = ("contract_start", "contract_months")  # a connector maps them where the org has contracts
 STAGES = {"won": (1, 1), "lost": (1, 0)}
 TYPES = {"new": "New Business", "expansion": "Existing Business", "renewal": "Renewal"}
+
+
+class Company(Protocol):
+    """What a cache is filled from, as things stand on the company's day, and its truth."""
+
+    home_currency: str
+
+    @property
+    def truth(self) -> Truth:
+        """What no CRM shows."""
+        ...
+
+    def at(self, day: date) -> Self:
+        """The same company on another day."""
+        ...
+
+    def accounts_on(self, day: date) -> Iterator[Account]:
+        """Every account as its record stood on the day."""
+        ...
+
+    def accounts(self) -> Iterator[Account]:
+        """Every account."""
+        ...
+
+    def products(self) -> Iterator[Product]:
+        """All that can stand in a line item."""
+        ...
+
+    def opportunities(self) -> Iterator[Opportunity]:
+        """Open and settled ones."""
+        ...
+
+    def line_items(self) -> Iterator[LineItem]:
+        """Those of all opportunities."""
+        ...
+
+    def activities(self) -> Iterator[Activity]:
+        """What was logged."""
+        ...
 
 
 def account_id(key: int) -> str:
@@ -46,7 +86,7 @@ def programme(folder: Path, preset: str, *, has_contracts: bool = False) -> Prog
     return load_config(config).program
 
 
-def fill(path: Path, company: ShapedCompany) -> None:
+def fill(path: Path, company: Company) -> None:
     """Everything that the company's CRM shows on its day, as a full pull would bring it."""
     families = {product.key: product.family for product in company.products()}
     with open_cache(path) as cache:
@@ -69,7 +109,7 @@ def fill(path: Path, company: ShapedCompany) -> None:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('base_currency', ?)", (company.home_currency,))
 
 
-def turn_back(path: Path, company: ShapedCompany, day: date) -> None:
+def turn_back(path: Path, company: Company, day: date) -> None:
     """The accounts' own fields as they stood on the day: the only thing that a cache cannot replay."""
     with open_cache(path) as cache, cache.transaction() as db:
         db.executemany(
@@ -87,7 +127,7 @@ def _account_row(account: Account) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _insert_opportunities(cache: Cache, company: ShapedCompany) -> None:
+def _insert_opportunities(cache: Cache, company: Company) -> None:
     """With their contracts, where this version of the cache keeps them."""
     present = {row[1] for row in cache.connection.execute("PRAGMA table_info(opportunities)")}
     contract = [name for name in CONTRACT_FIELDS if name in present]
@@ -99,7 +139,7 @@ def _insert_opportunities(cache: Cache, company: ShapedCompany) -> None:
     )
 
 
-def _opportunity_rows(company: ShapedCompany, contract: Iterable[str]) -> Iterator[tuple[object, ...]]:
+def _opportunity_rows(company: Company, contract: Iterable[str]) -> Iterator[tuple[object, ...]]:
     for deal in company.opportunities():
         is_closed, is_won = STAGES.get(deal.stage, (0, 0))
         own = {"contract_start": _iso(deal.contract_start), "contract_months": deal.contract_months}

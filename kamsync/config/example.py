@@ -103,6 +103,7 @@ language = "{language}"                        # of reasons and tasks: en, pt_BR
 country = "{country}"                          # ISO code, e.g. "BR": business days, how numbers look; empty: weekends only
 eligible = "won_count_total > 0"      # who takes part at all; an expression over facts (`kamsync facts` lists them)
 criteria = "{preset}"                 # a preset (`kamsync criteria` lists them); or your own [[tiers]], [[criteria]]
+# active = "won_amount_12m > 0"         # the eligible accounts of which top_percent is a share (the presets say their own)
 # unit = "group"                      # who is decided: each account, or the group at its ultimate parent (preset groups says so)
 # members = "inherit"                 # of a group: each has the group's tier; "none" writes nothing there
 playbooks = [{playbooks}]   # shipped playbooks by name; your own stand in [[playbooks]]

@@ -178,7 +178,9 @@ def _with_criteria(source: TomlSource, config: Config) -> CompiledProgram:
     seats, _ = _mapped(build_seats(file.seats, tiers, source, base.language, problems), base.account_columns)
     if problems.found:
         raise refuse(problems.found, source.name)
-    program = replace(base, tiers=tiers, criteria=criteria, rules=rules, seats=seats, **_review(file.review), **_unit(file))
+    program = replace(
+        base, tiers=tiers, criteria=criteria, rules=rules, seats=seats, **_review(file.review), **_of_file(file, source)
+    )
     if file.segments is not None:
         program = replace(program, segment_attractiveness=file.segments.attractiveness, segment_strength=file.segments.strength)
     if file.health is not None:
@@ -305,20 +307,22 @@ def _program(
         goals=build_goals(parsed.goals, source, columns, problems),
         seats=seats,
         **_review(parsed.review or file.review),
-        **{**_plain_settings(table), **_unit(file, but=table.model_fields_set)},
+        active=Expression(table.active, source.place(("program", "active"))),
+        **_plain_settings(table),
     )
-    return program, (*left_out, *no_seats, *unmapped)
+    return replace(program, **_of_file(file, criteria_source, but=table.model_fields_set)), (*left_out, *no_seats, *unmapped)
 
 
 def _plain_settings(table: ProgramTable) -> dict[str, Any]:
     """The keys of [program] that Program has under the same name and meaning."""
-    settings = table.model_dump(exclude={"eligible", "criteria", "playbooks", "renewal_types"})
+    settings = table.model_dump(exclude={"eligible", "active", "criteria", "playbooks", "renewal_types"})
     return {**settings, "renewal_types": tuple(table.renewal_types)}
 
 
-def _unit(file: CriteriaFile, but: Collection[str] = ()) -> dict[str, Any]:
-    """Who is decided, where the criteria say it themselves; without the keys of `but`."""
-    said = {"unit": file.unit, "members": file.members}
+def _of_file(file: CriteriaFile, source: TomlSource, but: Collection[str] = ()) -> dict[str, Any]:
+    """Who is decided and who counts, where the criteria say it themselves; without the keys of `but`."""
+    active = None if file.active is None else Expression(file.active, source.place(("active",)))
+    said = {"unit": file.unit, "members": file.members, "active": active}
     return {key: value for key, value in said.items() if value is not None and key not in but}
 
 

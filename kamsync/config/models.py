@@ -71,6 +71,7 @@ class ProgramTable(_Table):
     language: Literal["en", "pt_BR", "es"] = "en"
     country: Text = ""
     eligible: Written = "true"
+    active: Written = "true"
     criteria: Text | None = None
     playbooks: list[Text] | Literal["all"] = []
     contacts: Literal["auto", "always", "never"] = "auto"
@@ -288,10 +289,12 @@ class GuardTable(_Table):
 
 
 class CriteriaFile(_Table):
-    """A preset, or the FILE of `simulate`: what decides, without the CRM. `[program] unit` and `members` go before its own."""
+    """A preset, or the FILE of `simulate`: what decides, without the CRM. `[program] unit`, `members` and `active` go before
+    its own."""
 
     unit: Literal["account", "group"] | None = None
     members: Literal["inherit", "none"] | None = None
+    active: Written | None = None
     tiers: list[TierTable] = []
     criteria: list[CriterionTable] = []
     rules: list[RuleTable] = []

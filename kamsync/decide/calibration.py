@@ -38,13 +38,14 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class PastDay:
     """The eligible accounts of one day. `scaled`: accounts × criteria, nan where one is left out; `won`, `later`: what each won
-    in the 12 months before and after."""
+    in the 12 months before and after; `active`: how many of them the best tier takes a share of."""
 
     day: date
     accounts: Sequence[str]
     scaled: Array
     won: Array
     later: Array
+    active: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ def _score(scaled: Array, weights: Array) -> Array:
 def _places(program: Program, day: PastDay, columns: Sequence[int], today: Array) -> int:
     """How many the best tier takes; where it has no limit, how many reach it today. One at least."""
     best = program.tiers[0]
-    limit = places_in(best, len(day.accounts))
+    limit = places_in(best, day.active)
     if limit is None:
         limit = int((_score(day.scaled[:, columns], today) >= best.enter).sum())
     return max(1, min(limit, len(day.accounts)))

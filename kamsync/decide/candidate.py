@@ -16,8 +16,9 @@ from kamsync.decide.program import Held, Program
 class Standing:
     """One account on its way to a tier. `fired` are indexes of the rules that hold for it.
 
-    `lead`: the account that decides for it, where the group is the unit and this one does not lead. `seat`: the tier of the place
-    that is reserved for it, `seat_order` its turn among the seats. `would_be`: what the next review would make of it.
+    `counts`: `top_percent` is a share of those. `lead`: the account that decides for it, where the group is the unit and this one
+    does not lead. `seat`: the tier of the place that is reserved for it, `seat_order` its turn among the seats. `would_be`: what
+    the next review would make of it.
     """
 
     account_id: str
@@ -43,6 +44,7 @@ class Standing:
     writes_override: bool = False
     capacity: Capacity | None = None
     notes: tuple[str, ...] = ()
+    counts: bool = True
     lead: str | None = None
     seat: int | None = None
     seat_order: tuple[int, int] = (0, 0)

@@ -67,6 +67,7 @@ class CompiledProgram:
     program: Program
     columns: Mapping[str, Kind]
     eligible: Compiled
+    active: Compiled
     rules: tuple[Compiled, ...]
     criteria: tuple[CompiledCriterion, ...]
     playbooks: Playbooks
@@ -97,15 +98,16 @@ def compile_program(program: Program) -> CompiledProgram:
     """Compiles every expression and playbook. Raises ConfigError, with its place, on the first that is refused."""
     columns = known_columns(program.account_columns)
     eligible = compile_expression(program.eligible, columns, "condition")
+    active = compile_expression(program.active, columns, "condition")
     criteria = tuple(_criterion(criterion, columns) for criterion in program.criteria)
     rules = tuple(compile_expression(rule.when, columns, "condition") for rule in program.rules)
     seats = tuple(_seat(seat, columns) for seat in program.seats)
     with_decided: dict[str, Kind] = {**columns, **DECIDED_NAMES}
     firing = {one.name: compile_expression(one.when, with_decided, "condition") for one in program.playbooks}
     playbooks = compile_playbooks(program, columns)
-    parts = [eligible, *rules, *firing.values(), *(part for criterion in criteria for part in criterion.parts)]
+    parts = [eligible, active, *rules, *firing.values(), *(part for criterion in criteria for part in criterion.parts)]
     parts += [part for seat in seats for part in (seat.when, seat.rank, seat.evidence)]
-    deciding: list[tuple[Expression, tuple[Compiled, ...]]] = [(program.eligible, (eligible,))]
+    deciding: list[tuple[Expression, tuple[Compiled, ...]]] = [(program.eligible, (eligible,)), (program.active, (active,))]
     deciding += [(rule.when, (compiled,)) for rule, compiled in zip(program.rules, rules, strict=True)]
     deciding += [(one.criterion.value, tuple(one.parts)) for one in criteria]
     deciding += [(seat.when, (one.when, one.rank, one.evidence)) for seat, one in zip(program.seats, seats, strict=True)]
@@ -120,7 +122,7 @@ def compile_program(program: Program) -> CompiledProgram:
     names = frozenset(read & set(columns) | needed)
     facts = needed | with_what_they_need(FREE_FACTS)
     hashed = criteria_hash(program)
-    return CompiledProgram(program, columns, eligible, rules, criteria, playbooks, firing, names, facts, hashed, seats)
+    return CompiledProgram(program, columns, eligible, active, rules, criteria, playbooks, firing, names, facts, hashed, seats)
 
 
 def _refuse_people(read: Sequence[tuple[Expression, tuple[Compiled, ...]]]) -> None:

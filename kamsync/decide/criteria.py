@@ -64,7 +64,8 @@ def _what_is_set(program: Program) -> dict[str, Any]:
     """What later versions added: part of the hash only where somebody uses it."""
     review = [program.review_months, program.review_between] if program.review_months else None
     group = program.members if program.unit == "group" else None
-    found = {"seats": [as_plain(seat) for seat in program.seats], "review": review, "group": group}
+    active = None if program.active.text == "true" else program.active.text
+    found = {"active": active, "seats": [as_plain(seat) for seat in program.seats], "review": review, "group": group}
     return {key: value for key, value in found.items() if value}
 
 

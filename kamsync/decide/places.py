@@ -19,13 +19,13 @@ Rank = tuple[int, tuple[int, int], float, float, str]
 
 
 def fill_places(
-    standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False, eligible_elsewhere: int = 0
+    standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False, counted_elsewhere: int = 0
 ) -> None:
     """Best tier first; who does not fit competes further down. `keeps_all`: nobody leaves the current tier for lack of room.
 
-    `eligible_elsewhere`: eligible accounts that are not among the standings.
+    `counted_elsewhere`: accounts of which `top_percent` is a share and that are not among the standings.
     """
-    _Places(program, as_of, keeps_all).fill(standings, eligible_elsewhere)
+    _Places(program, as_of, keeps_all).fill(standings, counted_elsewhere)
 
 
 class _Places:
@@ -33,15 +33,15 @@ class _Places:
         self._program, self._as_of, self._keeps_all = program, as_of, keeps_all
         self._tiers, self._none = program.tiers, len(program.tiers)
 
-    def fill(self, standings: Iterable[Standing], eligible: int) -> None:
+    def fill(self, standings: Iterable[Standing], counted: int) -> None:
         waiting: list[list[Standing]] = [[] for _ in range(self._none + 1)]
         taken: list[list[Standing]] = [[] for _ in range(self._none + 1)]
         for standing in standings:
-            eligible += standing.eligible
+            counted += standing.eligible and standing.counts
             if standing.code != "group":
                 (taken if self._stays(standing) else waiting)[standing.placed].append(standing)
         for index in range(self._none):
-            for pushed in self._full(index, waiting[index], taken[index], eligible):
+            for pushed in self._full(index, waiting[index], taken[index], counted):
                 pushed.placed = self._next_below(pushed, index)
                 pushed.code = "seat" if pushed.placed == pushed.seat else "capacity"
                 (taken if self._stays(pushed) else waiting)[pushed.placed].append(pushed)
@@ -52,10 +52,10 @@ class _Places:
             return True
         return self._keeps_all and standing.placed == standing.current
 
-    def _full(self, index: int, waiting: list[Standing], taken: list[Standing], eligible: int) -> list[Standing]:
+    def _full(self, index: int, waiting: list[Standing], taken: list[Standing], counted: int) -> list[Standing]:
         """Those of `waiting` for whom tier `index` has no room, each with its rank and the limit that it met."""
         tier = self._tiers[index]
-        most = _smallest_limit(tier, eligible)
+        most = _smallest_limit(tier, counted)
         if most is None and tier.max_per_owner is None:
             return []
         per_owner = Counter(standing.owner_id for standing in taken)
@@ -100,16 +100,16 @@ class _Places:
         return self._none
 
 
-def places_in(tier: Tier, eligible: int) -> int | None:
-    """How many accounts the tier takes as a whole, of so many eligible ones; None where it is not limited."""
-    limit = _smallest_limit(tier, eligible)
+def places_in(tier: Tier, counted: int) -> int | None:
+    """How many accounts the tier takes as a whole, where `top_percent` is a share of so many; None where it is not limited."""
+    limit = _smallest_limit(tier, counted)
     return None if limit is None else limit.limit
 
 
-def _smallest_limit(tier: Tier, eligible: int) -> Capacity | None:
+def _smallest_limit(tier: Tier, counted: int) -> Capacity | None:
     """The limit of the tier as a whole that is met first; its rank says nothing."""
     limits = [] if tier.max_accounts is None else [Capacity(tier.name, 0, tier.max_accounts, "max_accounts")]
     if tier.top_percent is not None:
-        share = math.ceil(round(tier.top_percent * eligible / 100, 9))
+        share = math.ceil(round(tier.top_percent * counted / 100, 9))
         limits.append(Capacity(tier.name, 0, share, "top_percent"))
     return min(limits, key=lambda limit: limit.limit, default=None)

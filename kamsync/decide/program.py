@@ -54,7 +54,7 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`min_days`, `max_accounts`, `top_percent` (0…100), `max_per_owner`: None or 0 days where not limited."""
+    """`min_days`, `max_accounts`, `top_percent` (0…100, of the active), `max_per_owner`: None or 0 days where not limited."""
 
     name: str
     enter: float
@@ -161,6 +161,8 @@ class Program:
     """Everything that decides. `tiers` best first. `account_columns`: name → kind of every mapped account field;
     `opportunity_columns`: the names of the opportunities' mapped ones.
 
+    `active`: the eligible accounts of which `top_percent` is a share.
+
     `review_months`: the months in which scores may change tiers, any where there are none; `review_between`: what happens in
     the others. `approve`: an unattended run leaves moves into and out of the best tier to a person. `unit`: who is decided;
     `members`: what those get whose group is.
@@ -177,6 +179,7 @@ class Program:
     language: str = "en"
     country: str = ""  # ISO code of the holiday calendar for business days, "" none
     eligible: Expression = Expression("true")
+    active: Expression = Expression("true")
     contacts: Literal["auto", "always", "never"] = "auto"  # whether people are pulled: where something reads of them
     unknown_currency: Literal["error", "ignore"] = "error"
     renewal_types: tuple[str, ...] = ()

@@ -56,7 +56,7 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
     def unknown(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted({name for name in names if not _is_known(program, name, fixed, has_activities)}))
 
-    hidden = unknown(names_in(program.eligible.text))
+    hidden = unknown((*names_in(program.eligible.text), *names_in(program.active.text)))
     if hidden:
         raise ConfigError(
             f"Who takes part is decided by {', '.join(hidden)}, of which only today's state is known.",

@@ -24,17 +24,18 @@ def settle(
     as_of: date,
     seating: Sequence[Sequence[str]] = (),
     *,
-    eligible_elsewhere: int = 0,
+    counted_elsewhere: int = 0,
 ) -> Iterable[Decision]:
     """One decision for each standing, in the order given.
 
     `seating`: for each of the programme's seats the ids of those who could have it, in the order of their claim.
-    `eligible_elsewhere`: eligible accounts that are not among the standings because they cannot have a tier.
+    `counted_elsewhere`: accounts of which `top_percent` is a share and that are not among the standings: they cannot
+    have a tier.
     """
-    ladder = Ladder(program, as_of, eligible_elsewhere)
+    ladder = Ladder(program, as_of, counted_elsewhere)
     ladder.place_all(standings)
     ladder.seat(standings, seating)
-    fill_places(standings, program, as_of, eligible_elsewhere=eligible_elsewhere)
+    fill_places(standings, program, as_of, counted_elsewhere=counted_elsewhere)
     if is_between_reviews(standings, program, as_of):
         ladder.hold_until_review(standings)
     ladder.follow_leads(standings)
@@ -62,8 +63,8 @@ def _was_decided(held: Held) -> bool:
 class Ladder:
     """The programme's tiers with the day for which they are decided."""
 
-    def __init__(self, program: Program, as_of: date, eligible_elsewhere: int = 0) -> None:
-        self._program, self._eligible_elsewhere = program, eligible_elsewhere
+    def __init__(self, program: Program, as_of: date, counted_elsewhere: int = 0) -> None:
+        self._program, self._counted_elsewhere = program, counted_elsewhere
         self._as_of = as_of
         self._tiers = program.tiers
         self._none = len(program.tiers)
@@ -142,7 +143,7 @@ class Ladder:
         for standing in standings:
             if standing.code not in _SETTLED:
                 self._place_again(standing)
-        fill_places(standings, self._program, self._as_of, keeps_all=True, eligible_elsewhere=self._eligible_elsewhere)
+        fill_places(standings, self._program, self._as_of, keeps_all=True, counted_elsewhere=self._counted_elsewhere)
         for standing, (placed, code, capacity) in zip(standings, found, strict=True):
             if standing.placed == placed:
                 standing.code, standing.capacity = code, capacity

@@ -16,8 +16,9 @@ def criteria_toml(program: Program) -> str:
     """Tiers, criteria, rules, seats, review, segments and health, as TOML."""
     unit = program.unit if program.unit != "account" else None
     members = program.members if program.members != "inherit" else None
+    active = program.active.text if program.active.text != "true" else None
     parts = [
-        *([_table("", iter([("unit", unit), ("members", members)]))] if unit or members else []),
+        *([_table("", iter([("unit", unit), ("members", members), ("active", active)]))] if unit or members or active else []),
         *(_table("[[tiers]]", _tier(tier)) for tier in program.tiers),
         *(_table("[[criteria]]", _criterion(criterion)) for criterion in program.criteria),
         *(_table("[[rules]]", _rule(rule)) for rule in program.rules),

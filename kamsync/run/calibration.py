@@ -79,6 +79,7 @@ def _past(cache: Cache, compiled: CompiledProgram, grid: Sequence[date], said: S
     """The days on which enough customers took part, with what came after."""
     seen: dict[date, tuple[list[str], np.ndarray[tuple[int, int], np.dtype[np.float64]]]] = {}
     won: dict[date, dict[str, float]] = {}
+    active: dict[date, int] = {}
     bare = compile_program(replace(compiled.program, criteria=()))
     for day in [*grid, *(end for end in (add_months(one, LATER_MONTHS) for one in grid) if end not in grid)]:
         with Evaluation(cache.path, compiled if day in grid else bare, day, replayed={}) as evaluation:
@@ -86,6 +87,7 @@ def _past(cache: Cache, compiled: CompiledProgram, grid: Sequence[date], said: S
             if day in grid:
                 accounts = [decision.account_id for decision in evaluation.decisions() if decision.eligible]
                 seen[day] = accounts, np.array(list(evaluation.scaled_scores().values()), dtype=np.float64).T
+                active[day] = evaluation.counted()
                 said(day, len(accounts))
     days = []
     for day in grid:
@@ -93,7 +95,7 @@ def _past(cache: Cache, compiled: CompiledProgram, grid: Sequence[date], said: S
         later = won[add_months(day, LATER_MONTHS)]
         if len(accounts) >= LEAST_CUSTOMERS and any(later.get(one) for one in accounts):
             before, after = (np.array([amounts.get(one, 0.0) for one in accounts]) for amounts in (won[day], later))
-            days.append(PastDay(day, accounts, scaled, before, after))
+            days.append(PastDay(day, accounts, scaled, before, after, active[day]))
     if not is_enough([one.day for one in days]):
         counts = ", ".join(f"{day}: {len(seen[day][0])}" for day in grid)
         raise TryLater(

@@ -217,6 +217,10 @@ class Evaluation:
         """Owner ids by account id, "" where there is none."""
         return dict(self._db.execute("SELECT id, coalesce(owner_id, '') FROM temp.facts ORDER BY rowid").fetchall())
 
+    def counted(self) -> int:
+        """How many accounts `top_percent` is a share of."""
+        return sum(self._scores.counts)
+
     def known_values(self) -> Mapping[str, Sequence[bool]]:
         """Whether each criterion's value was known, in the order of `scaled_scores`."""
         rows = [row for row, decision in enumerate(self._decisions) if decision.eligible]

@@ -56,7 +56,7 @@ class Laboratory:
         self._db, self._scores, self._base, self._as_of = db, scores, compiled, as_of
         self._ids = list(scores.row)
         self._eligible = [decision.eligible for decision in decisions]
-        self._count = sum(self._eligible)
+        self._counted = sum(scores.counts)
         self._held = held
         self._seating = scores.seating()
         self._facts = list(db.execute("SELECT owner_id, won_amount_12m FROM temp.facts ORDER BY rowid"))
@@ -82,8 +82,8 @@ class Laboratory:
         fired = [self._fires(rule.sql) for rule in compiled.rules]
         rows = self._candidates(score, program.tiers, fired)
         standings = list(self._stand(rows, compiled, axes, weights, fired))
-        elsewhere = self._count - sum(standing.eligible for standing in standings)
-        decided = settle(standings, program, self._as_of, self._seating, eligible_elsewhere=elsewhere)
+        elsewhere = self._counted - sum(standing.counts for standing in standings)
+        decided = settle(standings, program, self._as_of, self._seating, counted_elsewhere=elsewhere)
         decisions = {decision.account_id: decision for decision in decided}
         return Trial(decisions, self._ground(attractiveness, strength, {*rows}))
 
@@ -91,7 +91,8 @@ class Laboratory:
         same = [_without_weight(one) for one in compiled.program.criteria] == [
             _without_weight(one) for one in self._base.program.criteria
         ]
-        if not same or compiled.program.eligible.text != self._base.program.eligible.text:
+        program, base = compiled.program, self._base.program
+        if not same or (program.eligible.text, program.active.text) != (base.eligible.text, base.active.text):
             raise ConfigError(
                 "The lab changes weights, tiers, segments and rules; criteria are edited in a file.",
                 fix="Edit the file and see it with `kamsync simulate --criteria FILE`.",
@@ -146,7 +147,7 @@ class Laboratory:
         but for a tier that limits its owners, where it may pass better ones whose owner is full: there its threshold counts.
         """
         least = min(tier.enter for tier in tiers)
-        limits = [places_in(tier, self._count) for tier in tiers]
+        limits = [places_in(tier, self._counted) for tier in tiers]
         if any(limit is None for limit in limits):
             return least
         places = sum(limit or 0 for limit in limits) + len(self._always)
@@ -185,6 +186,7 @@ class Laboratory:
                 won or 0.0,
                 self._held.get(account_id, NOTHING_HELD),
                 tuple(number for number, rows_of in enumerate(fired) if row in rows_of),
+                counts=bool(self._scores.counts[row]),
                 lead=self._leads.get(account_id),
             )
 

@@ -38,6 +38,7 @@ class Scores:
     """Standings by account id, and what each criterion brought. `replayed`: see Evaluation.
 
     `row`: each account's place by its id. `scaled` (nan: left out of the mean), `unknown`: a column a criterion, in that order.
+    `counts`: whether `top_percent` is a share of them, in the order of `row`.
     `leads`: who decides for an account, where the group is the unit and it does not lead.
     """
 
@@ -51,6 +52,7 @@ class Scores:
         if compiled.program.unit == "group":
             self.leads = dict(db.execute("SELECT id, lead FROM temp.leads").fetchall())
             self._eligible = f"({self._eligible} AND id NOT IN (SELECT id FROM temp.leads))"
+        self._counts = f"({self._eligible} AND (({compiled.active.sql}) IS TRUE))"
         program = compiled.program
         values = [one.value for one in compiled.criteria]
         self._readings = Readings(program.criteria, [value.columns for value in values])
@@ -60,6 +62,7 @@ class Scores:
         self._weights = [[program.criteria[i].weight for i in axis] for axis in self._axes]
         self.scaled = [array("d") for _ in program.criteria]
         self.unknown = [bytearray() for _ in program.criteria]
+        self.counts = bytearray()
         self._standings: list[Standing] = []
         self.row: dict[str, int] = {}
         self._owners: dict[str | None, str | None] = {}  # each id once, not once an account
@@ -105,7 +108,7 @@ class Scores:
         eligible = self._eligible
         fired = [f"(({rule.sql}) IS TRUE)" for rule in self._compiled.rules]
         since = [f"({one.since.sql})" if one.since else "NULL" for one in self._compiled.criteria]
-        computed = ", ".join([eligible, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
+        computed = ", ".join([eligible, self._counts, *fired, *(f"({one.value.sql})" for one in self._compiled.criteria), *since])
         facts = f"SELECT id, owner_id, won_amount_12m, {computed} FROM temp.facts ORDER BY rowid"
         # The cache may still hold what a flag showed while it was mapped. Of several merged accounts the override that holds
         # longest counts, with its own date.
@@ -131,7 +134,7 @@ class Scores:
     ) -> Iterator[Standing]:
         first, count, criteria = len(self.row), len(rows), len(self._program.criteria)
         mapped = "decided_tier" in self._program.mapped_flags
-        ids, owners, won, eligible, *columns = zip(*rows, strict=True)
+        ids, owners, won, eligible, counts, *columns = zip(*rows, strict=True)
         fired, values, since = columns[:rules], columns[rules : rules + criteria], columns[rules + criteria :]
         for i, seen in among.items():
             values[i] = tuple(None if one != one else one for one in seen[first : first + count])
@@ -145,6 +148,7 @@ class Scores:
         scaled, known = [one.scaled for one in scored], [one.known for one in scored]
         made = measures(self._program, self._axes, self._weights, scaled, known, count)
         holds = list(zip(*fired, strict=True)) if fired else [()] * count
+        self.counts.extend(map(bool, counts))
         self.row.update(zip(ids, range(first, first + count), strict=True))
         for i, account_id in enumerate(ids):
             yield Standing(
@@ -159,6 +163,7 @@ class Scores:
                 won[i] or 0.0,
                 _held(holding[i], mapped) if self._replayed is None else self._replayed.get(account_id, NOTHING_HELD),
                 tuple(rule for rule, fires in enumerate(holds[i]) if fires) if rules else (),
+                counts=bool(counts[i]),
                 lead=self.leads.get(account_id),
             )
 

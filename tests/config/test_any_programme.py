@@ -111,6 +111,7 @@ def programmes(draw: st.DrawFn) -> str:
         "[program]",
         'currency = "EUR"',
         f"eligible = {draw(st.one_of(st.just(quoted('true')), conditions))}",
+        f"active = {draw(st.one_of(st.just(quoted('true')), conditions))}",
         f'language = "{draw(one_of(["en", "es", "pt_BR"]))}"',
         f'drift = "{draw(one_of(["adopt", "reclaim"]))}"',
         f'write_scope = "{draw(one_of(["flagged", "all"]))}"',

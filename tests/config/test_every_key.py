@@ -40,6 +40,7 @@ SCALES = """
 [program]
 currency = "EUR"
 eligible = "employees > 1 or is_strategic"
+active = "won_count_total > 0 or is_strategic"
 [cache]
 path = "deep.db"
 [[tiers]]
@@ -353,7 +354,7 @@ expansion = { kpi = "revenue", target = 5000 }
 market = { kpi = "score", target = 60 }
 """
 )
-CRITERIA = f'unit = "account"\nmembers = "none"\n{CRITERIA}'
+CRITERIA = f'unit = "account"\nmembers = "none"\nactive = "won_count_total > 0"\n{CRITERIA}'
 GROUPED = CRITERIA.replace('"account"', '"group"', 1).replace('"none"', '"inherit"', 1)
 PROGRAMMES = {"scales": SCALES, "holds": HOLDS, "preset": PRESET, "language": LANGUAGE}
 

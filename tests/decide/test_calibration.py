@@ -37,7 +37,7 @@ def days(telling: bool = True, flat: bool = False, gaps: bool = False) -> list[P
         scaled = np.column_stack([(worth if telling else dice.uniform(0, 100, COUNT)), idle, dice.uniform(0, 100, COUNT)])
         if gaps:
             scaled[:, 2] = np.nan
-        made.append(PastDay(day, [str(one) for one in range(COUNT)], scaled, np.full(COUNT, 40.0), worth))
+        made.append(PastDay(day, [str(one) for one in range(COUNT)], scaled, np.full(COUNT, 40.0), worth, COUNT))
     return made
 
 
@@ -85,7 +85,7 @@ def test_a_criterion_that_is_the_same_for_everybody_does_nothing() -> None:
 
 def test_no_axis_is_left_empty() -> None:
     program = a_programme(("telling", 50, "attractiveness"), ("idle", 50, "strength"))
-    cut = [PastDay(day.day, day.accounts, day.scaled[:, :2], day.won, day.later) for day in days()]
+    cut = [PastDay(day.day, day.accounts, day.scaled[:, :2], day.won, day.later, COUNT) for day in days()]
     assert suggested(calibrated(program, cut, penalty=0.0, names=("telling", "idle")))["idle"] > 0
 
 
@@ -93,7 +93,7 @@ def test_what_the_past_cannot_tell_keeps_its_weight() -> None:
     named = calibrated(some=days(gaps=True))  # nobody has a value
     (tenure,) = (one for one in named.weights if one.criterion == "tenure")
     assert (tenure.suggested, tenure.judged) == (20, False)
-    cut = [PastDay(day.day, day.accounts, day.scaled[:, :2], day.won, day.later) for day in days()]
+    cut = [PastDay(day.day, day.accounts, day.scaled[:, :2], day.won, day.later, COUNT) for day in days()]
     left_out = calibrated(some=cut, names=("telling", "idle"))  # not among what can be replayed
     assert suggested(left_out)["tenure"] == 20 and sum(suggested(left_out).values()) == 100
 
@@ -106,7 +106,7 @@ def test_where_nothing_tells_the_future_no_gain_is_sure() -> None:
 def test_a_later_day_is_judged_by_what_was_known_a_year_before_it() -> None:
     """The proof: another future of the last day changes what is suggested, and nothing of what the earlier days say."""
     other = days()
-    other[-1] = PastDay(other[-1].day, other[-1].accounts, other[-1].scaled, other[-1].won, other[-1].later[::-1].copy())
+    other[-1] = PastDay(other[-1].day, other[-1].accounts, other[-1].scaled, other[-1].won, other[-1].later[::-1].copy(), COUNT)
     before, after = calibrated(penalty=0.1), calibrated(some=other, penalty=0.1)
 
     assert [one.day for one in before.held_out] == DAYS[2:]
@@ -118,7 +118,7 @@ def test_a_later_day_is_judged_by_what_was_known_a_year_before_it() -> None:
 @pytest.mark.parametrize(("wanted", "same"), [("revenue", False), ("growth", True), ("both", False)])
 def test_growth_is_what_came_more_than_before(wanted: Wanted, same: bool) -> None:
     """Who brings as much as before brings revenue, and no growth."""
-    steady = [PastDay(day.day, day.accounts, day.scaled, day.later.copy(), day.later) for day in days()]
+    steady = [PastDay(day.day, day.accounts, day.scaled, day.later.copy(), day.later, COUNT) for day in days()]
     assert (suggested(calibrated(some=steady, wanted=wanted)) == {"telling": 50, "idle": 30, "tenure": 20}) is same
 
 

@@ -86,7 +86,7 @@ def test_a_preset_says_when_to_use_it_and_explains_every_weight(path: Path) -> N
 def test_a_preset_has_only_known_keys_and_values(path: Path) -> None:
     preset = read(path)
 
-    assert set(preset) <= {"tiers", "criteria", "rules", "seats", "review", "unit"}
+    assert set(preset) <= {"tiers", "criteria", "rules", "seats", "review", "unit", "active"}
     assert all(set(seat) == SEAT_KEYS for seat in preset.get("seats", ()))
     for tier in preset["tiers"]:
         assert set(tier) <= TIER_KEYS

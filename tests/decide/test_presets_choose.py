@@ -23,6 +23,7 @@ from kamsync.store.evaluate import Evaluation
 AS_OF = date(2026, 6, 30)
 PRESETS = shipped_names("criteria")
 EVERY_PRESET = pytest.mark.parametrize("preset", PRESETS)
+WORDS = {"fifteen": 15, "twenty-three": 23, "thirty": 30}
 LOGGED = ("activity", "contact", "gap", "silence", "meetings")
 
 
@@ -293,6 +294,45 @@ def test_the_best_tier_is_small_and_never_empty(preset: str, customers: int, org
     best = [d for d in org.decide(org.programme(preset)).values() if d.tier == "A"]
     share = org.programme(preset).tiers[0].top_percent or 0
     assert 1 <= len(best) <= -(-customers * share // 100)
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p != "groups"])
+def test_the_best_tier_is_a_share_of_who_is_active(preset: str, org: Org) -> None:
+    """Who bought within a year or is under a contract. Customers who left years ago make no room."""
+    org.has_contracts = True
+    for number in range(200):
+        org.account(f"{number:03}", owner_id=f"005{number}")
+        if number % 2:
+            org.won(f"{number:03}", 400, 800, 900, 1000, amount=1_000.0 + number)
+        elif number % 4:
+            org.won_contract(f"{number:03}", 400, 36, amount=1_000.0 + number)
+        else:
+            org.won(f"{number:03}", 10, 200, 420, amount=1_000.0 + number)
+    assert sum(d.tier == "A" for d in org.decide(org.programme(preset)).values()) == 5
+
+
+@EVERY_PRESET
+def test_what_is_said_of_the_room_to_stay_is_the_distance_of_its_thresholds(preset: str, org: Org) -> None:
+    best = org.programme(preset).tiers[0]
+    said = re.search(r"leave = \d+ +# ([a-z-]+) points of room", text_of(preset))
+    assert said and WORDS[said[1]] == best.enter - best.leave
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if "at most five per cent where there are two hundred" in text_of(p)])
+def test_the_best_tier_takes_at_most_five_per_cent_of_two_hundred_and_more(preset: str, org: Org) -> None:
+    percent = org.programme(preset).tiers[0].top_percent or 0
+    assert all(-(-count * percent // 100) <= 0.05 * count for count in range(200, 1_000))
+
+
+def test_in_authority_ten_door_openers_take_all_places_of_two_hundred_customers(org: Org) -> None:
+    for number in range(200):
+        is_door = number < 10
+        org.account(
+            f"{number:03}", employees=10, strategic_market=int(is_door), authority_evidence_date=evidence(9) if is_door else None
+        )
+        org.won(f"{number:03}", 10, amount=1.0 if is_door else 1_000.0)
+    best = [account for account, decision in org.decide(org.programme("authority")).items() if decision.tier == "A"]
+    assert best == [f"{number:03}" for number in range(10)]
 
 
 @EVERY_PRESET

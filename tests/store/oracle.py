@@ -67,6 +67,7 @@ class Verdict:
     account: Row
     facts: Row
     eligible: bool = False
+    active: bool = False
     attractiveness: float | None = None
     strength: float | None = None
     score: float | None = None
@@ -392,6 +393,7 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
             found[account].head = head
     for verdict in found.values():
         verdict.eligible = verdict.head is None and bool(meanings[program.eligible.text](verdict.facts))
+        verdict.active = verdict.eligible and bool(meanings[program.active.text](verdict.facts))
     rivals = [v.facts for v in found.values() if v.eligible]
     for verdict in found.values():
         if verdict.eligible:
@@ -576,7 +578,7 @@ def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date, *, kee
         owners = Counter(v.account["owner_id"] for v in placed)
         room = [tier.max_accounts] if tier.max_accounts is not None else []
         if tier.top_percent is not None:
-            room.append(math.ceil(round(tier.top_percent / 100 * len([v for v in everyone if v.eligible]), 6)))
+            room.append(math.ceil(round(tier.top_percent / 100 * len([v for v in everyone if v.active]), 6)))
         size = len(placed)
         margin = tier.enter - tier.leave
 
@@ -816,6 +818,7 @@ def random_program(rng: random.Random) -> Program:
         rules=rules,
         currency=rng.choice(["", "USD", "EUR", "BRL"]),
         eligible=Expression(rng.choice(["true", "true", "employees > 10", "type <> 'partner'"])),
+        active=Expression(rng.choice(["true", "employees > 10", "children_count > 1", "industry like 'E%'"])),
         renewal_types=("Renewal",),
         min_coverage=rng.choice([0, 0, 0.5, 0.8]),
         drift=rng.choice(["adopt", "reclaim"]),

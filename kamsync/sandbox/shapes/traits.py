@@ -94,8 +94,8 @@ def _grouped(shape: Shape, accounts: int, seed: int, span: Span) -> Iterator[Tra
     while key <= accounts:
         head, dice = key, _dice(shape, seed, key)
         weight = math.exp(dice.gauss(0.0, 0.9))
-        joined = _joined(shape, dice, span)
-        yield Traits(head, "head", 1 + dice.randrange(shape.owners), 0.0, joined, gap_days=60.0)
+        # Its record is there before the first branch: a branch that waits years for its group is another story than this one.
+        yield Traits(head, "head", 1 + dice.randrange(shape.owners), 0.0, span.first, gap_days=60.0)
         key += 1
         for _ in range(dice.randint(least, most)):
             if key > accounts:
