@@ -10,7 +10,7 @@ job, not Procrastinate's own retry, which puts a job back under its queueing loc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import JobDeferrer
 from procrastinate.schema import SchemaManager
 
 from kamsync.contract import Secret
@@ -117,7 +118,24 @@ def opened(database: Secret) -> Iterator[App]:
 
 def defer(app: App, work: Work, *, schema: int, priority: int = 0, at: datetime | None = None) -> int | None:
     """Puts the job into the queue of the cache's `schema` and gives its number; None where one of its kind waits already."""
-    task = app.configure_task(
+    try:
+        return _deferrer(app, work, schema, priority, at).defer(**work.as_arguments())
+    except AlreadyEnqueued:
+        return None
+
+
+def defer_all(app: App, jobs: Sequence[tuple[Work, int, int]]) -> None:
+    """Puts many jobs into the queue at once: work, schema of its cache, priority. What waits already is left."""
+    made = [_deferrer(app, work, schema, priority).make_new_job(**work.as_arguments()) for work, schema, priority in jobs]
+    try:
+        app.job_manager.batch_defer_jobs(made)
+    except AlreadyEnqueued:  # of one of them, and then of none: a person was quicker
+        for work, schema, priority in jobs:
+            defer(app, work, schema=schema, priority=priority)
+
+
+def _deferrer(app: App, work: Work, schema: int, priority: int, at: datetime | None = None) -> JobDeferrer:
+    return app.configure_task(
         RUN,
         queue=queue_of(schema),
         lock=lock_of(work.org),
@@ -125,10 +143,6 @@ def defer(app: App, work: Work, *, schema: int, priority: int = 0, at: datetime 
         priority=BY_HAND if work.by_hand else max(-BY_HAND, min(priority, BY_HAND - 1)),
         schedule_at=at,
     )
-    try:
-        return task.defer(**work.as_arguments())
-    except AlreadyEnqueued:
-        return None
 
 
 def prepare(database: Secret, *, finish: bool) -> tuple[str, ...]:

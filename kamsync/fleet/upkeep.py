@@ -19,11 +19,12 @@ from procrastinate.utils import utcnow
 from kamsync.config.fleet import Fleet
 from kamsync.fleet.due import next_due
 from kamsync.fleet.orgs import Org, digest_of, names_of, path_of_org, read_org
-from kamsync.fleet.queue import KEEPING, Work, defer, opened
+from kamsync.fleet.queue import KEEPING, Work, defer_all, opened
 from kamsync.fleet.tables import KnownOrg, Tables
 from kamsync.log import log
 
 MOST_AT_ONCE = 2_000  # orgs that one look puts into the queue; the next look comes soon
+BATCH = 200
 
 
 async def keep(app: App, fleet: Fleet, tables: Tables) -> None:
@@ -72,12 +73,15 @@ def queue_due(fleet: Fleet, tables: Tables) -> int:
         return 0
     now = datetime.now(UTC)
     following: list[tuple[datetime | None, str]] = []
+    jobs: list[tuple[Work, int, int]] = []
+    for one in due:
+        org = read_org(fleet, one.org)
+        if isinstance(org, Org):
+            jobs.append((Work(one.org, "sync"), one.cache_schema, one.priority))
+            following.append((next_due(org.tables, one.org, now, fleet.spread_seconds), one.org))
     with opened(fleet.database) as app:
-        for one in due:
-            org = read_org(fleet, one.org)
-            if isinstance(org, Org):
-                defer(app, Work(one.org, "sync"), schema=one.cache_schema, priority=one.priority)
-                following.append((next_due(org.tables, one.org, now, fleet.spread_seconds), one.org))
+        for first in range(0, len(jobs), BATCH):
+            defer_all(app, jobs[first : first + BATCH])
     tables.set_due(following)  # last: an org that is queued twice for one time has one job, one that is forgotten has none
     return len(following)
 

@@ -125,7 +125,7 @@ class Company:
         fleet = load_fleet(self.folder, environment=self.environment)
         return {org["org"]: org for org in fleet_status(Tables(fleet.database)).as_json()["orgs"]}
 
-    def wait_for(self, what: Callable[[], Any], seconds: float = 90.0) -> Any:
+    def wait_for(self, what: Callable[[], Any], seconds: float = 180.0) -> Any:
         """The first answer that is something; fails with the workers' logs after so long."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -135,7 +135,7 @@ class Company:
             time.sleep(0.1)
         raise AssertionError(f"It did not happen in {seconds} s.\n{self.worker_logs()}")
 
-    def wait_for_states(self, seconds: float = 90.0, **states: str) -> dict[str, dict[str, Any]]:
+    def wait_for_states(self, seconds: float = 180.0, **states: str) -> dict[str, dict[str, Any]]:
         wanted = {name.replace("_", "-"): state for name, state in states.items()}
 
         def look() -> dict[str, dict[str, Any]] | None:

@@ -32,7 +32,7 @@ def test_kill_9_at_random_moments_loses_nothing_and_does_nothing_twice(company: 
         time.sleep(moments.uniform(0, 0.8))
         moments.choice(company.living_workers()).kill()
         company.start_worker(elsewhere=bool(number % 2))
-    company.wait_for(lambda: all(one["last_good_run"] and not one["queued"] for one in company.status().values()), seconds=90)
+    company.wait_for(lambda: all(one["last_good_run"] and not one["queued"] for one in company.status().values()))
 
     for org in ORGS:
         tasks = company.tasks(org)
