@@ -167,7 +167,7 @@ def test_the_limit_of_a_vendor_app_holds_across_workers(company: Company) -> Non
     company.start_worker(elsewhere=True)
 
     assert company.job("three")["outcome"] == "done"  # whoever waits for it is told, however often it was put back
-    company.wait_for_states(**dict.fromkeys(names, "ok"))
+    company.wait_for_states(seconds=180, **dict.fromkeys(names, "ok"))
 
     times = sorted((job["began_at"], job["ended_at"]) for name in names for job in company.jobs(name))
     assert len(times) == 3 and all(ended <= began for (_, ended), (began, _) in pairwise(times))
