@@ -1,15 +1,20 @@
 """Keeps secrets out of whatever is printed, logged, stored or raised: by value, and by the forms in which machines echo a value.
 
 By value, because no pattern knows what a vendor's next token looks like. Values that are too short to be told from ordinary
-words are not remembered. Safe to use from several threads.
+words are not remembered. A value is found in whole forms (base64, hexadecimal), and in messages also where each character is
+escaped in its own way, as often as somebody has escaped it, and where a line ends between any two.
+Safe to use from several threads.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import html.entities
+import itertools
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
@@ -17,6 +22,7 @@ from urllib.parse import quote, quote_plus
 REDACTED = "[redacted]"
 SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
 SHORTEST_LINE = 16  # of a key of several lines: a shorter line is no secret by itself
+LONGEST_MESSAGE = 65_536  # characters of a text in which escapes are undone: a document of data is no echo of a request
 BASE64_STEP = 3  # bytes that base64 takes together, so that a text inside a longer one has three forms
 
 
@@ -36,6 +42,7 @@ class Redactor:
     def __init__(self, shortest: int = SHORTEST_SECRET) -> None:
         self._shortest = shortest
         self._values: tuple[str, ...] = ()
+        self._plain: tuple[bytes, ...] = ()
         self._known: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -48,12 +55,97 @@ class Redactor:
             forms = {form for form in forms_of(value) if len(form) >= self._shortest}
             # Longest first, so that a secret that contains another is replaced whole.
             self._values = tuple(sorted({*self._values, *forms}, key=lambda item: (-len(item), item)))
+            plain = {_plainly(form) for known in self._known for form in (known.strip(), *_base64_forms(_raw(known)))}
+            self._plain = tuple(form for form in plain if len(form) >= self._shortest)
 
     def __call__(self, text: str) -> str:
         for value in self._values:
             if value in text:
                 text = text.replace(value, REDACTED)
-        return text
+        if len(text) > LONGEST_MESSAGE or not self._plain:
+            return text
+        plain = _plainly(text)
+        found = [form for form in self._plain if form in plain]
+        return _without(text, found) if found else text
+
+
+# What stands for a character, as URLs, Python, JSON and XML write it, escaped again or not; and white space, for none.
+# How often a thing is repeated is bounded: a text of nothing else must not be gone through again from each of its characters.
+_ESCAPE = re.compile(
+    r"%(?:25){0,8}(?P<percent>[0-9a-fA-F]{2})"
+    r"|\\{1,8}(?:(?:u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})|x(?P<two>[0-9a-fA-F]{2})|(?P<octal>[0-7]{3})|[nrt])?)"
+    r"|&(?:amp;){0,8}(?:#(?P<decimal>[0-9]{1,7})|#[xX](?P<hexadecimal>[0-9a-fA-F]{1,6})|(?P<name>[A-Za-z]{2,8}));"
+    r"|\s+"
+)
+
+
+def _plainly(text: str) -> bytes:
+    """The text without escapes and white space: what is equal in this form is the same secret."""
+    if not _SIGN.search(text):
+        return _raw("".join(text.split()))
+    return b"".join(plain for plain, _, _ in _pieces(text))
+
+
+_SIGN = re.compile(r"[%\\&]")
+
+
+def _pieces(text: str) -> Iterator[tuple[bytes, int, int]]:
+    """What the text's parts say, each with its place: an escape is one part, what stands between two of them another."""
+    last = 0
+    for found in _ESCAPE.finditer(text):
+        if found.start() > last:
+            yield _raw(text[last : found.start()]), last, found.start()
+        yield _said(found), found.start(), found.end()
+        last = found.end()
+    if last < len(text):
+        yield _raw(text[last:]), last, len(text)
+
+
+def _said(escape: re.Match[str]) -> bytes:
+    match escape.lastgroup:
+        case None:
+            return b""
+        case "percent" | "two" as kind:
+            return bytes.fromhex(escape[kind])
+        case "name":
+            code = html.entities.name2codepoint.get(escape["name"])
+            return _raw(escape[0] if code is None else chr(code))
+        case kind:
+            code = int(escape[kind], {"octal": 8, "decimal": 10}.get(kind, 16))
+            return _raw(chr(code)) if code <= sys.maxunicode else b""
+
+
+def _without(text: str, forms: list[bytes]) -> str:
+    """The text without whatever says one of the forms, with the escapes and the ends of lines in it."""
+    plain, starts, ends = bytearray(), list[int](), list[int]()
+    for said, start, end in _pieces(text):
+        whole = said == _raw(text[start:end])  # each character has a place of its own
+        for at, character in enumerate(text[start:end] if whole else [""]):
+            raw = _raw(character) if whole else said
+            plain += raw
+            starts += [start + at] * len(raw)
+            ends += [start + at + 1 if whole else end] * len(raw)
+    hidden = bytearray(len(text))
+    for form in forms:
+        at = plain.find(form)
+        while at >= 0:
+            first, last = starts[at], ends[at + len(form) - 1]
+            hidden[first:last] = b"\1" * (last - first)
+            at = plain.find(form, at + 1)
+    shown = (text[start:end] if not is_hidden else REDACTED for is_hidden, start, end in _runs(hidden))
+    return "".join(shown)
+
+
+def _runs(hidden: bytearray) -> Iterator[tuple[bool, int, int]]:
+    place = 0
+    for is_hidden, run in itertools.groupby(hidden):
+        length = sum(1 for _ in run)
+        yield bool(is_hidden), place, place + length
+        place += length
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def forms_of(value: str) -> Iterator[str]:
@@ -72,6 +164,7 @@ def forms_of(value: str) -> Iterator[str]:
         yield json.dumps(text, ensure_ascii=False)[1:-1]
         yield html.escape(text)
         yield from _base64_forms(raw)
+        yield from (raw.hex(), raw.hex().upper(), base64.b32encode(raw).decode().rstrip("="))
     yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST_LINE and "-----" not in line)
 
 

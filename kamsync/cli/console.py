@@ -25,6 +25,7 @@ from kamsync.cli.outlet import carries
 from kamsync.errors import KamsyncError, PlanRefused, TryLater
 from kamsync.numerals import counted
 from kamsync.printable import printable_json, printable_lines
+from kamsync.redaction import redact
 from kamsync.report.text_width import fold, wrap
 
 OFF_TERMINAL_WIDTH = 160  # a pipe has no width; eighty columns would cut names
@@ -78,8 +79,8 @@ def show(message: str | Text) -> None:
 
 
 def _folded(message: str, console: Console) -> str:
-    """As it is off a terminal; at one, no word is broken at its edge."""
-    text = printable_lines(message)
+    """As it is off a terminal; at one, no word is broken at its edge. A secret is looked for before it might be."""
+    text = printable_lines(redact(message))
     return "\n".join(part for line in text.split("\n") for part in fold(line, console.width)) if console.is_terminal else text
 
 
