@@ -72,7 +72,7 @@ _DOING = {
     "fetch_account_fields": "the fields of accounts",
     "setup": "the setup",
     "diagnose": "the examination",
-    "fetch_people": "the reading of people",
+    "fetch_goals", "fetch_people": "the reading of people",
     "fetch_notes": "the reading of notes",
     "write_notes": "the writing of notes",
     "delete_notes": "the deletion of notes",
