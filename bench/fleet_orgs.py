@@ -32,14 +32,14 @@ def postgres(*, options: str = "") -> Iterator[Server]:
 
 
 @contextmanager
-def fleet(orgs: int) -> Iterator[tuple[Company, Server, list[str]]]:
+def fleet(orgs: int, crm: str = "salesforce") -> Iterator[tuple[Company, Server, list[str]]]:
     """So many small orgs, each with a CRM of its own, all in this process."""
     folder = Path(tempfile.mkdtemp(prefix="kamsync-bench-"))
     try:
         with postgres() as server, companies(folder, server.new_database()) as company:
             names = [f"org-{number:03d}" for number in range(orgs)]
             for name in names:
-                company.add_org(name, accounts=ACCOUNTS)
+                company.add_org(name, crm=crm, accounts=ACCOUNTS)
             yield company, server, names
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -22,7 +22,7 @@ from tests.fleet.postgres import Server
 
 ROW = "{:<42}{:>8}{:>10}{:>13}{:>12}{:>13}{:>14}"
 HEAD = ROW.format("", "s", "orgs/s", "of the loop", "CPU s/org", "database", "of the shell")
-FORMS = ((1, 1), (1, 2), (2, 2))  # workers and threads
+FORMS = ((1, 1), (2, 1), (1, 2), (2, 2))  # workers and threads
 ALL_DONE = ("run", "--once", "--json")
 
 
@@ -35,13 +35,13 @@ class Took:
     database: float = 0.0
 
 
-def throughput(orgs: int) -> None:
+def throughput(orgs: int, crm: str) -> None:
     """Each org has nothing to write and is read from an empty cache, so that every line of the table is the same work."""
-    with fleet(orgs) as (company, server, names):
+    with fleet(orgs, crm) as (company, server, names):
         by_workers(company, server, names, 2, 4)  # what there is to write is written
         shell, loop = in_a_shell(company, names), in_a_loop(company, names)
         load = os.getloadavg()[0]
-        print(f"{orgs} orgs of Salesforce, load of the machine {load:.1f}, {os.cpu_count()} cores", flush=True)
+        print(f"{orgs} orgs of {crm}, load of the machine {load:.1f}, {os.cpu_count()} cores", flush=True)
         print(HEAD)
         show("a shell's loop: a new process each", shell, orgs, shell, loop)
         show("a plain loop: forked, no queue, no caches", loop, orgs, shell, loop)
