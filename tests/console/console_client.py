@@ -71,8 +71,9 @@ def form(console: Console) -> dict[str, str]:
 
 @contextmanager
 def running(desk: Desk, *arguments: str) -> Iterator[Console]:
-    """`kamsync console …` until the context closes; of another installation, where the desk has one."""
-    start = desk.start if desk.python == sys.executable else desk.start_anew
+    """`kamsync console …` until the context closes; of another installation or with other modules, where the desk has them."""
+    is_usual = desk.python == sys.executable and "PYTHONPATH" not in desk.environment
+    start = desk.start if is_usual else desk.start_anew
     process = start("console", *arguments)
     try:
         assert process.stdout is not None

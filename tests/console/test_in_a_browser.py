@@ -1,8 +1,8 @@
 """The report and the console in a real browser: pictures drawn, nothing refused by the policy, keyboard, contrast, phone, work.
 
 Chromium from the distribution's packages, driven by Playwright; axe-core from npm looks at each page (https://github.com/dequelabs/axe-core).
-Screenshots of every page are kept in build/screenshots. Where $KAMSYNC_SHOTS names a folder they are kept there, of all four
-looks: 1300 and 480 pixels, light and dark.
+Where $KAMSYNC_SHOTS names a folder, screenshots of every page are kept there in all four looks: 1300 and 480 pixels, light and
+dark.
 The CRM behind it is Salesforce's sandbox; KAMSYNC_BROWSER_CRM=hubspot puts HubSpot's there. A plan is written and undone on both.
 """
 
@@ -35,10 +35,10 @@ pytestmark = [
 CRM = os.environ.get("KAMSYNC_BROWSER_CRM", "salesforce")
 AXE = "axe-core@4.14.1"
 SERIOUS = ("serious", "critical")
-# Each width and each scheme once; `make pictures` takes all four of every page, for the eye.
+SHOTS = os.environ.get("KAMSYNC_SHOTS")
+# Each width and each scheme once; all four for the eye.
 ALL_LOOKS = [(width, scheme) for width in (1300, 480) for scheme in ("light", "dark")]
-SHOTS = Path(os.environ.get("KAMSYNC_SHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
-LOOKS = ALL_LOOKS if os.environ.get("KAMSYNC_SHOTS") else [(1300, "light"), (480, "dark")]
+LOOKS = ALL_LOOKS if SHOTS else [(1300, "light"), (480, "dark")]
 PAGES = ("/", "/accounts", "/plan", "/lab", "/runs", "/doctor")
 # Rows, points of a list and marks of a picture beyond these are like those before them: axe looks at thousands for minutes.
 ALIKE = """
@@ -60,8 +60,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A CRM of 400 accounts with its first tiers written, and tasks."""
-    with tiered_desk(tmp_path_factory.mktemp("browser"), CRM, accounts=400, opportunities=4_000) as made:
+    """A CRM of more accounts than a page shows, with its first tiers written, and tasks."""
+    with tiered_desk(tmp_path_factory.mktemp("browser"), CRM, accounts=150, opportunities=1_500) as made:
         yield made
 
 
@@ -117,13 +117,14 @@ class Tab:
         """What axe calls serious. Evaluated by the driver, so that the page's policy stays as it is. Leaves a page cut short."""
         self.page.evaluate(ALIKE)
         self.page.evaluate(axe)
-        found = self.page.evaluate("axe.run()")["violations"]
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
         return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in SERIOUS]
 
 
 def shoot(tab: Tab, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    tab.page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        tab.page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
 def name_of(path: str) -> str:
@@ -159,9 +160,10 @@ def test_every_page_of_the_console_reads_well(
     tab.close()
 
 
-def test_every_page_of_a_hundred_thousand_accounts_is_no_larger_than_of_few(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("accounts", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_every_page_of_ten_thousands_of_accounts_is_no_larger_than_of_few(browser: Any, tmp_path: Path, accounts: int) -> None:
     programme(tmp_path, all_playbooks=False)
-    sizes = Namespace(accounts=100_000, opportunities=60_000, activities=0, line_items=0, contacts=0)
+    sizes = Namespace(accounts=accounts, opportunities=accounts * 6 // 10, activities=0, line_items=0, contacts=0)
     build(tmp_path / "kamsync.db", sizes, datetime.now(UTC).date())
     command = [sys.executable, "-m", "kamsync", "console", "--read-only"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
@@ -179,22 +181,26 @@ def test_every_page_of_a_hundred_thousand_accounts_is_no_larger_than_of_few(brow
                 assert not tab.overflows, path
                 assert tab.page.locator("main h1").is_visible(), path
                 assert tab.page.evaluate("document.querySelectorAll('*').length") < MOST_ELEMENTS, path
-            assert tab.page.request.get(f"{console.base}/accounts?q=Account+99999").ok
+            assert tab.page.request.get(f"{console.base}/accounts?q=Account+{accounts - 1}").ok
             assert not tab.wrong
             tab.close()
         finally:
             process.terminate()
 
 
+@pytest.fixture(scope="module")
+def report(desk: Desk) -> str:
+    """The address of the report as a file."""
+    desk.good("report", "--out", "report.html")
+    return (desk.folder / "report.html").as_uri()
+
+
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_the_report_reads_well_and_fetches_nothing(browser: Any, desk: Desk, axe: str, width: int, scheme: str) -> None:
-    file = desk.folder / "report.html"
-    if not file.exists():
-        desk.good("report", "--out", "report.html")
+def test_the_report_reads_well_and_fetches_nothing(browser: Any, report: str, axe: str, width: int, scheme: str) -> None:
     tab = Tab(browser, width, scheme)
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
-    tab.page.goto(file.as_uri())
+    tab.page.goto(report)
     tab.page.locator(".vega-embed svg").nth(7).wait_for()
     shoot(tab, f"report-{width}-{scheme}")
     assert not tab.overflows
@@ -204,10 +210,11 @@ def test_the_report_reads_well_and_fetches_nothing(browser: Any, desk: Desk, axe
     tab.close()
 
 
-def test_without_scripts_the_report_has_its_pictures_and_the_console_its_work(browser: Any, desk: Desk, console: Console) -> None:
-    desk.good("report", "--out", "still.html")
+def test_without_scripts_the_report_has_its_pictures_and_the_console_its_work(
+    browser: Any, report: str, console: Console
+) -> None:
     tab = Tab(browser, scripts=False)
-    tab.page.goto((desk.folder / "still.html").as_uri())
+    tab.page.goto(report)
     assert tab.page.locator("figure svg").count() >= 8
     tab.page.goto(console.address)
     tab.page.goto(f"{console.base}/lab")
@@ -251,7 +258,7 @@ def test_a_slider_of_the_lab_answers_at_once(browser: Any, console: Console) -> 
 
 def test_with_the_keyboard_alone_a_plan_is_made_approved_and_undone(browser: Any, tmp_path: Path) -> None:
     with desks(tmp_path) as open_desk:
-        desk = open_desk("hubspot")
+        desk = open_desk("hubspot", accounts=30, opportunities=200)
         desk.begin("setup", "pull")
         with running(desk) as console:
             console.enter()

@@ -33,6 +33,7 @@ class Org:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "kamsync.db"
         self._keys = count(1)
+        self._rows: list[tuple[str, dict[str, object]]] = []  # not yet in the cache
         self.has_contracts = False  # whether they are mapped
         with open_cache(self.path) as cache:
             cache.add_account_columns({"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"})
@@ -69,10 +70,12 @@ class Org:
         return programme(self.folder, preset, has_contracts=self.has_contracts)
 
     def decide(self, program: Program) -> dict[str, Decision]:
+        self._write()
         with Evaluation(self.path, compile_program(program), AS_OF) as evaluation:
             return {decision.account_id: decision for decision in evaluation.decisions()}
 
     def criterion(self, preset: str, name: str, account: str) -> Contribution:
+        self._write()
         with Evaluation(self.path, compile_program(self.programme(preset)), AS_OF) as evaluation:
             return next(c for c in evaluation.receipt(account).contributions if c.criterion == name)
 
@@ -83,9 +86,15 @@ class Org:
         return key
 
     def _insert(self, table: str, row: dict[str, object]) -> None:
+        self._rows.append((table, row))
+
+    def _write(self) -> None:
+        """At once: opening a cache takes longer than all that is written to it here."""
         with open_cache(self.path) as cache, cache.transaction() as db:
-            names = ", ".join(f'"{name}"' for name in row)
-            db.execute(f"INSERT INTO {table} ({names}, _pull) VALUES ({', '.join('?' * len(row))}, 1)", list(row.values()))
+            for table, row in self._rows:
+                names = ", ".join(f'"{name}"' for name in row)
+                db.execute(f"INSERT INTO {table} ({names}, _pull) VALUES ({', '.join('?' * len(row))}, 1)", list(row.values()))
+        self._rows.clear()
 
 
 @pytest.fixture
