@@ -291,3 +291,14 @@ def test_no_name_in_the_crm_passes_for_the_line_below_which_people_write(desk: N
     desk.crm.add_opportunity(desk.acme, date(2026, 6, 2), 700.0, name="More pumps")
     desk.on(1, "sync")
     assert desk.note().text("body").count("kamsync objectives") == 1 and "More pumps" in desk.note().text("body")
+
+
+def test_a_note_is_written_anew_when_a_tenth_more_of_a_goals_target_is_reached_and_not_for_less(desk: NoteDesk) -> None:
+    config = desk.folder / "config.toml"
+    config.write_text(config.read_text() + '\n[goals]\nretention = { kpi = "engagement", target = 20 }\n')
+    desk.on(0, "sync")
+    assert "Target: 20" in desk.note().text("body")
+    desk.crm.add_activity(desk.acme, "call", date(2026, 3, 1))
+    assert desk.changes(1) == []
+    desk.crm.add_activity(desk.acme, "call", date(2026, 3, 1))
+    assert [change["op"] for change in desk.changes(2) if change["account_id"] == desk.acme] == ["write_note"]
