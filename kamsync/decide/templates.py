@@ -28,6 +28,7 @@ from kamsync.errors import ConfigError
 
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
+MOST_DIGITS = 15  # of a fraction, or before the point: what a float tells
 MAX_DEPTH = 60  # levels of a text's tree; Python reads no more than 100 of its own
 # Private-use characters, which no CRM text needs: an unknown value, and what ends a sentence when it stands inside a value.
 _UNKNOWN = "\ue000"
@@ -61,8 +62,18 @@ _NODES = (
 _FILTERS = frozenset(
     ("abs", "capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "lower", "round", "sort", "title")
 ) | frozenset(("trim", "truncate", "unique", "upper", "wordcount", "number", "percent", "day", "money"))
-# What Python's own operations and methods raise where a text uses them on a value that does not bear it.
-_FAILURES_OF_A_TEXT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+# What Python's own operations and methods raise where a text uses them on a value that does not bear it; NameError comes of a
+# number without end (1e400), which Jinja writes into its code as a name.
+_FAILURES_OF_A_TEXT = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NameError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class NotRendered(ValueError):
@@ -231,8 +242,10 @@ def _sandbox(language_name: str, country: str, currency: str) -> _Sandbox:
     sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, reader), autoescape=False)
     # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
     sandbox.globals.clear()
-    sandbox.filters["number"] = lambda value, decimals=0: _number(value, reader, decimals)
-    sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, reader, decimals)
+    rounded = sandbox.filters["round"]
+    sandbox.filters["round"] = lambda value, precision=0, method="common": rounded(value, _digits(precision), method)
+    sandbox.filters["number"] = lambda value, decimals=0: _number(value, reader, _digits(decimals))
+    sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, reader, _digits(decimals))
     sandbox.filters["day"] = lambda value: _day(value, reader)
     sandbox.filters["money"] = lambda value: _UNKNOWN if value is None else reader.money(float(str(value)))
     sandbox.filters["said"] = lambda value: _plain(value, reader)
@@ -250,6 +263,13 @@ def _plain(value: object, reader: Reader) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return reader.number(value, 0 if float(value).is_integer() else 2)
+
+
+def _digits(count: int) -> int:
+    """Python would make a number of so many digits, and take the machine with it."""
+    if abs(count) > MOST_DIGITS:
+        raise ValueError(f"numbers are rounded to at most {MOST_DIGITS} digits")
+    return count
 
 
 def _number(value: object, reader: Reader, decimals: int) -> str:

@@ -325,9 +325,19 @@ def test_nothing_is_repeated_or_raised_to_a_power(text: str) -> None:
         rendered(text, n=3)
 
 
-def test_whatever_a_text_does_only_its_task_is_held_back() -> None:
+@pytest.mark.parametrize(
+    "text", ["n|round(-999999999)", "n|round(999999999, 'ceil')", "n|number(999999999)", "n|percent(9999999)"]
+)
+def test_no_number_is_made_of_more_digits_than_a_number_has(text: str) -> None:
+    with pytest.raises(NotRendered, match=r"at most 15 digits$"):
+        rendered(f"{{{{ {text} }}}}", n=3)
+    assert rendered("{{ n|round(-1)|int }} {{ n|round(1) }}", n=31.26) == "30 31.30"
+
+
+@pytest.mark.parametrize("text", ["{{ n.x.y }}", "{{ 1e400|int }}", "{% if n < 1e308 * 10 %}x{% endif %}{{ -1e400 + n }}"])
+def test_whatever_a_text_does_only_its_task_is_held_back(text: str) -> None:
     with pytest.raises(NotRendered, match="its text cannot be made"):
-        rendered("{{ n.x.y }}", n=3)
+        rendered(text, n=3)
 
 
 @pytest.mark.parametrize("text", ["{{ '{a}'.format() }}", "{{ '{0}'.format() }}", "{{ '%d' | format('a') }}"])

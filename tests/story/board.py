@@ -200,7 +200,9 @@ class Board:
 
     def _run(self, work: Callable[[], Ran], *, attended: bool, good: bool = True) -> Ran:
         before, start, last = self.shown(), len(self.crm.log), self.computer.last_run()
-        is_first = not any(one.fields.decided for one in before.values())
+        # The CRM dates tiers alone: where nobody's is older than this month, nobody can tell that the org was decided before.
+        month = self.day.replace(day=1)
+        is_first = not any(one.fields.decided and one.fields.since and one.fields.since < month for one in before.values())
         if is_first or self._first_month is None:
             self._first_month = (self.day.year, self.day.month)
         ran = work()
