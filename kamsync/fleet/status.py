@@ -93,9 +93,8 @@ def fleet_status(tables: Tables) -> FleetStatus:
     leases = {lease.org: lease for lease in tables.leases()}
     last = tables.last_runs()
     queued: dict[str, list[Mapping[str, Any]]] = {}
-    for job in tables.queued():
-        if job["status"] == "todo":
-            queued.setdefault(job["org"], []).append(job)
+    for job in tables.queued():  # one that is being done without a lease has just begun, or its worker is dead
+        queued.setdefault(job["org"], []).append(job)
     known = tables.orgs().values()
     sharing: dict[str, list[str]] = {}
     for one in known:
@@ -125,7 +124,8 @@ def _org(
     if others and not reason:
         reason = f"It is the same portal as {', '.join(others[:MOST_NAMED])}: what one of them writes, the other takes back."
         fix = "Keep one of the files; what both say can stand in one configuration."
-    times = [job["scheduled_at"] for job in jobs]
+    waiting = [job for job in jobs if job["status"] == "todo"]
+    times = [job["scheduled_at"] for job in waiting]
     return OrgStatus(
         name=known.org,
         state=state,
@@ -136,7 +136,7 @@ def _org(
         data_age_seconds=None if known.pulled_at is None else (now - known.pulled_at).total_seconds(),
         next_due=known.next_due if known.state == "active" else None,
         calls_left=known.calls_left,
-        queued=len(jobs),
+        queued=len(waiting),
         waits_until=min((time for time in times if time is not None and time > now), default=None),
         worker=lease.worker if lease is not None else "",
     )
