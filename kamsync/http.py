@@ -12,6 +12,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -149,6 +150,13 @@ class RetryPolicy:
         advised = error.retry_after_seconds if isinstance(error, TryLater) else None
         # A little on top of the advice, so that many clients do not come back in the same instant.
         return jittered if advised is None else advised + random.uniform(0, 0.1)
+
+
+@dataclass
+class Silences:
+    """How many attempts of some calls got no answer: what they asked for may have been done."""
+
+    count: int = 0
 
 
 class CallMeter:

@@ -54,10 +54,3 @@ class Answer:
 
 def _is_record(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("properties"), dict) and str(value.get("id") or "").isdigit()
-
-
-@dataclass
-class Silences:
-    """How many attempts of some calls got no answer: what they asked for may have been done."""
-
-    count: int = 0

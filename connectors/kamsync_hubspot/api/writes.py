@@ -2,19 +2,22 @@
 
 A value that does not validate refuses the whole batch (400) and names no record, but the property and the value: one record
 that carries it is tried alone, and where it is refused too, all that carry it are. Otherwise halves are tried until the bad one
-stands alone. Unknown ids answer 207 and are named. A batch without an answer leaves its records unknown.
+stands alone. Unknown ids answer 207 and are named. A batch without an answer leaves its records unknown, and so does a refusal
+after an attempt without one, which may have written what the next was refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kamsync.errors import BadAnswer, RecordRejected, TryLater
+from kamsync.http import Silences
 from kamsync.model import Outcome
-from kamsync_hubspot.api.answer import Answer, Silences
+from kamsync.portions import portions
+from kamsync_hubspot.api.answer import Answer
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import Fault, fault_of, is_unanswered
 from kamsync_hubspot.api.reads import BATCH
@@ -44,11 +47,45 @@ def write(
 ) -> Iterator[tuple[str, Result]]:
     """Posts `inputs` by the hundred; one result for each input's `id`. `key_of` finds that id in a record of the answer.
 
-    `repeatable=False` is for a create, which a second call would make again. `silences` counts attempts without an answer.
+    `repeatable=False` is for a create, which a second call would make again. `silences` counts attempts without an answer, for
+    a caller that looks by itself what those did; otherwise a refusal after one is `unanswered`.
     """
-    batches = _Batches(client, path, doing, key_of, repeatable, silences)
     for start in range(0, len(inputs), BATCH):
-        yield from batches.write(list(inputs[start : start + BATCH]))
+        heard = Silences() if silences is None else silences
+        batches = _Batches(client, path, doing, key_of, repeatable, heard)
+        for key, result in batches.write(list(inputs[start : start + BATCH])):
+            yield key, doubted(result, heard) if silences is None else result
+
+
+def doubted(result: Result, silences: Silences) -> Result:
+    """A refusal after an attempt without an answer tells nothing of what that attempt did."""
+    return replace(result, status="unanswered") if result.status == "refused" and silences.count else result
+
+
+def archive(client: Client, path: str, ids: Sequence[str], *, doing: str) -> Iterator[tuple[str, Result]]:
+    """Archives by the hundred; one result an id. HubSpot answers 204, also for what is gone already; halves as in `write`."""
+    for some in portions(list(ids), BATCH):
+        silences = Silences()
+        for one, result in _archived(client, path, some, doing, silences):
+            yield one, doubted(result, silences)
+
+
+def _archived(client: Client, path: str, ids: Sequence[str], doing: str, silences: Silences) -> Iterator[tuple[str, Result]]:
+    try:
+        client.post(path, {"inputs": [{"id": one} for one in ids]}, doing=doing, silences=silences)
+        result = Result("done")
+    except RecordRejected as error:
+        if len(ids) > 1:
+            middle = len(ids) // 2
+            yield from _archived(client, path, ids[:middle], doing, silences)
+            yield from _archived(client, path, ids[middle:], doing, silences)
+            return
+        result = Result("refused", message=error.message)
+    except (TryLater, BadAnswer) as error:
+        if not is_unanswered(error):
+            raise
+        result = Result("unanswered", message=error.message)
+    yield from ((one, result) for one in ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +97,7 @@ class _Batches:
     doing: str
     key_of: Callable[[Record], str]
     repeatable: bool
-    silences: Silences | None
+    silences: Silences
 
     def write(self, inputs: list[Record]) -> Iterator[tuple[str, Result]]:
         if not inputs:

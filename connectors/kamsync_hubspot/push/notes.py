@@ -12,14 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kamsync.contract import NOTE_MARK
-from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
+from kamsync.errors import KamsyncError
 from kamsync.model import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH, fetch_links, read_batch, search_pages
-from kamsync_hubspot.api.writes import Result, outcome, write
+from kamsync_hubspot.api.writes import archive, outcome, write
 from kamsync_hubspot.translate import Record
 
 NOTES, COMPANIES = "notes", "companies"
@@ -56,16 +55,9 @@ class Notes:
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """HubSpot answers 204, also for notes that are gone already."""
-        for some in portions(list(notes), BATCH):
-            body = {"inputs": [{"id": note.note_id} for note in some]}
-            try:
-                self._client.post(f"{NOTE_BATCH}/archive", body, doing="deleting notes")
-                result = Result("done")
-            except (RecordRejected, TryLater, BadAnswer) as error:
-                if not isinstance(error, RecordRejected) and not is_unanswered(error):
-                    raise
-                result = Result("refused" if isinstance(error, RecordRejected) else "unanswered", message=error.message)
-            yield from (outcome(note.account_id, note.note_id, result, "") for note in some)
+        accounts = {note.note_id: note.account_id for note in notes}
+        for note_id, result in archive(self._client, f"{NOTE_BATCH}/archive", list(accounts), doing="deleting notes"):
+            yield outcome(accounts[note_id], note_id, result, "")
 
     # --- finding -------------------------------------------------------------------------------------------------------------
 

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kamsync.contract import Context
-from kamsync.errors import BadAnswer, KamsyncError, RecordRejected, TryLater
+from kamsync.errors import KamsyncError
+from kamsync.http import Silences
 from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.portions import portions
-from kamsync_hubspot.api.answer import Silences
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
-from kamsync_hubspot.api.errors import is_unanswered
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import BATCH
-from kamsync_hubspot.api.writes import Result, outcome, write
+from kamsync_hubspot.api.writes import Result, archive, outcome, write
 from kamsync_hubspot.push.task_links import TYPE, Attacher
 from kamsync_hubspot.push.task_lookup import TaskFinder
 from kamsync_hubspot.translate import Record, key_of, named_account, task_properties
@@ -174,9 +173,8 @@ class Tasks:
                 freed[done.record_id] = done.ref
             else:
                 yield done
-        for ids in portions(list(freed), BATCH):
-            for task_id, result in self._archive(ids):
-                yield outcome(freed[task_id], task_id, result, "")
+        for task_id, result in archive(self._client, f"{TASK_BATCH}/archive", list(freed), doing="deleting tasks"):
+            yield outcome(freed[task_id], task_id, result, "")
 
     def _updated(self, tasks: Sequence[TaskRef], properties: Mapping[str, str], *, doing: str) -> Iterator[Outcome]:
         """One outcome a task; one that is gone is `done`, with a message."""
@@ -191,22 +189,3 @@ class Tasks:
                 yield Outcome(keys[task_id], "done", task_id, ALREADY_GONE)
             else:
                 yield outcome(keys[task_id], task_id, result, "")
-
-    def _archive(self, ids: Sequence[str]) -> Iterator[tuple[str, Result]]:
-        """HubSpot answers 204, also for tasks that are gone already; what is refused is tried by halves."""
-        body = {"inputs": [{"id": task_id} for task_id in ids]}
-        try:
-            self._client.post(f"{TASK_BATCH}/archive", body, doing="deleting tasks")
-            result = Result("done")
-        except RecordRejected as error:
-            if len(ids) > 1:
-                middle = len(ids) // 2
-                yield from self._archive(ids[:middle])
-                yield from self._archive(ids[middle:])
-                return
-            result = Result("refused", message=error.message)
-        except (TryLater, BadAnswer) as error:
-            if not is_unanswered(error):
-                raise
-            result = Result("unanswered", message=error.message)
-        yield from ((task_id, result) for task_id in ids)

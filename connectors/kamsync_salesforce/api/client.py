@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
-from kamsync.http import CallMeter, RetryPolicy, download_of, is_loopback
+from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
+from kamsync.http import CallMeter, RetryPolicy, Silences, download_of, is_loopback
 from kamsync.model import Usage
 from kamsync_salesforce.api.auth import Credentials, Token, is_salesforce_host, sign_in
-from kamsync_salesforce.api.errors import fault_of, passes, surely_not_applied, translate
+from kamsync_salesforce.api.errors import fault_of, is_unanswered, passes, surely_not_applied, translate
 from kamsync_salesforce.api.session import SalesforceSession
 from kamsync_salesforce.api.vendor import Salesforce, call_salesforce, exceptions
 from kamsync_salesforce.settings import DEFAULT_API_VERSION
@@ -139,8 +139,12 @@ class Client:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        silences: Silences | None = None,
     ) -> Any:
-        """One JSON call under the base path; its decoded body, None when empty. By default all but POST may be repeated."""
+        """One JSON call under the base path; its decoded body, None when empty. By default all but POST may be repeated.
+
+        `silences` counts the attempts that got no answer, whatever came of the call in the end.
+        """
         options: dict[str, Any] = {} if json is None else {"json": json}
         if headers:
             options["headers"] = dict(headers)
@@ -157,7 +161,7 @@ class Client:
                     fix="Check `login_url` and `instance_url`; a gateway may be answering in between.",
                 ) from error
 
-        return self._run(call, doing=doing, repeatable=may_repeat)
+        return self._run(call, doing=doing, repeatable=may_repeat, silences=silences)
 
     def upload(self, path: str, body: bytes, content_type: str, *, doing: str, method: str = "PUT") -> requests.Response:
         """Sends `body` as it is, once: the caller knows whether a second time does harm."""
@@ -223,8 +227,8 @@ class Client:
 
     # --- sessions, retries ---------------------------------------------------------------------------------------------------
 
-    def _run(self, call: Callable[[], T], *, doing: str, repeatable: bool) -> T:
-        def attempt() -> T:
+    def _run(self, call: Callable[[], T], *, doing: str, repeatable: bool, silences: Silences | None = None) -> T:
+        def once() -> T:
             try:
                 return self._with_session(call)
             except (exceptions.SalesforceError, exceptions.SalesforceOperationError, requests.RequestException) as error:
@@ -234,6 +238,14 @@ class Client:
                     f"{self._host} answered {doing} with JSON of another shape than Salesforce's.",
                     fix="Check `login_url` and `instance_url`; a gateway may be answering in between.",
                 ) from error
+
+        def attempt() -> T:
+            try:
+                return once()
+            except KamsyncError as error:
+                if silences is not None and is_unanswered(error):
+                    silences.count += 1
+                raise
 
         def may_try_again(error: BaseException) -> bool:
             return passes(error) and (repeatable or surely_not_applied(error))

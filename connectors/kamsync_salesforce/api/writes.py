@@ -10,10 +10,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected
+from kamsync.http import Silences
 from kamsync.model import Outcome
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import depends_on_size, fault_of, is_unanswered
@@ -49,15 +50,26 @@ class Result:
 
 
 def write(
-    send: Send, records: Sequence[Mapping[str, Any]], *, sleep: Callable[[float], None] = time.sleep
+    send: Send,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    silences: Silences | None = None,
 ) -> Iterator[tuple[int, Result]]:
-    """(position, result) of every record. `send` makes one call and must retry by itself what may be repeated."""
+    """(position, result) of every record. `send` makes one call and must retry by itself what may be repeated.
+
+    Where `send` counts `silences`, a refusal after an attempt without an answer is `unanswered`: that attempt may have written
+    what the next was refused.
+    """
     pace = _Pace()
+    heard = silences or Silences()
     start = 0
     while start < len(records):
         positions = list(range(start, min(start + pace.size, len(records))))
         pace.start()
-        yield from _write_with_locks(send, records, positions, pace, sleep)
+        heard.count = 0
+        for position, result in _write_with_locks(send, records, positions, pace, sleep):
+            yield position, replace(result, status="unanswered") if result.status == "refused" and heard.count else result
         pace.end()
         start += len(positions)
 
@@ -214,13 +226,22 @@ def collection(sobject: str, records: Sequence[Mapping[str, Any]]) -> dict[str, 
     return {"allOrNone": False, "records": [{"attributes": {"type": sobject}, **record} for record in records]}
 
 
-def updater(client: Client, sobject: str, doing: str) -> Send:
-    """Updates by id: the same values again do no harm, so an unanswered call is repeated."""
+def write_updates(
+    client: Client,
+    sobject: str,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    doing: str,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[tuple[int, Result]]:
+    """Updates by id, as `write`: the same values again do no harm, so an unanswered call is repeated."""
+    silences = Silences()
 
-    def send(records: Sequence[Mapping[str, Any]]) -> Any:
-        return client.rest("PATCH", "composite/sobjects", json=collection(sobject, records), doing=doing, headers=HEADERS)
+    def send(some: Sequence[Mapping[str, Any]]) -> Any:
+        body = collection(sobject, some)
+        return client.rest("PATCH", "composite/sobjects", json=body, doing=doing, headers=HEADERS, silences=silences)
 
-    return send
+    return write(send, records, sleep=sleep, silences=silences)
 
 
 def outcome(ref: str, record_id: str, result: Result, url_of: Callable[[str], str]) -> Outcome:

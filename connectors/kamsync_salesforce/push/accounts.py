@@ -16,7 +16,7 @@ from kamsync.model import AccountUpdate, Outcome
 from kamsync_salesforce.api.bulk import wait_for_job
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import depends_on_size, fault_of
-from kamsync_salesforce.api.writes import Result, outcome, updater, write
+from kamsync_salesforce.api.writes import Result, outcome, write_updates
 from kamsync_salesforce.translate import flag_to_csv, flag_to_json
 
 BULK_ABOVE_RECORDS = 2_000  # ten collections calls; a job costs about as many, polls included
@@ -54,7 +54,7 @@ def _by_collections(
         {"Id": update.account_id, **{flags[name]: flag_to_json(value) for name, value in update.fields.items()}}
         for update in updates
     ]
-    for position, result in write(updater(client, "Account", DOING), records):
+    for position, result in write_updates(client, "Account", records, doing=DOING):
         yield outcome(updates[position].account_id, updates[position].account_id, result, url_of)
 
 

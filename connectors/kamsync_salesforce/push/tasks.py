@@ -16,10 +16,11 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync.errors import AccessDenied
+from kamsync.http import Silences
 from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.fields import Fields
-from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, updater, write
+from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, write, write_updates
 from kamsync_salesforce.push.task_lookup import TaskLookup
 from kamsync_salesforce.push.task_record import Target, record_of, target_of
 from kamsync_salesforce.translate import full_id
@@ -109,7 +110,7 @@ class Tasks:
         named, nameless = self._with_ids(tasks)
         yield from (Outcome(task.key, "done", "", _NOT_HERE) for task in nameless)
         records = [{"Id": task.task_id, "Status": status} for task in named]
-        for position, result in write(updater(self._client, "Task", "closing tasks"), records, sleep=self._sleep):
+        for position, result in write_updates(self._client, "Task", records, doing="closing tasks", sleep=self._sleep):
             task = named[position]
             if result.code in _GONE:
                 yield Outcome(task.key, "done", task.task_id, "The task was already gone.")
@@ -122,7 +123,7 @@ class Tasks:
         named, nameless = self._with_ids([TaskRef(task.key, task.task_id) for task in tasks]) if tasks else ([], [])
         yield from (Outcome(task.key, "done", "", _NOT_HERE) for task in nameless)
         records = [{"Id": task.task_id, "OwnerId": owners[task.key]} for task in named]
-        for position, result in write(updater(self._client, "Task", "handing over tasks"), records, sleep=self._sleep):
+        for position, result in write_updates(self._client, "Task", records, doing="handing over tasks", sleep=self._sleep):
             yield self._gone_or(named[position], result)
 
     def delete(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
@@ -138,12 +139,12 @@ class Tasks:
         for start in range(0, len(named), RECORDS_PER_CALL):
             batch = named[start : start + RECORDS_PER_CALL]
             freed: list[TaskRef] = []
-            for task, result in self._each(self._freeing, batch):
+            for task, result in self._freeing(batch):
                 if result.status == "done":
                     freed.append(task)
                 else:
                     yield self._gone_or(task, result)
-            for task, result in self._each(self._deleting, freed):
+            for task, result in self._deleting(freed):
                 yield self._gone_or(task, result)
 
     # --- closing and deleting ------------------------------------------------------------------------------------------------
@@ -155,19 +156,22 @@ class Tasks:
         complete = [replace(task, task_id=full_id(task.task_id) or task.task_id or found.get(task.key, "")) for task in tasks]
         return [task for task in complete if task.task_id], [task for task in complete if not task.task_id]
 
-    def _each(
-        self, send: Callable[[Sequence[Mapping[str, Any]]], Any], tasks: Sequence[TaskRef]
-    ) -> Iterator[tuple[TaskRef, Result]]:
-        for position, result in write(send, [{"Id": task.task_id} for task in tasks], sleep=self._sleep):
+    def _freeing(self, tasks: Sequence[TaskRef]) -> Iterator[tuple[TaskRef, Result]]:
+        records = [{"Id": task.task_id, self._key_field: None} for task in tasks]
+        for position, result in write_updates(
+            self._client, "Task", records, doing="freeing the keys of tasks", sleep=self._sleep
+        ):
             yield tasks[position], result
 
-    def _freeing(self, records: Sequence[Mapping[str, Any]]) -> Any:
-        send = updater(self._client, "Task", "freeing the keys of tasks")
-        return send([{**record, self._key_field: None} for record in records])
+    def _deleting(self, tasks: Sequence[TaskRef]) -> Iterator[tuple[TaskRef, Result]]:
+        silences = Silences()
 
-    def _deleting(self, records: Sequence[Mapping[str, Any]]) -> Any:
-        params = {"ids": ",".join(record["Id"] for record in records), "allOrNone": "false"}
-        return self._client.rest("DELETE", "composite/sobjects", params=params, doing="deleting tasks")
+        def send(records: Sequence[Mapping[str, Any]]) -> Any:
+            params = {"ids": ",".join(record["Id"] for record in records), "allOrNone": "false"}
+            return self._client.rest("DELETE", "composite/sobjects", params=params, doing="deleting tasks", silences=silences)
+
+        for position, result in write(send, [{"Id": task.task_id} for task in tasks], sleep=self._sleep, silences=silences):
+            yield tasks[position], result
 
     def _gone_or(self, task: TaskRef, result: Result) -> Outcome:
         if result.code in _GONE:

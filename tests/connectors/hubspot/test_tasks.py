@@ -100,6 +100,16 @@ def test_what_was_made_before_its_repetition_was_refused_is_made_by_us_too(world
     assert {outcome.status for outcome in outcomes} == {"done"} and all(outcome.record_id for outcome in outcomes)
 
 
+@pytest.mark.parametrize(("verb", "path"), [("close_tasks", "update"), ("delete_tasks", "update"), ("delete_tasks", "archive")])
+def test_a_task_whose_closing_or_deletion_is_refused_after_a_lost_answer_is_not_known(world: World, verb: str, path: str) -> None:
+    connection = world.connect()
+    made = list(connection.create_tasks([new_task(world, f"k{number}") for number in range(3)]))
+    world.server.faults.add("reset_after", method="POST", path=f"/tasks/batch/{path}")
+    world.server.faults.add("status", method="POST", path=f"/tasks/batch/{path}", status=400, body=REFUSAL, times=None)
+    outcomes = list(getattr(connection, verb)([TaskRef(one.ref, one.record_id) for one in made]))
+    assert {outcome.status for outcome in outcomes} == {"unknown"} and len(outcomes) == 3
+
+
 def test_what_another_run_made_between_our_look_and_our_write_existed(world: World) -> None:
     connection = world.connect()
     task = new_task(world)

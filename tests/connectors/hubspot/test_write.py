@@ -15,6 +15,12 @@ from kamsync.model import AccountUpdate, Stream, Value
 from tests.connectors.hubspot.tasks import company_ids, new_task
 
 World = Any
+IN_PART = {
+    "status": "COMPLETE",
+    "results": [],
+    "numErrors": 1,
+    "errors": [{"status": "error", "message": "Some could not be handled."}],
+}
 
 
 def test_flags_are_written_cleared_and_read_back(world: World) -> None:
@@ -46,6 +52,19 @@ def test_one_bad_value_and_one_lost_company_do_not_stop_the_rest(world: World) -
     assert "Z" in outcomes[ids[4]].message
     assert outcomes[ids[4]].url.endswith(f"/record/0-2/{ids[4]}")
     assert len(outcomes) == 10
+
+
+@pytest.mark.parametrize(
+    "refusal", [{"status": 400, "body": {"status": "error", "message": "no"}}, {"status": 207, "body": IN_PART}]
+)
+def test_what_is_refused_after_a_lost_answer_is_not_known(world: World, refusal: dict[str, Any]) -> None:
+    connection = world.connect()
+    updates = [AccountUpdate(one, one, {"tier": "B"}) for one in company_ids(world, 3)]
+    world.server.faults.add("reset_after", method="POST", path="/companies/batch/update")
+    world.server.faults.add("status", method="POST", path="/companies/batch/update", times=None, **refusal)
+    assert {outcome.status for outcome in connection.push_accounts(updates)} == {"unknown"}
+    world.server.faults.clear()
+    assert {flags["tier"] for flags in connection.fetch_accounts([u.account_id for u in updates], ["tier"]).values()} == {"B"}
 
 
 def test_setup_makes_what_is_missing_once_and_a_rehearsal_makes_nothing(a_world: Callable[..., World]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kamsync.certificates import CA_VARIABLES
 from kamsync.contract import DoctorRequest, Page, PullRequest
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused
-from kamsync.model import AccountUpdate, Stream, TaskRef, TaskType
+from kamsync.model import AccountUpdate, Outcome, Stream, TaskRef, TaskType
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME
@@ -316,6 +316,27 @@ def test_a_locked_row_is_written_in_the_end() -> None:
         outcomes = list(connection.push_accounts([AccountUpdate(record_id, "x", {"tier": "A"}) for record_id in accounts]))
 
         assert {outcome.status for outcome in outcomes} == {"done"}
+
+
+def test_what_is_refused_after_a_lost_answer_is_not_known() -> None:
+    with an_org(accounts=10, opportunities=10) as server:
+        connection = connected(server)
+        accounts = ids(pulled(connection)[Stream.ACCOUNTS])
+        tasks = list(connection.create_tasks(some_tasks(connection, 4)))
+        refs = [TaskRef(one.ref, one.record_id) for one in tasks]
+        refused = {"success": False, "errors": [{"statusCode": "FIELD_INTEGRITY_EXCEPTION", "message": "no", "fields": []}]}
+        writes: list[tuple[str, Callable[[], Iterable[Outcome]]]] = [
+            ("PATCH", lambda: connection.push_accounts([AccountUpdate(one, "x", {"tier": "A"}) for one in accounts[:4]])),
+            ("PATCH", lambda: connection.close_tasks(refs)),
+            ("DELETE", lambda: connection.delete_tasks(refs)),
+        ]
+        for method, write in writes:
+            server.faults.add("reset_after", method=method, path="composite/sobjects", times=1)
+            server.faults.add("status", method=method, path="composite/sobjects", status=200, body=[refused] * 4, times=None)
+            assert [(one.status, one.message) for one in write()] == [("unknown", "no")] * 4
+            server.faults.clear()
+        shown = connection.fetch_accounts(accounts[:4], ["tier"])
+        assert [flags["tier"] for flags in shown.values()] == ["A"] * 4
 
 
 def test_an_org_without_an_external_id_on_activity_gets_no_second_task_either() -> None:
