@@ -75,8 +75,9 @@ long: $(DEVREADY)
 mutations: $(DEVREADY)
 	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/config/test_any_programme.py tests/journeys/test_mutated_answers.py
 
+# A file's tests on one worker: what it makes once for all of them would be made on each.
 pytest: $(DEVREADY)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 golden: $(DEVREADY)
 	$(BIN)/pytest --golden tests/report tests/cli tests/decide tests/run/test_what_people_read.py

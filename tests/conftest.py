@@ -45,6 +45,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="Rewrite the golden files with what the program says now.")
 
 
+# The files that take longest, begun first: a long one at the end would keep one core busy and the other waiting.
+_LONG = (
+    "test_in_a_browser.py",
+    "test_wheel.py",
+    "test_main_job.py",
+    "test_report.py",
+    "test_mutated_answers.py",
+    "test_output.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
+
+
 class Golden:
     """What people read, kept beside the tests in `golden/`: a change of it is a reviewed act (`make golden` rewrites them)."""
 

@@ -80,7 +80,7 @@ def test_a_value_that_does_not_exist_is_an_error_with_the_nearest(desk: Desk, op
 def test_lists_say_what_they_leave_out(desk: Desk) -> None:
     assert "more accounts (--all shows them)" in desk.good("accounts", "--limit", "2").out
     assert "older ones (--limit shows more)" in desk.good("history", "--limit", "1").out
-    simulated = desk.good("simulate", "--criteria", "startups").out
+    simulated = desk.good("simulate", "--criteria", "startups", "--limit", "2").out
     assert "(--all shows them)" in simulated
     assert "(--all shows them)" not in desk.good("simulate", "--criteria", "startups", "--all").out
 

@@ -27,10 +27,7 @@ from tests.journeys.conftest import Desk, desks
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 CRM = os.environ.get("KAMSYNC_BROWSER_CRM", "salesforce")
 AXE = "axe-core@4.14.1"

@@ -20,9 +20,6 @@ from tests.journeys.conftest import desks
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
-
 IN_SDIST: tuple[str, ...] = tuple(
     tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["sdist"][
         "only-include"
