@@ -257,7 +257,8 @@ class Board:
         reclaims = self.rules.drift == "reclaim" and now == _word(shown.fields.decided)
         rises = self.rules.between == "rises" and self.rules.rank(now) < self.rules.rank(was)
         words = f"{one.record_id} {was or NONE} → {now or NONE}, {shown}"
-        may = self._is_review() or theirs or out or follows or seated or rises or reclaims
+        heads = self.rules.unit == "group" and not shown.fields.decided  # put above a group, it stands where that stood
+        may = self._is_review() or theirs or out or follows or seated or rises or reclaims or heads
         self._hold(may, "tiers wait for the review", words)
         since = shown.fields.since
         young = since is not None and (self.day - since).days < self.rules.min_days
