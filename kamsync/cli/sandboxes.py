@@ -77,6 +77,7 @@ def config_text(crm: str, settings: Mapping[str, Any], *, cache: Path, first_run
         'criteria = "balanced"',
         'playbooks = ["onboarding", "quarterly-review"]',
         'eligible = "won_count_total > 0"',
+        'renewal_types = ["Renewal", "renewal"]',
         'fallback_owner = "owner1@kamsync.example"',
         "",
         "[crm]",

@@ -12,7 +12,8 @@ from typing import Literal
 
 Wanted = Literal["everything", "retention", "expansion", "authority"]
 YOUNG_MONTHS = 18
-MUCH = 0.5  # of customers under contract, of won opportunities that renew
+MUCH = 0.5  # of customers under contract
+RENEWED = 0.3  # of won opportunities: first contracts and additions are among them, and three years pass between some
 GROUPED = 0.3  # of the revenue of a year
 FEW_CUSTOMERS = 60
 LOGGED = 0.25  # of the active customers, within 90 days
@@ -109,7 +110,7 @@ def _contracts(org: Org | None) -> str:
         return ""
     if org.contracted is not None and org.contracted >= MUCH:
         return f"{org.contracted:.0%} of the active customers are under a contract."
-    if org.renewed is not None and org.renewed >= MUCH:
+    if org.renewed is not None and org.renewed >= RENEWED:
         return f"{org.renewed:.0%} of what was won in two years renewed something."
     return ""
 
