@@ -133,7 +133,8 @@ def test_the_weights_of_ones_own_configuration_are_suggested_in_its_own_lines(ma
         (tmp_path / file.name).write_bytes(file.read_bytes())
     code, out, _ = run_command(("criteria", "show", "smb"), tmp_path, {"PATH": "/usr/bin:/bin"})
     own = tmp_path / "balanced.toml"
-    rest = own.read_text(encoding="utf-8").replace('criteria = "balanced"', "")
+    active = next(line for line in out.splitlines() if line.startswith("active = "))  # there a key of [program]
+    rest, out = own.read_text(encoding="utf-8").replace('criteria = "balanced"', active), out.replace(active, "")
     own.write_text(rest + "\n" + out.partition("[review]")[0] + out[out.index("[[criteria]]") :], encoding="utf-8")
     assert code == 0
     found = as_json(tmp_path)

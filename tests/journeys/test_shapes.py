@@ -27,7 +27,7 @@ def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_de
     served = sample_company(datetime.now(UTC).date(), shape="subscription", accounts=60)
     assert pulled == Counter(deal.created.date().isoformat() for deal in served.opportunities())
     told = desk.good("criteria", "suggest", "--wanted", "retention", "--per-owner", "1", "--json").json
-    assert (told["preset"], told["most"]) == ("retention", told["org"]["owners"]) and told["org"]["customers"] > 30
+    assert (told["preset"], told["most"]) == ("subscription", told["org"]["owners"]) and told["org"]["customers"] > 30
     assert "Suggested: subscription" in desk.good("criteria", "suggest", "--recurring").out
     assert desk.run("criteria", "suggest", "--wanted", "fame").code == 2
     found = desk.good("backtest", "--criteria", "balanced", "--from", "2025-01-01", "--to", "2025-03-01", "--json").json
