@@ -24,7 +24,7 @@ from procrastinate.schema import SchemaManager
 
 from kamsync.contract import Secret
 from kamsync.errors import TryLater
-from kamsync.fleet.tables import CONNECT_SECONDS, Tables
+from kamsync.fleet.tables import CONNECT_SECONDS, Tables, idle_option
 
 Kind = Literal["sync", "full", "plan", "apply", "undo"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -84,7 +84,10 @@ def worker_app(
     database: Secret, threads: int, run: Callable[[JobContext, Work], None], keep: Callable[[App], Any], tick_seconds: int
 ) -> App:
     """Procrastinate with both tasks, as a worker runs it. `keep` is awaited every `tick_seconds`, by one worker of all."""
-    app = App(connector=PsycopgConnector(conninfo=database.reveal(), min_size=_FIRST_CONNECTIONS, max_size=threads + 4))
+    options = {"options": idle_option()}
+    app = App(
+        connector=PsycopgConnector(conninfo=database.reveal(), kwargs=options, min_size=_FIRST_CONNECTIONS, max_size=threads + 4)
+    )
 
     # What raises TryLater could not even be noted: the database was away. Any other end of an org's job has its own next try.
     again = RetryStrategy(wait=tick_seconds, retry_exceptions=(TryLater,))

@@ -23,6 +23,8 @@ from kamsync.redaction import redact
 
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 20_000
+# A process that is suspended, or a machine that is gone, in the middle of a transaction must not hold its rows for ever.
+IDLE_MILLISECONDS = 20_000
 KEPT_RUN_DAYS = 90
 _SCHEMA: LiteralString = """
 CREATE TABLE IF NOT EXISTS kamsync_fleet_orgs (
@@ -162,7 +164,7 @@ class Tables:
             psycopg.connect(
                 self._database.reveal(),
                 connect_timeout=CONNECT_SECONDS,
-                options=f"-c statement_timeout={STATEMENT_MILLISECONDS}",
+                options=f"-c statement_timeout={STATEMENT_MILLISECONDS} {idle_option()}",
                 application_name="kamsync fleet",
             ) as connection,
         ):
@@ -394,6 +396,11 @@ class Tables:
             )
 
 
+def idle_option() -> str:
+    """Of every connection to the database: how long it may hold rows and say nothing."""
+    return f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+
+
 @contextmanager
 def saying_what_is_wrong() -> Iterator[None]:
     """PostgreSQL's errors with what mends each. The words hold no password: libpq leaves it out, and `redact` again."""
@@ -401,7 +408,7 @@ def saying_what_is_wrong() -> Iterator[None]:
         yield
     except psycopg.errors.UndefinedTable as error:
         raise ConfigError("This database is none of a fleet yet.", fix="Prepare it: kamsync fleet init") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
         said = redact(one_line(str(error)))
         raise TryLater(
             f"The fleet's database does not answer: {said}", fix="Check that it runs, and [fleet] database."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kamsync.config.fleet import load_fleet
+from kamsync.errors import TryLater
+from kamsync.fleet import tables
 from tests.fleet.company import DATABASE, Company
 from tests.fleet.postgres import Server
 
@@ -33,6 +36,19 @@ def test_a_database_that_restarts_while_a_job_runs_loses_neither_the_job_nor_the
     assert worker.poll() is None and company.jobs("acme")[0]["outcome"] == "done"
     logs = company.worker_logs()
     assert "no database" in logs and "psycopg.pool" not in logs and "Traceback" not in logs
+
+
+def test_who_is_suspended_in_the_middle_of_a_transaction_holds_nobody_up(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.add_org("acme")
+    company.good("init")
+    monkeypatch.setattr(tables, "IDLE_MILLISECONDS", 1_000)
+    fleet = load_fleet(company.folder, environment=company.environment)
+    with pytest.raises(TryLater), tables.Tables(fleet.database).connected() as suspended:
+        suspended.execute("SELECT org FROM kamsync_fleet_orgs FOR UPDATE")
+        company.good("pause", "acme")
+    assert company.status()["acme"]["state"] == "paused"
 
 
 @pytest.mark.parametrize(
