@@ -17,7 +17,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from bench.decide import AS_OF, build, programme
+from bench.decide import AS_OF, add_sizes, build, programme
 from kamsync.run.calibration import learn
 from kamsync.store.database import open_cache
 
@@ -40,10 +40,7 @@ def calibrate(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, default=100_000)
-    parser.add_argument("--opportunities", type=int, default=500_000)
-    parser.add_argument("--activities", type=int, default=1_000_000)
-    parser.add_argument("--line-items", type=int, default=1_000_000)
+    add_sizes(parser)
     parser.add_argument("--cache", type=Path, help="keep the cache here, and use it where it is already there")
     parser.add_argument("--calibrate-only", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -53,7 +50,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.cache or Path(folder) / "cache.db"
         if not path.exists():
-            arguments.contacts = 0
             build(path, arguments)
         subprocess.run([sys.executable, "-m", "bench.calibrate", "--calibrate-only", "--cache", str(path)], check=True)
 

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from bench.decide import build, programme
+from bench.decide import add_sizes, build, programme
 from tests.console.console_client import FORM_TOKEN, Console, form
 
 PAGES = ("/", "/accounts", "/accounts?q=Account+77", "/plan", "/lab", "/runs", "/doctor")
@@ -78,11 +78,7 @@ def measure(console: Console) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, default=100_000)
-    parser.add_argument("--opportunities", type=int, default=500_000)
-    parser.add_argument("--activities", type=int, default=1_000_000)
-    parser.add_argument("--line-items", type=int, default=1_000_000)
-    parser.add_argument("--contacts", type=int, default=0)
+    add_sizes(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -127,13 +127,18 @@ def decide(path: Path, *, all_playbooks: bool) -> None:
         print(f"one account explained in {1000 * (time.perf_counter() - started):.1f} ms: {receipt is not None}", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """How much `build` puts into its cache."""
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--opportunities", type=int, default=500_000)
     parser.add_argument("--activities", type=int, default=1_000_000)
     parser.add_argument("--line-items", type=int, default=1_000_000)
     parser.add_argument("--contacts", type=int, default=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_sizes(parser)
     parser.add_argument("--all-playbooks", action="store_true")
     parser.add_argument("--cache", type=Path, help="keep the cache here, and use it where it is already there")
     parser.add_argument("--decide-only", action="store_true", help=argparse.SUPPRESS)

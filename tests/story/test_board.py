@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -16,8 +14,8 @@ from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, Behaviour, Fau
 from tests.story.board import BOARDS, Board, dates_around
 from tests.story.company import Rules
 from tests.story.model import NONE
+from tests.story.settings import STORIES, played
 
-STORIES = int(os.environ.get("KAMSYNC_STORIES", "0"))
 LEAST_ACCOUNTS = 3
 days_until = st.sampled_from([0, 1, 19, 31, 62])
 fault_kinds: st.SearchStrategy[FaultKind] = st.sampled_from(["kill_before", "kill_after", "raise", "lose"])
@@ -137,16 +135,7 @@ class BoardMachine(RuleBasedStateMachine):
         self.board.settle()
 
 
-PLAYED = settings(
-    max_examples=max(STORIES // 10, 20) if STORIES else 2,
-    stateful_step_count=40 if STORIES else 12,
-    phases=tuple(Phase) if STORIES else (Phase.explicit, Phase.generate),
-    deadline=None,
-    derandomize=not STORIES,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+PLAYED = played(stories=max(STORIES // 10, 20) if STORIES else 2, steps=40 if STORIES else 12)
 
 
 @pytest.mark.parametrize("behaviour", [SALESFORCE_LIKE, HUBSPOT_LIKE], ids=["salesforce", "hubspot"])

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-from hypothesis import HealthCheck, Phase, settings
-
 from tests.story.machine import CompanyMachine, CompanyOnHubSpotMachine
+from tests.story.settings import STORIES, played
 
-# `make stories` sets it, and shrinks what it finds, which takes minutes; in the suite the stories are few, always the same,
-# and told as they were played.
-STORIES = int(os.environ.get("KAMSYNC_STORIES", "0"))
-PLAYED = settings(
-    max_examples=STORIES or 25,
-    stateful_step_count=20,
-    phases=tuple(Phase) if STORIES else (Phase.explicit, Phase.generate),
-    deadline=None,
-    derandomize=not STORIES,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+PLAYED = played(stories=STORIES or 25, steps=20)
 
 TestCompany = CompanyMachine.TestCase
 TestCompany.settings = PLAYED

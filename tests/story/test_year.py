@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import tests.story.watch
 from kamsync.model import Stream
 from kamsync.testing.memory import HUBSPOT_LIKE, SALESFORCE_LIKE, TASK_KEY, Behaviour
+from tests.story.settings import STORIES, played
 from tests.story.story import Broken
 from tests.story.year import Language, Year
 
-STORIES = int(os.environ.get("KAMSYNC_STORIES", "0"))
 places = st.integers(0, 5)
 languages: st.SearchStrategy[Language] = st.sampled_from(["en", "pt_BR", "es"])
 
@@ -139,16 +137,7 @@ class YearOnHubSpotMachine(YearMachine):
     behaviour = HUBSPOT_LIKE
 
 
-PLAYED = settings(
-    max_examples=max(STORIES // 10, 20) if STORIES else 4,
-    stateful_step_count=60 if STORIES else 25,
-    phases=tuple(Phase) if STORIES else (Phase.explicit, Phase.generate),
-    deadline=None,
-    derandomize=not STORIES,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+PLAYED = played(stories=max(STORIES // 10, 20) if STORIES else 4, steps=60 if STORIES else 25)
 TestYear = YearMachine.TestCase
 TestYear.settings = PLAYED
 TestYearOnHubSpot = YearOnHubSpotMachine.TestCase

@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape, unescape
 from typing import Any
 
@@ -26,7 +27,7 @@ from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outcome_of, send, subrequest
 from kamsync_salesforce.api.errors import REFUSALS, is_unanswered
 from kamsync_salesforce.api.fields import Fields
-from kamsync_salesforce.push.notes import Notes
+from kamsync_salesforce.push.notes import Notes, after_silence
 from kamsync_salesforce.translate import quote, select
 
 PLAN, OBJECTIVE, MEASURE = "AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure"
@@ -205,7 +206,8 @@ class AccountPlans:
         except KamsyncError as error:
             if not is_unanswered(error):
                 raise
-            yield from self._after_silence([write.note for write in writes], error)
+            tried = [write.note for write in writes]
+            yield from after_silence(self._client, tried, error, look=partial(self.fetch, whole=True), mark=mark_in)
             return
         answered = [(write, [next(answers) for _ in write.requests]) for write in writes]
         if len(writes) > 1 and any(not is_good(answer) for _, some in answered for answer in some):
@@ -214,20 +216,6 @@ class AccountPlans:
             return
         for write, some in answered:
             yield outcome_of(write.note.account_id, write.note.note_id or _made_id(some), some)
-
-    def _after_silence(self, notes: Sequence[NewNote], error: KamsyncError) -> Iterator[Outcome]:
-        """What a call without an answer wrote is ours; where this question has no answer either, the next run asks."""
-        try:
-            found = self.fetch([NoteRef(note.account_id, note.note_id) for note in notes], whole=True)
-        except KamsyncError as other:
-            self._client.log("plan_lookup_failed", error=other.message)
-            found = {}
-        for note in notes:
-            seen = found.get(note.account_id)
-            if seen is not None and mark_in(seen.body) == mark_in(note.body):
-                yield Outcome(note.account_id, "done", seen.note_id)
-            else:
-                yield Outcome(note.account_id, "unknown", note.note_id, error.message)
 
     def delete(self, notes: Sequence[NoteRef]) -> Iterator[Outcome]:
         """For good, with their objectives: there is no recycle bin for plans."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kamsync.contract import NOTE_MARK
@@ -105,7 +106,7 @@ class Notes:
         except KamsyncError as error:
             if not is_unanswered(error):
                 raise
-            yield from self._after_silence(notes, error)
+            yield from after_silence(self._client, notes, error, look=partial(self.fetch, whole=False), mark=_mark)
             return
         pairs = list(zip(answers[::2], answers[1::2], strict=True))
         if len(notes) > 1 and any(not is_good(answer) for answer in answers):
@@ -118,20 +119,6 @@ class Notes:
                 yield Outcome(note.account_id, "done", str(body.get("id") or "") if isinstance(body, Mapping) else "")
             else:
                 yield outcome_of(note.account_id, "", [made, linked])
-
-    def _after_silence(self, notes: Sequence[NewNote], error: KamsyncError) -> Iterator[Outcome]:
-        """What a call without an answer made is ours; where this question has no answer either, the next run asks."""
-        try:
-            found = self.fetch([NoteRef(note.account_id, "") for note in notes], whole=False)
-        except KamsyncError as other:
-            self._client.log("note_lookup_failed", error=other.message)
-            found = {}
-        for note in notes:
-            seen = found.get(note.account_id)
-            if seen is not None and _mark(seen.body) == _mark(note.body):
-                yield Outcome(note.account_id, "done", seen.note_id)
-            else:
-                yield Outcome(note.account_id, "unknown", message=error.message)
 
     def _pair(self, note: NewNote, place: int) -> Iterator[dict[str, Any]]:
         yield self._request("POST", NOTE, f"note{place}", _content(note))
@@ -158,6 +145,31 @@ class Notes:
 
 def _content(note: NewNote) -> dict[str, str]:
     return {"Title": note.title[:TITLE_LENGTH], "Content": b64encode(note.body.encode()).decode()}
+
+
+def after_silence(
+    client: Client,
+    notes: Sequence[NewNote],
+    error: KamsyncError,
+    *,
+    look: Callable[[Sequence[NoteRef]], Mapping[str, NoteSeen]],
+    mark: Callable[[str], object],
+) -> Iterator[Outcome]:
+    """What a call that ended in `error`, without an answer, wrote is ours: the note that `look` finds has the same `mark`.
+
+    Where this question has no answer either, the next run asks.
+    """
+    try:
+        found = look([NoteRef(note.account_id, note.note_id) for note in notes])
+    except KamsyncError as other:
+        client.log("note_lookup_failed", error=other.message)
+        found = {}
+    for note in notes:
+        seen = found.get(note.account_id)
+        if seen is not None and mark(seen.body) == mark(note.body):
+            yield Outcome(note.account_id, "done", seen.note_id)
+        else:
+            yield Outcome(note.account_id, "unknown", note.note_id, error.message)
 
 
 def _mark(text: str) -> str:
