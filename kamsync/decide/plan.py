@@ -158,6 +158,16 @@ def op_of(change: Change) -> Op:
             return "delete_note"
 
 
+def ref_of(change: Change) -> str:
+    """What the journal and the CRM's answers know the change by: a task's key, else the account's id."""
+    return change.account_id if isinstance(change, UpdateAccount | WriteNote | DeleteNote) else change.key
+
+
+def account_name_of(change: Change) -> str:
+    """The name of the account that the change is about."""
+    return change.name if isinstance(change, UpdateAccount) else change.account_name
+
+
 @dataclass(frozen=True, slots=True)
 class HeldBack:
     """A change that the program chose not to make, with the reason for people.

@@ -27,6 +27,9 @@ from kamsync.decide.plan import (
     ReassignTask,
     UpdateAccount,
     WriteNote,
+    account_name_of,
+    op_of,
+    ref_of,
 )
 from kamsync.flags import same_value
 from kamsync.log import log
@@ -145,12 +148,7 @@ class Applier:
     def _held_accounts(self, plan: Plan, applied: Applied) -> set[str]:
         """Accounts, of those that get an update or a task, whose tier or override a person changed after the plan looked, or that
         another installation wrote."""
-        names: dict[str, str] = {}
-        for change in plan.changes:
-            if isinstance(change, UpdateAccount):
-                names[change.account_id] = change.name
-            elif isinstance(change, CreateTask):
-                names.setdefault(change.account_id, change.account_name)
+        names = {c.account_id: account_name_of(c) for c in plan.changes if isinstance(c, UpdateAccount | CreateTask)}
         if not names:
             return set()
         updated = {change.account_id for change in plan.changes if isinstance(change, UpdateAccount)}
@@ -243,27 +241,56 @@ class Applier:
         if batch:
             yield batch
 
-    def _update(self, updates: Sequence[UpdateAccount], applied: Applied) -> set[str]:
-        """Writes flags; returns the accounts whose tier, or since when they are in it, did not go through."""
-        by_id = {u.account_id: u for u in updates}
-        told = self._telling("accounts written", len(updates))
-        written: set[str] = set()
-        for chunk in self._chunks(updates, applied):
-            wanted = [AccountUpdate(u.account_id, u.name, {n: f.after for n, f in u.fields.items()}) for u in chunk]
-            for outcomes in self._batches(told(self.connection.push_accounts(wanted)), applied):
-                done = [by_id[o.ref] for o in outcomes if o.status in HAPPENED]
+    def _write(
+        self,
+        what: str,
+        changes: Sequence[T],
+        push: Callable[[Sequence[T]], Iterable[Outcome]],
+        keep: Callable[[Sequence[Outcome]], None],
+        applied: Applied,
+    ) -> int:
+        """Carries one kind of change out; returns how many of them the CRM now shows.
+
+        `push` asks the CRM; `keep` tells the cache what came of it, in one transaction with the journal; `what` is how progress
+        is told.
+        """
+        names = {ref_of(change): account_name_of(change) for change in changes}
+        told = self._telling(what, len(changes))
+        happened = 0
+        for chunk in self._chunks(changes, applied):
+            op = op_of(chunk[0])
+            for outcomes in self._batches(told(push(chunk)), applied):
                 with self.cache.transaction():
-                    self._note("update_account", outcomes)
-                    self._keep_what_was_written(done, [o.ref for o in outcomes if o.status == "rejected"])
-                applied.updated += len(done)
-                written |= {update.account_id for update in done}
-                _count_failures(outcomes, {i: u.name for i, u in by_id.items()}, applied)
-        return {u.account_id for u in updates if u.account_id not in written and not u.fields.keys().isdisjoint(SETTLE_AN_ENTRY)}
+                    self._note(op, outcomes)
+                    keep(outcomes)
+                happened += len(_done(outcomes))
+                applied.unknown += sum(o.status == "unknown" for o in outcomes)
+                applied.rejected += [(names.get(o.ref, o.ref), o.message, o.url) for o in outcomes if o.status == "rejected"]
+        return happened
 
     def _note(self, op: str, outcomes: Sequence[Outcome]) -> None:
         note_outcomes(self.cache, self.run_id, op, outcomes, self.clock())
         for one in outcomes:
             log().debug("write", op=op, ref=one.ref, outcome=one.status, record_id=one.record_id, said=one.message)
+
+    def _update(self, updates: Sequence[UpdateAccount], applied: Applied) -> set[str]:
+        """Writes flags; returns the accounts whose tier, or since when they are in it, did not go through."""
+        by_id = {u.account_id: u for u in updates}
+        written: set[str] = set()
+
+        def keep(outcomes: Sequence[Outcome]) -> None:
+            done = _done(outcomes)
+            self._keep_what_was_written([by_id[ref] for ref in done], [o.ref for o in outcomes if o.status == "rejected"])
+            written.update(done)
+
+        applied.updated += self._write(
+            "accounts written",
+            updates,
+            lambda chunk: self.connection.push_accounts([_account_update(u) for u in chunk]),
+            keep,
+            applied,
+        )
+        return {u.account_id for u in updates if u.account_id not in written and not u.fields.keys().isdisjoint(SETTLE_AN_ENTRY)}
 
     def _keep_what_was_written(self, updates: Sequence[UpdateAccount], rejected: Sequence[str]) -> None:
         """The cache shows at once what the CRM now shows, so that the echo of our own writes changes nothing."""
@@ -275,73 +302,65 @@ class Applier:
 
     def _create(self, creates: Sequence[CreateTask], applied: Applied) -> None:
         by_key = {c.key: c for c in creates}
-        told = self._telling("tasks created", len(creates))
-        for chunk in self._chunks(creates, applied):
-            for outcomes in self._batches(told(self.connection.create_tasks([_new_task(c) for c in chunk])), applied):
-                made = [made_from(by_key[o.ref], o, self.run_id) for o in outcomes]
-                with self.cache.transaction():
-                    self._note("create_task", outcomes)
-                    keep_made(self.cache, [one for one in made if one is not None])
-                applied.created += sum(o.status == "done" for o in outcomes)
-                applied.existed += sum(o.status == "existed" for o in outcomes)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+        existed = 0
+
+        def keep(outcomes: Sequence[Outcome]) -> None:
+            nonlocal existed
+            made = [made_from(by_key[o.ref], o, self.run_id) for o in outcomes]
+            keep_made(self.cache, [one for one in made if one is not None])
+            existed += sum(o.status == "existed" for o in outcomes)
+
+        happened = self._write(
+            "tasks created", creates, lambda chunk: self.connection.create_tasks([_new_task(c) for c in chunk]), keep, applied
+        )
+        applied.created += happened - existed
+        applied.existed += existed
 
     def _attach(self, attaches: Sequence[AttachTask], applied: Applied) -> None:
         """Asking to create a key that exists repairs what is missing, and makes nothing."""
-        by_key = {c.key: c for c in attaches}
-        told = self._telling("tasks attached", len(attaches))
-        for chunk in self._chunks(attaches, applied):
-            tasks = [NewTask(c.key, c.account_id, c.owner_id, c.subject, "", c.due) for c in chunk]
-            for outcomes in self._batches(told(self.connection.create_tasks(tasks)), applied):
-                done = [(o.ref, by_key[o.ref].account_id) for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("attach_task", outcomes)
-                    mark_attached(self.cache, done)
-                applied.attached += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+        accounts = {c.key: c.account_id for c in attaches}
+        applied.attached += self._write(
+            "tasks attached",
+            attaches,
+            lambda chunk: self.connection.create_tasks(
+                [NewTask(c.key, c.account_id, c.owner_id, c.subject, "", c.due) for c in chunk]
+            ),
+            lambda outcomes: mark_attached(self.cache, [(key, accounts[key]) for key in _done(outcomes)]),
+            applied,
+        )
 
     def _reassign(self, reassigns: Sequence[ReassignTask], applied: Applied) -> None:
-        by_key = {c.key: c for c in reassigns}
         untouched = self._untouched(reassigns, lambda c: (c.owner_id, c.subject, c.due), applied)
-        told = self._telling("tasks handed over", len(untouched))
-        for chunk in self._chunks(untouched, applied):
-            assert isinstance(self.connection, HandsTasksOver)  # the plan asks no other for it
-            wanted = [TaskHandOver(c.key, c.task_id, c.new_owner_id) for c in chunk]
-            for outcomes in self._batches(told(self.connection.reassign_tasks(wanted)), applied):
-                done = [(o.ref, by_key[o.ref].new_owner_id) for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("reassign_task", outcomes)
-                    mark_reassigned(self.cache, done)
-                applied.reassigned += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+        if not untouched:
+            return
+        connection = self.connection
+        assert isinstance(connection, HandsTasksOver)  # the plan asks no other for it
+        owners = {c.key: c.new_owner_id for c in untouched}
+        applied.reassigned += self._write(
+            "tasks handed over",
+            untouched,
+            lambda chunk: connection.reassign_tasks([TaskHandOver(c.key, c.task_id, c.new_owner_id) for c in chunk]),
+            lambda outcomes: mark_reassigned(self.cache, [(key, owners[key]) for key in _done(outcomes)]),
+            applied,
+        )
 
     def _close(self, closes: Sequence[CloseTask], applied: Applied) -> None:
-        by_key = {c.key: c for c in closes}
-        untouched = self._untouched(closes, lambda c: (c.owner_id, c.subject, c.due), applied)
-        told = self._telling("tasks closed", len(untouched))
-        for chunk in self._chunks(untouched, applied):
-            for outcomes in self._batches(told(self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk])), applied):
-                done = [o.ref for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("close_task", outcomes)
-                    mark_closed(self.cache, done)
-                applied.closed += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+        applied.closed += self._write(
+            "tasks closed",
+            self._untouched(closes, lambda c: (c.owner_id, c.subject, c.due), applied),
+            lambda chunk: self.connection.close_tasks([TaskRef(c.key, c.task_id) for c in chunk]),
+            lambda outcomes: mark_closed(self.cache, _done(outcomes)),
+            applied,
+        )
 
     def _delete(self, deletes: Sequence[DeleteTask], applied: Applied) -> None:
-        by_key = {c.key: c for c in deletes}
-        kept = self._untouched(deletes, lambda c: (c.task.owner_id, c.task.subject, c.task.due), applied)
-        told = self._telling("tasks removed", len(kept))
-        for chunk in self._chunks(kept, applied):
-            for outcomes in self._batches(
-                told(self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk])), applied
-            ):
-                done = [o.ref for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("delete_task", outcomes)
-                    free_keys(self.cache, done)
-                applied.deleted += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_key.items()}, applied)
+        applied.deleted += self._write(
+            "tasks removed",
+            self._untouched(deletes, lambda c: (c.task.owner_id, c.task.subject, c.task.due), applied),
+            lambda chunk: self.connection.delete_tasks([TaskRef(c.key, c.task_id) for c in chunk]),
+            lambda outcomes: free_keys(self.cache, _done(outcomes)),
+            applied,
+        )
 
     def _write_notes(self, connection: KeepsNotes, notes: Sequence[WriteNote], applied: Applied) -> None:
         """A note that a person edited or deleted since is left alone; what is replaced goes into the journal first."""
@@ -349,29 +368,34 @@ class Applier:
             return
         allowed, theirs, kept = look_once_more(connection, self.cache, notes)
         applied.held_back += [HeldBack(note.account_id, note.account_name, NOTE, reason) for note, reason in theirs]
-        by_account = {note.account_id: note for note in allowed}
-        told = self._telling("notes written", len(allowed))
-        for chunk in self._chunks(allowed, applied):
-            new = [new_note(one, kept.get(one.account_id, "")) for one in chunk]
-            for outcomes in self._batches(told(connection.write_notes(new)), applied):
-                done = [o for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("write_note", outcomes)
-                    keep_notes(self.cache, (written_note(o.ref, o.record_id, by_account[o.ref].body) for o in done))
-                applied.notes += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_account.items()}, applied)
+        bodies = {note.account_id: note.body for note in allowed}
+        applied.notes += self._write(
+            "notes written",
+            allowed,
+            lambda chunk: connection.write_notes([new_note(one, kept.get(one.account_id, "")) for one in chunk]),
+            lambda outcomes: keep_notes(
+                self.cache, (written_note(o.ref, o.record_id, bodies[o.ref]) for o in outcomes if o.status in HAPPENED)
+            ),
+            applied,
+        )
 
     def _delete_notes(self, connection: KeepsNotes, notes: Sequence[DeleteNote], applied: Applied) -> None:
-        by_account = {note.account_id: note for note in notes}
-        for chunk in self._chunks(notes, applied):
-            refs = [NoteRef(one.account_id, one.note_id) for one in chunk]
-            for outcomes in self._batches(connection.delete_notes(refs), applied):
-                done = [o.ref for o in outcomes if o.status in HAPPENED]
-                with self.cache.transaction():
-                    self._note("delete_note", outcomes)
-                    keep_notes(self.cache, (KnownNote(account_id, "", "none") for account_id in done))
-                applied.notes += len(done)
-                _count_failures(outcomes, {key: c.account_name for key, c in by_account.items()}, applied)
+        applied.notes += self._write(
+            "notes removed",
+            notes,
+            lambda chunk: connection.delete_notes([NoteRef(one.account_id, one.note_id) for one in chunk]),
+            lambda outcomes: keep_notes(self.cache, (KnownNote(account_id, "", "none") for account_id in _done(outcomes))),
+            applied,
+        )
+
+
+def _done(outcomes: Sequence[Outcome]) -> list[str]:
+    """Keys or ids of what the CRM now shows."""
+    return [o.ref for o in outcomes if o.status in HAPPENED]
+
+
+def _account_update(update: UpdateAccount) -> AccountUpdate:
+    return AccountUpdate(update.account_id, update.name, {flag: change.after for flag, change in update.fields.items()})
 
 
 def _new_task(task: CreateTask) -> NewTask:
@@ -382,8 +406,3 @@ def _touched(seen: TaskSeen | None, expected: tuple[str, str, date | None]) -> s
     if seen is None or seen.is_deleted:
         return GONE
     return "" if seen.is_open and (seen.owner_id, seen.subject, seen.due) == expected else TOUCHED
-
-
-def _count_failures(outcomes: Sequence[Outcome], names: Mapping[str, str], applied: Applied) -> None:
-    applied.unknown += sum(o.status == "unknown" for o in outcomes)
-    applied.rejected += [(names.get(o.ref, o.ref), o.message, o.url) for o in outcomes if o.status == "rejected"]

@@ -2,7 +2,6 @@
 
 Intents are kept before the first call of a batch, outcomes as they arrive, so that a killed process leaves no doubt about what
 may have happened. Nothing here talks to a CRM.
-
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from kamsync.decide.plan import (
     UpdateAccount,
     WriteNote,
     op_of,
+    ref_of,
 )
 from kamsync.flags import from_json, to_json
 from kamsync.model import Outcome
@@ -33,10 +33,7 @@ from kamsync.store.database import Cache
 
 # What an entry came to besides what the CRM answers: recovery looked, and the write had not happened; or people changed the
 # record since, so that nobody can tell; or a task's key is freed, and the task still there.
-
-
 Settled = Literal["done", "absent", "unclear", "halved"]
-
 
 HAPPENED = ("done", "existed")
 
@@ -66,7 +63,7 @@ def note_intents(cache: Cache, run_id: str, changes: Sequence[Change]) -> None:
     """Every write that the run is about to try, in order; call it inside a transaction."""
     first = cache.connection.execute("SELECT coalesce(max(seq), 0) + 1 FROM journal WHERE run_id = ?", (run_id,)).fetchone()[0]
     rows = [
-        (run_id, seq, op_of(change), _ref(change), change.account_id, json.dumps(_intent(change), ensure_ascii=False))
+        (run_id, seq, op_of(change), ref_of(change), change.account_id, json.dumps(_intent(change), ensure_ascii=False))
         for seq, change in enumerate(changes, start=first)
     ]
     cache.connection.executemany("INSERT INTO journal (run_id, seq, op, ref, account_id, intent) VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -147,10 +144,6 @@ def note_of(entry: Entry) -> WriteNote:
     intent = entry.intent
     note_id, owner_id, title, body, before = (str(intent[name]) for name in ("note_id", "owner_id", "title", "body", "before"))
     return WriteNote(entry.account_id, entry.name, note_id, owner_id, title, body, before)
-
-
-def _ref(change: Change) -> str:
-    return change.account_id if isinstance(change, UpdateAccount | WriteNote | DeleteNote) else change.key
 
 
 def _intent(change: Change) -> dict[str, Any]:
