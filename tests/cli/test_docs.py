@@ -35,6 +35,12 @@ def test_every_command_that_the_documents_name_exists() -> None:
     assert {command[0] for command in named()} - set(commands()) <= set()
 
 
+def test_the_readme_names_every_command() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("| command | does |")[1].split("\n\n")[0]
+
+    assert set(commands()) - {word.split()[0] for word in re.findall(r"`([a-z][a-z -]*)`", table)} == set()
+
+
 @pytest.mark.parametrize("command", sorted(command for command, options in named().items() if options - OF_ALL))
 def test_every_option_that_the_documents_name_exists(command: tuple[str, ...]) -> None:
     shown = subprocess.run([sys.executable, "-m", "kamsync", *command, "--help"], capture_output=True, text=True, check=False)
