@@ -17,7 +17,7 @@ import orjson
 from .answers import Queries, json_value, retrieved
 from .bulk import Bulk, Job
 from .custom_fields import Customizing
-from .describe import describe, describe_global
+from .describe import basic_information, describe, describe_global
 from .ids import normal_id
 from .org import Org
 from .problems import ApiProblem, no_such_type
@@ -178,7 +178,8 @@ class SalesforceApp:
         raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
 
     def _record_count(self, call: Call) -> Any:
-        names = [name for name in call.query.get("sObjects", "").split(",") if name.lower() in self.org.objects]
+        asked = call.query["sObjects"].split(",") if "sObjects" in call.query else [*self.org.objects]  # all, where none is named
+        names = [name for name in asked if name.lower() in self.org.objects]
         counts = []
         for name in names:
             spelled = self.org.objects[name.lower()].name
@@ -189,7 +190,7 @@ class SalesforceApp:
     def _tooling(self, call: Call, path: list[str]) -> Any:
         match path:
             case ["query"]:
-                return self._customizing.query(call.query.get("q", ""))
+                return self._customizing.query(call.query.get("q", ""), call.version)
             case ["sobjects", "CustomField"] if call.method == "POST":
                 raise Answer(201, self._customizing.create_field(call.json()))
             case ["sobjects", "CustomField", field_id] if call.method == "PATCH":
@@ -203,7 +204,7 @@ class SalesforceApp:
         records = Records(self.org, call.version, call.headers)
         match path:
             case []:
-                return describe_global(self.org)
+                return describe_global(self.org, call.version)
             case [name, *rest]:
                 sobject = self.org.objects.get(name.lower())
                 if sobject is None:
@@ -214,13 +215,14 @@ class SalesforceApp:
                     )
                 self.org.admit(sobject)
                 if rest == ["describe"]:
-                    self.org.admit_to_describe(sobject)
+                    if not self.org.has(sobject):
+                        raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
                     return describe(self.org, sobject, call.version)
                 if not rest and call.method == "POST":
                     created = records.writer.create(sobject, call.json())
                     raise Answer(201, {"id": created, "success": True, "errors": []})
                 if not rest:
-                    return {"objectDescribe": {"name": sobject.name, "keyPrefix": sobject.prefix}, "recentItems": []}
+                    return basic_information(self.org, sobject, call.version)
                 if rest[0] in ("deleted", "updated"):
                     return records.changed(sobject, rest[0], call.query)
                 return self._record(call, records, sobject.name, rest)

@@ -30,7 +30,7 @@ class Customizing:
 
     # -- Tooling API -----------------------------------------------------------------------------------------------------------
 
-    def query(self, soql: str) -> dict[str, Any]:
+    def query(self, soql: str, version: str) -> dict[str, Any]:
         """The few shapes of tooling queries on CustomField that clients use; `Metadata` and `FullName` one row at a time only."""
         match = re.fullmatch(r"\s*SELECT\s+(.+?)\s+FROM\s+(\w+)(?:\s+WHERE\s+(.+?))?(?:\s+LIMIT\s+\d+)?\s*", soql, re.I | re.S)
         if match is None:
@@ -46,7 +46,7 @@ class Customizing:
         records = []
         for entry in found:
             record: dict[str, Any] = {
-                "attributes": {"type": entity, "url": f"/services/data/v67.0/tooling/sobjects/{entity}/{entry['Id']}"}
+                "attributes": {"type": entity, "url": f"/services/data/{version}/tooling/sobjects/{entity}/{entry['Id']}"}
             }
             for name in columns:
                 key = next((k for k in entry if k.lower() == name.lower()), None)

@@ -13,11 +13,19 @@ _SOAP = {
 }  # fmt: skip
 
 
-def describe_global(org: Org) -> dict[str, Any]:
-    return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_summary(org, one, "v67.0") for one in org.objects.values()]}
+def describe_global(org: Org, version: str) -> dict[str, Any]:
+    """Every object that this org has and our user may read (REST API Developer Guide, "Describe Global")."""
+    shown = [one for one in org.objects.values() if org.has(one) and org.may(one, "Read")]
+    return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_summary(org, one, version) for one in shown]}
+
+
+def basic_information(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
+    """What GET sobjects/X answers ("sObject Basic Information"); the records that its user last saw are none here."""
+    return {"objectDescribe": _summary(org, sobject, version), "recentItems": []}
 
 
 def describe(org: Org, sobject: SObject, version: str) -> dict[str, Any]:
+    """The object with its fields, as our user sees them ("sObject Describe")."""
     fields = [f for f in sobject.fields.values() if org.visible(sobject, f)]
     children = [
         {"childSObject": child, "field": field, "relationshipName": name, "cascadeDelete": True, "deprecatedAndHidden": False}

@@ -197,10 +197,9 @@ class Org:
             message, status = REFUSALS.get(code, ("insufficient access rights on entity", 403))
             raise ApiProblem(code, message.format(sobject.name), status)
 
-    def admit_to_describe(self, sobject: SObject) -> None:
+    def has(self, sobject: SObject) -> bool:
         """Dated rates are an object of orgs with advanced currency management (Object Reference, "DatedConversionRate")."""
-        if sobject.name == "DatedConversionRate" and not self.options.advanced_currency:
-            raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
+        return sobject.name != "DatedConversionRate" or self.options.advanced_currency
 
     def check_activities(self, compiled: Compiled) -> None:
         """Who may not view all data is checked against each record that an activity is about, and that only up to a limit."""
