@@ -54,6 +54,7 @@ from kamsync.files import CONFIG_LIMIT_BYTES, everyone_can_read, path_of, read_t
 from kamsync.model import STREAMS, CrmMapping, Kind, Stream
 from kamsync.plugins import load_connector
 
+LEASE_NAME_VARIABLE = "KAMSYNC_LEASE_NAME"
 Model = TypeVar("Model", bound=BaseModel)
 Part = TypeVar("Part", Criterion, Seat)
 
@@ -81,6 +82,7 @@ class Config:
     """A complete, checked configuration. `settings` are those of the connector, secrets as contract.Secret.
 
     `notices` are sentences that an admin should see once: a criterion that was left out because its field is not mapped.
+    `lease_name` is said by whoever starts the program and lets one run at a time have that name, on whatever machine; else "".
     """
 
     path: Path
@@ -96,6 +98,7 @@ class Config:
     serve_port: int = 0  # 0: nothing is served
     channels: tuple[Channel, ...] = ()  # of [[notify]]
     history_months: int | None = None  # None: kept for ever
+    lease_name: str = ""
 
     @property
     def program(self) -> Program:
@@ -135,6 +138,7 @@ def load_config(path: Path, *, environment: Mapping[str, str] = os.environ) -> C
         serve_port=parsed.serve.port,
         channels=build_channels(parsed.notify, source, around),
         history_months=parsed.history.months,
+        lease_name=environment.get(LEASE_NAME_VARIABLE, ""),
     )
 
 

@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from kamsync.config.loader import LEASE_NAME_VARIABLE
 from kamsync.config.paths import CACHE_VARIABLE
 from kamsync.fleet.leash import Order, live
 from kamsync.fleet.remedy import Said, Why
@@ -64,12 +65,17 @@ class Ended:
 
 
 def environment_for(
-    variables: frozenset[str], cache: Path, secrets: Path | None, environment: Mapping[str, str]
+    variables: frozenset[str], cache: Path, secrets: Path | None, environment: Mapping[str, str], lease_name: str = ""
 ) -> dict[str, str]:
-    """The org's part of the worker's environment. `secrets` is its folder with one file a secret."""
+    """The org's part of the worker's environment. `secrets` is its folder with one file a secret.
+
+    `lease_name`: one job at a time has it, on all machines, so that what a dead one holds in the CRM is its own to take over.
+    """
     wanted = {*EVERYBODYS, *variables, *(name for name in environment if name.startswith(EVERYBODYS_PREFIXES))}
     found = {name: value for name, value in environment.items() if name in wanted}
     found[CACHE_VARIABLE] = str(cache)
+    if lease_name:
+        found[LEASE_NAME_VARIABLE] = lease_name
     if secrets is not None:
         found["CREDENTIALS_DIRECTORY"] = str(secrets)
     return found

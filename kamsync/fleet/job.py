@@ -39,7 +39,7 @@ LEAST_FREE_BYTES = 1_000_000  # with less, a process cannot even say what it met
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a worker does its jobs with. `stopping`: whether it has been asked to end."""
+    """What a worker does its jobs with. `stopping`: whether it has been asked to end; `fleet_id` is the database's."""
 
     fleet: Fleet
     tables: Tables
@@ -47,6 +47,7 @@ class Bench:
     stopping: Callable[[], bool]
     worker: str
     environment: Mapping[str, str]
+    fleet_id: str
 
 
 class Newer(Exception):
@@ -173,7 +174,13 @@ def _run(bench: Bench, work: Work, org: Org, held: Held, keeper: Keeper) -> Ende
     return run_command(
         [*_command(work), "--config", str(path_of_org(bench.fleet, work.org).absolute())],
         held.path.parent,
-        environment_for(org.variables, held.path, _secrets_of(bench.fleet, work.org), bench.environment),
+        environment_for(
+            org.variables,
+            held.path,
+            _secrets_of(bench.fleet, work.org),
+            bench.environment,
+            f"fleet {bench.fleet_id}/{work.org}" if bench.fleet_id else "",
+        ),
         Limits(
             settings.deadline_seconds,
             settings.graceful_stop_seconds,

@@ -6,6 +6,7 @@ decides whether somebody else may begin: heartbeats of workers stop while a work
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -203,6 +204,18 @@ class Tables:
             noted = connection.execute("INSERT INTO kamsync_fleet_migrations (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
             if noted.rowcount:
                 connection.execute(sql.encode())
+
+    def identity(self) -> str:
+        """Tells this database from every other, a copy of it in another place included; "" where the server does not say."""
+        with self.connected() as connection:
+            try:
+                found = connection.execute(
+                    "SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())"
+                    " FROM pg_control_system()"
+                ).fetchone()
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFunction):
+                return ""
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
     # -- leases ----------------------------------------------------------------------------------------------------------------
 

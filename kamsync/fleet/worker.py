@@ -44,7 +44,7 @@ def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> 
     tables, stopping = Tables(fleet.database), threading.Event()
     caches = Caches(fleet.caches)
     caches.check()  # a worker without them would take everybody's jobs and fail them
-    bench = Bench(fleet, tables, caches, stopping.is_set, worker_name(), dict(environment))
+    bench = Bench(fleet, tables, caches, stopping.is_set, worker_name(), dict(environment), tables.identity())
     _forget_secrets()
     _log_without_traces_of_the_database()
     prepare(connectors=connector_packages())

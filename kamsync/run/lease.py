@@ -2,8 +2,9 @@
 
 It is asked for when a plan has something to write, before the last look at the records that are to be written: what another wrote
 since the plan was made is seen by that look, and while we write nobody else does. A run that finds nothing to do takes none. A
-dead holder's lease ends by time, or with the next run on its own machine. Where the CRM keeps no lease, two that write are
-noticed afterwards (run.elsewhere).
+dead holder's lease ends by time, with the next run on its own machine, or with the next that has the same `lease_name`: a fleet
+lets an org's runs have one each, so whoever had it before is dead. Where the CRM keeps no lease, two that write are noticed
+afterwards (run.elsewhere).
 """
 
 from __future__ import annotations
@@ -69,7 +70,12 @@ def _take(shell: Shell, run_id: str) -> GrantsLeases | None:
         known = find_run(shell.cache, other) if other else None
         return known is not None and known.run_id == other
 
-    answer = connection.take_lease(run_id, platform.node(), LEASE_SECONDS, is_dead)
+    holder = f"{platform.node()}{_said_name(shell.config.lease_name)}"
+    answer = connection.take_lease(run_id, holder, LEASE_SECONDS, is_dead)
+    if answer.status == "held" and _had_our_name(answer, shell.config.lease_name):
+        dead = answer.run_id
+        log().info("lease of a dead run", run=dead, machine=answer.machine)
+        answer = connection.take_lease(run_id, holder, LEASE_SECONDS, lambda other: other == dead)
     match answer.status:
         case "held":
             raise _refusal(answer, shell.clock())
@@ -78,6 +84,14 @@ def _take(shell: Shell, run_id: str) -> GrantsLeases | None:
             return None
         case "ours":
             return connection
+
+
+def _said_name(name: str) -> str:
+    return f", {name}" if name else ""
+
+
+def _had_our_name(answer: LeaseAnswer, name: str) -> bool:
+    return bool(name and answer.run_id) and answer.machine.endswith(_said_name(name))
 
 
 def _refusal(answer: LeaseAnswer, now: datetime) -> PlanRefused:

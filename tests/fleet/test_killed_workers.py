@@ -58,6 +58,29 @@ def test_the_job_of_a_killed_worker_dies_with_it_and_another_takes_it_up(company
     assert "taken up org=acme" in company.worker_logs()
 
 
+def test_a_worker_that_dies_while_it_writes_holds_its_org_up_in_salesforce_no_longer_than_in_the_fleet(company: Company) -> None:
+    """The dead run holds a lease in the CRM for a quarter of an hour: of its own org it is known to be dead, of no other."""
+    server = company.add_org("acme")
+    text = (company.folder / "orgs" / "acme.toml").read_text(encoding="utf-8")
+    company.write_org("acme-again", text)  # a mistake: the same portal twice
+    busy = server.faults.add(
+        "status", method="PATCH", path="composite/sobjects", status=503, headers={"Retry-After": "60"}, times=1
+    )
+    company.good("init")
+    company.good("run", "acme")
+    worker = company.start_worker()
+    company.wait_for(lambda: busy.fired)
+    worker.kill()
+    company.start_worker(elsewhere=True)
+
+    other = company.job("acme-again")
+    company.wait_for_states(acme="ok")
+
+    assert "Another kamsync writes to this org" in other["message"] and "/acme," in other["message"]
+    assert [(job["outcome"], job["attempt"]) for job in company.jobs("acme")] == [("done", 1)]
+    assert company.tasks("acme") and len(company.tasks("acme")) == len(set(company.tasks("acme")))
+
+
 def test_a_worker_that_falls_silent_loses_its_org_before_another_begins(company: Company) -> None:
     """Stopped, not dead: as a machine that is suspended, or cut off from the database."""
     server = company.add_org("acme")
