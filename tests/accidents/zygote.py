@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import gc
 import importlib
 import json
 import mmap
@@ -36,13 +35,6 @@ import time_machine
 PID, DUE, COMMITS, SIZE = 0, 8, 16, 24  # places in the shared file, eight bytes each
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
 CACHE = "kamsync.db"
-LOADED = (
-    "kamsync.cli.app",
-    *(f"kamsync.cli.commands.{name}" for name in ("run", "runs", "setup", "sync", "undo")),
-    "kamsync_hubspot.connection",
-    "kamsync_salesforce.connection",
-    "sqlglot.dialects.sqlite",
-)
 
 
 class Trouble:
@@ -131,9 +123,7 @@ def main() -> None:
     hurry = parser.parse_args().hurry
     if hurry != 1.0:
         _hurry(hurry)
-    _load()
-    gc.collect()
-    gc.freeze()  # a child that looks through what it shares with us has to copy it
+    importlib.import_module("tests.journeys.warm")
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
@@ -160,15 +150,6 @@ def _hurry(times: float) -> None:
 
     time.sleep = hasty  # type: ignore[assignment]  # nobody here sleeps for anything but a float
     time.monotonic = lambda: ticking() + skipped
-
-
-def _load() -> None:
-    """What the commands need, loaded once."""
-    for name in LOADED:
-        importlib.import_module(name)
-    from kamsync.decide.calendar import business_calendar, country_code
-
-    business_calendar(country_code("Brasil"))
 
 
 def _live(order: Mapping[str, Any]) -> NoReturn:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from kamsync.cli.command_list import commands
+from tests.journeys.command import run_here
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "config.example.toml", ROOT / "CONTRIBUTING.md")
 OF_ALL = {"--help", "--config", "--debug", "--no-color", "--version", "--json"}
 
 
+@cache
 def named() -> dict[tuple[str, ...], set[str]]:
     """Every `kamsync COMMAND …` of the documents (with the command below a command), and the options given to it."""
     found: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -42,8 +43,8 @@ def test_the_readme_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(command for command, options in named().items() if options - OF_ALL))
-def test_every_option_that_the_documents_name_exists(command: tuple[str, ...]) -> None:
-    shown = subprocess.run([sys.executable, "-m", "kamsync", *command, "--help"], capture_output=True, text=True, check=False)
+def test_every_option_that_the_documents_name_exists(command: tuple[str, ...], tmp_path: Path) -> None:
+    code, shown, err = run_here((*command, "--help"), tmp_path)
 
-    assert shown.returncode == 0, shown.stderr
-    assert named()[command] - OF_ALL - set(re.findall(r"--[a-z][a-z-]*", shown.stdout)) == set()
+    assert code == 0, err
+    assert named()[command] - OF_ALL - set(re.findall(r"--[a-z][a-z-]*", shown)) == set()

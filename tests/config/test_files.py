@@ -14,7 +14,8 @@ import pytest
 
 from kamsync.config.shipped import read_shipped
 from kamsync.report.plan_json import seal
-from tests.config.desk import GOOD, Folder
+from tests.config.desk import GOOD, Folder, Told
+from tests.journeys.command import run_command
 
 PLAYBOOK = """\
 [[playbooks]]
@@ -236,41 +237,19 @@ def test_home_is_found_in_paths_and_its_absence_is_told(folder: Folder) -> None:
 def test_without_a_home_a_tilde_is_told(open_folder: Folder) -> None:
     open_folder.write(GOOD + '[cache]\npath = "~/kamsync.db"\n')
     told = as_another(open_folder, "facts", HOME="")
-    assert told.returncode == 2 and b"HOME" in told.stderr, told.stderr
+    assert told.code == 2 and "HOME" in told.err, told.err
 
 
-# Python itself may lie in a folder that is closed to others: what it needs is loaded before.
-BECOME = """
-import os, sys, importlib
-for name in ("accounts", "facts", "init", "pull", "status", "sync", "doctor"):
-    importlib.import_module("kamsync.cli.commands." + name)
-import kamsync.cli.app, kamsync.store.migrations, kamsync_hubspot.connection, grp, pwd, encodings.idna, difflib
-import sqlglot.dialects.sqlite, tzdata, zoneinfo._tzpath, traceback, tempfile, unicodedata, importlib.resources
-from kamsync.plugins import load_connector
-load_connector("hubspot")
-from kamsync.cli import main
-os.setgroups([])
-os.setgid({user})
-os.setuid({user})
-sys.argv[0] = "kamsync"
-main()
-"""
+def as_another(folder: Folder, *arguments: str, user: int = 54_321, **more: str) -> Told:
+    """The command as a user whom this machine does not know, who may enter the folder (`open_folder`).
 
-
-def as_another(folder: Folder, *arguments: str, user: int = 54_321, **more: str) -> subprocess.CompletedProcess[bytes]:
-    """The command as a user whom this machine does not know, who may enter the folder (`open_folder`)."""
+    Python itself may lie in a folder that is closed to others: what the command needs was loaded before.
+    """
     if folder.config.exists():
         os.chown(folder.config, user, user)
     environment = {**os.environ, **folder.environment, **more}
     environment = {name: value for name, value in environment.items() if value}
-    return subprocess.run(
-        [sys.executable, "-c", BECOME.format(user=user), *arguments],
-        cwd=folder.path,
-        env=environment,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    return Told(*run_command(arguments, folder.path, environment, user=user))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
@@ -280,20 +259,20 @@ class TestAnotherUser:
     def test_a_closed_configuration_of_another_user_is_told_with_its_owner(self, open_folder: Folder) -> None:
         open_folder.write(GOOD, "closed.toml")
         told = as_another(open_folder, "facts", "--config", "closed.toml")
-        assert told.returncode == 2 and b"belongs to root" in told.stderr, told.stderr
+        assert told.code == 2 and "belongs to root" in told.err, told.err
 
     def test_a_closed_secret_of_another_user_is_told_with_its_owner(self, open_folder: Folder) -> None:
         open_folder.write(GOOD.replace('{ env = "TOKEN" }', '{ file = "secret" }'))
         open_folder.write("canary", "secret")
         told = as_another(open_folder, "facts", "--config", "config.toml")
-        assert told.returncode == 2 and b"belongs to root" in told.stderr, told.stderr
+        assert told.code == 2 and "belongs to root" in told.err, told.err
 
     def test_a_folder_that_is_closed_to_us_is_told(self, open_folder: Folder) -> None:
         open_folder.write(GOOD.replace('kind = "hubspot"', 'kind = "hubspot"\nmapping = "closed/own.toml"'))
         (open_folder.path / "closed").mkdir(mode=0o700)
         for arguments in (("facts", "--config", "config.toml"), ("facts", "--config", "closed/config.toml")):
             told = as_another(open_folder, *arguments)
-            assert told.returncode == 2 and b"bug" not in told.stderr, told.stderr
+            assert told.code == 2 and "bug" not in told.err, told.err
 
     def test_where_the_folder_is_read_only_the_cache_goes_to_the_state_folder(self, open_folder: Folder) -> None:
         open_folder.write(GOOD)
@@ -302,31 +281,31 @@ class TestAnotherUser:
         state.mkdir()
         os.chown(state, 54_321, 54_321)
         told = as_another(open_folder, "status", STATE_DIRECTORY=str(state))
-        assert str(state / "kamsync.db").encode() in told.stderr, told.stderr
+        assert str(state / "kamsync.db") in told.err, told.err
         told = as_another(open_folder, "status", HOME=str(state), XDG_STATE_HOME="")
-        assert str(state / ".local" / "state" / "kamsync" / "kamsync.db").encode() in told.stderr, told.stderr
+        assert str(state / ".local" / "state" / "kamsync" / "kamsync.db") in told.err, told.err
         told = as_another(open_folder, "status", HOME="", XDG_STATE_HOME="", STATE_DIRECTORY="")
-        assert told.returncode == 2 and b"STATE_DIRECTORY" in told.stderr, told.stderr
+        assert told.code == 2 and "STATE_DIRECTORY" in told.err, told.err
 
     def test_a_cache_in_a_folder_that_cannot_be_written_is_told(self, open_folder: Folder) -> None:
         open_folder.write(GOOD + '[cache]\npath = "sub/kamsync.db"\n')
         open_folder.path.chmod(0o755)
         for command in ("pull", "sync"):
             told = as_another(open_folder, command)
-            assert told.returncode == 1 and b"[cache] path" in told.stderr and b"bug" not in told.stderr, told.stderr
+            assert told.code == 1 and "[cache] path" in told.err and "bug" not in told.err, told.err
 
     def test_a_cache_of_another_user_is_refused_and_stays(self, open_folder: Folder) -> None:
         open_folder.write(GOOD)
         open_folder.path.chmod(0o777)
         cache = open_folder.write("", "kamsync.db", mode=0o666)
         told = as_another(open_folder, "pull")
-        assert told.returncode == 1 and b"another user" in told.stderr, told.stderr
+        assert told.code == 1 and "another user" in told.err, told.err
         assert stat.S_IMODE(cache.stat().st_mode) == 0o666
 
     def test_a_plan_in_a_folder_that_cannot_be_written_is_told(self, open_folder: Folder) -> None:
         open_folder.write(GOOD)
         told = as_another(open_folder, "init", "--defaults", "--config", "/new-config.toml")
-        assert told.returncode == 2 and b"cannot be written" in told.stderr, told.stderr
+        assert told.code == 2 and "cannot be written" in told.err, told.err
 
 
 @pytest.mark.parametrize("name", ["config.toml", "own.toml", "secret"])

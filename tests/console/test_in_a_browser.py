@@ -40,7 +40,7 @@ PAGES = ("/", "/accounts", "/plan", "/lab", "/runs", "/doctor")
 # Rows, points of a list and marks of a picture beyond these are like those before them: axe looks at thousands for minutes.
 ALIKE = """
 for (const many of document.querySelectorAll("tbody, ul, ol, svg g"))
-  [...many.children].slice(25).forEach(one => one.remove());
+  [...many.children].slice(6).forEach(one => one.remove());
 """
 MOST_ELEMENTS = 15_000  # of a page, whatever the portfolio: what an old laptop lays out at once
 HARMLESS = re.compile("legend property")  # Vega-Lite's own remark on a chart whose layers share a legend
@@ -157,8 +157,8 @@ def test_every_page_of_the_console_reads_well(
     tab.close()
 
 
-@pytest.mark.parametrize("accounts", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_every_page_of_ten_thousands_of_accounts_is_no_larger_than_of_few(browser: Any, tmp_path: Path, accounts: int) -> None:
+@pytest.mark.parametrize("accounts", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_every_page_of_thousands_of_accounts_is_no_larger_than_of_few(browser: Any, tmp_path: Path, accounts: int) -> None:
     programme(tmp_path, all_playbooks=False)
     sizes = Namespace(accounts=accounts, opportunities=accounts * 6 // 10, activities=0, line_items=0, contacts=0)
     build(tmp_path / "kamsync.db", sizes, datetime.now(UTC).date())

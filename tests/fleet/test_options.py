@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests.console.console_client import Console
 from tests.fleet.company import Company
+from tests.journeys.command import Started
 from tests.journeys.conftest import Result
 from tests.run.test_every_option import FLEET
 
@@ -23,15 +22,14 @@ pytestmark = pytest.mark.xdist_group("fleet")
 def opened(company: Company, line: str) -> Iterator[Console]:
     """The console of an org, over the cache that its worker here has."""
     environment = {**company.environment, "KAMSYNC_CACHE": str(company.folder / "work" / "orgs" / "acme" / "kamsync.db")}
-    command = [sys.executable, "-m", "kamsync", *shlex.split(line)]
-    with subprocess.Popen(command, cwd=company.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    process = Started(shlex.split(line), company.folder, environment)
+    try:
         console = Console(process.stdout.readline().strip())
-        try:
-            console.enter()
-            yield console
-        finally:
-            process.send_signal(signal.SIGINT)
+        console.enter()
+        yield console
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
 
 
 def test_each_line_of_the_table_does_what_it_says(company: Company) -> None:

@@ -9,8 +9,6 @@ import shlex
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,22 +17,20 @@ from typing import Any
 
 import requests
 
-from tests.journeys.command import run_command
+from tests.journeys.command import Started, run_command
 from tests.run.test_every_option import CONSOLE, DEMO, METADATA, SANDBOX, SHAPED, UNMAPPED
 
 
 @contextmanager
 def served(line: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """A command that serves: the line that says so, and its JSON where that is asked for. It is stopped at the end."""
-    command = [sys.executable, "-m", "kamsync", *shlex.split(line)]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stderr
-        try:
-            waiting = next(said for said in process.stderr if "Ctrl-C" in said)
-            yield waiting, _first_document(process.stdout) if "--json" in line else {}
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+    process = Started(shlex.split(line), folder, os.environ)
+    try:
+        waiting = next(said for said in process.stderr if "Ctrl-C" in said)
+        yield waiting, _first_document(process.stdout) if "--json" in line else {}
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
 
 
 def _first_document(lines: Iterable[str]) -> dict[str, Any]:
@@ -79,13 +75,14 @@ def test_a_console_is_what_its_options_say(tmp_path: Path) -> None:
         secrets = {name: told["settings"][key] for key, name in re.findall(r'(\w+) = \{ env = "(\w+)" \}', config)}
         environment = {**os.environ, **secrets}
         assert run_command(["pull", "--config", "served.toml"], tmp_path, environment)[0] == 0
-        command = [sys.executable, "-m", "kamsync", *shlex.split(CONSOLE.replace("PORT", str(port)))]
-        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
+        process = Started(shlex.split(CONSOLE.replace("PORT", str(port))), tmp_path, environment)
+        try:
             address = process.stdout.readline().strip()
             browser = requests.Session()
             shown = browser.get(f"http://127.0.0.1:{port}/plan?{address.partition('?')[2]}", timeout=30)
+        finally:
             process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
 
     assert address.startswith("http://accounts.example.com/?token=")
     assert 'lang="es"' in shown.text and "solo lectura" in shown.text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kamsync.cli.sandboxes import sample_company
-from tests.journeys.command import run_command
+from tests.journeys.command import Started, run_command
 from tests.journeys.conftest import Opener
 
 
@@ -36,14 +36,13 @@ def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_de
 
 
 def test_the_sandbox_serves_a_shape(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "kamsync", "sandbox", "--shape", "startup", "--port", "0", "--json"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or lines[-1].rstrip() != "}":
-            lines.append(process.stdout.readline())
-            assert lines[-1], "".join(lines)
-        process.terminate()
+    process = Started(("sandbox", "--shape", "startup", "--port", "0", "--json"), tmp_path, os.environ)
+    lines: list[str] = []
+    while not lines or lines[-1].rstrip() != "}":
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
     assert json.loads("".join(lines))["url"].startswith("http://127.0.0.1")
 
 

@@ -1,13 +1,42 @@
-"""What the first command of a process would look up, done before the processes of the tests are forked from this one."""
+"""What the first command of a process would load and look up, done before the processes of the tests are forked from this one."""
 
 from __future__ import annotations
 
 import gc
+import importlib
+import pkgutil
+from datetime import date
 
+import kamsync.cli.commands
+from kamsync.cli.command_list import module_of
+from kamsync.decide.calendar import business_calendar, country_code
 from kamsync.decide.kinds import sqlite
 from kamsync.plugins import installed_connectors
 
+# What commands load when they come to it; the parts of HubSpot's client are loaded at their first call.
+LATE = (
+    "kamsync.report.digest.documents",
+    "kamsync.run.digests",
+    "kamsync_hubspot.connection",
+    "kamsync_salesforce.connection",
+    *(
+        f"hubspot.crm.{name}"
+        for name in ("associations", "associations.v4", "lists", "objects", "owners", "pipelines", "properties")
+    ),
+    "pydantic.type_adapter",
+    "sqlglot.dialects.sqlite",
+    "sqlglot.generators.sqlite",
+    "sqlglot.parsers.sqlite",
+    "sqlite_utils.migrations",
+    "typer._adapters",
+)
+
+for command in pkgutil.iter_modules(kamsync.cli.commands.__path__):
+    importlib.import_module(module_of(command.name))
+for name in LATE:
+    importlib.import_module(name)
 installed_connectors()
 sqlite()
+business_calendar(country_code("Brasil")).is_business_day(date(2026, 1, 1))
 gc.collect()
 gc.freeze()  # a child that looks through what it shares with us has to copy it
