@@ -12,7 +12,7 @@ from typing import Any
 from .org import Org
 from .problems import ApiProblem, malformed
 from .schema import Field
-from .soql import Query, parse
+from .soql import Comparison, Constant, Item, Junction, Query, parse
 from .soql_to_sql import Compiled
 
 PAGE = 2_000
@@ -92,11 +92,11 @@ class Queries:
         found = next((c for name, c in compiled.sobject.children.items() if name.lower() == relationship.lower()), None)
         if found is None:
             raise malformed(f"Didn't understand relationship '{relationship}' in FROM part of query call.")
-        inner = self._org.compiler().compile(replace(child, sobject=found[0]))
-        separator = " AND " if " WHERE " in inner.sql else " WHERE "
-        head, order, tail = inner.sql.partition(" ORDER BY ")
-        sql = f"{head}{separator}t.{found[1]} = ?{order}{tail}"
-        rows = self._org.db.execute(sql, [*inner.parameters, parent_id]).fetchall()
+        sobject, field = found
+        of_parent = Comparison(Item(field), "=", Constant("text", parent_id))
+        where = of_parent if child.where is None else Junction("and", (of_parent, child.where))
+        inner = self._org.compiler().compile(replace(child, sobject=sobject, where=where))
+        rows = self._org.db.execute(inner.sql, inner.parameters).fetchall()
         if not rows:
             return None
         return {"totalSize": len(rows), "done": True, "records": [self._record(inner, row, version) for row in rows]}

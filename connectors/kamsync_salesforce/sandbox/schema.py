@@ -160,6 +160,8 @@ def objects(
             Field("TimeZoneSidKey", writable=False),
             Field("OrganizationType", writable=False),
             Field("InstanceName", writable=False),
+            Field("NamespacePrefix", length=15, writable=False),
+            Field("TrialExpirationDate", "datetime", writable=False),
             Field("LanguageLocaleKey", writable=False),
             *((Field("DefaultCurrencyIsoCode", "picklist", 3, writable=False),) if multi_currency else ()),
             writable=False,

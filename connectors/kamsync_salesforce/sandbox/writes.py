@@ -61,6 +61,8 @@ class Writer:
             "LastModifiedDate": stamp, "LastModifiedById": self._user_id, "SystemModstamp": stamp,
         }  # fmt: skip
         self._derive(sobject, row, {})
+        if sobject.field("CurrencyIsoCode") and sobject.name != "CurrencyType":
+            row["CurrencyIsoCode"] = row.get("CurrencyIsoCode") or self._users_currency()
         names = ", ".join(row)
         self._org.db.execute(f"INSERT INTO {sobject.name} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
         self._touch_parent(sobject, row)
@@ -342,6 +344,11 @@ class Writer:
         for field in sobject.fields.values():
             if field.type == "boolean" and not before:
                 row.setdefault(field.name, 0)
+
+    def _users_currency(self) -> str | None:
+        """The company's, as nobody here chose another for our user (Object Reference, "CurrencyIsoCode")."""
+        row = self._org.db.execute("SELECT IsoCode FROM CurrencyType WHERE IsCorporate = 1").fetchone()
+        return row[0] if row else None
 
     def _derive_note(self, row: dict[str, Any], now: Mapping[str, Any]) -> None:
         """The document beside the note, the text without line breaks and script, and its first 255 characters."""

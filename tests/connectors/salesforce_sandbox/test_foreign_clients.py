@@ -81,10 +81,30 @@ def test_every_object_that_the_org_names_can_be_described_and_read(salesforce: A
             assert salesforce.query(f"SELECT {columns} FROM {one['name']} LIMIT 1")["done"]
 
 
+def test_children_come_by_parent_filtered_sorted_and_limited(salesforce: Any) -> None:
+    every = salesforce.query_all("SELECT AccountId, CloseDate, IsWon FROM Opportunity ORDER BY CloseDate DESC")["records"]
+    last: dict[str, list[str]] = {}
+    for one in every:
+        if one["AccountId"] and (one["IsWon"] or one["CloseDate"] > "2030"):
+            last.setdefault(one["AccountId"], []).append(one["CloseDate"])
+
+    soql = (
+        "SELECT Id, Owner.Name, (SELECT CloseDate FROM Opportunities WHERE IsWon = true OR CloseDate > 2030-01-01"
+        " ORDER BY CloseDate DESC LIMIT 2) FROM Account"
+    )
+    shown = {
+        one["Id"]: [child["CloseDate"] for child in (one["Opportunities"] or {"records": []})["records"]]
+        for one in salesforce.query_all(soql)["records"]
+    }
+
+    assert {account: days for account, days in shown.items() if days} == {account: days[:2] for account, days in last.items()}
+
+
 def test_simple_salesforce_creates_changes_finds_and_deletes(salesforce: Any) -> None:
     made = salesforce.Account.create({"Name": "Açaí & Söhne", "NumberOfEmployees": 12})
     assert salesforce.Account.update(made["id"], {"NumberOfEmployees": 13}) == 204
     assert salesforce.Account.get(made["id"])["NumberOfEmployees"] == 13
+    assert salesforce.Account.get(made["id"])["CurrencyIsoCode"] == "EUR"  # the company's, where nothing is said
     assert salesforce.Account.delete(made["id"]) == 204
     with pytest.raises(SalesforceResourceNotFound):
         salesforce.Account.get(made["id"])
