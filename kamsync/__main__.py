@@ -15,8 +15,8 @@ TERMINATED = 143  # 128 and the signal's number, as shells say it
 def main() -> None:
     """Runs the command line. SIGTERM ends a process that has not begun its work; one at work stops gently (run.stopping)."""
     signal.signal(signal.SIGTERM, _end)
-    # What is loaded stays: looking for cycles in it while it loads takes 5 % of a quiet sync's processor time, and taking it apart
-    # at the end a quarter (measured), during which somebody waits.
+    # What is loaded stays: looking for cycles in it takes 5 % of a quiet sync's processor time, and taking it apart at the end a
+    # quarter (measured), during which somebody waits.
     gc.set_threshold(LOOK_FOR_CYCLES_AFTER)
     atexit.register(gc.freeze)
     from kamsync.cli import main as run

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -32,6 +32,7 @@ from kamsync.model import Usage
 from kamsync.redaction import redact as redact  # connectors take it from here
 
 T = TypeVar("T")
+S = TypeVar("S", bound=str)
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 120.0
@@ -157,6 +158,10 @@ class Silences:
     """How many attempts of some calls got no answer: what they asked for may have been done."""
 
     count: int = 0
+
+    def doubt(self, status: S) -> S | Literal["unanswered"]:
+        """What a record's status says after them: a refusal tells nothing of what an attempt without an answer did."""
+        return "unanswered" if status == "refused" and self.count else status
 
 
 class CallMeter:

@@ -43,49 +43,29 @@ def write(
     doing: str,
     key_of: Callable[[Record], str] = lambda record: str(record["id"]),
     repeatable: bool = True,
+    names_done: bool = True,
     silences: Silences | None = None,
 ) -> Iterator[tuple[str, Result]]:
     """Posts `inputs` by the hundred; one result for each input's `id`. `key_of` finds that id in a record of the answer.
 
-    `repeatable=False` is for a create, which a second call would make again. `silences` counts attempts without an answer, for
-    a caller that looks by itself what those did; otherwise a refusal after one is `unanswered`.
+    `repeatable=False` is for a create, which a second call would make again; `names_done=False` for what HubSpot answers with
+    nothing (204) where all went well. `silences` counts attempts without an answer, for a caller that looks by itself what those
+    did; otherwise a refusal after one is `unanswered`.
     """
-    for start in range(0, len(inputs), BATCH):
+    for some in portions(inputs, BATCH):
         heard = Silences() if silences is None else silences
-        batches = _Batches(client, path, doing, key_of, repeatable, heard)
-        for key, result in batches.write(list(inputs[start : start + BATCH])):
+        for key, result in _Batches(client, path, doing, key_of, repeatable, names_done, heard).write(list(some)):
             yield key, doubted(result, heard) if silences is None else result
+
+
+def archive(client: Client, path: str, ids: Sequence[str], *, doing: str) -> Iterator[tuple[str, Result]]:
+    """Archives by the hundred, as `write` does; one result an id. HubSpot answers 204, also for what is gone already."""
+    return write(client, path, [{"id": one} for one in ids], doing=doing, names_done=False)
 
 
 def doubted(result: Result, silences: Silences) -> Result:
     """A refusal after an attempt without an answer tells nothing of what that attempt did."""
-    return replace(result, status="unanswered") if result.status == "refused" and silences.count else result
-
-
-def archive(client: Client, path: str, ids: Sequence[str], *, doing: str) -> Iterator[tuple[str, Result]]:
-    """Archives by the hundred; one result an id. HubSpot answers 204, also for what is gone already; halves as in `write`."""
-    for some in portions(list(ids), BATCH):
-        silences = Silences()
-        for one, result in _archived(client, path, some, doing, silences):
-            yield one, doubted(result, silences)
-
-
-def _archived(client: Client, path: str, ids: Sequence[str], doing: str, silences: Silences) -> Iterator[tuple[str, Result]]:
-    try:
-        client.post(path, {"inputs": [{"id": one} for one in ids]}, doing=doing, silences=silences)
-        result = Result("done")
-    except RecordRejected as error:
-        if len(ids) > 1:
-            middle = len(ids) // 2
-            yield from _archived(client, path, ids[:middle], doing, silences)
-            yield from _archived(client, path, ids[middle:], doing, silences)
-            return
-        result = Result("refused", message=error.message)
-    except (TryLater, BadAnswer) as error:
-        if not is_unanswered(error):
-            raise
-        result = Result("unanswered", message=error.message)
-    yield from ((one, result) for one in ids)
+    return replace(result, status=silences.doubt(result.status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +77,7 @@ class _Batches:
     doing: str
     key_of: Callable[[Record], str]
     repeatable: bool
+    names_done: bool
     silences: Silences
 
     def write(self, inputs: list[Record]) -> Iterator[tuple[str, Result]]:
@@ -118,7 +99,10 @@ class _Batches:
             for given in inputs:
                 yield given["id"], Result("unanswered", message=error.message)
             return
-        yield from _results(answer, inputs, self.key_of)
+        if not self.names_done and not answer.content:
+            yield from ((given["id"], Result("done")) for given in inputs)
+        else:
+            yield from _results(answer, inputs, self.key_of)
 
     def _post(self, inputs: list[Record]) -> Answer:
         # The API's own keys only: `id` tells inputs apart here, and is none of a create.
@@ -129,8 +113,8 @@ class _Batches:
 
     def _without(self, name: str, value: str, inputs: list[Record]) -> Iterator[tuple[str, Result]]:
         """One that carries the value, by itself; what became of it holds for all that carry it where it is a refusal."""
-        carrying = [given for given in inputs if given["properties"].get(name) == value]
-        others = [given for given in inputs if given["properties"].get(name) != value]
+        carrying = [given for given in inputs if _properties(given).get(name) == value]
+        others = [given for given in inputs if _properties(given).get(name) != value]
         ((_, first),) = self.write(carrying[:1])
         yield carrying[0]["id"], first
         if first.status != "refused":
@@ -150,11 +134,17 @@ def _suspect(fault: Fault, inputs: Sequence[Record]) -> tuple[str, str] | None:
     """The (property, value) among the inputs that the refusal speaks of: the value that its text names first."""
     found: list[tuple[int, str, str]] = []
     for name in fault.properties:
-        for value in {str(given["properties"][name]) for given in inputs if name in given["properties"]}:
+        for value in {str(_properties(given)[name]) for given in inputs if name in _properties(given)}:
             place = re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", fault.message) if value else None
             if place:
                 found.append((place.start(), name, value))
     return min(found)[1:] if found else None
+
+
+def _properties(given: Record) -> Mapping[str, Any]:
+    """None of an input that is archived."""
+    found: Mapping[str, Any] = given.get("properties", {})
+    return found
 
 
 def _results(answer: Answer, inputs: list[Record], key_of: Callable[[Record], str]) -> Iterator[tuple[str, Result]]:

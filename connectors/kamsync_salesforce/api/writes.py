@@ -69,7 +69,7 @@ def write(
         pace.start()
         heard.count = 0
         for position, result in _write_with_locks(send, records, positions, pace, sleep):
-            yield position, replace(result, status="unanswered") if result.status == "refused" and heard.count else result
+            yield position, replace(result, status=heard.doubt(result.status))
         pace.end()
         start += len(positions)
 
