@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from itertools import islice
+from operator import ne
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -84,6 +85,8 @@ def insert_rows(
     count, source = 0, iter(rows)
     while chunk := list(islice(source, CHUNK)):
         try:
+            if any(any(map(ne, row, row)) for row in chunk):  # NaN, of which SQLite would make null without a word
+                chunk = list(_storable(chunk, request, oddities))
             count += max(connection.executemany(statement, chunk).rowcount, 0)
         except _CANNOT_BIND:  # an upsert: what it had written already is written again
             count += max(connection.executemany(statement, list(_storable(chunk, request, oddities))).rowcount, 0)
@@ -159,7 +162,7 @@ def _bound(value: Any, kind: Kind) -> Stored:
         return value if _is_encodable(value) else None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value) if kind == "text" else float(value) if abs(value) <= GREATEST else None
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, int | float) and value == value else None  # NaN is not itself
 
 
 def _is_encodable(text: str) -> bool:

@@ -63,7 +63,7 @@ def test_names_that_are_no_text_are_unknown_and_told_with_their_number_and_the_f
     assert _sync(desk, "never there", "")["rejected"] == 0
 
 
-@pytest.mark.parametrize("number", ["1e400", "-Infinity"])
+@pytest.mark.parametrize("number", ["1e400", "-Infinity", "NaN"])
 def test_amounts_that_are_no_numbers_are_unknown_and_told(desk: Desk, number: str) -> None:
     said = _sync(desk, r'("Amount"|"amount"):("?[\d.]+"?)', rf"\1:{number}")
 

@@ -103,6 +103,14 @@ def test_a_whole_number_beyond_64_bits_is_a_number_and_one_without_end_is_not(tm
     assert problems == ["1 accounts have something in Seen__c that is no number (the first: b); it counts as unknown."]
 
 
+@pytest.mark.parametrize("kind", ["number", "text", "date", "boolean"])
+def test_nan_is_no_value_of_any_kind_and_is_reported(kind: Kind, tmp_path: Path) -> None:
+    problems = pull(tmp_path, of_kind(kind), [("a", None), ("b", float("nan")), ("c", float("nan")), ("d", "")])
+    assert stored(tmp_path, "seen") == [None, None, None, None]
+    what = "true or false" if kind == "boolean" else kind
+    assert problems == [f"2 accounts have something in Seen__c that is no {what} (the first: b); it counts as unknown."]
+
+
 @pytest.mark.parametrize("identifier", ["", None, "\ud800", ["x"]])
 def test_a_record_without_an_id_is_left_out(identifier: Any, tmp_path: Path) -> None:
     problems = pull(tmp_path, (Column("id"), Column("name")), [("a", "Alpha"), (identifier, "Nobody")])
