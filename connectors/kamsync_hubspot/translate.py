@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,14 +107,22 @@ def moment_of(ms: int) -> datetime:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """A stamp as HubSpot writes it: ISO with `Z` and with or without milliseconds, or milliseconds since 1970."""
+    """A stamp as HubSpot writes it, in UTC: ISO with `Z` and with or without milliseconds, or milliseconds since 1970."""
     if not text:
         return None
     try:
         moment = moment_of(int(text)) if text.isdigit() else datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no moment, or one before or after all that the calendar has
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def day_of(moment: datetime | None, timezone: tzinfo) -> date | None:
+    """The day of the moment there; None without one, and where the calendar ends before it is that day there."""
+    try:
+        return moment.astimezone(timezone).date() if moment else None
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +227,13 @@ def task_values(record: Record, key_property: str, account_id: str | None, *, is
 
 def task_seen(values: Mapping[str, Any], timezone: ZoneInfo) -> TaskSeen:
     """`task_values` as the contract's own record: the due date as people of that time zone see it."""
-    due = parse_moment(str(values["due"] or ""))
     return TaskSeen(
         task_id=values["id"],
         key=values["key"],
         account_id=values["account_id"] or "",
         owner_id=str(values["owner_id"] or ""),
         subject=str(values["subject"] or ""),
-        due=due.astimezone(timezone).date() if due else None,
+        due=day_of(parse_moment(str(values["due"] or "")), timezone),
         is_open=values["is_open"],
         is_deleted=values["is_deleted"],
     )

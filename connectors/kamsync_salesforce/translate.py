@@ -101,9 +101,12 @@ def soql_moment(moment: datetime) -> str:
 
 
 def parse_moment(text: str) -> datetime:
-    """`2024-01-01T00:00:00.000+0000` (JSON) or `…000Z` (Bulk CSV) as an aware moment."""
+    """`2024-01-01T00:00:00.000+0000` (JSON) or `…000Z` (Bulk CSV) in UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is before or after all that the calendar has") from error
 
 
 def greatest_moment(stamps: Sequence[Any]) -> str:
@@ -282,20 +285,22 @@ def flag_to_csv(value: Value) -> str:
 
 
 def flag_from_json(flag: str, value: Any) -> Value:
-    """A flag's present value in Salesforce as the canonical type of FLAGS."""
+    """A flag's present value in Salesforce as the canonical type of FLAGS; None where the field holds something else."""
     if value is None or value == "":
         return None
-    match kind_of(flag):
-        case "number":
-            return float(value)
-        case "date":
-            return date.fromisoformat(str(value)[:10])
-        case "instant":
-            return parse_moment(str(value))
-        case "boolean":
-            return is_true(value)
-        case _:
-            return str(value)
+    try:
+        match kind_of(flag):
+            case "number":
+                return float(value)
+            case "date":
+                return date.fromisoformat(str(value)[:10])
+            case "instant":
+                return parse_moment(str(value))
+            case "boolean":
+                return is_true(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return str(value)
 
 
 def literal(stamp: datetime) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from kamsync.decide.calendar import BusinessCalendar
 from kamsync.decide.decision import FactValue
+from kamsync.decide.months import days_after
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 
@@ -37,12 +38,12 @@ class Due:
 
     def on(self, as_of: date, facts: Mapping[str, FactValue], calendar: BusinessCalendar) -> date:
         """The due date for an account with these facts: the planned day or, where that is free or past, the next business day."""
-        return calendar.shift(max(self.planned(as_of, facts, calendar), as_of), 0)
+        return _shifted(calendar, max(self.planned(as_of, facts, calendar), as_of), 0)
 
     def planned(self, as_of: date, facts: Mapping[str, FactValue], calendar: BusinessCalendar) -> date:
         """The day as the rule says it, which may be past or free."""
         start = self._start(as_of, facts)
-        return calendar.shift(start, self.days) if self.business else start + timedelta(days=self.days)
+        return _shifted(calendar, start, self.days) if self.business else days_after(start, self.days)
 
     def _start(self, as_of: date, facts: Mapping[str, FactValue]) -> date:
         if not self.fact:
@@ -54,6 +55,13 @@ class Due:
             return date.fromisoformat(str(value)[:10])
         except ValueError:
             raise NoDate(f"it is due relative to {self.fact}, whose value {value!r} is no date") from None
+
+
+def _shifted(calendar: BusinessCalendar, day: date, business_days: int) -> date:
+    try:
+        return calendar.shift(day, business_days)
+    except (OverflowError, ValueError):  # "never", written as 9999-12-31
+        raise NoDate(f"the calendar ends before {business_days} business days from {day}") from None
 
 
 def parse_due(text: str, place: Place) -> Due:

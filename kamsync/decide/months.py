@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from statistics import median
 
@@ -25,7 +25,15 @@ def months_before(day: date, months: int) -> date:
 
 def days_before(day: date, days: int) -> date:
     """The day so many days earlier."""
-    return day - timedelta(days=days)
+    return days_after(day, -days)
+
+
+def days_after(day: date, days: int) -> date:
+    """The day so many days later (negative: earlier); the calendar's last or first where it ends before that.
+
+    People write 9999-12-31 for "never".
+    """
+    return date.fromordinal(min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal()))
 
 
 def whole_months(first: date, until: date) -> int | None:
@@ -43,7 +51,7 @@ def term_months(first: date, last: date) -> int | None:
     """
     if last < first:
         return None
-    return max(whole_months(first, last + timedelta(days=1)) or 0, 1)
+    return max(whole_months(first, days_after(last, 1)) or 0, 1)
 
 
 def usual_gap(days: Collection[date]) -> float | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kamsync.decide.decision import Decision
+from kamsync.decide.months import days_after
 from kamsync.decide.program import NO_TIER, Held
 
 UNFINISHED_ENTRY = timedelta(days=92)  # for how long what a move asked for, and no run made, is wanted again
@@ -69,8 +70,8 @@ def stay_began(decision: Decision, held: Held, remembered: Remembered | None) ->
     if held.since is None:
         return None
     if decision.tier != decision.previous_tier:
-        return held.since + timedelta(days=1)  # on the day itself it may have left the tier that it enters now
+        return days_after(held.since, 1)  # on the day itself it may have left the tier that it enters now
     if remembered is None or (remembered.tier, remembered.moved_on) != (decision.tier, held.since):
         return held.since
     came_from = remembered.previous_since
-    return held.since if came_from is None else min(came_from + timedelta(days=1), held.since)
+    return held.since if came_from is None else min(days_after(came_from, 1), held.since)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kamsync.decide.decision import FactValue
-from kamsync.decide.months import add_months, whole_months
+from kamsync.decide.months import add_months, days_after, whole_months
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 
@@ -83,7 +83,7 @@ def staggered(since: date, account_id: str, stagger_days: int) -> date:
     if not stagger_days:
         return since
     digest = hashlib.sha256(account_id.encode()).digest()
-    return since + timedelta(days=int.from_bytes(digest[:4], "big") % (stagger_days + 1))
+    return days_after(since, int.from_bytes(digest[:4], "big") % (stagger_days + 1))
 
 
 def entry_word(tier: str, since: date) -> str:

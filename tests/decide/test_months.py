@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.months import add_months, days_before, months_before, whole_months
+from kamsync.decide.months import add_months, days_after, days_before, months_before, term_months, whole_months
 
 DAYS = st.dates(date(1990, 1, 1), date(2090, 1, 1))
 
@@ -29,6 +29,12 @@ def test_months_before_are_clamped_to_the_months_end(day: date, months: int, bef
 
 def test_days_before_are_days() -> None:
     assert days_before(date(2025, 3, 1), 90) == date(2024, 12, 1)
+
+
+def test_the_calendar_ends_where_days_would_go_on() -> None:
+    assert days_after(date(9999, 12, 1), 90) == date.max
+    assert days_before(date(1, 1, 31), 90) == date.min
+    assert term_months(date(2020, 1, 1), date.max) == 12 * 7980 - 1
 
 
 @given(DAYS, DAYS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.journeys.conftest import Desk, Opener, desks
 from tests.journeys.test_mutated_answers import Altering
 
 HALF = r"\ud800"  # of a surrogate pair, as JSON writes it
+MAPPINGS = Path(__file__).parents[2] / "mappings"
 NAME = {"salesforce": ("/query", r'("Name"):"[^"]*"'), "hubspot": ("/crm/v3/objects/companies", r'("name"):"[^"]*","')}
 
 
@@ -20,6 +22,26 @@ NAME = {"salesforce": ("/query", r'("Name"):"[^"]*"'), "hubspot": ("/crm/v3/obje
 def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desks(tmp_path_factory.mktemp("odd")) as open_desk:
         yield _set_up(open_desk, request.param)
+
+
+@pytest.fixture(scope="module", params=["salesforce", "hubspot"])
+def never(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk where much is counted from days: contracts, renewals and every playbook, in Tokyo."""
+    crm = str(request.param)
+    with desks(tmp_path_factory.mktemp("never")) as open_desk:
+        desk = open_desk(crm, accounts=10, opportunities=40, limits=False)
+        mapping = (MAPPINGS / f"{crm}.toml").read_text(encoding="utf-8")
+        close, until = ("CloseDate", "KAM_Override_Until__c") if crm == "salesforce" else ("closedate", "kam_override_until")
+        mapping = mapping.replace("[opportunity]\n", f'[opportunity]\ncontract_end = "{close}"\n')
+        renewal = f'next_renewal_date = {{ field = "{until}", type = "date" }}'
+        (desk.folder / "own.toml").write_text(mapping.replace("[account]\n", f"[account]\n{renewal}\n"), encoding="utf-8")
+        desk.edit_config(f'mapping = "{crm}"', 'mapping = "own.toml"')
+        desk.edit_config('playbooks = ["onboarding", "quarterly-review"]', 'playbooks = "all"')
+        desk.edit_config('timezone = "Europe/Berlin"', 'timezone = "Asia/Tokyo"')
+        desk.edit_config('first_run = "go"', 'first_run = "go"\nmax_changed_share = 1.0')
+        desk.good("setup")
+        desk.good("sync")
+        yield desk
 
 
 def _set_up(open_desk: Opener, crm: str) -> Desk:
@@ -68,6 +90,21 @@ def test_amounts_that_are_no_numbers_are_unknown_and_told(desk: Desk, number: st
     said = _sync(desk, r'("Amount"|"amount"):("?[\d.]+"?)', rf"\1:{number}")
 
     assert [problem for problem in said["problems"] if "no number" in problem and "(the first: " in problem]
+
+
+DATES = {
+    "salesforce": r'("CloseDate"|"KAM_Since__c"|"KAM_Override_Until__c"|"ActivityDate"|"CompletedDateTime"):"[^"]*"',
+    "hubspot": r'("closedate"|"kam_since"|"kam_override_until"|"hs_timestamp"|"hs_meeting_start_time"):"[^"]*"',
+}
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "9999-12-31T23:59:59.000-14:00", "0001-01-01T00:00:00+14:00"])
+def test_days_at_either_end_of_the_calendar_stop_nothing(never: Desk, day: str) -> None:
+    said = _sync(never, DATES[never.crm], rf'\1:"{day}"')
+
+    assert said["rejected"] == 0
+    for page in ("explain", "account-plan"):
+        never.good(page, never.server.crm.view.accounts()[0].id)
 
 
 def test_words_of_a_refusal_with_odd_characters_are_kept_and_shown(desk: Desk) -> None:

@@ -8,7 +8,7 @@ that with the next full pull.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from kamsync.contract import Context, Page, PullRequest
@@ -20,7 +20,7 @@ from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.pull.changes import archived_since
 from kamsync_hubspot.pull.cursor import STAMP, Cursor, Mark, Watch, load
 from kamsync_hubspot.pull.engagements import companies_of, read_engagements
-from kamsync_hubspot.translate import ACTIVITY_KINDS, COMPLETED, Record, activity_date, day_start_ms, parse_moment
+from kamsync_hubspot.translate import ACTIVITY_KINDS, COMPLETED, Record, activity_date, day_of, day_start_ms, parse_moment
 
 ACTIVITY_PROPERTIES = {
     "meetings": ("hs_timestamp", "hs_meeting_start_time", STAMP),
@@ -115,10 +115,8 @@ class ActivityReader:
         properties = record["properties"]
         if object_type == "tasks" and (properties.get("hs_task_status") != COMPLETED or properties.get(self._key)):
             return False
-        moment = parse_moment(str(activity_date(object_type, properties) or ""))
-        if moment is None or request.since is None:
-            return moment is not None
-        return bool(self._day(moment) >= request.since)
-
-    def _day(self, moment: datetime) -> Any:
-        return moment.astimezone(self._context.timezone).date()
+        told = activity_date(object_type, properties)
+        day = day_of(parse_moment(str(told or "")), self._context.timezone)
+        if day is None and told:
+            self._client.unread.note(record["id"])
+        return day is not None and (request.since is None or day >= request.since)
