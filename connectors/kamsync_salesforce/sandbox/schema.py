@@ -335,7 +335,15 @@ def objects(
                     Field("ConversionRate", "double"), bulk=False),
         ]  # fmt: skip
     found = {one.name.lower(): one for one in every}
-    found["account"].children = {"Opportunities": ("Opportunity", "AccountId"), "Contacts": ("Contact", "AccountId")}
+    activities = {"Tasks": ("Task", "WhatId"), "Events": ("Event", "WhatId")}
+    found["account"].children = {
+        "Opportunities": ("Opportunity", "AccountId"),
+        "Contacts": ("Contact", "AccountId"),
+        **activities,
+    }
+    found["opportunity"].children = {"OpportunityContactRoles": ("OpportunityContactRole", "OpportunityId"), **activities}
+    if products:
+        found["opportunity"].children["OpportunityLineItems"] = ("OpportunityLineItem", "OpportunityId")
     return found
 
 

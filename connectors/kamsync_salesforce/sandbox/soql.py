@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from .problems import ApiProblem, malformed
+from .soql_dates import DATE_FUNCTIONS
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*')
@@ -18,8 +20,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
-_AGGREGATES = {"count", "count_distinct", "sum", "avg", "min", "max"}
-_FUNCTIONS = {*_AGGREGATES, "convertcurrency", "tolabel", "format", "calendar_year", "calendar_month", "day_only"}
+AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
+_FUNCTIONS = {*AGGREGATES, *DATE_FUNCTIONS, "convertcurrency", "tolabel", "format", "day_only"}
 _RESERVED = {"from", "where", "group", "order", "limit", "offset", "having", "all", "for", "using", "with"}
 
 
@@ -77,7 +79,7 @@ class Query:
     items: tuple[Item | Query, ...]
     sobject: str
     where: Any = None
-    group_by: tuple[str, ...] = ()
+    group_by: tuple[Item, ...] = ()
     having: Any = None
     order_by: tuple[Order, ...] = ()
     limit: int | None = None
@@ -150,10 +152,10 @@ class _Parser:
         if self._word("where"):
             parts["where"] = self._condition()
         if self._word("group", "by"):
-            names = [self._name()]
+            grouped = [self._item()]
             while self._word(","):
-                names.append(self._name())
-            parts["group_by"] = tuple(names)
+                grouped.append(self._item())
+            parts["group_by"] = tuple(grouped)
         if self._word("having"):
             parts["having"] = self._condition()
         if self._word("order", "by"):
@@ -280,6 +282,10 @@ class _Parser:
         if token.kind == "number":
             return Constant("number", float(token.text) if re.search(r"[.eE]", token.text) else int(token.text))
         if token.kind in ("date", "datetime"):
+            try:
+                datetime.fromisoformat(token.text.replace("Z", "+00:00"))
+            except ValueError:
+                raise malformed(f"Invalid {token.kind}: {token.text}") from None
             return Constant(token.kind, token.text)
         word = token.text.lower()
         if word in ("true", "false"):
@@ -298,10 +304,10 @@ def _tokens(text: str) -> list[Token]:
     while at < len(stripped):
         match = _TOKEN.match(stripped, at)
         if match is None or match.end() == at:
-            column = at + 1
-            raise malformed(
-                f"\n{text}\n{' ' * at}^\nERROR at Row:1:Column:{column}\nunexpected token: '{stripped[at : at + 1].strip()}'"
-            )
+            found = stripped[at:].lstrip()
+            place = len(stripped) - len(found)
+            said = "Bind variables only allowed in Apex code" if found.startswith(":") else f"unexpected token: '{found[:1]}'"
+            raise malformed(f"\n{text}\n{' ' * place}^\nERROR at Row:1:Column:{place + 1}\n{said}")
         kind = str(match.lastgroup)
         tokens.append(Token(kind, match[kind], match.start(kind)))
         at = match.end()
@@ -330,7 +336,7 @@ def _without_alias(query: Query, alias: str) -> Query:
         tuple(item(one) if isinstance(one, Item) else one for one in query.items),
         query.sobject,
         condition(query.where),
-        tuple(name[len(prefix) :] if name.lower().startswith(prefix) else name for name in query.group_by),
+        tuple(item(one) for one in query.group_by),
         condition(query.having),
         tuple(Order(item(order.item), order.descending, order.nulls_last) for order in query.order_by),
         query.limit,

@@ -6,15 +6,17 @@ A field that the running user has no field-level security on does not exist here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from .ids import normal_id
 from .problems import ApiProblem, malformed, no_such_column, no_such_type
 from .schema import Field, SObject
-from .soql import Comparison, Constant, Item, Junction, Negation, Order, Query
+from .soql import AGGREGATES, Comparison, Constant, Item, Junction, Negation, Order, Query
+from .soql_dates import DATE_FUNCTIONS, OF_MOMENTS, literal_range
+from .soql_rules import check_aggregate, check_selection
 
 GROUP_LIMIT = 2_000
 OFFSET_LIMIT = 2_000
@@ -57,6 +59,7 @@ class Compiler:
         self._objects, self._visible, self._today, self._rates, self._unseen = objects, visible, today, rates, unseen
 
     def compile(self, query: Query, *, include_deleted: bool = False) -> Compiled:
+        check_selection(query)
         return _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(
             query, include_deleted or query.all_rows
         )
@@ -70,7 +73,7 @@ class _One(Compiler):
         self._parameters: list[Any] = []
         items = self._expanded(query)
         plain = [item for item in items if isinstance(item, Item)]
-        aggregates = [item for item in plain if item.function in ("count", "count_distinct", "sum", "avg", "min", "max")]
+        aggregates = [item for item in plain if item.function in AGGREGATES]
         count_only = len(items) == 1 and isinstance(items[0], Item) and items[0].function == "count" and not items[0].path
         outputs, columns = self._columns(plain, aggregate=bool(aggregates or query.group_by))
         children = [(child.sobject, child) for child in items if isinstance(child, Query)]
@@ -82,15 +85,18 @@ class _One(Compiler):
                     parents[path] = (sobject, len(columns))
                     columns.append(f"{alias}.Id")
             columns.append("t.Id")
-        group = ", ".join(self._expression(Item(name))[0] for name in query.group_by)
+        group = ", ".join(self._expression(item)[0] for item in query.group_by)
         having = f" HAVING {self._condition(query.having)}" if query.having is not None else ""
         order = ", ".join(self._order(one) for one in query.order_by)
+        limits = self._limits(query, bool(group))
         sql = (
-            f"SELECT {', '.join(columns) or 'count(*)'} FROM {self._sobject.name} t {' '.join(self._join_sql)}{where}"
+            f"SELECT {', '.join(columns)} FROM {self._sobject.name} t {' '.join(self._join_sql)}{where}"
             + (f" GROUP BY {group}{having}" if group else "")
             + (f" ORDER BY {order}" if order else "")
-            + self._limits(query, bool(group))
+            + limits
         )
+        if count_only and limits:  # counts no more than the limit
+            sql = f"SELECT count(*) FROM (SELECT 1{sql.removeprefix('SELECT count(*)')})"
         return Compiled(
             sql, self._parameters, outputs, self._sobject, bool(aggregates or query.group_by), count_only, parents, children
         )
@@ -166,16 +172,17 @@ class _One(Compiler):
             case "count_distinct":
                 return f"count(DISTINCT {column})", None
             case "sum" | "avg" | "min" | "max":
+                check_aggregate(item.function, field)
                 return f"{item.function}({column})", field
             case "convertcurrency":
                 cases = " ".join(f"WHEN '{code}' THEN {column} / {rate!r}" for code, rate in self._rates.items())
                 alias = column.rsplit(".", 1)[0]
                 return (f"CASE {alias}.CurrencyIsoCode {cases} ELSE {column} END" if cases else column), field
-            case "calendar_year":
-                return f"CAST(substr({column}, 1, 4) AS INTEGER)", None
-            case "calendar_month":
-                return f"CAST(substr({column}, 6, 2) AS INTEGER)", None
-        return f"substr({column}, 1, 10)", None
+        if field.type not in (("datetime",) if item.function in OF_MOMENTS else ("date", "datetime")):
+            raise malformed(f"field {field.name} does not support function {item.function.upper()}")
+        if item.function == "day_only":
+            return f"substr({column}, 1, 10)", None
+        return DATE_FUNCTIONS[item.function].format(column), None
 
     def _column(self, path: str) -> tuple[str, Field]:
         *parents, last = path.split(".")
@@ -241,7 +248,9 @@ class _One(Compiler):
 
     def _membership(self, one: Comparison, column: str, field: Field | None, nocase: str) -> str:
         if isinstance(one.value, Query):
-            inner = _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(one.value, False)
+            inner = _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(
+                _without_nulls(one.value), False
+            )
             listed = inner.sql.replace(", t.Id FROM", " FROM", 1)
             self._parameters += inner.parameters
         else:
@@ -259,6 +268,8 @@ class _One(Compiler):
                 raise self._must_be(field, value, "date")
             if kind in ("double", "currency", "percent", "int") and value.kind != "number":
                 raise self._must_be(field, value, "double")
+            if field.sql_type == "TEXT" and kind not in ("date", "datetime") and value.kind != "text":
+                raise self._must_be(field, value, "string")
             if kind == "boolean" and value.kind != "boolean":
                 raise self._must_be(field, value, "boolean")
             if kind in ("id", "reference"):
@@ -273,10 +284,11 @@ class _One(Compiler):
     @staticmethod
     def _must_be(field: Field, value: Constant, kind: str) -> ApiProblem:
         quoted = " and should not be enclosed in quotes" if value.kind == "text" or kind == "dateTime" else ""
+        quoted = " and should be enclosed in quotes" if kind == "string" else quoted
         return ApiProblem("INVALID_FIELD", f"value of filter criterion for field '{field.name}' must be of type {kind}{quoted}")
 
     def _named(self, column: str, field: Field | None, operator: str, name: str) -> str:
-        first, after = date_range(name, self._today)
+        first, after = literal_range(name, self._today)
         if field is not None and field.type == "datetime":
             start, end = f"{first.isoformat()}T00:00:00.000Z", f"{after.isoformat()}T00:00:00.000Z"
         else:
@@ -308,30 +320,16 @@ class _One(Compiler):
         return f" LIMIT {limit}{offset}" if limit >= 0 or offset else ""
 
 
+def _without_nulls(inner: Query) -> Query:
+    """A null among the values of a semi-join hides nothing from NOT IN, as it would in SQL."""
+    (item,) = inner.items if len(inner.items) == 1 else (None,)
+    if not isinstance(item, Item):
+        raise malformed("Nesting of semi join sub-selects must have exactly one selected field")
+    known = Comparison(item, "!=", Constant("null", None))
+    return replace(inner, where=known if inner.where is None else Junction("and", (known, inner.where)))
+
+
 def stored_moment(text: str) -> str:
     """Any ISO moment as the store keeps it: UTC, milliseconds, Z."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def date_range(name: str, today: date) -> tuple[date, date]:
-    """The half-open range of days that a date literal names."""
-    word, _, count = name.partition(":")
-    number = int(count) if count else 0
-    month = today.replace(day=1)
-    year = today.replace(month=1, day=1)
-    ranges: dict[str, tuple[date, date]] = {
-        "TODAY": (today, today + timedelta(days=1)),
-        "YESTERDAY": (today - timedelta(days=1), today),
-        "TOMORROW": (today + timedelta(days=1), today + timedelta(days=2)),
-        "THIS_MONTH": (month, (month + timedelta(days=32)).replace(day=1)),
-        "LAST_MONTH": ((month - timedelta(days=1)).replace(day=1), month),
-        "THIS_YEAR": (year, year.replace(year=year.year + 1)),
-        "LAST_YEAR": (year.replace(year=year.year - 1), year),
-        "LAST_N_DAYS": (today - timedelta(days=number), today + timedelta(days=1)),
-        "NEXT_N_DAYS": (today + timedelta(days=1), today + timedelta(days=number + 1)),
-        "LAST_90_DAYS": (today - timedelta(days=90), today + timedelta(days=1)),
-    }
-    if word not in ranges:
-        raise malformed(f"unexpected token: {name}")
-    return ranges[word]

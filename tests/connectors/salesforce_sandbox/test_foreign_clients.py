@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.sandbox import build_sandbox
 from kamsync_salesforce.sandbox.org import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, USERNAME
+from kamsync_salesforce.sandbox.soql_dates import literal_range
 
 PROJECT = Path(__file__).parent / "node"
 
@@ -98,6 +100,65 @@ def test_children_come_by_parent_filtered_sorted_and_limited(salesforce: Any) ->
     }
 
     assert {account: days for account, days in shown.items() if days} == {account: days[:2] for account, days in last.items()}
+
+
+@pytest.mark.parametrize(
+    ("selected", "message"),
+    [
+        ("Id, Name, id FROM Account", "duplicate field selected: Id"),
+        ("Id, Name FROM Account GROUP BY Name", "Field must be grouped or aggregated: Id"),
+        ("Name n FROM Account", "only aggregate expressions use field aliasing"),
+        ("SUM(Name) FROM Account", "field Name does not support aggregate operator SUM"),
+        ("DAY_ONLY(CloseDate) FROM Opportunity", "field CloseDate does not support function DAY_ONLY"),
+        ("COUNT() FROM Account GROUP BY Name", "unexpected token: 'COUNT'"),
+        ("Id FROM Account WHERE Name IN :names", "Bind variables only allowed in Apex code"),
+        ("Id FROM Account WHERE Name < 5", "must be of type string and should be enclosed in quotes"),
+        ("Id FROM Opportunity WHERE CloseDate > 2020-13-41", "Invalid date: 2020-13-41"),
+        ("Id FROM Opportunity WHERE CloseDate = LAST_N_YEARS:9999", "Invalid date literal"),
+        ("Id FROM Opportunity WHERE CloseDate = THIS_DAY", "unexpected token: THIS_DAY"),
+    ],
+)
+def test_what_soql_does_not_mean_is_refused(salesforce: Any, selected: str, message: str) -> None:
+    with pytest.raises(SalesforceMalformedRequest) as refusal:
+        salesforce.query(f"SELECT {selected}")
+
+    assert message in str(refusal.value.content)
+
+
+@pytest.mark.parametrize(
+    ("literal", "first", "last"),
+    [  # on Thursday, 26 November 2026
+        ("YESTERDAY", "2026-11-25", "2026-11-25"),
+        ("THIS_WEEK", "2026-11-22", "2026-11-28"),
+        ("NEXT_MONTH", "2026-12-01", "2026-12-31"),
+        ("LAST_N_DAYS:1", "2026-11-25", "2026-11-26"),
+        ("NEXT_N_DAYS:2", "2026-11-27", "2026-11-28"),
+        ("N_DAYS_AGO:3", "2026-11-23", "2026-11-23"),
+        ("LAST_N_WEEKS:2", "2026-11-08", "2026-11-21"),
+        ("LAST_N_QUARTERS:3", "2026-01-01", "2026-09-30"),
+        ("NEXT_FISCAL_QUARTER", "2027-01-01", "2027-03-31"),
+        ("N_FISCAL_YEARS_AGO:2", "2024-01-01", "2024-12-31"),
+        ("LAST_90_DAYS", "2026-08-28", "2026-11-26"),
+    ],
+)
+def test_a_date_literal_names_its_days(literal: str, first: str, last: str) -> None:
+    begins, after = literal_range(literal, date(2026, 11, 26))
+
+    assert (begins.isoformat(), (after - timedelta(days=1)).isoformat()) == (first, last)
+
+
+def test_groups_by_date_functions_anti_joins_and_limited_counts(salesforce: Any) -> None:
+    years = salesforce.query("SELECT CALENDAR_YEAR(CloseDate) y, COUNT(Id) c FROM Opportunity GROUP BY CALENDAR_YEAR(CloseDate)")
+    won = {one["AccountId"] for one in salesforce.query_all("SELECT AccountId FROM Opportunity WHERE IsWon = true")["records"]}
+    without = salesforce.query_all(
+        "SELECT Id FROM Account WHERE Id NOT IN (SELECT AccountId FROM Opportunity WHERE IsWon = true)"
+    )
+
+    assert sum(one["c"] for one in years["records"]) == 2500
+    assert None in won  # opportunities without an account hide nobody
+    assert without["totalSize"] == salesforce.query("SELECT COUNT() FROM Account")["totalSize"] - len(won - {None})
+    assert salesforce.query("SELECT COUNT() FROM Account LIMIT 5")["totalSize"] == 5
+    assert salesforce.query("SELECT Id, (SELECT Subject FROM Tasks LIMIT 1) FROM Account LIMIT 1")["done"]
 
 
 def test_simple_salesforce_creates_changes_finds_and_deletes(salesforce: Any) -> None:
