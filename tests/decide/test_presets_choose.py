@@ -202,6 +202,34 @@ def test_where_nobody_logs_activities_tiers_are_as_without_those_criteria(preset
     assert {account: decision.tier for account, decision in org.decide(without).items()} == tiers
 
 
+# --- health ------
+
+
+@EVERY_PRESET
+def test_the_longer_our_mails_are_not_answered_the_less_an_account_is_well(preset: str, org: Org) -> None:
+    """Ten days are the rhythm of both; the last meeting was fifty days ago."""
+    for name, mails in (("left alone", ()), ("chased", (40, 30, 20, 10))):
+        org.account(name)
+        org.won(name, 20)
+        org.talked(name, *range(50, 150, 10))
+        org.talked(name, *mails, kind="email")
+    assert [org.criterion(preset, "answered", one).scaled for one in ("left alone", "chased")] == pytest.approx([100, 0])
+    health = {account: decision.health_score for account, decision in org.decide(org.programme(preset)).items()}
+    assert (health["chased"] or 0) < (health["left alone"] or 0)
+
+
+@EVERY_PRESET
+def test_open_business_is_a_sign_from_the_fourth_order_on_and_none_under_a_contract(preset: str, org: Org) -> None:
+    org.has_contracts = True
+    for name in ("three", "nothing open", "something open", "under contract"):
+        org.account(name)
+        org.won(name, 10, 20, 30, *(() if name == "three" else (400,)))
+    org.offered("something open", 10)
+    org.won_contract("under contract", 20, 12, 100.0)
+    seen = [org.criterion(preset, "open_business", one) for one in ("three", "nothing open", "something open", "under contract")]
+    assert [one.scaled if one.known else None for one in seen] == [None, 0, 100, None]
+
+
 # --- places for who opens a door ------
 
 

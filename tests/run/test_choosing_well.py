@@ -17,6 +17,7 @@ TIERS = """
 name = "A"
 enter = 50
 max_accounts = 2
+min_days = {min_days}
 [[tiers]]
 name = "B"
 enter = 10
@@ -41,11 +42,16 @@ reason = "Opens a market"
 
 
 def a_desk(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, rest: str = "", program: str = "", value: str = "employees"
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rest: str = "",
+    program: str = "",
+    value: str = "employees",
+    min_days: int = 0,
 ) -> MemoryDesk:
     settings = f'[program]\ncurrency = "EUR"\n{program}\n[guard]\nfirst_run = "go"\nmax_changed_share = 1\n'
     fields = {"is_strategic": "boolean", "evidence_date": "date"}
-    desk = MemoryDesk(folder, monkeypatch, settings + TIERS.format(value=value) + rest, fields)  # type: ignore[arg-type]  # kinds
+    desk = MemoryDesk(folder, monkeypatch, settings + TIERS.format(value=value, min_days=min_days) + rest, fields)  # type: ignore[arg-type]  # kinds
     desk.crm.add_owner("Ana", "ana@example.com")
     return desk
 
@@ -175,4 +181,32 @@ def test_a_parent_that_is_put_above_a_key_account_takes_over_where_the_group_sta
     told = desk.good("explain", head, "--json").json
     assert (told["tier"], told["code"], told["since"]) == ("A", "review", since.isoformat())
     assert not desk.crm.tasks()  # the group has not entered anything
+    assert desk.good("plan", "--json").json["changes"] == []
+
+
+@pytest.mark.parametrize(
+    ("days", "lead", "kept", "code"),
+    [
+        (179, {}, "A", "min_days"),
+        (180, {}, "B", "group"),
+        (179, {"kam_override": "B"}, "B", "group"),  # a person said so for the group
+    ],
+)
+def test_a_key_account_that_comes_under_another_keeps_its_promised_days(
+    days: int, lead: dict[str, str], kept: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(tmp_path, monkeypatch, "", 'unit = "group"\nplaybooks = ["onboarding"]', "won_amount_12m", min_days=180)
+    shown = {"kam_tier": "B", "kam_decided_tier": "B", "kam_since": LAST_YEAR}
+    head = desk.crm.add_account("Holding", **shown, **lead)
+    since = TODAY - timedelta(days=days)
+    key = desk.crm.add_account("Key", parent_id=head, kam_tier="A", kam_decided_tier="A", kam_since=since)
+    desk.crm.win(desk.crm.add_opportunity(key, TODAY, 20.0, currency="EUR"), TODAY)
+
+    desk.good("apply", "--yes")
+
+    assert tiers(desk) == {"Holding": "B", "Key": kept}
+    told = desk.good("explain", key, "--json").json
+    assert (told["tier"], told["code"]) == (kept, code)
+    assert told["since"] == (since if kept == "A" else TODAY).isoformat()
+    assert not desk.crm.tasks()  # the account at the head of the group has the plan
     assert desk.good("plan", "--json").json["changes"] == []
