@@ -196,8 +196,7 @@ def test_a_key_account_that_comes_under_another_keeps_its_promised_days(
     days: int, lead: dict[str, str], kept: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = a_desk(tmp_path, monkeypatch, "", 'unit = "group"\nplaybooks = ["onboarding"]', "won_amount_12m", min_days=180)
-    shown = {"kam_tier": "B", "kam_decided_tier": "B", "kam_since": LAST_YEAR}
-    head = desk.crm.add_account("Holding", **shown, **lead)
+    head = desk.crm.add_account("Holding", kam_tier="B", kam_decided_tier="B", kam_since=LAST_YEAR, **lead)
     since = TODAY - timedelta(days=days)
     key = desk.crm.add_account("Key", parent_id=head, kam_tier="A", kam_decided_tier="A", kam_since=since)
     desk.crm.win(desk.crm.add_opportunity(key, TODAY, 20.0, currency="EUR"), TODAY)
