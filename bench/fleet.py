@@ -17,10 +17,11 @@ from __future__ import annotations
 import argparse
 import random
 
+from bench.fleet_kills import kills
 from bench.fleet_load import load
 from bench.fleet_morning import schedule
 from bench.fleet_upgrade import upgrade, versions
-from bench.fleet_work import kills, throughput
+from bench.fleet_work import throughput
 
 WHAT = ("throughput", "kills", "schedule", "load", "upgrade", "versions", "quiet")
 

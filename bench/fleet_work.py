@@ -1,9 +1,8 @@
-"""What a fleet does in a second beside plain loops, and whether it gets over the deaths of its workers."""
+"""What a fleet does in a second, beside plain loops."""
 
 from __future__ import annotations
 
 import os
-import random
 import resource
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.fleet_orgs import LONGEST_SECONDS, cpu_seconds, fleet, is_at_rest, put_all, settings_of, tables_of
+from bench.fleet_orgs import LONGEST_SECONDS, cpu_seconds, fleet, put_all, settings_of, tables_of
 from kamsync.fleet.child import Limits, environment_for, prepare, run_command
 from kamsync.fleet.orgs import Org, read_org
 from kamsync.plugins import connector_packages
@@ -23,6 +22,7 @@ from tests.fleet.postgres import Server
 ROW = "{:<42}{:>8}{:>10}{:>13}{:>12}{:>13}{:>14}"
 HEAD = ROW.format("", "s", "orgs/s", "of the loop", "CPU s/org", "database", "of the shell")
 FORMS = ((1, 1), (2, 1), (1, 2), (2, 2))  # workers and threads
+SHELL_SHARE = 8
 ALL_DONE = ("run", "--once", "--json")
 
 
@@ -34,20 +34,29 @@ class Took:
     cpu: float
     database: float = 0.0
 
+    def times(self, factor: float) -> Took:
+        """The same for so many times the work."""
+        return Took(self.seconds * factor, self.cpu * factor, self.database * factor)
+
 
 def throughput(orgs: int, crm: str) -> None:
     """Each org has nothing to write and is read from an empty cache, so that every line of the table is the same work."""
     with fleet(orgs, crm) as (company, server, names):
         by_workers(company, server, names, 2, 4)  # what there is to write is written
-        shell, loop = in_a_shell(company, names), in_a_loop(company, names)
+        few = names[: max(1, orgs // SHELL_SHARE)]  # each takes as long as the next, and twice as long as all else
+        shell = in_a_shell(company, few).times(orgs / len(few))
+        loop = in_a_loop(company, names)
         load = os.getloadavg()[0]
         print(f"{orgs} orgs of {crm}, load of the machine {load:.1f}, {os.cpu_count()} cores", flush=True)
         print(HEAD)
-        show("a shell's loop: a new process each", shell, orgs, shell, loop)
+        show(f"a shell's loop: new processes ({len(few)} orgs)", shell, orgs, shell, loop)
         show("a plain loop: forked, no queue, no caches", loop, orgs, shell, loop)
+        took = {}
         for workers, threads in FORMS:
-            took = by_workers(company, server, names, workers, threads)
-            show(f"fleet: {workers} worker(s) of {threads} thread(s)", took, orgs, shell, loop)
+            took[workers, threads] = by_workers(company, server, names, workers, threads)
+            show(f"fleet: {workers} worker(s) of {threads} thread(s)", took[workers, threads], orgs, shell, loop)
+        print(f"Two workers of two threads: {loop.seconds / took[2, 2].seconds:.2f} of the plain loop (0.9 is wanted)")
+        print(f"A second worker: {took[1, 1].seconds / took[2, 1].seconds:.2f} of what one does (1.7 where cores allow)")
 
 
 def show(what: str, took: Took, orgs: int, shell: Took, loop: Took) -> None:
@@ -138,28 +147,3 @@ def by_workers(company: Company, server: Server, names: Sequence[str], workers: 
     outcomes = Counter(run.outcome for run in tables.last_runs().values())
     assert outcomes == {"done": len(names)}, outcomes
     return Took(took, used, database)
-
-
-def kills(orgs: int, times: int, moments: random.Random) -> None:
-    """kill -9 of one of two workers, again and again; every org must come to rest with each task once."""
-    began = time.monotonic()
-    with fleet(orgs) as (company, _, names):
-        company.write_fleet(threads=2)
-        company.good("init")
-        company.start_worker()
-        company.start_worker(elsewhere=True)
-        for number in range(times):
-            put_all(company, names)  # queued anew before each death, so that there is always somebody at work
-            company.wait_for(lambda: tables_of(company).leases(), LONGEST_SECONDS)
-            time.sleep(moments.uniform(0, 3))
-            moments.choice(company.living_workers()).kill()
-            company.start_worker(elsewhere=bool(number % 2))
-            if number % 10 == 9:
-                print(f"{number + 1} kills after {time.monotonic() - began:.0f} s", flush=True)
-        company.wait_for(lambda: is_at_rest(company, names), LONGEST_SECONDS)
-        twice = [name for name in names if len(company.tasks(name)) != len(set(company.tasks(name)))]
-        bare = [name for name in names if not set(company.tiers(name).values()) & {"A", "B"}]
-        jobs = tables_of(company).outcomes()
-        print(f"{times} kills, {orgs} orgs: {len(twice)} with a task twice, {len(bare)} not synced, none stuck.")
-        print(f"Jobs that ended: {sum(jobs.values()):,}; taken up of dead workers: {company.worker_logs().count('taken up')}")
-        print(f"{time.monotonic() - began:.0f} s in all")
