@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bench.fleet_orgs import LONGEST_SECONDS, fleet, put_all, tables_of
-from tests.fleet.company import Company
+from tests.fleet.company import IMPATIENT, Company
 
 # Nothing may end for so long before orgs count as stuck: more than a dead worker's silence, and the first wait after a failure.
 STILL_SECONDS = 300.0
@@ -36,7 +36,7 @@ class Deaths:
 def kills(orgs: int, times: int, moments: random.Random) -> None:
     """kill -9 of one of two workers, again and again; every org must come to rest with each task once."""
     with fleet(orgs) as (company, _, names):
-        company.write_fleet(threads=2)
+        company.write_fleet(threads=2, **IMPATIENT)
         company.good("init")
         company.start_worker()
         company.start_worker(elsewhere=True)

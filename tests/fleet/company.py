@@ -24,13 +24,15 @@ from tests.journeys.command import run_command
 from tests.journeys.conftest import Result
 
 DATABASE = "FLEET_DATABASE"
+# Patient enough for a machine that has much else to do; `let_silence_pass` is for who would have to wait.
 QUICK = {
     "threads": 2,
     "tick_seconds": 1,
-    "lease_seconds": 4.0,
+    "lease_seconds": 15.0,
     "graceful_stop_seconds": 0.5,
-    "stalled_seconds": 5.5,
+    "stalled_seconds": 60.0,
 }
+IMPATIENT = {"lease_seconds": 4.0, "stalled_seconds": 5.5}  # where silence is to pass by the clock
 
 
 @dataclass
@@ -151,6 +153,19 @@ class Company:
     def job(self, *arguments: str) -> dict[str, Any]:
         """`fleet run … --wait --json`: how the job ended."""
         return self.run("run", *arguments, "--wait", "--json").json  # type: ignore[no-any-return]  # JSON
+
+    def let_silence_pass(self, org: str) -> None:
+        """As if nothing had been heard for long of the worker that does the org's job: its lease is over, its heartbeat old."""
+        from kamsync.config.fleet import load_fleet
+        from kamsync.fleet.tables import Tables
+
+        with Tables(load_fleet(self.folder, environment=self.environment).database).connected() as connection:
+            connection.execute("UPDATE kamsync_fleet_leases SET until = now() - interval '1 second' WHERE org = %s", (org,))
+            connection.execute(
+                "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour' WHERE id IN"
+                " (SELECT worker_id FROM procrastinate_jobs WHERE status = 'doing' AND args->>'org' = %s)",
+                (org,),
+            )
 
     def tasks(self, org: str) -> list[tuple[str, str]]:
         """Our tasks in the org's CRM: account and subject."""
