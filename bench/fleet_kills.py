@@ -117,7 +117,7 @@ def told(company: Company, names: Sequence[str], deaths: Deaths, last: datetime,
     if costs:
         longest = max(costs, key=lambda org: costs[org])
         middle = statistics.median(costs.values())
-        print(f"From an org's last death until it was begun anew: {middle:.1f} s, {costs[longest]:.1f} s at most")
+        print(f"From an org's last death until it was begun anew, in its turn: {middle:.1f} s, {costs[longest]:.1f} s at most")
         print(f"{longest}, which waited longest: {path_of(company, longest, deaths)}")
     ends = {name: runs[0].ended_at for name in names if (runs := tables.runs(name, 1))}
     slowest = max(ends, key=lambda name: ends[name])

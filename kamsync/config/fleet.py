@@ -58,6 +58,7 @@ class WorkerTable(_Table):
     attempts: Annotated[int, Field(ge=1, le=100)] = 5
     cache_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
     memory_megabytes: Annotated[int, Field(ge=64, le=1_000_000)] = 2_048
+    free_megabytes: Annotated[int, Field(ge=0, le=1_000_000)] = 256
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
@@ -97,6 +98,7 @@ class WorkerSettings:
     attempts: int
     cache_megabytes: int
     memory_megabytes: int
+    free_megabytes: int
     port: int
 
 

@@ -26,6 +26,7 @@ from kamsync.fleet.child import EVERYBODYS, prepare
 from kamsync.fleet.job import Bench, do_job, worker_name
 from kamsync.fleet.metrics import serving
 from kamsync.fleet.queue import KEEPING, ORGS, Work, queues_up_to, worker_app
+from kamsync.fleet.room import LOOK_SECONDS, Room
 from kamsync.fleet.tables import Tables
 from kamsync.fleet.upkeep import keep, read_folder
 from kamsync.log import log
@@ -112,10 +113,11 @@ async def _work(bench: Bench, asked: asyncio.Event) -> None:
 
     settings = bench.fleet.worker
     app = worker_app(bench.fleet.database, settings.threads, run, keep_going, settings.tick_seconds)
+    room = Room(bench.fleet.work, settings.free_megabytes, min(LOOK_SECONDS, settings.tick_seconds))
     async with app.open_async():
         workers = [
-            asyncio.create_task(app.run_worker_async(**_options(bench, queue, places)))
-            for queue, places in ((ORGS, settings.threads), (KEEPING, 1))
+            asyncio.create_task(room.work(lambda: app.run_worker_async(**_options(bench, ORGS, settings.threads)))),
+            asyncio.create_task(app.run_worker_async(**_options(bench, KEEPING, 1))),
         ]
         told = asyncio.create_task(asked.wait())
         await asyncio.wait([*workers, told], return_when=asyncio.FIRST_COMPLETED)

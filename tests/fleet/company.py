@@ -32,7 +32,7 @@ QUICK = {
     "graceful_stop_seconds": 0.5,
     "stalled_seconds": 60.0,
 }
-IMPATIENT = {"lease_seconds": 4.0, "stalled_seconds": 5.5}  # where silence is to pass by the clock
+IMPATIENT: dict[str, Any] = {"lease_seconds": 4.0, "stalled_seconds": 5.5}  # where silence is to pass by the clock
 
 
 @dataclass

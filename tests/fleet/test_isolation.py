@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -87,6 +89,53 @@ def test_a_secret_may_stand_in_the_keyring_of_the_worker(company: Company) -> No
 
     ended = company.job("acme")
     assert ended["outcome"] == "done", ended["log"]
+
+
+DISK = """
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+Usage = namedtuple("Usage", "total used free")
+shutil.disk_usage = lambda path: Usage(10**9, 0, int(Path(PLACE).read_text()))
+"""
+
+
+def test_a_worker_whose_disk_is_full_takes_no_jobs_says_so_once_and_goes_on_when_there_is_room(
+    company: Company, tmp_path: Path
+) -> None:
+    """Python runs a module of this name as it starts: that worker's disk has as much room as a file says."""
+    for org in ("first", "second"):
+        company.add_org(org, accounts=4)
+    left = tmp_path / "left"
+    left.write_text("1000000", encoding="ascii")
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "sitecustomize.py").write_text(DISK.replace("PLACE", repr(str(left))), encoding="utf-8")
+    usual = company.environment["PYTHONPATH"]
+    company.good("init")
+    company.environment["PYTHONPATH"] = f"{tmp_path / 'small'}:{usual}"
+    full = company.start_worker()
+    company.environment["PYTHONPATH"] = usual
+    company.wait_for(lambda: "no room" in company.worker_logs())
+    company.good("run", "first")
+    company.wait_for(lambda: company.status()["first"]["queued"])
+    other = company.start_worker(elsewhere=True)
+
+    company.wait_for_states(first="ok")
+    other.terminate()
+    assert other.wait(60) == 0
+    company.good("run", "second")
+    left.write_text("900000000", encoding="ascii")
+    company.wait_for_states(second="ok")
+
+    assert company.jobs("first")[0]["worker"].endswith(f":{other.pid}")
+    assert [job["worker"].rpartition(":")[2] for job in company.jobs("second")] == [str(full.pid)]
+    left.write_text("0", encoding="ascii")
+    company.wait_for(lambda: company.worker_logs().count("no room") == 2)
+    full.terminate()
+    assert full.wait(60) == 0
+    logs = company.worker_logs()
+    assert "less than the 256 that a worker needs" in logs and logs.count("room again") == 1
 
 
 def test_an_endless_crm_a_full_disk_a_flood_and_a_poison_configuration_cost_the_others_nothing(company: Company) -> None:

@@ -1,0 +1,55 @@
+"""Room on a worker's disk: without it the worker takes no jobs, and leaves them to those that can do them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from kamsync.fleet.caches import free_bytes
+from kamsync.log import log
+
+LOOK_SECONDS = 5.0
+
+
+class Room:
+    """Whether the disk of `work` has so many megabytes left; looked at every `look_seconds`. Said when it changes."""
+
+    def __init__(self, work: Path, megabytes: int, look_seconds: float = LOOK_SECONDS) -> None:
+        self._work, self._megabytes, self._look_seconds = work, megabytes, look_seconds
+        self._short = False
+
+    def is_short(self) -> bool:
+        """Whether there is too little now."""
+        free = free_bytes(self._work) // 1_000_000
+        short = free < self._megabytes
+        if short and not self._short:
+            log().error(
+                "no room",
+                error=f"The disk of {self._work} has {free:,} MB left, less than the {self._megabytes:,} that a worker needs.",
+                fix="Make room where [fleet] work is. This worker takes no jobs until then; those in hand go on.",
+            )
+        elif self._short and not short:
+            log().info("room again", megabytes=free)
+        self._short = short
+        return short
+
+    async def work(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """Awaits `begin` where there is room, asks it to end (by cancelling it) where there is none any longer, and so on.
+
+        Returns when it has ended by itself; when this is cancelled, it is, and waited for.
+        """
+        while True:
+            while self.is_short():
+                await asyncio.sleep(self._look_seconds)
+            working = asyncio.ensure_future(begin())
+            try:
+                while not working.done() and not self.is_short():
+                    await asyncio.wait([working], timeout=self._look_seconds)
+                if working.done():
+                    return working.result()
+            finally:
+                working.cancel()
+                with suppress(asyncio.CancelledError):
+                    await working
