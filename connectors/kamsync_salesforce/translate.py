@@ -73,6 +73,8 @@ TASK_FIELDS: Mapping[str, str] = {
 }
 
 Edit = Callable[[Any], Any]
+# Of compound fields (Object Reference, "Compound Fields"): addresses, locations, and records that a path ends at.
+_PARTS = frozenset(("street", "city", "postalCode", "country", "latitude", "longitude", "attributes"))
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -146,7 +148,7 @@ def leaf(record: Mapping[str, Any], path: str) -> Any:
         else:
             wanted = name.lower()
             value = next((value[key] for key in value if key.lower() == wanted), None)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not _PARTS.isdisjoint(value):
         raise ConfigError(
             f"The mapped field {path} is a compound field of several values.",
             fix=f"Map one of its parts instead of {path}, for example BillingCountry instead of BillingAddress.",
@@ -159,10 +161,10 @@ class Table(dict[Any, Any]):
 
     def __init__(self, edit: Edit) -> None:
         super().__init__()
-        self._edit = edit
+        self.edit = edit
 
     def __missing__(self, key: Any) -> Any:
-        value = self[key] = self._edit(key)
+        value = self[key] = self.edit(key)
         return value
 
 
@@ -251,7 +253,10 @@ class RowShape:
             rows = [[(*row, *self.constants)[place] for place in self.positions] for row in values]
         for index, table in self.edits:
             for row in rows:
-                row[index] = table[row[index]]
+                try:
+                    row[index] = table[row[index]]
+                except TypeError:  # a list, which no look-up takes
+                    row[index] = table.edit(row[index])
         return rows
 
 

@@ -10,62 +10,42 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cached_property, lru_cache
-from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kamsync.decide.place import Place
 from kamsync.decide.program import TaskTemplate
 from kamsync.decide.reader import Reader, reader_for
 from kamsync.decide.reasons import cut_at_word
+from kamsync.decide.template_limits import (
+    at_most,
+    bounded_join,
+    cut_off,
+    in_order,
+    turns,
+    without_repeats,
+    writable,
+)
+from kamsync.decide.template_rules import ALLOWED, FILTERS, Sandbox, read
 from kamsync.decide.texts import in_language
 from kamsync.errors import ConfigError
 
 SUBJECT_LENGTH = 255  # Salesforce Task.Subject, the shorter of the CRMs' fields
 BODY_LENGTH = 30_000  # Salesforce Task.Description holds 32,000
 MOST_DIGITS = 15  # of a fraction, or before the point: what a float tells
-MAX_DEPTH = 60  # levels of a text's tree; Python reads no more than 100 of its own
 # Private-use characters, which no CRM text needs: an unknown value, and what ends a sentence when it stands inside a value.
 _UNKNOWN = "\ue000"
 _INSIDE = str.maketrans({".": "\ue001", "!": "\ue002", "?": "\ue003", "…": "\ue004", "\n": "\ue005", "\r": " ", _UNKNOWN: ""})
 _OUTSIDE = str.maketrans({"\ue001": ".", "\ue002": "!", "\ue003": "?", "\ue004": "…", "\ue005": "\n"})
 _SENTENCES = re.compile(r"((?<=[.!?…])[ \t]+|\n+)")
-# Nothing that defines, calls, assigns or loads: every text is at most as long as its facts and its own words make it.
-_NODES = (
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.If,
-    nodes.For,
-    nodes.CondExpr,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.BinExpr,
-    nodes.UnaryExpr,
-    nodes.Concat,
-    nodes.Filter,
-    nodes.Test,
-    nodes.Getattr,
-    nodes.List,
-    nodes.Tuple,
-    nodes.Keyword,
-)
-_FILTERS = frozenset(
-    ("abs", "capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "lower", "round", "sort", "title")
-) | frozenset(("trim", "truncate", "unique", "upper", "wordcount", "number", "percent", "day", "money"))
 # What Python's own operations and methods raise where a text uses them on a value that does not bear it; NameError comes of a
-# number without end (1e400), which Jinja writes into its code as a name.
+# number without end (1e400), which Jinja writes into its code as a name, AssertionError of its own filters' arguments.
 _FAILURES_OF_A_TEXT = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     LookupError,
     MemoryError,
@@ -78,17 +58,6 @@ _FAILURES_OF_A_TEXT = (
 
 class NotRendered(ValueError):
     """A template could not be filled in for one account; the text says why, for people."""
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Also refuses to repeat or to pad text: `"x" * 10**9` would be the one way left to fill the memory."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
-            raise SecurityError(f"{operator} works on numbers only here, and ** not at all")
-        return super().call_binop(context, operator, left, right)
 
 
 class CompiledTask:
@@ -104,7 +73,7 @@ class CompiledTask:
     def render(self, values: Mapping[str, object]) -> tuple[str, str]:
         """Subject (one line) and body for the account with these facts, without the sentences whose values are not known."""
         try:
-            subject, body = (_known_only(template.render(values)) for template in self._templates)
+            subject, body = (writable(_known_only(cut_off(template.generate(values)))) for template in self._templates)
         except (TemplateError, *_FAILURES_OF_A_TEXT) as error:
             raise NotRendered(f"its text cannot be made ({str(self._place) or 'template'}): {error}") from error
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
@@ -139,89 +108,34 @@ def names_of(task: TaskTemplate) -> frozenset[str]:
 
 def _names_of_text(text: str, place: Place) -> frozenset[str]:
     try:
-        return _read(text)
+        return read(text)
     except TemplateSyntaxError as error:
         raise ConfigError(
             f"{place}: line {error.lineno} of the template: {error.message}",
             fix="Write facts as {{ name }}; https://jinja.palletsprojects.com/templates/ has the rest.",
         ) from error
     except TemplateError as error:
-        raise ConfigError(f"{place}: {error}", fix=_ALLOWED) from error
+        raise ConfigError(f"{place}: {error}", fix=ALLOWED) from error
     except (RecursionError, MemoryError) as error:
         raise ConfigError(f"{place}: the template is nested too deeply.", fix="Write it in simpler parts.") from error
-
-
-@lru_cache(maxsize=4_096)
-def _read(text: str) -> frozenset[str]:
-    """The names that a text reads. Raises TemplateError where it cannot be used, RecursionError where it is nested too deeply."""
-    parsed = _PARSER.parse(text)
-    _check_depth(parsed)
-    _check_nodes(parsed)
-    return frozenset(_names(parsed, frozenset()))
-
-
-_PARSER = _Sandbox(autoescape=False)
-_ALLOWED = "Templates can use facts, if, one for at a time, and the filters " + ", ".join(sorted(_FILTERS)) + "."
-
-
-def _check_depth(parsed: nodes.Template) -> None:
-    """Raises RecursionError where neither Python nor we could follow."""
-    depth, level = 0, [parsed]
-    while level:
-        depth, level = depth + 1, [child for node in level for child in node.iter_child_nodes()]  # type: ignore[misc]  # nodes
-        if depth > MAX_DEPTH:
-            raise RecursionError
-
-
-def _check_nodes(parsed: nodes.Template) -> None:
-    """Refuses what could make a text without end, or run long: calls, definitions, loops in loops, filters that pad."""
-    for node in parsed.find_all(nodes.Node):
-        what = ""
-        if not isinstance(node, _NODES):
-            what = f"{type(node).__name__.lower()} is not allowed"
-        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            what = f"there is no filter {node.name!r}{_nearest(node.name, _FILTERS)}"
-        elif isinstance(node, nodes.Test) and node.name not in _PARSER.tests:
-            what = f"there is no test {node.name!r}{_nearest(node.name, _PARSER.tests)}"
-        elif isinstance(node, nodes.For) and (node.recursive or any(node.find_all(nodes.For))):
-            what = "a for stands inside another"
-        elif isinstance(node, nodes.For) and "loop" in _targets(node):
-            what = "loop cannot be a name of one's own"
-        if what:
-            raise TemplateError(f"line {node.lineno} of the template: {what}")
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _targets(loop: nodes.For) -> frozenset[str]:
-    """The names that a loop gives to what it goes through."""
-    return frozenset(one.name for one in (loop.target, *loop.target.find_all(nodes.Name)) if isinstance(one, nodes.Name))
-
-
-def _names(node: nodes.Node, bound: frozenset[str]) -> Iterator[str]:
-    """The names that are read here and that no loop around it has given."""
-    if isinstance(node, nodes.Name):
-        if node.name not in bound:
-            yield node.name
-    elif isinstance(node, nodes.For):
-        inside = bound | _targets(node)
-        parts = [(node.iter, bound), *((part, bound) for part in node.else_), *((part, inside | {"loop"}) for part in node.body)]
-        parts += [] if node.test is None else [(node.test, inside)]
-        for part, names in parts:
-            yield from _names(part, names)
-    else:
-        for child in node.iter_child_nodes():
-            yield from _names(child, bound)
+    except ValueError as error:
+        raise ConfigError(f"{place}: the template writes a number that is none: {error}", fix="Write it shorter.") from error
 
 
 def _saying_parts(parsed: nodes.Template) -> nodes.Template:
-    """Makes `a ~ b` say its parts as the text itself would: what is unknown stays unknown, and is not the word None."""
-    for joined in parsed.find_all(nodes.Concat):
-        joined.nodes = [nodes.Filter(part, "said", [], [], None, None, lineno=joined.lineno) for part in joined.nodes]
+    """Makes `a ~ b` say its parts as the text itself would: what is unknown stays unknown, and is not the word None.
+
+    And holds each loop to what it may go through.
+    """
+    for concat in parsed.find_all(nodes.Concat):
+        concat.nodes = [_filtered(nodes.List(concat.nodes, lineno=concat.lineno), "said_together")]
+    for loop in parsed.find_all(nodes.For):
+        loop.iter = _filtered(loop.iter, "turns")
     return parsed
+
+
+def _filtered(value: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(value, name, [], [], None, None, lineno=value.lineno)
 
 
 def _known_only(text: str) -> str:
@@ -237,9 +151,9 @@ def _known_only(text: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _sandbox(language_name: str, country: str, currency: str) -> _Sandbox:
+def _sandbox(language_name: str, country: str, currency: str) -> Sandbox:
     reader = reader_for(language_name, country, currency)
-    sandbox = _Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, reader), autoescape=False)
+    sandbox = Sandbox(undefined=StrictUndefined, finalize=lambda value: _plain(value, reader), autoescape=False)
     # Jinja's own globals are no facts, and two of its functions are dice: the same account must always get the same text.
     sandbox.globals.clear()
     rounded = sandbox.filters["round"]
@@ -248,9 +162,12 @@ def _sandbox(language_name: str, country: str, currency: str) -> _Sandbox:
     sandbox.filters["percent"] = lambda value, decimals=0: _percent(value, reader, _digits(decimals))
     sandbox.filters["day"] = lambda value: _day(value, reader)
     sandbox.filters["money"] = lambda value: _UNKNOWN if value is None else reader.money(float(str(value)))
-    sandbox.filters["said"] = lambda value: _plain(value, reader)
-    for name in {*sandbox.filters} - _FILTERS - {"said"}:
+    sandbox.filters |= {"sort": in_order, "unique": without_repeats}
+    sandbox.filters["join"] = lambda value, separator="": _together(at_most(value), str(separator), reader)
+    own = {"said_together": lambda parts: _together(parts, "", reader), "turns": turns}
+    for name in {*sandbox.filters} - FILTERS:
         del sandbox.filters[name]
+    sandbox.filters |= own
     return sandbox
 
 
@@ -263,6 +180,12 @@ def _plain(value: object, reader: Reader) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return reader.number(value, 0 if float(value).is_integer() else 2)
+
+
+def _together(parts: Iterable[object], separator: str, reader: Reader) -> str:
+    """The parts in one text, which is unknown where one of them is."""
+    said = [str(_plain(part, reader)) for part in parts]
+    return _UNKNOWN if _UNKNOWN in said else bounded_join(said, separator)
 
 
 def _digits(count: int) -> int:

@@ -334,6 +334,46 @@ def test_no_number_is_made_of_more_digits_than_a_number_has(text: str) -> None:
     assert rendered("{{ n|round(-1)|int }} {{ n|round(1) }}", n=31.26) == "30 31.30"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ name|join(name)|join(name)|join(name)|length }}",
+        "{{ ([name] + [name])|join(name|join(name))|join(name) }}",
+        "{{ (name ~ name)|join(name ~ name)|join(name ~ name) }}",
+        "{{ (name|join(name) + name|join(name)) + name|join(name) }}",
+        "{% for one in name|join(name) %}{{ name|join(name) }}{% endfor %}",
+        "{{ name|join(name)|sort|join(name)|wordcount }}",
+    ],
+)
+def test_steps_that_multiply_are_held_to_what_a_text_may_be(text: str) -> None:
+    with pytest.raises(NotRendered, match=r"are the most|adds up to more"):
+        rendered(text, name="N" * 255)
+
+
+def test_a_loop_that_writes_more_than_a_task_holds_is_cut_off() -> None:
+    assert len(rendered("{% for one in name %}{{ name|join(name) }}{% endfor %}", name="N" * 255)) == 30_000
+
+
+@pytest.mark.parametrize("text", ["{{ name.upper }}", "{{ n.real }}", "{{ name|truncate(-5) }}", "{{ name|join('', 'upper') }}"])
+def test_what_python_knows_of_a_value_and_filters_that_fail_hold_the_task_back(text: str) -> None:
+    with pytest.raises(NotRendered):
+        rendered(text, name="Smith", n=3)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_refused_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"^c\.toml:3 .*writes a number that is none"):
+        rendered("{{ " + "9" * 5_000 + " }}")
+
+
+def test_no_text_carries_what_neither_a_crm_nor_a_file_takes() -> None:
+    assert rendered(r"{{ 'a\x00b' }}{{ '\ud800' }}") == "ab?"
+
+
+def test_parts_of_which_one_is_unknown_are_unknown_together() -> None:
+    assert rendered("Call {{ name ~ ', ' ~ phone }}. Then write.", name="Smith", phone=None) == "Then write."
+    assert rendered("Ask {{ [name, phone]|join(', ') }}. Then write.", name="Smith", phone=None) == "Then write."
+
+
 @pytest.mark.parametrize("text", ["{{ n.x.y }}", "{{ 1e400|int }}", "{% if n < 1e308 * 10 %}x{% endif %}{{ -1e400 + n }}"])
 def test_whatever_a_text_does_only_its_task_is_held_back(text: str) -> None:
     with pytest.raises(NotRendered, match="its text cannot be made"):

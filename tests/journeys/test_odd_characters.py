@@ -92,6 +92,16 @@ def test_amounts_that_are_no_numbers_are_unknown_and_told(desk: Desk, number: st
     assert [problem for problem in said["problems"] if "no number" in problem and "(the first: " in problem]
 
 
+@pytest.mark.parametrize("value", ["[1]", "{}", '{"a": [1]}'])
+def test_lists_and_tables_in_the_place_of_values_stop_nothing(never: Desk, value: str) -> None:
+    fields = "Probability|AccountId|TaskSubtype|ActivityDate" if never.crm == "salesforce" else "dealstage|hs_timestamp|amount"
+
+    said = _sync(never, rf'("({fields})"):("[^"]*"|[\d.]+)', rf"\1:{value}")
+
+    assert said["rejected"] == 0
+    assert _sync(never, "never there", "")["rejected"] == 0
+
+
 DATES = {
     "salesforce": r'("CloseDate"|"KAM_Since__c"|"KAM_Override_Until__c"|"ActivityDate"|"CompletedDateTime"):"[^"]*"',
     "hubspot": r'("closedate"|"kam_since"|"kam_override_until"|"hs_timestamp"|"hs_meeting_start_time"):"[^"]*"',

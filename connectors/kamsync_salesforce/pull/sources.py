@@ -163,7 +163,7 @@ def _tasks(request: PullRequest, key_field: str) -> Source:
         return values[2] or values[3]
 
     def to_rows(records: Rows) -> Rows:
-        return _activity_rows(request, ([v[0], v[1], _KINDS.get(v[4], "task"), happened(v)] for v in records))
+        return _activity_rows(request, ([v[0], v[1], _KINDS.get(str(v[4]), "task"), happened(v)] for v in records))
 
     def left(values: list[Any]) -> bool:
         closed, key = values[5], values[6]

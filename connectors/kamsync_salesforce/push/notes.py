@@ -20,7 +20,7 @@ from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outcome_of, send, subrequest
 from kamsync_salesforce.api.errors import fault_of, is_unanswered
-from kamsync_salesforce.translate import quote, select
+from kamsync_salesforce.translate import full_id, quote, select
 
 NOTE, LINK = "ContentNote", "ContentDocumentLink"
 IDS_PER_QUERY = 150
@@ -42,7 +42,7 @@ class Notes:
         found: dict[str, NoteSeen] = {}
         for record in self._records([*named, *owners]):
             note_id, preview = str(record["Id"]), str(record.get("TextPreview") or "")
-            account = named.get(note_id, "") or (owners[note_id] if NOTE_MARK.strip() in preview else "")
+            account = named.get(note_id, "") or (owners.get(note_id, "") if NOTE_MARK.strip() in preview else "")
             if account and account not in found:
                 body = self._body(note_id) if whole else preview
                 if body is not None:
@@ -57,7 +57,9 @@ class Notes:
             where = (f"LinkedEntityId IN ({listed})", "ContentDocument.FileType = 'SNOTE'")
             soql = select(LINK, ("ContentDocumentId", "LinkedEntityId"), where)
             for record in self._client.records(soql, doing="looking for notes"):
-                found[str(record["ContentDocumentId"])] = str(record["LinkedEntityId"])
+                note_id = full_id(str(record["ContentDocumentId"]))
+                if note_id:  # by anything else no note is found, and a query that names it is refused whole
+                    found[note_id] = str(record["LinkedEntityId"])
         return found
 
     def _records(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
