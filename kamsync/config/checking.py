@@ -164,11 +164,12 @@ def _unknown_key(path: Path_, model: type[BaseModel]) -> str:
 def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """The keys of the table at `path` of a model."""
     current: type[BaseModel] | None = model
-    for part in path:
-        if isinstance(part, int):
-            continue
+    names = iter([part for part in path if not isinstance(part, int)])
+    for part in names:
         field = _field_named(current, part)
         current = _model_in(field) if field is not None else None
+        if typing.get_origin(field) is dict:
+            next(names, None)  # a name that the file gives: [org.acme]
         if current is None:
             return ()
     return tuple(f.alias or name for name, f in current.model_fields.items()) if current else ()

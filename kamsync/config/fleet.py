@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,7 +39,7 @@ class _Table(BaseModel):
 class FleetTable(_Table):
     """`[fleet]`: where everything is."""
 
-    database: dict[str, str]  # a secret: it holds a password
+    database: Any  # a secret, since it holds a password; what is no reference to one is refused without being shown
     orgs: Name = "orgs"
     caches: Name = "caches"
     work: Name = "work"

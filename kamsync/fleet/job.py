@@ -101,7 +101,7 @@ def _do(bench: Bench, work: Work, known: KnownOrg, job_id: int) -> None:
         seconds = bench.fleet.worker.lease_seconds
         with Keeper(lambda: bench.tables.renew(work.org, owner, seconds), seconds) as keeper:
             ended, ending = _work(bench, work, org, keeper)
-        _follow(bench, work, ending, known)
+        _follow(bench, work, ended, ending, known)
         _record(bench, work, began, ended, ending)
 
 
@@ -153,6 +153,8 @@ def _work(bench: Bench, work: Work, org: Org | Unreadable, keeper: Keeper) -> tu
         ending = _at_limit("It took more memory than", settings.memory_megabytes, "memory_megabytes")
     if ended.said.document is None and ended.said.exit_code > 0 and free_bytes(folder) < LEAST_FREE_BYTES:
         ending = replace(ending, message="This worker's disk is full.", fix="Make room where [fleet] work is.")
+    if ending.outcome == "refused" and work.kind == "sync":
+        ending = replace(ending, fix=f"{ending.fix} In a fleet: kamsync fleet run {work.org} plan --wait, then … apply.")
     if _remedy(ended.said.document) == CacheUnusable.__name__:
         discard(folder)  # the next try begins from what is stored
         at_limit = _at_limit("Its cache has grown to", settings.cache_megabytes, "cache_megabytes")
@@ -237,17 +239,22 @@ def _ending_of_error(error: KamsyncError | OSError, work: Work, attempts: int) -
     return ending_of(Said(1, document), attempt=work.attempt, attempts=attempts, deadline_seconds=0)
 
 
-def _follow(bench: Bench, work: Work, ending: Ending, known: KnownOrg) -> None:
+def _follow(bench: Bench, work: Work, ended: Ended, ending: Ending, known: KnownOrg) -> None:
     """Another try, or a person: each park is told once, here and by the org's own channels. What goes well by hand goes on."""
     if known.state == "parked" and ending.outcome == "done":
         bench.tables.set_state(work.org, "active")
-    if ending.then == "park":
+    if ending.then == "park" and not _is_mistyped(work, ended):
         if bench.tables.set_state(work.org, "parked", ending.message, ending.fix):
             log().error("parked", org=work.org, error=ending.message, fix=ending.fix)
     elif ending.then == "retry":
         again = work if ending.outcome == "stopped" else replace(work, attempt=work.attempt + 1)
         schema = schema_of(_cache_of(bench.fleet.work, work.org)) or known.cache_schema
         _queue(bench, again, datetime.now(UTC) + timedelta(seconds=ending.after_seconds), schema)
+
+
+def _is_mistyped(work: Work, ended: Ended) -> bool:
+    """Whether a person named a run that there is not: nothing is wrong with the org, and its schedule goes on."""
+    return work.kind == "undo" and _remedy(ended.said.document) == ConfigError.__name__
 
 
 def _queue(bench: Bench, work: Work, at: datetime, schema: int) -> None:

@@ -424,7 +424,8 @@ def saying_what_is_wrong() -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
         said = redact(one_line(str(error)))
         raise TryLater(
-            f"The fleet's database does not answer: {said}", fix="Check that it runs, and [fleet] database."
+            f"The fleet's database does not answer: {said}",
+            fix="Check that it runs, and the address, the user and the password in [fleet] database.",
         ) from error
     except psycopg.ProgrammingError as error:
         raise ConfigError(

@@ -18,7 +18,7 @@ from procrastinate.utils import utcnow
 
 from kamsync.config.fleet import Fleet
 from kamsync.fleet.due import next_due
-from kamsync.fleet.orgs import Org, digest_of, names_of, path_of_org, read_org
+from kamsync.fleet.orgs import Org, Unreadable, digest_of, names_of, path_of_org, read_org
 from kamsync.fleet.queue import KEEPING, Work, defer_all, opened
 from kamsync.fleet.tables import KnownOrg, Tables
 from kamsync.log import log
@@ -50,14 +50,18 @@ def read_folder(fleet: Fleet, tables: Tables) -> None:
         if isinstance(org, Org):
             rows.append((name, org.digest, org.app, org.priority, next_due(org.tables, name, now, fleet.spread_seconds)))
         elif name not in known or known[name].reason != org.message or known[name].digest != org.digest:
-            tables.note_unreadable(name, org.digest, org.message, org.fix)
-            log().error("parked", org=name, error=org.message, fix=org.fix)
+            _park(tables, org)
     if rows:
         tables.note_orgs(rows)
     gone = sorted(known.keys() - set(names))
     if gone:
         tables.note_gone(gone)
         log().info("gone", orgs=", ".join(gone))
+
+
+def _park(tables: Tables, org: Unreadable) -> None:
+    tables.note_unreadable(org.name, org.digest, org.message, org.fix)
+    log().error("parked", org=org.name, error=org.message, fix=org.fix)
 
 
 def _is_other(fleet: Fleet, known: KnownOrg) -> bool:
@@ -79,6 +83,8 @@ def queue_due(fleet: Fleet, tables: Tables) -> int:
         if isinstance(org, Org):
             jobs.append((Work(one.org, "sync"), one.cache_schema, one.priority))
             following.append((next_due(org.tables, one.org, now, fleet.spread_seconds), one.org))
+        else:
+            _park(tables, org)  # somebody has resumed it, and its file is as it was
     with opened(fleet.database) as app:
         for first in range(0, len(jobs), BATCH):
             defer_all(app, jobs[first : first + BATCH])

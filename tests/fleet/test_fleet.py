@@ -61,12 +61,14 @@ def test_plan_apply_and_undo_go_through_the_queue_and_the_cache_follows_to_anoth
     assert worker.wait(60) == 0
 
     company.start_worker(elsewhere=True)
+    mistyped = company.job("acme", "undo", "20260101T060000-0000")
+    assert mistyped["outcome"] == "failed" and company.status()["acme"]["state"] == "failing"  # its schedule goes on
     undone = company.job("acme", "undo", applied["result"]["run_id"])
 
     assert undone["outcome"] == "done" and undone["worker"] != applied["worker"]
     assert not company.tasks("acme") and not any(company.tiers("acme").values())
     refused = company.run("run", "acme", "--wait")
-    assert refused.code == 3 and company.wait_for_states(acme="held")["acme"]["fix"]
+    assert refused.code == 3 and "fleet run acme plan" in company.wait_for_states(acme="held")["acme"]["fix"]
 
 
 def test_each_remedy_has_its_consequence(company: Company) -> None:
@@ -88,6 +90,9 @@ def test_each_remedy_has_its_consequence(company: Company) -> None:
     company.wait_for(lambda: company.status().get("silly"))
     company.good("run", "silly")
     assert "criteria" in company.wait_for_states(silly="parked")["silly"]["reason"]
+    company.good("resume", "broken")  # and nobody has mended its file
+    company.wait_for(lambda: company.worker_logs().count("parked org=broken") == 2)
+    assert "broken.toml" in company.status()["broken"]["reason"]
     later = company.wait_for_states(busy="failing")["busy"]
     assert later["queued"] == 1 and later["waits_until"] > company.jobs("busy")[0]["ended_at"]
     assert company.worker_logs().count("parked org=locked") == 1
