@@ -143,16 +143,16 @@ class Trial:
             turn_back(self.path, self.company, day)
             with Evaluation(self.path, compiled, day, replayed=held) as evaluation:
                 decisions = list(evaluation.decisions())
-                own = [d for d in decisions if not d.follows]  # a branch has its group's tier: no choice of its own
+                own = [d for d in decisions if d.code != "group"]  # a branch has its group's tier: no choice of its own
                 found.append(
                     Day(
                         day,
                         {key_of(d.account_id): d.tier for d in own},
-                        {key_of(d.account_id): d.since for d in decisions if d.since is not None},
+                        {key_of(d.account_id): d.since for d in own if d.since is not None},
                         {key_of(d.account_id): d.health for d in own},
                         {key_of(account): owner for account, owner in evaluation.owners().items()},
                         keyed(evaluation.won_amounts_12m()),
-                        {key_of(d.account_id): d.tier for d in decisions if d.follows},
+                        {key_of(d.account_id): d.tier for d in decisions if d.code == "group"},
                     )
                 )
             held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since, decided_tier=d.tier) for d in decisions}

@@ -22,7 +22,7 @@ ENOUGH = 20  # active customers
 class Day:
     """One decided day, by account key: tiers, since when, health, owner, what was won in the twelve months before.
 
-    `members`: the tiers of accounts whose group is decided by another; but for `since` they are in no other mapping.
+    `members`: the tiers of accounts whose group is decided by another; they are in no other mapping.
     """
 
     day: date
@@ -36,11 +36,6 @@ class Day:
     @property
     def best(self) -> frozenset[int]:
         return frozenset(key for key, tier in self.tiers.items() if tier == BEST)
-
-    @property
-    def shown_best(self) -> frozenset[int]:
-        """With the members of groups."""
-        return self.best | {key for key, tier in self.members.items() if tier == BEST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ def still_best_after(days: Sequence[Day], months: int) -> float | None:
 
     Whoever came under another account since, which decides for the group, is still in it where the group is.
     """
-    later = {day.day: day.shown_best for day in days}
+    later = {day.day: day.best | {key for key, tier in day.members.items() if tier == BEST} for day in days}
     shares = [
         len(day.best & later[end]) / len(day.best) for day in days if day.best and (end := add_months(day.day, months)) in later
     ]
@@ -82,12 +77,14 @@ def still_best_after(days: Sequence[Day], months: int) -> float | None:
 
 
 def exits(days: Sequence[Day], min_days: int) -> tuple[int, int]:
-    """How many left the best tier for a worse one; and, members of groups too, how many did before `min_days` were over."""
+    """How many left the best tier for a worse one, and how many of those before `min_days` were over."""
     early = total = 0
     for before, after in pairwise(days):
-        gone = before.shown_best - after.shown_best  # not who is where it was, under another account that decides for it now
-        total += len(gone & before.best)
-        early += sum((after.day - before.since[key]).days < min_days for key in gone)
+        for key in before.best - after.best:
+            if after.members.get(key) == BEST:  # its group is decided by another account now, and is where it was
+                continue
+            total += 1
+            early += (after.day - before.since[key]).days < min_days
     return total, early
 
 

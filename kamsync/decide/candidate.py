@@ -17,8 +17,8 @@ class Standing:
     """One account on its way to a tier. `fired` are indexes of the rules that hold for it.
 
     `counts`: `top_percent` is a share of those. `lead`: the account that decides for it, where the group is the unit and this one
-    does not lead; `follows`: its tier is that one's, once its own promise is over. `seat`: the tier of the place that is reserved
-    for it, `seat_order` its turn among the seats. `would_be`: what the next review would make of it.
+    does not lead. `seat`: the tier of the place that is reserved for it, `seat_order` its turn among the seats. `would_be`: what
+    the next review would make of it.
     """
 
     account_id: str
@@ -50,7 +50,6 @@ class Standing:
     seat_order: tuple[int, int] = (0, 0)
     seat_reason: str = ""
     would_be: int | None = None
-    follows: bool = False
 
 
 def is_young(standing: Standing, program: Program, as_of: date) -> bool:

@@ -72,7 +72,6 @@ class Decision(NamedTuple):
     CRM by this decision.
     `points_missing` and `next_tier`: the nearest better tier, where one exists.
     `seat`: why a place was reserved for it. `would_be`: what the next review would make of it, where that differs.
-    `follows`: the account at the head of its group is decided, and has the plan and the goals.
     `notes` are sentences about bad CRM values (an override that names no tier).
     """
 
@@ -100,4 +99,3 @@ class Decision(NamedTuple):
     writes_override: bool = False
     seat: str = ""
     would_be: str | None = None
-    follows: bool = False

@@ -167,18 +167,10 @@ class Ladder:
             return
         leads = {one.account_id: one for one in standings}
         for member in members:
-            member.follows = True
             if self._program.members == "none":
                 member.current = self._none
             elif member.lead is not None:
-                self._follow(member, leads[member.lead])
-
-    def _follow(self, member: Standing, lead: Standing) -> None:
-        """Whoever came under a lead with a promise of its own keeps it: being grouped is no reason to leave a tier early."""
-        member.placed = lead.placed
-        at_once = lead.code in ("override", "excluded", "not_eligible")
-        if not at_once and member.placed > member.current and is_young(member, self._program, self._as_of):
-            member.placed, member.code = member.current, "min_days"
+                member.placed = leads[member.lead].placed
 
     def _fired(self, standing: Standing) -> list[Rule]:
         return [self._program.rules[index] for index in standing.fired]
@@ -213,7 +205,6 @@ class Ladder:
             writes_override=standing.writes_override,
             seat=standing.seat_reason if standing.code == "seat" else "",
             would_be=None if standing.would_be is None else self._name(standing.would_be),
-            follows=standing.follows,
         )
 
     def _see_current(self, standing: Standing) -> None:

@@ -62,7 +62,7 @@ def plan_notes(
         account_id = decision.account_id
         note = known.get(account_id)
         has_one = note is not None and note.note_id != ""
-        if decision.follows or (decision.tier == NO_TIER and not has_one):
+        if decision.code == "group" or (decision.tier == NO_TIER and not has_one):
             continue
         page = account_plan_of(cache, program, evaluation, portfolio, account_id, as_of)
         page = replace(page, steps=tuple(_steps_after(page, by_account.get(account_id, ()), portfolio.owners)))

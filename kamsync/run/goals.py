@@ -22,7 +22,7 @@ def goals_of_portfolio(cache: Cache, evaluation: Evaluation, program: Program, s
     found: dict[str, list[tuple[FactValue, FactValue]]] = {name: [] for name in kpis}
     rows = evaluation.columns(tuple(kpi.source for kpi in kpis.values()))
     for decision, row in zip(evaluation.decisions(), rows, strict=True):
-        if decision.tier == NO_TIER or decision.follows:  # a group counts once, at its head
+        if decision.tier == NO_TIER or decision.code == "group":  # a group counts once, at its head
             continue
         for (name, kpi), value in zip(kpis.items(), row, strict=True):
             found[name].append((_now(kpi, decision, value), before[name].get(decision.account_id)))

@@ -201,7 +201,7 @@ def _firings(
     for name, prepared in playbooks.by_name.items():
         for account_id, facts, moved_on in evaluation.firing(prepared.playbook):
             decision = evaluation.decision(account_id)
-            if decision.follows:
+            if decision.code == "group":
                 continue  # the account at the group's head has the plan
             began, merge = evaluation.stay_began(account_id), merged.get(account_id)
             yield Firing(name, account_id, names[account_id], decision, facts, began, merge, moved_on)

@@ -34,8 +34,8 @@ def rehearsal_of(
         conditions = _conditions(evaluation, compiled, prepared.playbook, account_id)
         decision, names = evaluation.decision(account_id), evaluation.names()
         fired = [(facts, moved_on) for one, facts, moved_on in evaluation.firing(prepared.playbook) if one == account_id]
-        if not fired or decision.follows:
-            return Rehearsal(False, conditions, (), lead=not decision.follows)
+        if not fired or decision.code == "group":
+            return Rehearsal(False, conditions, (), lead=decision.code != "group")
         facts, moved_on = fired[0]
         began, merge = evaluation.stay_began(account_id), merged_on(cache).get(account_id)
         firing = Firing(playbook, account_id, names[account_id], decision, facts, began, merge, moved_on)

@@ -184,28 +184,18 @@ def test_a_parent_that_is_put_above_a_key_account_takes_over_where_the_group_sta
     assert desk.good("plan", "--json").json["changes"] == []
 
 
-@pytest.mark.parametrize(
-    ("days", "lead", "kept", "code"),
-    [
-        (179, {}, "A", "min_days"),
-        (180, {}, "B", "group"),
-        (179, {"kam_override": "B"}, "B", "group"),  # a person said so for the group
-    ],
-)
-def test_a_key_account_that_comes_under_another_keeps_its_promised_days(
-    days: int, lead: dict[str, str], kept: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_key_account_that_comes_under_another_has_its_tier_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The lead alone is decided (DECISIONS.md §2): a promise of its own would be a second decision for one group."""
     desk = a_desk(tmp_path, monkeypatch, "", 'unit = "group"\nplaybooks = ["onboarding"]', "won_amount_12m", min_days=180)
-    head = desk.crm.add_account("Holding", kam_tier="B", kam_decided_tier="B", kam_since=LAST_YEAR, **lead)
-    since = TODAY - timedelta(days=days)
-    key = desk.crm.add_account("Key", parent_id=head, kam_tier="A", kam_decided_tier="A", kam_since=since)
+    head = desk.crm.add_account("Holding", kam_tier="B", kam_decided_tier="B", kam_since=LAST_YEAR)
+    key = desk.crm.add_account("Key", parent_id=head, kam_tier="A", kam_decided_tier="A", kam_since=TODAY)
     desk.crm.win(desk.crm.add_opportunity(key, TODAY, 20.0, currency="EUR"), TODAY)
 
     desk.good("apply", "--yes")
 
-    assert tiers(desk) == {"Holding": "B", "Key": kept}
-    told = desk.good("explain", key, "--json").json
-    assert (told["tier"], told["code"]) == (kept, code)
-    assert told["since"] == (since if kept == "A" else TODAY).isoformat()
+    assert tiers(desk) == {"Holding": "B", "Key": "B"}
+    assert desk.good("explain", key, "--json").json["code"] == "group"
     assert not desk.crm.tasks()  # the account at the head of the group has the plan
     assert desk.good("plan", "--json").json["changes"] == []

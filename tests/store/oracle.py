@@ -409,10 +409,6 @@ def verdicts(world: World, program: Program, as_of: date, meanings: Mapping[str,
         if v.code == "group":
             v.tier = found[v.head or ""].tier if program.members == "inherit" else "none"
             v.current = v.current if program.members == "inherit" else "none"
-            worse = _order(program)[v.tier] > _order(program)[v.current]
-            at_once = found[v.head or ""].code in ("override", "not_eligible", "excluded")
-            if worse and not at_once and may_not_leave(v, program, as_of):
-                v.tier, v.code = v.current, "min_days"
         v.since = as_of if v.tier != v.current else _stands_since(v) or as_of
     return found
 

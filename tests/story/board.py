@@ -260,9 +260,10 @@ class Board:
         heads = self.rules.unit == "group" and not shown.fields.decided  # put above a group, it stands where that stood
         may = self._is_review() or theirs or out or follows or seated or rises or reclaims or heads
         self._hold(may, "tiers wait for the review", words)
+        since = shown.fields.since
+        young = since is not None and (self.day - since).days < self.rules.min_days
         falls = self.rules.rank(was) < self.rules.rank(now) and was == self._current(shown.fields)
-        said = theirs or (follows and self._choice(lead) is not None)
-        self._hold(not (falls and self._is_young(shown)) or said or out, "promised days", words)
+        self._hold(not (falls and young) or theirs or out or follows, "promised days", words)
         if self.rules.approve and not attended:
             self._hold(theirs or best not in (was, now), "the best tier waits for a person", words)
 
@@ -298,23 +299,12 @@ class Board:
             if choice is not None:
                 self._hold(now[account_id] == choice, "people win", words)
             elif shown.lead != account_id:
-                must = shown.fields.tier if self.rules.members == "none" else self._with_its_group(shown, before, now)
+                must = shown.fields.tier if self.rules.members == "none" else now[shown.lead]
                 fits = now[account_id] == must or (waits and best in (shown.fields.tier, must, before[shown.lead].fields.tier))
                 self._hold(fits, "one lead a group", f"{words}; the lead shows {now[shown.lead] or NONE}")
             elif not (waits and best in (shown.fields.tier, self._settled(account_id, before))):
                 self._check_lead(account_id, before, now)
         self._check_places(before, now, waits=waits)
-
-    def _with_its_group(self, shown: Shown, before: Mapping[str, Shown], now: Mapping[str, str]) -> str:
-        """The lead's tier; while it may not leave its own, its own, but for what a person or a rule said of the lead."""
-        lead, current = before[shown.lead], self._current(shown.fields)
-        at_once = lead.barred or self._choice(lead) is not None
-        falls = self.rules.rank(now[shown.lead]) > self.rules.rank(current)
-        return current if falls and self._is_young(shown) and not at_once else now[shown.lead]
-
-    def _is_young(self, shown: Shown) -> bool:
-        since = shown.fields.since
-        return since is not None and (self.day - since).days < self.rules.min_days
 
     def _check_lead(self, account_id: str, before: Mapping[str, Shown], now: Mapping[str, str]) -> None:
         must, shown = self._settled(account_id, before), before[account_id]
@@ -344,7 +334,8 @@ class Board:
         )
         if not self._is_review() and not (rules.between == "rises" and rules.rank(reached) < rules.rank(current)):
             reached = current
-        if rules.rank(reached) > rules.rank(current) and self._is_young(shown):
+        since = shown.fields.since
+        if rules.rank(reached) > rules.rank(current) and since and (self.day - since).days < rules.min_days:
             reached = current
         best = rules.tiers[0][0]
         if account_id in self._claims(before)[: rules.seats]:
@@ -378,7 +369,8 @@ class Board:
         fields, best = shown.fields, self.rules.tiers[0][0]
         if self._choice(shown) is not None:
             return True
-        return self._current(fields) == best and (self._is_young(shown) or not self._is_review())
+        young = fields.since is not None and (self.day - fields.since).days < self.rules.min_days
+        return self._current(fields) == best and (young or not self._is_review())
 
 
 def _word(decided: str) -> str:
