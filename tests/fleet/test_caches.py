@@ -12,7 +12,8 @@ import pytest
 from kamsync.fleet.caches import CACHE, Caches, Overtaken, room_for
 from kamsync.store.database import open_cache
 from kamsync.store.schema import Meta
-from tests.fleet.s3 import BUCKET, storing
+from tests.fleet.dialects import DIALECTS, dialect
+from tests.fleet.storage import storing
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
@@ -27,16 +28,16 @@ def read(path: Path) -> str:
         return cache.meta(Meta.ORG_NAME) or ""
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", *DIALECTS])
 def caches(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caches]:
     """The same caches in a shared folder and in object storage."""
     if request.param == "folder":
         yield Caches(str(tmp_path / "stored"))
         return
-    with storing() as storage:
+    with storing(dialect(request.param)) as storage:
         for name, value in storage.environment.items():
             monkeypatch.setenv(name, value)
-        yield Caches(f"s3://{BUCKET}/kamsync")
+        yield Caches(storage.dialect.address)
 
 
 def test_a_cache_goes_from_worker_to_worker_and_stays_where_it_is_the_newest(caches: Caches, tmp_path: Path) -> None:

@@ -10,18 +10,20 @@ import pytest
 
 from kamsync.fleet.caches import Caches, room_for
 from tests.fleet.company import Company
-from tests.fleet.s3 import BUCKET, Storage, storing
+from tests.fleet.dialects import DIALECTS, S3, dialect
+from tests.fleet.storage import BUCKET, Storage, storing
 from tests.fleet.test_caches import read, write
 
 pytestmark = pytest.mark.xdist_group("fleet")
-PLACE = f"s3://{BUCKET}/kamsync"
+PLACE = S3.address
 
 
 @pytest.fixture
-def storage(company: Company) -> Iterator[Storage]:
-    with storing() as opened:
+def storage(request: pytest.FixtureRequest, company: Company) -> Iterator[Storage]:
+    """S3, or the kind that the test is parametrized with."""
+    with storing(dialect(getattr(request, "param", "s3"))) as opened:
         company.environment.update(opened.environment)
-        company.write_fleet(caches=PLACE)
+        company.write_fleet(caches=opened.dialect.address)
         yield opened
 
 
@@ -51,37 +53,45 @@ def test_a_cache_follows_its_org_through_a_bucket_and_losing_it_costs_a_full_pul
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said", "mend"),
+    ("storage", "said"),
     [
-        ("AWS_ACCESS_KEY_ID", "AKIAOFSOMEBODYELSE01", "does not exist in our records (InvalidAccessKeyId)", "credentials"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "nothing answers there", "AWS_ENDPOINT_URL"),
+        ("s3", "does not exist in our records (InvalidAccessKeyId)"),
+        ("google", "Authentication required (AuthenticationRequired)"),
+        ("azure", "Server failed to authenticate the request (AuthenticationFailed)"),
     ],
+    indirect=["storage"],
 )
-def test_init_and_a_worker_say_what_is_wrong_with_the_storage_before_anything_is_done(
-    company: Company, storage: Storage, variable: str, value: str, said: str, mend: str
+def test_init_and_a_worker_say_whose_credentials_are_wrong_before_anything_is_done(
+    company: Company, storage: Storage, said: str
 ) -> None:
-    company.environment[variable] = value
+    company.environment.update(storage.dialect.environment(storage.url, stranger=True))
 
-    refused = company.run("init")
-    worker = company.run("worker")
-
-    for one in (refused, worker):
-        assert one.code == 1 and f"The caches at {PLACE}: " in one.err and said in one.err and mend in one.err
+    for refused in (company.run("init"), company.run("worker")):
+        assert refused.code == 1 and f"The caches at {storage.dialect.address}: " in refused.err
+        assert said in refused.err and "Check the credentials in the worker's environment" in refused.err
+        assert "PRIVATE KEY" not in refused.err
     assert not storage.objects
 
 
-def test_an_answer_that_is_lost_on_its_way_is_no_other_worker(
-    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_init_and_a_worker_say_that_nothing_answers_where_the_caches_should_be(company: Company, storage: Storage) -> None:
+    company.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+
+    for refused in (company.run("init"), company.run("worker")):
+        assert refused.code == 1 and "nothing answers there" in refused.err and "AWS_ENDPOINT_URL" in refused.err
+
+
+@pytest.mark.parametrize("kind", DIALECTS)
+def test_an_answer_that_is_lost_on_its_way_is_no_other_worker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket has taken the object, and the client, which heard nothing, sends it again."""
-    for name, text in storage.environment.items():
-        monkeypatch.setenv(name, text)
-    caches = Caches(PLACE)
-    here = room_for(tmp_path / "a", "acme")
-    write(here, "first")
-    held = caches.hold("acme", here)
+    with storing(dialect(kind)) as storage:
+        for name, text in storage.environment.items():
+            monkeypatch.setenv(name, text)
+        caches = Caches(storage.dialect.address)
+        here = room_for(tmp_path / "a", "acme")
+        write(here, "first")
+        held = caches.hold("acme", here)
 
-    storage.mute = True
+        storage.mute = True
 
-    assert caches.keep("acme", held) == 1
-    assert read(caches.hold("acme", room_for(tmp_path / "b", "acme")).path) == "first"
+        assert caches.keep("acme", held) == 1
+        assert read(caches.hold("acme", room_for(tmp_path / "b", "acme")).path) == "first"
