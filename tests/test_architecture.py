@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,20 @@ def _modules(*folders: Path) -> Iterator[Path]:
         yield from sorted(folder.rglob("*.py"))
 
 
-def _calls(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+@cache
+def _tree(module: Path) -> ast.Module:
+    return ast.parse(module.read_text())
+
+
+@cache
+def _nodes(module: Path) -> tuple[ast.AST, ...]:
+    """Every node of a file: each is parsed and walked once for all tests."""
+    return tuple(ast.walk(_tree(module)))
+
+
+@cache
+def _calls(module: Path) -> frozenset[str]:
+    return frozenset(ast.unparse(node.func) for node in _nodes(module) if isinstance(node, ast.Call))
 
 
 def test_import_rules_hold() -> None:
@@ -38,13 +49,13 @@ def test_import_rules_hold() -> None:
 @pytest.mark.parametrize("clock", ["datetime.now", "date.today", "datetime.utcnow", "time.time", "random.random"])
 def test_decisions_have_no_clock_and_no_dice(clock: str) -> None:
     for module in _modules(ROOT / "kamsync" / "decide"):
-        assert clock not in set(_calls(ast.parse(module.read_text()))), module
+        assert clock not in _calls(module), module
 
 
 def test_broad_excepts_stand_only_where_errors_are_shown_or_the_night_is_survived() -> None:
     found = set()
     for module in _modules(*SHIPPED):
-        for node in ast.walk(ast.parse(module.read_text())):
+        for node in _nodes(module):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = ast.unparse(node.type) if node.type else "everything"
@@ -62,7 +73,7 @@ def test_only_the_command_line_prints() -> None:
     for module in _modules(*SHIPPED):
         if "cli" in module.parts:
             continue
-        assert "print" not in set(_calls(ast.parse(module.read_text()))), module
+        assert "print" not in _calls(module), module
 
 
 def test_only_the_store_runs_sql() -> None:
@@ -73,16 +84,15 @@ def test_only_the_store_runs_sql() -> None:
     for module in _modules(*SHIPPED):
         if "store" in module.parts or "sandbox" in module.parts or module == ROOT / "kamsync" / "fleet" / "tables.py":
             continue
-        tree = ast.parse(module.read_text())
-        assert not {call.rpartition(".")[2] for call in _calls(tree) if "." in call} & RUNS_SQL, module
-        assert not {"sqlite3", "sqlite_utils"} & _imported(tree), module
-        assert not [text for text in _texts(tree) if text.lstrip().startswith(("INSERT ", "UPDATE ", "DELETE FROM "))], module
+        assert not {call.rpartition(".")[2] for call in _calls(module) if "." in call} & RUNS_SQL, module
+        assert not {"sqlite3", "sqlite_utils"} & _imported(module), module
+        assert not [text for text in _texts(module) if text.lstrip().startswith(("INSERT ", "UPDATE ", "DELETE FROM "))], module
 
 
-def _imported(tree: ast.AST) -> set[str]:
+def _imported(module: Path) -> set[str]:
     """The first names of what is imported, at the top, inside a function or for types."""
     found = set()
-    for node in ast.walk(tree):
+    for node in _nodes(module):
         if isinstance(node, ast.Import):
             found |= {one.name.partition(".")[0] for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -90,8 +100,8 @@ def _imported(tree: ast.AST) -> set[str]:
     return found
 
 
-def _texts(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _texts(module: Path) -> Iterator[str]:
+    for node in _nodes(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
@@ -100,7 +110,7 @@ def test_a_write_of_the_store_names_its_columns() -> None:
     """A positional INSERT puts values into the wrong columns when one is added. A pair, and one connection's table, are safe."""
     positional = re.compile(r"INSERT (?:OR \w+ )?INTO (?!temp\.)\S+ (?:SELECT|VALUES \(\?, \?, \?)")
     for module in _modules(ROOT / "kamsync"):
-        assert not positional.search(" ".join(_texts(ast.parse(module.read_text())))), module
+        assert not positional.search(" ".join(_texts(module))), module
 
 
 # Nouns in their own right, or the design's own names for an activity.
@@ -121,12 +131,11 @@ def test_whatever_is_public_says_what_it_is() -> None:
     The connectors' sandboxes are the vendors' services: what each answer is stands in the vendors' documentation.
     """
     modules = [module for module in _modules(*SHIPPED) if not ("connectors" in module.parts and "sandbox" in module.parts)]
-    trees = {module: ast.parse(module.read_text()) for module in modules}
-    said = {name for tree in trees.values() for name in _said_by_bases(tree)}
+    said = {name for module in modules for name in _said_by_bases(module)}
     mute = [
         f"{module.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for module, tree in trees.items()
-        for node, owner in _public(tree)
+        for module in modules
+        for node, owner in _public(_tree(module))
         if not ast.get_docstring(node) and not node.name.startswith("test_") and not (owner and node.name in said)
     ]
 
@@ -145,8 +154,8 @@ def _public(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[Defined, ast.Clas
                 yield from _public(node)
 
 
-def _said_by_bases(tree: ast.Module) -> Iterator[str]:
+def _said_by_bases(module: Path) -> Iterator[str]:
     """Methods that a protocol or an abstract class documents for all who have them."""
-    for node in ast.walk(tree):
+    for node in _nodes(module):
         if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Protocol", "ABC"}:
             yield from (one.name for one in node.body if isinstance(one, ast.FunctionDef) and ast.get_docstring(one))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 import sqlglot
@@ -76,6 +77,19 @@ def compile_expression(expression: Expression, columns: Mapping[str, Kind], role
 
     Raises ConfigError with place, caret, mend and the nearest name where it is refused.
     """
+    try:
+        return _compile_text(expression.text, frozenset(columns.items()), role)
+    except ConfigError:
+        return _compile(expression, columns, role)  # says where
+
+
+# A programme is tried again and again with another weight (the console's lab), and reads what it read before.
+@lru_cache(maxsize=2_048)
+def _compile_text(text: str, columns: frozenset[tuple[str, Kind]], role: Role) -> Compiled:
+    return _compile(Expression(text), dict(columns), role)
+
+
+def _compile(expression: Expression, columns: Mapping[str, Kind], role: Role) -> Compiled:
     text = expression.text
     if len(text) > MAX_LENGTH:
         raise _refused(expression, 0, f"it is longer than {MAX_LENGTH} characters", "Split it into several criteria or rules.")

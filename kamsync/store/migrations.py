@@ -8,7 +8,7 @@ where one is missing.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 _FIRST = """
 CREATE TABLE "owners" ("id" TEXT, "name" TEXT, "email" TEXT, "is_active" INTEGER, "manager_id" TEXT,
@@ -136,6 +136,17 @@ STEPS: tuple[tuple[str, str], ...] = (
 SCHEMA_VERSION = len(STEPS)
 
 
+def _statements(script: str) -> Iterator[str]:
+    """One after the other: a script run as a whole would commit what it is a part of, and sqlite-utils looks for their ends
+    letter by letter."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def migrate(connection: sqlite3.Connection, steps: Sequence[tuple[str, str]] = STEPS) -> None:
     """Brings the database to the schema of `steps`: all of it or nothing, so that a killed process leaves no cache half made.
 
@@ -146,7 +157,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[tuple[str, str]] = S
 
     def running(sql: str) -> Callable[[sqlite_utils.Database], None]:
         def run(database: sqlite_utils.Database) -> None:
-            database.executescript(sql)
+            for statement in _statements(sql):
+                database.execute(statement)
 
         return run
 

@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from kamsync.cli.sandboxes import SECRET_SETTINGS
 from kamsync.contract import Secret
 from kamsync.plugins import load_connector
 from kamsync.sandbox.company import Company
-from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
+from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from tests.accidents.gate import Gate
 from tests.accidents.programme import RANK, REVENUE, programme_text, secret_name
 from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
+from tests.sandboxes import Keeping, a_sandbox
 
 ACCOUNTS, OPPORTUNITIES = 60, 300
 ROOT = Path(__file__).parents[2]
@@ -35,14 +36,6 @@ ROOT = Path(__file__).parents[2]
 MOMENTS = ("evaluated_at",)
 NO_TROUBLE: Mapping[str, int] = MappingProxyType({})
 INDEX_LAG_SECONDS = 0.2  # of HubSpot's search, behind what is written
-
-
-class Keeping(Protocol):
-    """What the sandboxes of Salesforce and HubSpot offer besides."""
-
-    def keep(self) -> object: ...
-
-    def put_back(self, kept: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -223,11 +216,10 @@ def a_world(
     """A CRM in which `setup` has run, and a configured folder without a cache."""
     folder.mkdir(parents=True, exist_ok=True)
     today = datetime.now(UTC).date()
-    company = Company(accounts=accounts, opportunities=opportunities, today=today)
     vendor = {"search_lag_seconds": INDEX_LAG_SECONDS} if kind == "hubspot" else {}
-    sandbox = load_connector(kind).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor))
+    options = SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor)
+    crm = a_sandbox(kind, lambda: Company(accounts, opportunities, today=today), options, accounts, opportunities)
     (folder / "shared").write_bytes(bytes(SIZE))
-    crm = cast(SandboxCrm, sandbox)
     gate = Gate(crm.app, open_shared(folder / "shared"))
     crm.app = gate
     with SandboxServer(crm) as server, _a_zygote(hurry) as zygote:

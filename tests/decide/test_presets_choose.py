@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from bench.shape_cache import programme
 from kamsync.config.shipped import read_shipped, shipped_names
-from kamsync.decide.compiled import compile_program
+from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.expressions import names_in
 from kamsync.decide.program import Program
@@ -67,7 +69,7 @@ class Org:
             self._insert("activities", {**row, "activity_date": (AS_OF - timedelta(days=days)).isoformat()})
 
     def programme(self, preset: str) -> Program:
-        return programme(self.folder, preset, has_contracts=self.has_contracts)
+        return program_of(preset, self.has_contracts)
 
     def decide(self, program: Program) -> dict[str, Decision]:
         self._write()
@@ -76,7 +78,7 @@ class Org:
 
     def criterion(self, preset: str, name: str, account: str) -> Contribution:
         self._write()
-        with Evaluation(self.path, compile_program(self.programme(preset)), AS_OF) as evaluation:
+        with Evaluation(self.path, compiled_preset(preset, self.has_contracts), AS_OF) as evaluation:
             return next(c for c in evaluation.receipt(account).contributions if c.criterion == name)
 
     def _closed(self, account: str, days: int, amount: float, **more: object) -> str:
@@ -95,6 +97,18 @@ class Org:
                 names = ", ".join(f'"{name}"' for name in row)
                 db.execute(f"INSERT INTO {table} ({names}, _pull) VALUES ({', '.join('?' * len(row))}, 1)", list(row.values()))
         self._rows.clear()
+
+
+@cache
+def program_of(preset: str, has_contracts: bool) -> Program:
+    """The preset through the files that people edit, read once."""
+    with TemporaryDirectory() as folder:
+        return programme(Path(folder), preset, has_contracts=has_contracts)
+
+
+@cache
+def compiled_preset(preset: str, has_contracts: bool) -> CompiledProgram:
+    return compile_program(program_of(preset, has_contracts))
 
 
 @pytest.fixture

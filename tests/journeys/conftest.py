@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from kamsync.cli.sandboxes import config_text, environment_of, sample_company
-from kamsync.plugins import load_connector
+from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
-from tests.accidents.world import Keeping
 from tests.journeys.command import Started, run_command
+from tests.sandboxes import Keeping, a_sandbox
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,13 @@ def desks(folder: Path) -> Iterator[Opener]:
         **vendor: Any,
     ) -> Desk:
         today = datetime.now(UTC).date()
-        company = sample_company(today, shape=shape, accounts=accounts, opportunities=None if shape else opportunities)
-        sandbox = load_connector(crm).sandbox(company, SandboxOptions(today=today, enforce_rate_limits=limits, vendor=vendor))
-        server = SandboxServer(sandbox)  # type: ignore[arg-type]  # the contract's protocol is the page's, seen from outside
+        deals = None if shape else opportunities
+        options = SandboxOptions(today=today, enforce_rate_limits=limits, vendor=vendor)
+
+        def company() -> SampleCompany:
+            return sample_company(today, shape=shape, accounts=accounts, opportunities=deals)
+
+        server = SandboxServer(a_sandbox(crm, company, options, shape, accounts, deals))
         servers.append(server.__enter__())
         settings = server.crm.settings(server.base_url)
         place = folder / f"{crm}-{len(servers)}"

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from kamsync.sandbox.faults import AsgiApp, Message, Receive, Scope, Send
 from kamsync_hubspot.api import limiter
-from tests.accidents.world import Keeping
 from tests.config.mutations import garbled, mutated
 from tests.journeys.command import run_here
 from tests.journeys.conftest import Desk, desks
+from tests.sandboxes import Keeping
 
 IS_LONG = "KAMSYNC_MUTATIONS" in os.environ
 EXAMPLES = int(os.environ.get("KAMSYNC_MUTATIONS", "10"))

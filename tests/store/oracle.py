@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 
 from kamsync.decide.facts import FACTS, streams_of
@@ -91,6 +92,7 @@ class Verdict:
 # -- §1 ----------------------------------------------------------------------------------------------------------------------
 
 
+@cache
 def months_back(day: date, months: int) -> date:
     year, month = day.year, day.month
     for _ in range(abs(months)):

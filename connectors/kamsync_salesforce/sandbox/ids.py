@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in ASCII order, so ids sort by number
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -12,19 +13,20 @@ _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 def make_id(prefix: str, number: int) -> str:
     """The 18-character id of a record."""
     digits = ""
-    for _ in range(12):
+    while number:
         number, digit = divmod(number, 62)
         digits = _ALPHABET[digit] + digits
-    return with_check(prefix + digits)
+    return with_check(prefix + digits.rjust(12, _ALPHABET[0]))
 
 
 def with_check(short: str) -> str:
     """15 characters with the three that encode which of them are capitals (Object Reference, "ID Field Type")."""
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << i for i, letter in enumerate(short[start : start + 5]) if "A" <= letter <= "Z")
-        suffix += _CHECK[bits]
-    return short + suffix
+    return short + _check(short[:5]) + _check(short[5:10]) + _check(short[10:])
+
+
+@lru_cache(maxsize=65_536)
+def _check(five: str) -> str:
+    return _CHECK[sum(1 << i for i, letter in enumerate(five) if "A" <= letter <= "Z")]
 
 
 def normal_id(text: object) -> str | None:

@@ -21,7 +21,8 @@ from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_hubspot import CONNECTOR
-from kamsync_hubspot.sandbox import HubSpotSandbox, build_sandbox
+from kamsync_hubspot.sandbox import HubSpotSandbox
+from tests.sandboxes import a_sandbox
 
 TODAY = date(2026, 6, 30)  # the portal is quiet: nothing in it changed today
 TIERS = (TierChoice("A", "A"), TierChoice("B", "B"), TierChoice("C", "C"))
@@ -115,7 +116,7 @@ def a_world() -> Iterator[Callable[..., World]]:
             limits: bool = False,
             **vendor: Any,
         ) -> World:
-            company = Company(accounts, opportunities, today=TODAY, activities=vendor.pop("activities", 60))
+            sizes = (accounts, opportunities, vendor.pop("activities", 60))
             options = SandboxOptions(
                 TODAY,
                 enforce_rate_limits=limits,
@@ -123,7 +124,7 @@ def a_world() -> Iterator[Callable[..., World]]:
                 daily_limit=vendor.pop("daily", None),
                 vendor={"search_lag_seconds": 0.0, **vendor},
             )
-            sandbox: Any = build_sandbox(company, options)
+            sandbox: Any = a_sandbox("hubspot", lambda: Company(*sizes[:2], today=TODAY, activities=sizes[2]), options, sizes)
             return World(stack.enter_context(SandboxServer(sandbox)), sandbox, stack)
 
         yield build

@@ -18,6 +18,7 @@ from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.connection import SalesforceConnection
+from tests.sandboxes import a_sandbox
 
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
 SECRETS = {setting.name for setting in CONNECTOR.settings if setting.secret}
@@ -29,8 +30,7 @@ def an_org(
     *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
 ) -> Iterator[SandboxServer]:
     options = SandboxOptions(today=TODAY, vendor=vendor)
-    company = Company(accounts=accounts, opportunities=opportunities, today=TODAY)
-    crm: Any = CONNECTOR.sandbox(company, options)
+    crm = a_sandbox("salesforce", lambda: Company(accounts, opportunities, today=TODAY), options, accounts, opportunities)
     with SandboxServer(crm, tls=tls) as server:
         if provisioned:
             failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]

@@ -1,0 +1,61 @@
+"""Sandbox CRMs over the same company, filled once in a process: those that come later get what the first one held then.
+
+Filling one takes ten times as long as that, and the tests open hundreds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from kamsync.plugins import load_connector
+from kamsync.sandbox.company_records import SampleCompany
+from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
+
+
+class Keeping(Protocol):
+    """What the sandboxes of Salesforce and HubSpot offer besides."""
+
+    def keep(self) -> object: ...
+
+    def put_back(self, kept: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Filled:
+    company: SampleCompany
+    state: object
+
+
+class _Hollow:
+    """A company's people, products and rates without its accounts and what belongs to them."""
+
+    def __init__(self, company: SampleCompany) -> None:
+        self._company = company
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._company, name)
+
+    def accounts(self) -> Iterator[Any]:
+        return iter(())
+
+    opportunities = contacts = line_items = activities = accounts
+
+
+_FILLED: dict[tuple[object, ...], _Filled] = {}
+
+
+def a_sandbox(crm: str, company: Callable[[], SampleCompany], options: SandboxOptions, *key: object) -> SandboxCrm:
+    """A CRM that holds the company, which `key` names among those of its kind."""
+    whole = (crm, options.today, options.provisioned, repr(sorted(options.vendor.items())), *key)
+    connector = load_connector(crm)
+    if whole not in _FILLED:
+        made = company()
+        first = cast(SandboxCrm, connector.sandbox(made, options))
+        _FILLED[whole] = _Filled(made, cast(Keeping, first).keep())
+        return first
+    filled = _FILLED[whole]
+    sandbox = cast(SandboxCrm, connector.sandbox(cast(SampleCompany, _Hollow(filled.company)), options))
+    cast(Keeping, sandbox).put_back(filled.state)
+    return sandbox
