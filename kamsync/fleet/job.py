@@ -24,7 +24,8 @@ from kamsync.fleet.lease import Keeper
 from kamsync.fleet.orgs import Org, Unreadable, path_of_org, read_org
 from kamsync.fleet.queue import Work, defer, opened
 from kamsync.fleet.remedy import Ending, Said, ending_of
-from kamsync.fleet.tables import CacheFigures, KnownOrg, Tables
+from kamsync.fleet.tables import Tables
+from kamsync.fleet.tables.orgs import CacheFigures, KnownOrg
 from kamsync.log import log
 from kamsync.store.database import open_cache, schema_of
 from kamsync.store.migrations import SCHEMA_VERSION

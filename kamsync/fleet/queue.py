@@ -24,7 +24,8 @@ from procrastinate.schema import SchemaManager
 
 from kamsync.contract import Secret
 from kamsync.errors import TryLater
-from kamsync.fleet.tables import CONNECT_SECONDS, Tables, idle_option
+from kamsync.fleet.tables import Tables
+from kamsync.fleet.tables.connection import CONNECT_SECONDS, idle_option
 
 Kind = Literal["sync", "full", "plan", "apply", "undo"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from kamsync.fleet.queue import schema_of_queue
-from kamsync.fleet.tables import FleetRun, KnownOrg, Lease, Tables
+from kamsync.fleet.tables import Tables
+from kamsync.fleet.tables.leases import Lease
+from kamsync.fleet.tables.orgs import KnownOrg
+from kamsync.fleet.tables.runs import FleetRun
 from kamsync.store.migrations import SCHEMA_VERSION
 
 State = Literal["ok", "running", "waiting", "held", "failing", "parked", "paused", "new"]

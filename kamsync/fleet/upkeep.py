@@ -20,7 +20,8 @@ from kamsync.config.fleet import Fleet
 from kamsync.fleet.due import next_due
 from kamsync.fleet.orgs import Org, Unreadable, digest_of, names_of, path_of_org, read_org
 from kamsync.fleet.queue import KEEPING, Work, defer_all, opened
-from kamsync.fleet.tables import KnownOrg, Tables
+from kamsync.fleet.tables import Tables
+from kamsync.fleet.tables.orgs import KnownOrg
 from kamsync.log import log
 
 MOST_AT_ONCE = 2_000  # orgs that one look puts into the queue; the next look comes soon

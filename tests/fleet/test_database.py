@@ -6,7 +6,7 @@ import pytest
 
 from kamsync.config.fleet import load_fleet
 from kamsync.errors import TryLater
-from kamsync.fleet import tables
+from kamsync.fleet.tables import Tables, connection
 from tests.fleet.company import DATABASE, Company
 from tests.fleet.postgres import Server
 
@@ -44,9 +44,9 @@ def test_who_is_suspended_in_the_middle_of_a_transaction_holds_nobody_up(
 ) -> None:
     company.add_org("acme")
     company.good("init")
-    monkeypatch.setattr(tables, "IDLE_MILLISECONDS", 1_000)
+    monkeypatch.setattr(connection, "IDLE_MILLISECONDS", 1_000)
     fleet = load_fleet(company.folder, environment=company.environment)
-    with pytest.raises(TryLater), tables.Tables(fleet.database).connected() as suspended:
+    with pytest.raises(TryLater), Tables(fleet.database).connected() as suspended:
         suspended.execute("SELECT org FROM kamsync_fleet_orgs FOR UPDATE")
         company.good("pause", "acme")
     assert company.status()["acme"]["state"] == "paused"

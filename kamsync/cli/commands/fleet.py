@@ -19,7 +19,9 @@ from kamsync.report.run_trace import in_words
 if TYPE_CHECKING:
     from kamsync.config.fleet import Fleet
     from kamsync.fleet.status import OrgStatus
-    from kamsync.fleet.tables import FleetRun, KnownOrg, Tables
+    from kamsync.fleet.tables import Tables
+    from kamsync.fleet.tables.orgs import KnownOrg
+    from kamsync.fleet.tables.runs import FleetRun
 
 app = typer.Typer(no_args_is_help=True)
 FleetOption = Annotated[
