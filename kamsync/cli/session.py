@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from kamsync.cli.console import err, pulling, say
 from kamsync.config import Config, load_config
 from kamsync.contract import Connection, Context, DoctorRequest
 from kamsync.errors import CacheUnusable, ConfigError
-from kamsync.files import exists
+from kamsync.files import exists, read_text, write_private
 from kamsync.printable import one_line
 from kamsync.run.moments import today
 from kamsync.run.requests import pull_requests
@@ -119,7 +120,11 @@ class Session:
     def _tell_news(self, cache: Cache) -> None:
         """Says the configuration's notices when they have changed since they were last said; `doctor` says them always."""
         notices = self._notices
-        if notices != (cache.meta(Meta.NOTICES_TOLD) or ""):
+        told = cache.meta(Meta.NOTICES_TOLD)
+        if told is None and self._were_told_before():
+            told = notices
+            cache.set_meta(Meta.NOTICES_TOLD, notices)
+        if notices != (told or ""):
             for notice in self.config.notices:
                 if self.talks:
                     say(notice, "dim")
@@ -128,9 +133,32 @@ class Session:
             cache.set_meta(Meta.NOTICES_TOLD, notices)
 
     def keep_notices_told(self) -> None:
-        """What `doctor` has said is no news later. Where no cache can keep that, the next command says it once more."""
-        with suppress(CacheUnusable, ConfigError), self.cache(must_exist=True) as cache, without_waiting(cache):
-            cache.set_meta(Meta.NOTICES_TOLD, self._notices)
+        """What `doctor` has said is no news later. Where nothing can be kept, the next command says it once more."""
+        with suppress(CacheUnusable, ConfigError):
+            if self._notices and not exists(self.config.cache_path, "cache"):
+                write_private(self._told_before, self._mark, "mark of what was told")  # doctor makes no cache
+                return
+            with self.cache(must_exist=True) as cache, without_waiting(cache):
+                cache.set_meta(Meta.NOTICES_TOLD, self._notices)
+
+    def _were_told_before(self) -> bool:
+        """Whether these notices were told while there was no cache. Its mark is needed no more."""
+        try:
+            return read_text(self._told_before, "mark of what was told", limit_bytes=len(self._mark)) == self._mark
+        except (FileNotFoundError, ConfigError):
+            return False
+        finally:
+            with suppress(OSError):
+                self._told_before.unlink(missing_ok=True)
+
+    @property
+    def _told_before(self) -> Path:
+        path = self.config.cache_path
+        return path.with_name(path.name + ".told")
+
+    @property
+    def _mark(self) -> str:
+        return hashlib.sha256(self._notices.encode()).hexdigest()
 
     @property
     def _notices(self) -> str:
