@@ -14,10 +14,10 @@ import requests.adapters
 import urllib3
 
 from kamsync.errors import BadAnswer
+from kamsync.lines import LONGEST_ANSWER_SECONDS, Hearing, bound_lines
 
 LARGEST_ANSWER_BYTES = 64 << 20  # unpacked; the largest that is known is a page of 2,000 records with long texts, some 20 MB
 LARGEST_DOWNLOAD_BYTES = 2 << 30  # unpacked; a bulk job's page goes to a file
-LONGEST_ANSWER_SECONDS = 300.0
 LONGEST_DOWNLOAD_SECONDS = 3_600.0
 _CHUNK_BYTES = 1 << 18
 
@@ -32,6 +32,8 @@ def chunks_of(raw: Any, host: str, *, most_bytes: int, most_seconds: float) -> I
     Raises BadAnswer beyond `most_bytes`, TooSlow after `most_seconds`, and what urllib3 raises where the line is cut.
     """
     deadline, read = time.monotonic() + most_seconds, 0
+    hearing = Hearing(raw, deadline)
+    hearing.next_piece()
     try:
         while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
             read += len(chunk)
@@ -43,6 +45,7 @@ def chunks_of(raw: Any, host: str, *, most_bytes: int, most_seconds: float) -> I
             if time.monotonic() > deadline:
                 raise TooSlow(f"{host} was still sending after {most_seconds:g} seconds")
             yield chunk
+            hearing.next_piece()
     except BaseException:
         raw.close()
         raise
@@ -51,12 +54,25 @@ def chunks_of(raw: Any, host: str, *, most_bytes: int, most_seconds: float) -> I
 
 def whole_body(raw: Any, host: str) -> bytes:
     """An ordinary answer's body. Raises as `chunks_of` does."""
-    chunks = chunks_of(raw, host, most_bytes=LARGEST_ANSWER_BYTES, most_seconds=LONGEST_ANSWER_SECONDS)
-    return b"".join(chunks)
+    body = bytearray()  # and no list: chunks of one byte would take nine times the memory
+    for chunk in chunks_of(raw, host, most_bytes=LARGEST_ANSWER_BYTES, most_seconds=LONGEST_ANSWER_SECONDS):
+        body += chunk
+    return bytes(body)
 
 
 class BoundedAdapter(requests.adapters.HTTPAdapter):
     """requests' own adapter, which reads every body within the limits; a streamed one is for `download_of` to read."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Of connections that hear nothing without end."""
+        super().init_poolmanager(*args, **kwargs)
+        bound_lines(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.ProxyManager:
+        """The same through a proxy."""
+        found: urllib3.ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        bound_lines(found)
+        return found
 
     def send(self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer, its body read within the limits of size and time. Raises BadAnswer and requests' own errors."""
@@ -98,6 +114,7 @@ class BoundedPool:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        bound_lines(pool)
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         """As PoolManager.request. Raises BadAnswer and urllib3's own errors."""

@@ -13,6 +13,7 @@ import pytest
 import requests
 import urllib3
 
+from kamsync import lines
 from kamsync.answers import LARGEST_ANSWER_BYTES, BoundedPool, TooSlow, chunks_of, download_of
 from kamsync.errors import BadAnswer
 from kamsync.http import PoliteSession
@@ -24,7 +25,8 @@ class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        if self.path not in ("/interim", "/dripping_header"):
+            self.send_response(200)
         with suppress(OSError):
             getattr(self, self.path.strip("/"))()
 
@@ -58,6 +60,27 @@ class _Answers(BaseHTTPRequestHandler):
         self.wfile.write(b"half")
         self.close_connection = True
 
+    def interim(self) -> None:
+        self.wfile.flush()
+        while True:
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
+
+    def trailers(self) -> None:
+        self._headers(Transfer_Encoding="chunked")
+        self.wfile.write(b"0\r\n")
+        while True:
+            self.wfile.write(b"X-More: 1\r\n" * 1_000)
+
+    def nothing(self) -> None:
+        self._headers(Content_Length=str(1 << 40), Content_Encoding="gzip")
+        while True:
+            self.wfile.write(gzip.compress(b"") * 1_000)
+
+    def dripping_header(self) -> None:
+        for _ in range(200):
+            self.wfile.write(b"HTTP/1.1 200 O" if _ == 0 else b"K")
+            time.sleep(0.02)
+
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""
 
@@ -82,6 +105,26 @@ def test_a_body_beyond_the_limit_is_cut_off_and_told(address: str, session: Poli
         session.get(f"{address}/{path}")
     with pytest.raises(BadAnswer, match="more than 64 MB"):
         BoundedPool(urllib3.PoolManager()).request("GET", f"{address}/{path}")
+
+
+@pytest.mark.parametrize("path", ["interim", "trailers", "nothing"])
+def test_what_comes_without_end_and_is_no_answer_is_cut_off(address: str, session: PoliteSession, path: str) -> None:
+    with pytest.raises(requests.exceptions.RequestException, match="none of them was the answer's own"):
+        session.get(f"{address}/{path}")
+    with pytest.raises(urllib3.exceptions.ProtocolError, match="none of them was the answer's own"):
+        BoundedPool(urllib3.PoolManager()).request("GET", f"{address}/{path}", retries=False)
+
+
+def test_a_header_that_drips_is_not_waited_for_without_end(
+    address: str, session: PoliteSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_ANSWER_SECONDS", 0.3)
+    began = time.monotonic()
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        session.get(f"{address}/dripping_header")
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        BoundedPool(urllib3.PoolManager()).request("GET", f"{address}/dripping_header", retries=False)
+    assert time.monotonic() - began < 3
 
 
 def test_an_ordinary_answer_comes_unpacked_and_whole(address: str, session: PoliteSession) -> None:
