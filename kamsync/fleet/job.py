@@ -68,8 +68,11 @@ def do_job(bench: Bench, work: Work, job_id: int) -> None:
     """One job. It raises nothing for what happens to the org; TryLater where the fleet's database does not answer."""
     work = replace(work, origin=work.origin or job_id)
     known = bench.tables.org(work.org)
-    if known is None or known.state == "gone" or not path_of_org(bench.fleet, work.org).exists():
+    if known is None or known.state == "gone":
         _record_gone(bench, work)
+        return
+    if not path_of_org(bench.fleet, work.org).exists():
+        _put_back(bench, work, known.cache_schema)  # another machine has it, or the next look finds that none has
         return
     if known.state != "active" and not work.by_hand:
         return  # paused or parked since it was queued

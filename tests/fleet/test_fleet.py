@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import requests
 
 from kamsync.config.fleet import load_fleet
+from kamsync.fleet.caches import Caches
+from kamsync.fleet.job import Bench, do_job
+from kamsync.fleet.queue import Work
 from kamsync.fleet.tables import Tables
-from kamsync.fleet.upkeep import queue_due
+from kamsync.fleet.upkeep import queue_due, read_folder
 from tests.fleet.company import Company
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -158,6 +162,32 @@ def test_what_is_odd_in_the_folder_of_orgs_is_said_and_nobody_waits_for_what_is_
     assert "moved" not in company.status()
     assert company.good("logs", "moved").out  # what is remembered of it is still read
     assert "the same portal as twin" in company.good("status").out
+
+
+def test_machines_whose_folders_differ_for_a_while_lose_no_orgs_time_and_no_job(company: Company) -> None:
+    """A file that is being rolled out: one machine has it as it was, one as it will be, one not at all yet."""
+    company.add_org("acme", schedule="0 6 * * *")
+    company.good("init")
+    company.good("pause", "acme")
+    company.good("resume", "acme")  # whose time has come by that
+    here = load_fleet(company.folder, environment=company.environment)
+    tables = Tables(here.database)
+    for name in ("changed", "empty"):
+        (company.folder / name).mkdir()
+    text = (company.folder / "orgs" / "acme.toml").read_text(encoding="utf-8")
+    (company.folder / "changed" / "acme.toml").write_text(f"# changed\n{text}", encoding="utf-8")
+    changed, empty = (replace(here, orgs=company.folder / name) for name in ("changed", "empty"))
+
+    for fleet in (changed, here, changed):
+        read_folder(fleet, tables)
+    assert queue_due(changed, tables) == 1
+    bench = Bench(empty, tables, Caches(here.caches), lambda: False, "no file here", {}, "")
+    do_job(bench, Work("acme", "plan"), 1_000)
+    assert [one["kind"] for one in tables.queued()] == ["sync", "plan"] and not tables.runs("acme", 10)
+
+    read_folder(empty, tables)  # where no machine has it any longer
+    do_job(bench, Work("acme", "plan"), 1_000)
+    assert "any longer" in tables.runs("acme", 10)[0].message
 
 
 def test_the_limit_of_a_vendor_app_holds_across_workers(company: Company) -> None:

@@ -68,12 +68,16 @@ class OrgTables(Database):
             return cursor.execute(f"{_ORGS} WHERE o.org = %s", (name,)).fetchone()
 
     def note_orgs(self, rows: Sequence[tuple[str, str, str, int, datetime | None]]) -> None:
-        """Orgs whose files were read anew: (name, digest, app, priority, next due). One that was parked is tried again."""
+        """Orgs whose files were read anew: (name, digest, app, priority, next due). One that was parked is tried again.
+
+        A time that has come already stays, as long as the file still has a schedule: the org is queued for it by this look.
+        """
         with self.connected() as connection, connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO kamsync_fleet_orgs (org, digest, app, priority, next_due) VALUES (%s, %s, %s, %s, %s)"
                 " ON CONFLICT (org) DO UPDATE SET digest = excluded.digest, app = excluded.app, priority = excluded.priority,"
-                " next_due = excluded.next_due,"
+                " next_due = CASE WHEN excluded.next_due IS NOT NULL AND kamsync_fleet_orgs.next_due <= now()"
+                " THEN kamsync_fleet_orgs.next_due ELSE excluded.next_due END,"
                 " state = CASE WHEN kamsync_fleet_orgs.state = 'paused' THEN 'paused' ELSE 'active' END,"
                 " reason = CASE WHEN kamsync_fleet_orgs.state = 'paused' THEN kamsync_fleet_orgs.reason ELSE '' END,"
                 " fix = CASE WHEN kamsync_fleet_orgs.state = 'paused' THEN kamsync_fleet_orgs.fix ELSE '' END",
