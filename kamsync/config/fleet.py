@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -112,7 +112,10 @@ class OrgOptions:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A checked fleet.toml. `caches` is a folder or an address of object storage (s3://, gs://, az://)."""
+    """A checked fleet.toml. `caches` is a folder or an address of object storage (s3://, gs://, az://).
+
+    `own_variables` hold what no org is to see.
+    """
 
     path: Path
     database: Secret
@@ -124,6 +127,7 @@ class Fleet:
     spread_seconds: int
     app_limits: Mapping[str, int]
     options: Mapping[str, OrgOptions]
+    own_variables: frozenset[str] = frozenset()
 
     def options_of(self, org: str) -> OrgOptions:
         """What [org.NAME] says of it."""
@@ -159,7 +163,13 @@ def load_fleet(path: Path, *, environment: Mapping[str, str] = os.environ) -> Fl
         spread_seconds=60 * parsed.schedule.spread_minutes,
         app_limits=MappingProxyType(parsed.apps),
         options=MappingProxyType({name: OrgOptions(one.priority, one.app) for name, one in parsed.org.items()}),
+        own_variables=frozenset(_named_by(table.database)),
     )
+
+
+def _named_by(reference: Any) -> Iterator[str]:
+    if isinstance(reference, Mapping) and isinstance(reference.get("env"), str):
+        yield reference["env"]
 
 
 def check_org_name(name: str, place: str) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAY_PART = re.compile(r"(?P<first>\*|[0-7]|[a-z]{3})(?:-(?P<last>[0-7]|[a-z]{3}))?(?:/(?P<step>[1-9]\d?))?")
+MOST_CHARACTERS = 200
 _INTERVAL = re.compile(r"every\s+(?:(?P<count>[1-9]\d{0,3})\s+)?(?P<unit>minute|hour|day)s?", re.IGNORECASE)
 _FIX = (
     'Write five fields as in crontab: minute hour day month weekday, for example "0 6 * * 1-5" for weekdays at six; '
@@ -82,6 +83,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def parse_cron(text: str, timezone: str, place: Place) -> Timetable:
     """The timetable that a line says; ConfigError with its place where it says none."""
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{place}: a line of a schedule has at most {MOST_CHARACTERS} characters, not {len(text):,}.", fix=_FIX)
     _check_zone(timezone, place)
     interval = _INTERVAL.fullmatch(text.strip())
     if interval is not None:

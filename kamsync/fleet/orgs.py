@@ -18,8 +18,10 @@ from kamsync.config.inheritance import read_configuration
 from kamsync.config.toml_source import TomlSource
 from kamsync.decide.timetable import Timetable, parse_cron
 from kamsync.errors import ConfigError
+from kamsync.files import CONFIG_LIMIT_BYTES, read_bytes
 
 SUFFIX = ".toml"
+STORAGE_PREFIXES = ("AWS_", "GOOGLE_", "AZURE_")  # what opens the caches of all orgs
 _INHERITS = re.compile(rb"""^\s*inherit\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
@@ -65,13 +67,18 @@ def path_of_org(fleet: Fleet, name: str) -> Path:
 def digest_of(path: Path) -> str:
     """Tells a file, with the one that it inherits from, from any other; "" where one of them cannot be read."""
     try:
-        content = path.read_bytes()
+        content = _bytes_of(path)
         found = hashlib.sha256(content)
         for named in _INHERITS.findall(content):
-            found.update((path.parent / named.decode("utf-8", "replace")).read_bytes())
-    except (OSError, ValueError):
+            found.update(_bytes_of(path.parent / named.decode("utf-8", "replace")))
+    except (OSError, ValueError, ConfigError):
         return ""
     return found.hexdigest()[:32]
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Of a regular file that could be a configuration: a pipe or a device would hold up the keeping of all orgs."""
+    return read_bytes(path, "configuration file", limit_bytes=CONFIG_LIMIT_BYTES, ours=False)
 
 
 def read_org(fleet: Fleet, name: str) -> Org | Unreadable:
@@ -92,6 +99,13 @@ def _read(fleet: Fleet, name: str, path: Path, digest: str) -> Org:
     kind = crm.get("kind") if isinstance(crm, Mapping) else None
     if not isinstance(kind, str):
         raise ConfigError(f"{path}: [crm] kind is missing.", fix='Write kind = "salesforce" or kind = "hubspot" under [crm].')
+    variables = frozenset(_variables(source.document))
+    for own in sorted(variables):
+        if own in fleet.own_variables or own.startswith(STORAGE_PREFIXES):
+            raise ConfigError(
+                f"{path}: the environment variable {own} is the fleet's own, and no org may see it.",
+                fix="Give the org's secret a variable of its own, or a file in its folder of secrets.",
+            )
     return Org(
         name=name,
         path=path,
@@ -99,7 +113,7 @@ def _read(fleet: Fleet, name: str, path: Path, digest: str) -> Org:
         tables=tuple(_tables(source)),
         app=options.app or kind,
         priority=options.priority,
-        variables=frozenset(_variables(source.document)),
+        variables=variables,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,32 @@ def test_a_secret_may_stand_in_the_keyring_of_the_worker(company: Company) -> No
 
     ended = company.job("acme")
     assert ended["outcome"] == "done", ended["log"]
+
+
+def test_what_is_no_configuration_parks_its_org_and_holds_nobody_up(company: Company) -> None:
+    """Pipes, devices and floods are read by the keeping of all orgs, as are names that are not the org's to name."""
+    company.write_org("fine", '[crm]\nkind = "hubspot"\n')
+    company.write_org("flood", "# " + "x" * 50_000_000)
+    company.write_org("curious", f'[crm]\nkind = "hubspot"\n[crm.hubspot]\naccess_token = {{ env = "{DATABASE}" }}\n')
+    company.write_org("thief", '[crm]\nkind = "hubspot"\n[crm.hubspot]\naccess_token = { env = "AWS_SECRET_ACCESS_KEY" }\n')
+    company.write_org("long", f'[crm]\nkind = "hubspot"\n[schedule]\nsync = "{"0," * 50_000} 6 * * *"\n')
+    company.write_org("endless-common", 'inherit = "/dev/zero"\n[crm]\nkind = "hubspot"\n')
+    orgs = company.folder / "orgs"
+    os.mkfifo(orgs / "pipe.toml")
+    (orgs / "device.toml").symlink_to("/dev/zero")
+    (orgs / "folder.toml").mkdir()
+
+    said = company.good("init").out
+    again = company.good("init").out
+
+    found = company.status()
+    assert said == again and found.pop("fine")["state"] == "new"
+    assert {org["state"] for org in found.values()} == {"parked"} and len(found) == 8
+    assert max(len(org["reason"]) for org in found.values()) < 300
+    for org, words in (("pipe", "is a pipe"), ("device", "not a regular file"), ("flood", "larger than 1,000,000 bytes")):
+        assert words in found[org]["reason"]
+    assert f"{DATABASE} is the fleet's own" in found["curious"]["reason"] and "fleet's own" in found["thief"]["reason"]
+    assert "/dev/zero" in found["endless-common"]["reason"]
 
 
 DISK = """
