@@ -17,6 +17,8 @@ from kamsync.errors import BadAnswer
 from kamsync.lines import LONGEST_ANSWER_SECONDS, Hearing, bound_lines
 
 LARGEST_ANSWER_BYTES = 64 << 20  # unpacked; the largest that is known is a page of 2,000 records with long texts, some 20 MB
+# Told by their commas: 60 MB of `{},` take 1.4 GB once they are read. A page of 2,000 records has 400,000.
+MOST_VALUES = 3_000_000
 LARGEST_DOWNLOAD_BYTES = 2 << 30  # unpacked; a bulk job's page goes to a file
 LONGEST_DOWNLOAD_SECONDS = 3_600.0
 _CHUNK_BYTES = 1 << 18
@@ -53,10 +55,15 @@ def chunks_of(raw: Any, host: str, *, most_bytes: int, most_seconds: float) -> I
 
 
 def whole_body(raw: Any, host: str) -> bytes:
-    """An ordinary answer's body. Raises as `chunks_of` does."""
+    """An ordinary answer's body. Raises as `chunks_of` does, and BadAnswer where it would be too much once it is read."""
     body = bytearray()  # and no list: chunks of one byte would take nine times the memory
     for chunk in chunks_of(raw, host, most_bytes=LARGEST_ANSWER_BYTES, most_seconds=LONGEST_ANSWER_SECONDS):
         body += chunk
+    if body.count(b",") > MOST_VALUES:
+        raise BadAnswer(
+            f"{host} sent more than {MOST_VALUES:,} values in one answer, which is not read.",
+            fix="Check the address in the [crm.*] section: this is not how the CRM answers.",
+        )
     return bytes(body)
 
 

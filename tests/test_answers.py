@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from kamsync import lines
-from kamsync.answers import LARGEST_ANSWER_BYTES, BoundedPool, TooSlow, chunks_of, download_of
+from kamsync.answers import LARGEST_ANSWER_BYTES, MOST_VALUES, BoundedPool, TooSlow, chunks_of, download_of
 from kamsync.errors import BadAnswer
 from kamsync.http import PoliteSession
 
@@ -59,6 +59,11 @@ class _Answers(BaseHTTPRequestHandler):
         self._headers(Content_Length="100")
         self.wfile.write(b"half")
         self.close_connection = True
+
+    def crumbs(self) -> None:
+        body = gzip.compress(b"[" + b"{}," * MOST_VALUES + b"{}, {}]", 1)
+        self._headers(Content_Length=str(len(body)), Content_Encoding="gzip")
+        self.wfile.write(body)
 
     def interim(self) -> None:
         self.wfile.flush()
@@ -105,6 +110,13 @@ def test_a_body_beyond_the_limit_is_cut_off_and_told(address: str, session: Poli
         session.get(f"{address}/{path}")
     with pytest.raises(BadAnswer, match="more than 64 MB"):
         BoundedPool(urllib3.PoolManager()).request("GET", f"{address}/{path}")
+
+
+def test_more_values_than_a_machine_would_hold_are_not_read(address: str, session: PoliteSession) -> None:
+    with pytest.raises(BadAnswer, match="more than 3,000,000 values"):
+        session.get(f"{address}/crumbs")
+    with pytest.raises(BadAnswer, match="more than 3,000,000 values"):
+        BoundedPool(urllib3.PoolManager()).request("GET", f"{address}/crumbs")
 
 
 @pytest.mark.parametrize("path", ["interim", "trailers", "nothing"])

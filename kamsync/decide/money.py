@@ -30,11 +30,11 @@ class Rates:
         self._dated = {currency: sorted(rows) for currency, rows in dated.items()}
         if base:
             self._current.setdefault(base, 1.0)
-        self._base = base
+        self.base = base
 
     def factor(self, currency: str | None, day: str | None) -> float | None:
         """What an amount in `currency` on `day` (ISO) is multiplied by; None where a rate is unknown. No currency is the base."""
-        source = currency or self._base or self.target
+        source = currency or self.base or self.target
         if source == self.target:
             return 1.0
         from_rate, to_rate = self._rate(source, day), self._rate(self.target, day)
@@ -42,7 +42,7 @@ class Rates:
 
     def constant(self, currency: str | None) -> float | None:
         """The factor where it is the same on every day; None where it depends on the day or is unknown."""
-        source = currency or self._base or self.target
+        source = currency or self.base or self.target
         if source == self.target:
             return 1.0
         return None if source in self._dated or self.target in self._dated else self.factor(currency, None)

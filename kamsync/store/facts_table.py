@@ -110,7 +110,10 @@ class _Facts:
         ).fetchall()
         if not rows:
             return []
-        listed = ", ".join(f"{currency} ({counted(count, 'opportunity', 'opportunities')})" for currency, count in rows)
+        base = self._rates.base or "no currency"
+        listed = ", ".join(
+            f"{(currency or base)[:20]} ({counted(count, 'opportunity', 'opportunities')})" for currency, count in rows
+        )
         if self._program.unknown_currency == "error":
             raise ConfigError(
                 f"There is no exchange rate from {listed} to {self._rates.target or 'the programme currency'}.",

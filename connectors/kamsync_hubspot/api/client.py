@@ -37,7 +37,7 @@ from kamsync_hubspot.api.errors import (
     surely_not_applied,
     translate,
 )
-from kamsync_hubspot.api.limiter import limiter_for
+from kamsync_hubspot.api.limiter import header_number, limiter_for
 from kamsync_hubspot.settings import DEFAULT_BASE_URL
 
 READ_TIMEOUT_SECONDS = 60.0
@@ -264,9 +264,10 @@ class Client:
         self._server_date = lowered.get("date") or self._server_date
         if not is_search:  # "Search answers carry none of them"
             self._limiter.observe(lowered)
-        limit, remaining = lowered.get("x-hubspot-ratelimit-daily", ""), lowered.get("x-hubspot-ratelimit-daily-remaining", "")
-        if limit.isdigit() and remaining.isdigit():
-            self._meter.observe(limit=int(limit), remaining=int(remaining))
+        limit = header_number(lowered.get("x-hubspot-ratelimit-daily"))
+        remaining = header_number(lowered.get("x-hubspot-ratelimit-daily-remaining"))
+        if limit is not None and remaining is not None:
+            self._meter.observe(limit=limit, remaining=remaining)
 
     def _plain(
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None

@@ -8,6 +8,7 @@ one does not stutter.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 # The smallest plan's limit holds until the first answer tells the portal's own.
 DEFAULT_BURST = 100
 DEFAULT_INTERVAL_SECONDS = 10.0
+LONGEST_INTERVAL_SECONDS = 60.0  # a header that says more is an accident, and nobody waits for it
 SEARCHES_PER_SECOND = 5  # "Search the CRM": for the whole account
 SPARED_SHARE = 0.03  # for people's own integrations in the same app
 UNCOUNTED_AFTER = 20  # calls after which a portal that still shows its whole limit is known not to count
@@ -84,14 +86,14 @@ class Limiter:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Learns from the headers of an answer that is not a search's (those carry none). Names in lower case."""
-        limit = _number(headers.get("x-hubspot-ratelimit-max"))
-        remaining = _number(headers.get("x-hubspot-ratelimit-remaining"))
-        interval = _number(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
+        limit = header_number(headers.get("x-hubspot-ratelimit-max"))
+        remaining = header_number(headers.get("x-hubspot-ratelimit-remaining"))
+        interval = header_number(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
         with self._lock:
             if self._fixed is not None:
                 return
             if interval:
-                self._burst.interval = interval / 1000
+                self._burst.interval = min(interval / 1000, LONGEST_INTERVAL_SECONDS)
             if limit is None:
                 # Whoever answers without the headers enforces no burst limit, until it refuses a call all the same.
                 self._limit = DEFAULT_BURST if self._refused else None
@@ -146,8 +148,9 @@ def limiter_for(base_url: str, portal: str, burst_limit: int | None) -> Limiter:
         return _limiters.setdefault(key, Limiter(burst_limit))
 
 
-def _number(text: str | None) -> int | None:
-    try:
-        return int(text) if text is not None else None
-    except ValueError:
-        return None
+def header_number(text: str | None) -> int | None:
+    """A number of calls or milliseconds as a header tells it; None for anything else."""
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
+
+
+_NUMBER = re.compile(r"[0-9]{1,12}")

@@ -12,7 +12,7 @@ import requests
 
 from kamsync.http import CallMeter, PoliteSession, retry_after_seconds
 
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")  # REST API, "Limit Info Header"
+_USAGE = re.compile(r"api-usage=([0-9]{1,12})/([0-9]{1,12})(?![0-9])")  # REST API, "Limit Info Header"
 
 
 class SalesforceSession(PoliteSession):

@@ -72,6 +72,17 @@ def test_a_portal_that_refuses_a_call_without_telling_a_limit_gets_the_smallest_
     assert left[0] >= 1.0 and most_in(10, left) <= 100
 
 
+@pytest.mark.parametrize("junk", ["", "-5", "0x10", "1e9", "²", "9" * 400, "9" * 5_000, "many"])
+def test_headers_that_tell_no_number_slow_nothing_down_and_stop_nothing(clock: Clock, junk: str) -> None:
+    left = moments(Limiter(clock=clock, sleep=clock.sleep), clock, 200, dict.fromkeys(TOLD, junk))
+    assert len(left) == 200 and left[-1] <= 30
+
+
+def test_an_interval_of_years_is_waited_for_as_one_of_a_minute(clock: Clock) -> None:
+    told = {**TOLD, "x-hubspot-ratelimit-interval-milliseconds": "999999999999"}
+    assert moments(Limiter(clock=clock, sleep=clock.sleep), clock, 300, told)[-1] < 180
+
+
 def test_no_more_than_five_searches_a_second_leave(clock: Clock) -> None:
     limiter = Limiter(clock=clock, sleep=clock.sleep)
     moments(limiter, clock, 1, {})
