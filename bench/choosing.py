@@ -32,6 +32,7 @@ from bench.choosing_measures import (
     largest_groups,
     revenue_share,
     size,
+    size_of_accounts,
     still_best_after,
 )
 from bench.others import SPECS, OtherCompany, Spec
@@ -56,6 +57,7 @@ class Figures:
 
     size: float
     size_share: float
+    size_of_accounts: float
     ever: int
     still: float | None
     exits: int
@@ -167,9 +169,9 @@ class Trial:
         strategic, strategic_of, dropped, pretenders = doors(days[-1], truth)
         groups, groups_of, owners = largest_groups(days[-1], self.truth)
         return Figures(
-            mean_size, share, ever_best(days[-13:]), still_best_after(days, 12), total, early, revenue.chosen, revenue.by_revenue,
-            growth.chosen, growth.by_revenue, strategic, strategic_of, dropped, pretenders, groups, groups_of, owners,
-            healths(days[-1]), self.health_auc(program),
+            mean_size, share, size_of_accounts(days, self.truth), ever_best(days[-13:]), still_best_after(days, 12), total, early,
+            revenue.chosen, revenue.by_revenue, growth.chosen, growth.by_revenue, strategic, strategic_of, dropped, pretenders,
+            groups, groups_of, owners, healths(days[-1]), self.health_auc(program),
         )  # fmt: skip
 
     def health_auc(self, program: Program) -> dict[int, float | None]:
@@ -244,7 +246,8 @@ def _weeks(first: date, last: date, step: int) -> Iterator[date]:
 Cell = Callable[[Figures], str]
 ROWS: tuple[tuple[str, Cell], ...] = (
     ("size of A (mean)", lambda f: f"{f.size:.0f}"),
-    ("  of active customers", lambda f: f"{f.size_share:.0%}"),
+    ("  of active customers", lambda f: f"{f.size_share:.1%}"),
+    ("  of active accounts, branches singly", lambda f: f"{f.size_of_accounts:.1%}"),
     ("different accounts in A within a year", lambda f: str(f.ever)),
     ("still A after twelve months", lambda f: _percent(f.still)),
     ("exits from A", lambda f: str(f.exits)),

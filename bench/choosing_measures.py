@@ -103,6 +103,16 @@ def size(days: Sequence[Day], truth: Truth) -> tuple[float, float]:
     return fmean(sizes), fmean(shares) if shares else fmean(s / max(a, 1) for s, a in zip(sizes, active, strict=True))
 
 
+def size_of_accounts(days: Sequence[Day], truth: Truth) -> float:
+    """Who is in the best tier as a share of all active accounts, those of groups counted singly; mean of first and last day."""
+    shares = []
+    for day in days[:: max(len(days) - 1, 1)]:
+        earlier = add_months(day.day, -12)
+        active = sum(truth.revenue(key, earlier, day.day) > 0 or truth.live_yearly(key, day.day) > 0 for key in truth.won)
+        shares.append(len(day.best) / max(active, 1))
+    return fmean(shares)
+
+
 def revenue_share(days: Sequence[Day], truth: Truth) -> Against:
     """Share of the next twelve months' revenue."""
     return _against(days, lambda key, day: truth.revenue(key, day, add_months(day, 12)))

@@ -132,7 +132,7 @@ def _dropped(org: Org, preset: str) -> Iterator[str]:
     if not _is_logged(org):
         share = "no" if not org.logged else f"{org.logged:.0%} of the"
         yield f"Engagement and health: {share} active customers have an activity within 90 days; what is unknown is never red."
-    if org.history_months < 24 and preset in ("balanced", "expansion", "groups"):
+    if org.history_months < 24 and preset in ("balanced", "expansion"):
         yield "Growth: it compares two years, and there are not two yet."
     if preset == "expansion" and not org.has_products:
         yield "White space: there are no line items with a product family."

@@ -610,6 +610,19 @@ def _capacity(everyone: Sequence[Verdict], program: Program, as_of: date, *, kee
                     break
 
 
+def waiting(found: Mapping[str, Verdict], program: Program) -> set[str]:
+    """§6.5, approval: whose update an unattended run leaves to a person, by id. What an override says waits for nobody."""
+    if not program.approve:
+        return set()
+    best = program.tiers[0].name
+    alone = {i for i, v in found.items() if v.code == "group" and program.members == "none"}  # nothing is written there
+    return {
+        i
+        for i, v in found.items()
+        if (v.account["flag_tier"] == best) != (v.tier == best) and v.code != "override" and i not in alone
+    }
+
+
 # -- random worlds and programmes --------------------------------------------------------------------------------------------
 
 INDUSTRIES = ("Energy", "energy", "Retail", "Bancário", None)
@@ -834,4 +847,5 @@ def random_program(rng: random.Random) -> Program:
         members=rng.choice(["inherit", "none"]),
         opportunity_columns=frozenset(rng.sample(["contract_start", "contract_months", "contract_end"], rng.randint(0, 3))),
         mapped_flags=frozenset(mapped - {"decided_tier"} if rng.random() < 0.2 else mapped),
+        approve=rng.random() < 0.5,
     )

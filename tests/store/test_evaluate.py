@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import random
 import sqlite3
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,21 @@ from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Playbook, Program, TaskTemplate, Tier
 from kamsync.decide.scales import Flag, Linear, Percentile
 from kamsync.errors import ConfigError
+from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered, remember
-from tests.store.oracle import AS_OF, PLAIN, World, facts_of_everyone, months_back, random_program, random_world, verdicts
+from tests.store.oracle import (
+    AS_OF,
+    PLAIN,
+    World,
+    facts_of_everyone,
+    months_back,
+    random_program,
+    random_world,
+    verdicts,
+    waiting,
+)
 from tests.store.oracle import MEANINGS as ORACLE_MEANINGS
 
 EVERY_FACT = Program(
@@ -77,6 +88,26 @@ def test_every_decision_agrees_with_the_oracle(seed: int, tmp_path: Path) -> Non
         assert (decision.previous_tier, decision.since) == (verdict.current, verdict.since), account
         assert (decision.override, decision.writes_override) == (verdict.override, verdict.writes_override), account
         assert (decision.drifted, decision.would_be) == (verdict.drifted, verdict.would_be), account
+
+
+@pytest.mark.parametrize("seed", range(7000, 7040))
+def test_what_an_unattended_run_leaves_to_a_person_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    world, program = random_world(rng), random_program(rng)
+    task = TaskTemplate("t", {"en": "Call"}, {}, "0")
+    always = Playbook("p", Expression("tier_rank = 1"), (task,))
+    program = dataclasses.replace(program, account_columns=world.mapped, playbooks=(always,), fallback_owner="p")
+    expected = waiting(verdicts(world, program, AS_OF, ORACLE_MEANINGS), program)
+    when = When(AS_OF, datetime(2025, 6, 30, 6, tzinfo=UTC), "run")
+
+    with open_cache(tmp_path / "cache.db") as cache:
+        world.save(cache)
+        attended = make_plan(cache, compile_program(program), "salesforce", when)
+        unattended = make_plan(cache, compile_program(program), "salesforce", when, unattended=True)
+
+    assert not attended.waiting
+    assert {held.account_id for held in unattended.waiting} == expected
+    assert list(unattended.plan.changes) == [one for one in attended.plan.changes if one.account_id not in expected]
 
 
 @pytest.mark.parametrize("seed", range(40))
