@@ -1,10 +1,12 @@
 """Deciding for a whole portfolio from the cache: seconds and memory, and the time of one receipt.
 
     python -m bench.decide [--accounts 100000] [--opportunities 500000] [--activities 1000000] [--line-items 1000000]
-        [--contacts 500000 --all-playbooks]
+        [--contacts 500000 --all-playbooks] [--everything]
 
-Builds a synthetic cache, then decides in a process of its own with the balanced preset. Run by hand; targets for the defaults: at
-most 10 seconds and below 500 MB; with 500,000 contacts and every shipped playbook 15 seconds and 600 MB.
+Builds a synthetic cache, then decides in a process of its own with the balanced preset. `--everything`: every optional field and
+contracts mapped, seats, groups as the unit, between two reviews, and an unattended run that leaves the best tier to a person. Run
+by hand; targets for the defaults and with everything: at most 10 seconds and 400 MB; with 500,000 contacts and every shipped
+playbook 15 seconds and 600 MB.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from bench.shape_cache import OWN_FIELDS
 from kamsync.config import load_config
 from kamsync.config.example import render_example
+from kamsync.config.shipped import read_shipped
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
@@ -36,10 +40,17 @@ OWNERS = 200
 INDUSTRIES = ("Energy", "Retail", "Banking", "Health", None)
 
 
-def programme(folder: Path, *, all_playbooks: bool) -> CompiledProgram:
-    """What `config.example.toml` says: the balanced preset and two playbooks, or every playbook."""
+def programme(folder: Path, *, all_playbooks: bool, everything: bool = False) -> CompiledProgram:
+    """What `config.example.toml` says: the balanced preset and two playbooks, or every playbook; or with all that it can do."""
     config = folder / "config.toml"
     example = render_example().replace('currency = "EUR"', 'currency = "USD"')
+    if everything:
+        mapping = read_shipped("salesforce") or ""
+        for name in (*OWN_FIELDS, "contract_months"):
+            mapping = mapping.replace(f"# {name} = ", f"{name} = ")
+        (folder / "own.toml").write_text(mapping, encoding="utf-8")
+        example = example.replace('mapping = "salesforce"', 'mapping = "own.toml"')
+        example = example.replace("[program]\n", '[program]\nunit = "group"\n') + "\n[review]\nmonths = [1, 7]\napprove = true\n"
     if all_playbooks:
         example = re.sub(r"(?m)^playbooks = .*$", 'playbooks = "all"', example)
     config.write_text(example.replace("= { env =", '= { env = "PATH" } # ='), encoding="utf-8")
@@ -106,14 +117,26 @@ def build(path: Path, sizes: argparse.Namespace, as_of: date = AS_OF) -> None:
         db.execute("INSERT INTO meta VALUES ('base_currency', 'USD')")
 
 
-def decide(path: Path, *, all_playbooks: bool) -> None:
+def add_own_fields(path: Path) -> None:
+    """Answers of two customers in three; a strategic one in fifty, half of them with evidence; a third under yearly contracts."""
+    with open_cache(path) as cache:
+        cache.add_account_columns(OWN_FIELDS)
+        evidence = (AS_OF - timedelta(days=90)).isoformat()
+        with cache.transaction() as db:
+            db.execute("UPDATE accounts SET nps = rowid % 11 WHERE rowid % 3")
+            db.execute("UPDATE accounts SET strategic_market = rowid % 50 = 0")
+            db.execute("UPDATE accounts SET authority_evidence_date = ? WHERE rowid % 100 = 0", (evidence,))
+            db.execute("UPDATE opportunities SET contract_months = 12 WHERE rowid % 3 = 0")
+
+
+def decide(path: Path, *, all_playbooks: bool, everything: bool = False) -> None:
     """Facts to plan, then one account explained from what was kept."""
     with tempfile.TemporaryDirectory() as folder:
-        program = programme(Path(folder), all_playbooks=all_playbooks)
+        program = programme(Path(folder), all_playbooks=all_playbooks, everything=everything)
     when = When(AS_OF, datetime(2025, 6, 30, 6, tzinfo=UTC), "bench")
     started, used = time.perf_counter(), time.process_time()
     with open_cache(path) as cache:
-        planned = make_plan(cache, program, "salesforce", when)
+        planned = make_plan(cache, program, "salesforce", when, unattended=everything)
         took, used = time.perf_counter() - started, time.process_time() - used
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"facts to plan: {took:.1f} s ({used:.1f} s of CPU), {dict(planned.plan.summary)}, {peak:.0f} MB", flush=True)
@@ -140,19 +163,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_sizes(parser)
     parser.add_argument("--all-playbooks", action="store_true")
+    parser.add_argument("--everything", action="store_true", help="groups, seats, contracts, reviews and approval too")
     parser.add_argument("--cache", type=Path, help="keep the cache here, and use it where it is already there")
     parser.add_argument("--decide-only", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.decide_only:
-        decide(arguments.cache, all_playbooks=arguments.all_playbooks)
+        decide(arguments.cache, all_playbooks=arguments.all_playbooks, everything=arguments.everything)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.cache or Path(folder) / "cache.db"
         if not path.exists():
             started = time.perf_counter()
             build(path, arguments)
+            if arguments.everything:
+                add_own_fields(path)
             print(f"cache built in {time.perf_counter() - started:.1f} s, {path.stat().st_size / 1e6:.0f} MB", flush=True)
-        further = ["--all-playbooks"] if arguments.all_playbooks else []
+        further = [f"--{name}" for name in ("all-playbooks", "everything") if getattr(arguments, name.replace("-", "_"))]
         subprocess.run([sys.executable, "-m", "bench.decide", "--decide-only", "--cache", str(path), *further], check=True)
 
 
