@@ -144,7 +144,7 @@ def test_the_weights_of_ones_own_configuration_are_suggested_in_its_own_lines(ma
 def test_who_asks_for_growth_or_holds_hard_to_todays_weights_gets_other_ones(made: Path, found: Any) -> None:
     assert weights(as_json(made, "--wanted", "growth"))["pipeline"] > weights(found)["pipeline"]
     held = weights(as_json(made, "--penalty", "1000"))
-    assert held != weights(found) and held["value"] == 30
+    assert held != weights(found) and held["value"] == 20
 
 
 def test_what_came_later_has_no_part_in_how_an_earlier_day_is_judged(found: Any, changed: Callable[[str], Path]) -> None:
@@ -197,7 +197,7 @@ def test_without_its_libraries_it_says_which_extra_brings_them(made: Path, tmp_p
 def test_criteria_that_are_written_otherwise_are_not_edited(made: Path, tmp_path: Path) -> None:
     code, text, _ = run_command(("criteria", "show", "balanced"), made, {"PATH": "/usr/bin:/bin"})
     odd = tmp_path / "odd.toml"
-    odd.write_text(text.replace("weight = 30", '"weight" = 30'), encoding="utf-8")
+    odd.write_text(text.replace("weight = 20", '"weight" = 20'), encoding="utf-8")
     assert code == 0
     _, err = calibrate(made, "--criteria", str(odd), code=2)
     assert "not written as [[criteria]] tables" in err and "Suggested: value " in err
