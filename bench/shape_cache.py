@@ -11,11 +11,12 @@ from kamsync.config import load_config
 from kamsync.config.example import render_example
 from kamsync.config.shipped import read_shipped
 from kamsync.decide.program import Program
+from kamsync.model import Kind
 from kamsync.sandbox.company_records import Account, Activity, LineItem, Opportunity, Product
 from kamsync.sandbox.shapes import Truth
 from kamsync.store.database import Cache, open_cache
 
-OWN_FIELDS = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
+OWN_FIELDS: dict[str, Kind] = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
 CONTRACT_FIELDS = ("contract_start", "contract_months")  # a connector maps them where the org has contracts
 STAGES = {"won": (1, 1), "lost": (1, 0)}
 TYPES = {"new": "New Business", "expansion": "Existing Business", "renewal": "Renewal"}
@@ -90,7 +91,7 @@ def fill(path: Path, company: Company) -> None:
     """Everything that the company's CRM shows on its day, as a full pull would bring it."""
     families = {product.key: product.family for product in company.products()}
     with open_cache(path) as cache:
-        cache.add_account_columns({"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"})
+        cache.add_account_columns(OWN_FIELDS)
         with cache.transaction() as db:
             db.executemany(
                 "INSERT INTO accounts (id, name, owner_id, parent_id, type, industry, country, employees, created_date, nps,"
