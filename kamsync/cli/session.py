@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from kamsync.store.runs import RunKind
 
 
+TOLD_ENDING = ".told"
+BESIDE_THE_CACHE = ("-wal", "-shm", "-journal", ".lock", ".schedule", TOLD_ENDING)
+
+
 @dataclass(frozen=True)
 class Session:
     """One command's view of the world."""
@@ -132,6 +136,17 @@ class Session:
                     self._log("notice", said=notice)
             cache.set_meta(Meta.NOTICES_TOLD, notices)
 
+    def check_target(self, target: Path | None) -> None:
+        """Refuses, with ConfigError, a file to write that this program lives by: a slip of the hand must not cost it."""
+        if target is None:
+            return
+        path, cache = target.resolve(), self.config.cache_path.resolve()
+        what = "configuration" if path == self.path.resolve() else "cache" if path == cache else ""
+        if path.parent == cache.parent and path.name in {cache.name + ending for ending in BESIDE_THE_CACHE}:
+            what = "file beside the cache"
+        if what:
+            raise ConfigError(f"{target} is the {what}: nothing else is written over it.", fix="Name another file.")
+
     def keep_notices_told(self) -> None:
         """What `doctor` has said is no news later. Where nothing can be kept, the next command says it once more."""
         with suppress(CacheUnusable, ConfigError):
@@ -154,7 +169,7 @@ class Session:
     @property
     def _told_before(self) -> Path:
         path = self.config.cache_path
-        return path.with_name(path.name + ".told")
+        return path.with_name(path.name + TOLD_ENDING)
 
     @property
     def _mark(self) -> str:

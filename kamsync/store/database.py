@@ -131,6 +131,7 @@ def make_room(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         _refuse_foreign(path)
+        _refuse_second_names(path)
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -149,6 +150,18 @@ def _refuse_foreign(path: Path) -> None:
             f"The cache {path} is damaged, or it is another file: it is not a database.",
             fix=f"Move the file away: the next run rebuilds it from the CRM. If it is something else: {elsewhere}",
         )
+
+
+def _refuse_second_names(path: Path) -> None:
+    """SQLite empties its own files beside the cache: what has another name as well would lose what it holds."""
+    for ending in ("-wal", "-shm", "-journal"):
+        beside = path.with_name(path.name + ending)
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(beside.lstat().st_mode) and beside.lstat().st_nlink > 1:
+                raise CacheUnusable(
+                    f"{beside} is a file that has another name as well, and the database would empty it.",
+                    fix="Move it away while no kamsync runs: the next run does without it.",
+                )
 
 
 def _refuse_others_database(connection: sqlite3.Connection, path: Path) -> None:

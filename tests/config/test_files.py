@@ -181,6 +181,27 @@ def test_a_link_in_the_place_of_a_file_beside_the_cache_leads_nowhere(folder: Fo
     assert own.read_bytes() == b"mine" and stat.S_IMODE(own.stat().st_mode) == 0o644
 
 
+@pytest.mark.parametrize("beside", [".lock", "-wal", "-shm", "-journal"])
+def test_another_name_of_a_file_in_the_place_of_one_beside_the_cache_costs_it_nothing(folder: Folder, beside: str) -> None:
+    folder.write(GOOD)
+    folder.write("mine", "own.txt", 0o644)
+    (folder.path / f"kamsync.db{beside}").hardlink_to(folder.path / "own.txt")
+
+    told = folder.run("sync")
+
+    assert told.code in (1, 2) and "bug" not in told.err
+    assert (folder.path / "own.txt").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["config.toml", "./config.toml", "kamsync.db", "kamsync.db.lock", "kamsync.db-wal"])
+@pytest.mark.parametrize("command", ["plan", "report", "account-plan X", "digest"])
+def test_what_the_program_lives_by_is_no_file_to_write_to(folder: Folder, command: str, name: str) -> None:
+    folder.write(GOOD)
+    told = folder.run(*command.split(), "--preview" if command == "digest" else "--out", name)
+    assert told.code == 2 and "nothing else is written over it" in told.err
+    assert (folder.path / "config.toml").read_text() == GOOD
+
+
 def test_a_database_of_another_program_is_not_taken_for_the_cache(folder: Folder) -> None:
     import sqlite3
 

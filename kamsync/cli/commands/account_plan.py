@@ -37,6 +37,7 @@ def account_plan(
     and are kept nowhere.
     """
     session = open_session(config)
+    session.check_target(out)
     day = today(session.config, datetime.now(UTC))
     with session.cache(must_exist=True) as cache:
         account_id, _ = find_account(cache, account)

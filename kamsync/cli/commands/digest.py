@@ -42,6 +42,7 @@ def digest(
     a period's digest once. Reads the cache only.
     """
     session = open_session(config)
+    session.check_target(preview)
     now = datetime.now(UTC)
     with session.cache(must_exist=True) as cache:
         person = owner_named(cache, owner) if owner else None

@@ -33,7 +33,9 @@ def plan(
 ) -> None:
     """Pull, then show what would be written and why. Writes nothing."""
     started, day = time.monotonic(), parse_day(as_of)
-    with open_session(config).shell() as shell:
+    session = open_session(config)
+    session.check_target(out)
+    with session.shell() as shell:
         _, planned = pull_and_plan(shell, as_of=day)
         held = refusals(shell, planned)
         reader = plan_reader(shell)

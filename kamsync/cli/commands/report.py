@@ -48,6 +48,7 @@ def report(
 ) -> None:
     """Write the portfolio in pictures, as one file to send. It needs no network. Reads the cache only."""
     session = open_session(config)
+    session.check_target(out)
     overview, link = _look(session, parse_day(since, "--since"))
     words = words_of(session.config.program, language)
     day = overview.sources.as_of.isoformat()
