@@ -3,7 +3,8 @@
     python -m bench.fleet throughput [--orgs 200] [--crm salesforce]    against a shell's loop, and a plain loop without a queue
     python -m bench.fleet kills [--orgs 200] [--kills 50] [--seed 1]    kill -9 of a worker at random moments
     python -m bench.fleet schedule [--orgs 10000] [--seconds 8]         the morning by simulation: peaks, threads, who waits
-    python -m bench.fleet load [--orgs 10000]                           what that morning asks of the database and of a worker
+    python -m bench.fleet load [--orgs 10000] [--seconds 0]             what it asks of the database and of a worker, by runs of
+                                                                        that length through the real queue
     python -m bench.fleet upgrade [--before 3.2.2] [--seconds 60]       workers of two versions of the queue at once
     python -m bench.fleet versions [--commit d351a019] [--seconds 60]   workers of two versions of kamsync at once
     python -m bench.fleet quiet                                         all that needs a quiet machine, in about fifteen minutes
@@ -45,7 +46,7 @@ def main() -> None:
         case "schedule":
             schedule(asked.orgs or 10_000, asked.seconds or 8.0)
         case "load":
-            load(asked.orgs or 10_000)
+            load(asked.orgs or 10_000, asked.seconds or 0.0)
         case "upgrade":
             upgrade(asked.before, asked.seconds or 60.0)
         case "versions":

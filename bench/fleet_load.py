@@ -28,9 +28,10 @@ access_token = { env = "NOT_ASKED_FOR" }
 [schedule]
 sync = "0 6 * * 1-5"
 """
-# A worker whose jobs are over at once: what is measured is the queue, the leases, the caches' journeys and the records.
+# A worker whose runs take so many seconds and do nothing: what is measured is the queue, the leases, the caches' journeys and
+# the records.
 WORKER = """
-import shutil, sys
+import shutil, sys, time
 from pathlib import Path
 from kamsync.config.fleet import load_fleet
 from kamsync.fleet import job
@@ -41,52 +42,68 @@ from kamsync.log import configure_logs
 
 def at_once(arguments, folder, environment, limits, *, is_ours, stopping):
     shutil.copyfile(sys.argv[2], folder / "kamsync.db")
+    time.sleep(float(sys.argv[3]))
     return Ended(Said(0, {"run_id": "measured", "api_calls_left": 1000}), "")
 
 job.run_command = at_once
 configure_logs()
 run_worker(load_fleet(Path(sys.argv[1])))
 """
-LOADED_THREADS = 8
+THREADS, THREADS_OF_RUNS = 8, 16  # of runs that are over at once, and of those that take their time
 MEASURED_JOBS = 1_000  # of all that wait: each costs the same
+MEASURED_SECONDS = 60.0
 REST_SECONDS = 20.0
 
 
-def load(orgs: int) -> None:
-    """So many orgs are due at one moment, and one worker of eight threads does no more for each than a fleet must."""
-    with loaded(orgs) as (company, server):
+def load(orgs: int, seconds: float) -> None:
+    """So many orgs are due at one moment; a worker's runs take `seconds` each and do nothing, so that the fleet's part shows."""
+    threads = THREADS_OF_RUNS if seconds else THREADS
+    wanted = int(MEASURED_SECONDS * threads / seconds) if seconds else MEASURED_JOBS
+    with loaded(orgs, threads) as (company, server):
         fleet, tables = settings_of(company), tables_of(company)
         figure("reading the folder for the first time", timed(lambda: read_folder(fleet, tables)))
         figure("one look at a folder that nothing changed in", timed(lambda: read_folder(fleet, tables)))
-        with start(company) as worker:
+        with start(company, seconds) as worker:
             before = asked(server, company)
             time.sleep(REST_SECONDS)
             statements, commits = (after - then for after, then in zip(asked(server, company), before, strict=True))
             a_second = statements / REST_SECONDS, commits / REST_SECONDS
             print("a worker at rest: {:.1f} statements, {:.1f} transactions a second".format(*a_second), flush=True)
-            postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
             with tables.connected() as connection:
                 connection.execute("UPDATE kamsync_fleet_orgs SET next_due = now()")
             queued = timed(lambda: all(iter(lambda: queue_due(fleet, tables), 0)))
             figure(f"queueing {orgs:,} orgs", queued)
-            before, began = asked(server, company), time.monotonic()
-            used = cpu_seconds(worker.pid), cpu_seconds(postmaster)
-            first = done = sum(tables.outcomes().values())
-            while done < min(orgs, first + MEASURED_JOBS):
-                time.sleep(0.5)
-                done = sum(tables.outcomes().values())
-            took, done = time.monotonic() - began, done - first
-            statements, commits = (after - then for after, then in zip(asked(server, company), before, strict=True))
+            jobs(company, server, worker.pid, min(orgs, wanted))
             print(
-                f"{done:,} jobs, {LOADED_THREADS} threads: {took:.0f} s, {done / took:.0f} jobs/s; a job: {statements / done:.0f}"
-                f" statements, {commits / done:.0f} transactions, {1000 * (cpu_seconds(worker.pid) - used[0]) / done:.0f} ms of"
-                f" processor in the worker and {1000 * (cpu_seconds(postmaster) - used[1]) / done:.0f} ms in PostgreSQL"
+                f"    {threads} threads, runs of {seconds:g} s" + (f": {threads / seconds:.1f} jobs/s at most" if seconds else "")
             )
         rows(company)
 
 
+def jobs(company: Company, server: Server, worker: int, wanted: int) -> None:
+    """What so many jobs cost the worker and the database."""
+    tables = tables_of(company)
+    postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    before, began = asked(server, company), time.monotonic()
+    used = cpu_seconds(worker), cpu_seconds(postmaster)
+    first = done = sum(tables.outcomes().values())
+    while done < first + wanted:
+        time.sleep(0.5)
+        done = sum(tables.outcomes().values())
+    took, done = time.monotonic() - began, done - first
+    statements, commits = (after - then for after, then in zip(asked(server, company), before, strict=True))
+    in_worker, in_database = (
+        1000 * (cpu_seconds(one) - then) / done for one, then in zip((worker, postmaster), used, strict=True)
+    )
+    print(
+        f"{done:,} jobs: {took:.0f} s, {done / took:.1f} jobs/s (load {os.getloadavg()[0]:.1f}); a job: {statements / done:.0f}"
+        f" statements, {commits / done:.0f} transactions, {in_worker:.0f} ms of processor in the worker, {in_database:.0f} ms in"
+        " PostgreSQL"
+    )
+
+
 @contextmanager
-def loaded(orgs: int) -> Iterator[tuple[Company, Server]]:
+def loaded(orgs: int, threads: int) -> Iterator[tuple[Company, Server]]:
     """A fleet whose orgs all say six o'clock and have no CRM, in a database that counts statements."""
     folder = Path(tempfile.mkdtemp(prefix="kamsync-bench-"))
     try:
@@ -98,7 +115,7 @@ def loaded(orgs: int) -> Iterator[tuple[Company, Server]]:
             for number in range(orgs):
                 company.write_org(f"org-{number:05d}", 'inherit = "_common.toml"\n')
             company.write_fleet(
-                threads=LOADED_THREADS, graceful_stop_seconds=60.0, stalled_seconds=120.0, lease_seconds=60.0, tick_seconds=30
+                threads=threads, graceful_stop_seconds=60.0, stalled_seconds=120.0, lease_seconds=60.0, tick_seconds=30
             )
             figure(f"init with {orgs:,} orgs", timed(lambda: company.good("init")))
             with tables_of(company).connected() as connection:
@@ -110,15 +127,18 @@ def loaded(orgs: int) -> Iterator[tuple[Company, Server]]:
 
 
 @contextmanager
-def start(company: Company) -> Iterator[subprocess.Popen[bytes]]:
-    """The worker whose jobs are over at once."""
+def start(company: Company, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """The worker whose runs do nothing for `seconds`."""
     cache = company.folder / "one.db"
     with open_cache(cache):
         pass
     log = company.folder / "worker-load.log"
     with log.open("wb") as errors:
         worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(company.folder), str(cache)], env=company.environment, stdout=errors, stderr=errors
+            [sys.executable, "-c", WORKER, str(company.folder), str(cache), str(seconds)],
+            env=company.environment,
+            stdout=errors,
+            stderr=errors,
         )
     try:
         company.wait_for(lambda: "started" in log.read_text(encoding="utf-8"))

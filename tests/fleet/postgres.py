@@ -63,7 +63,7 @@ class Server:
 
 @contextmanager
 def running(folder_of_binaries: Path, *, options: str = "") -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="kamsync-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="kamsync-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     user = pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() == 0:
         user = next(name for name in USERS if name in {one.pw_name for one in pwd.getpwall()})
