@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -121,6 +122,27 @@ def test_a_schedule_that_missed_nothing_waits_and_says_what_for(desk: MemoryDesk
     assert [job["line"] for job in status["schedule"]["jobs"]] == ["0 3 * * 0", "0 6 * * *"]
     assert status["next_run"] == min(job["next_at"] for job in status["schedule"]["jobs"])
     assert "kamsync run` is not running here" in desk.good("status").out
+
+
+def test_each_time_is_put_off_at_random_within_the_jitter(desk: MemoryDesk) -> None:
+    text = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(text.replace("[schedule]\n", "[schedule]\njitter_seconds = 3600\n"))
+    desk.good("apply", "--yes")
+    heartbeat = desk.folder / "kamsync.db.schedule"
+
+    told: list[Any] = []
+
+    def seen() -> bool:
+        if heartbeat.exists():
+            told.extend(json.loads(heartbeat.read_text(encoding="utf-8"))["jobs"])
+        return bool(told)
+
+    run_until(desk, seen)
+    times = {job["name"]: datetime.fromisoformat(job["next_at"]) for job in told}
+    late = [times["full_pull"] - times["full_pull"].replace(hour=3, minute=0, second=0)]
+    late += [times["sync"] - times["sync"].replace(hour=6, minute=0, second=0)]
+
+    assert all(timedelta() <= one <= timedelta(hours=1) for one in late) and any(late)
 
 
 def test_a_second_schedule_on_the_same_cache_is_refused(desk: MemoryDesk) -> None:
