@@ -8,7 +8,8 @@
 # make golden rewrites the golden files with what the program says now; look at the diff before you commit it
 # make pictures takes the README's pictures of the console anew; needs Chromium
 # make faults every fault on every kind of call, on both CRMs; takes some minutes
-# make long   what is tested small in the suite, at full size: a console over a hundred thousand accounts; takes a minute
+# make long   what is tested small in the suite, at full size: a console over a hundred thousand accounts, an installation from
+#             the package registry; takes some minutes
 # make lock  writes requirements.txt, every package of an installation with its hashes, from constraints.txt (wants uv)
 # make audit known flaws, licences and a CycloneDX list of what an installation brings along; wants a package registry
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
@@ -70,7 +71,7 @@ faults: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) -m slow tests/journeys/test_faults.py tests/accidents/test_weather.py tests/fleet/test_killed_workers.py
 
 long: $(DEVREADY)
-	$(BIN)/pytest -n $(JOBS) -m slow tests/console
+	$(BIN)/pytest -n $(JOBS) -m slow tests/console tests/packaging
 
 mutations: $(DEVREADY)
 	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/config/test_any_programme.py tests/journeys/test_mutated_answers.py

@@ -83,11 +83,10 @@ def test_the_report_is_read_by_its_owner_only(report: tuple[Path, Any]) -> None:
     assert report[0].stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize(("language", "title"), [("pt_BR", "Relatório de contas-chave"), ("es", "Informe de cuentas clave")])
-def test_it_speaks_the_language_that_is_asked_for(desk: Desk, language: str, title: str) -> None:
-    desk.good("report", "--out", f"{language}.html", "--language", language)
-    text = (desk.folder / f"{language}.html").read_text(encoding="utf-8")
-    assert f'lang="{language.replace("_", "-")}"' in text and title in text
+def test_it_speaks_the_language_that_is_asked_for(desk: Desk) -> None:
+    desk.good("report", "--out", "pt.html", "--language", "pt_BR")
+    text = (desk.folder / "pt.html").read_text(encoding="utf-8")
+    assert 'lang="pt-BR"' in text and "Relatório de contas-chave" in text
 
 
 def test_each_table_is_a_csv_file_with_every_account(desk: Desk) -> None:
@@ -115,7 +114,8 @@ def test_each_chart_is_a_picture_of_its_own(desk: Desk, format: str, begins: byt
 
 
 def test_changes_are_shown_since_the_day_that_is_asked_for(desk: Desk) -> None:
-    assert desk.good("report", "--out", "s.html", "--since", "2020-01-31", "--json").json["since"] == "2020-01-31"
+    told = desk.good("report", "--format", "csv", "--out", "since", "--since", "2020-01-31", "--json")
+    assert told.json["since"] == "2020-01-31"
     late = desk.run("report", "--since", "2999-01-01")
     assert late.code == 2 and "still to come" in late.err
 
@@ -132,9 +132,10 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(
 
 
 def test_without_the_libraries_for_pictures_the_tables_are_there(desk: Desk, tmp_path: Path) -> None:
-    said = without("altair", tmp_path, desk, "report", "--out", "plain.html")
+    said = without("altair", tmp_path, desk, "report", "--out", "plain.html", "--language", "es")
     text = (desk.folder / "plain.html").read_text(encoding="utf-8")
     assert said.returncode == 0 and "kamsync[report]" in said.stderr
+    assert 'lang="es"' in text and "Informe de cuentas clave" in text
     assert "<svg" not in text and re.search(r"<td>.*</td>", text)
 
 

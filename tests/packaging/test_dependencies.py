@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -49,10 +50,13 @@ def imported(*folders: str) -> set[str]:
     return {canonical(one) for module in modules for one in known.get(module, ())}
 
 
-def _imports(path: Path) -> Iterator[str]:
-    if "node_modules" in path.parts:
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    return frozenset() if "node_modules" in path.parts else frozenset(_imported_by(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imported_by(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (one.name.partition(".")[0] for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

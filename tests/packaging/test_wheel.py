@@ -10,10 +10,14 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
+from email.parser import BytesParser
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.console.console_client import running
 from tests.journeys.conftest import desks
@@ -91,13 +95,58 @@ def _masked(line: str) -> str:
     return re.sub(r"\d[\d.,T-]*([0-9a-f-]*)", "#", " ".join(line.split()))
 
 
-def test_the_wheel_runs_the_main_job_in_a_clean_environment(built: Path, tmp_path: Path) -> None:
+def _needed(wheel: Path) -> dict[str, Distribution]:
+    """What the wheel asks for without an extra, and what that asks for, as it is installed here."""
+    found: dict[str, Distribution] = {}
+    asked = [Requirement(line) for line in BytesParser().parsebytes(_metadata_of(wheel)).get_all("Requires-Dist", [])]
+    wanted = [(one, "") for one in asked]
+    while wanted:
+        requirement, extra = wanted.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        for one in ("", *requirement.extras):
+            if (key := f"{requirement.name}[{one}]") not in found:
+                found[key] = distribution(requirement.name)
+                wanted += [(Requirement(line), one) for line in found[key].requires or ()]
+    return found
+
+
+def _metadata_of(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
+
+
+def _lend(environment: Path, wheel: Path) -> None:
+    """Puts the libraries that the wheel asks for, and none besides, where the environment looks: as links to this one's.
+
+    What is not declared is missing there too, and nothing is copied or compiled. The wheel itself is installed.
+    """
+    (place,) = environment.glob("lib/python*/site-packages")
+    for one in _needed(wheel).values():
+        for name in {file.parts[0] for file in one.files or ()} - {"..", "__pycache__"}:
+            if not (place / name).exists():
+                (place / name).symlink_to(Path(str(one.locate_file(name))))
+    _install(environment, "--no-deps", wheel)
+
+
+def _download(environment: Path, wheel: Path) -> None:
+    """As a user does it, from a package registry."""
+    _install(environment, "-c", ROOT / "constraints.txt", wheel)
+
+
+def _install(environment: Path, *what: str | Path) -> None:
+    pip = (sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "-q", "--disable-pip-version-check")
+    _run(*pip, "install", "--no-compile", *what, cwd=environment)
+
+
+@pytest.mark.parametrize("install", [_lend, pytest.param(_download, marks=pytest.mark.slow)])
+def test_the_wheel_runs_the_main_job_in_a_clean_environment(
+    built: Path, tmp_path: Path, install: Callable[[Path, Path], None]
+) -> None:
     (wheel,) = built.glob("*.whl")
     environment = tmp_path / "venv"
-    # With this environment's pip and nothing compiled beforehand: a third of the time, and the same files.
     _run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=tmp_path)
-    _run(sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "-q", "--disable-pip-version-check", "install",
-         "--no-compile", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
+    install(environment, wheel)
     shown = _run(environment / "bin" / "kamsync", "demo", cwd=tmp_path)
     assert "Nothing to write" in shown
     assert [line for line in _promised() if not any(_masked(one).startswith(_masked(line)) for one in shown.splitlines())] == []
