@@ -20,7 +20,7 @@ from kamsync.cli.sandboxes import config_text, environment_of, sample_company
 from kamsync.plugins import load_connector
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
-from tests.journeys.command import run_command
+from tests.journeys.command import Logged, run_command
 from tests.journeys.conftest import Result
 
 DATABASE = "FLEET_DATABASE"
@@ -35,6 +35,9 @@ QUICK = {
 IMPATIENT: dict[str, Any] = {"lease_seconds": 4.0, "stalled_seconds": 5.5}  # where silence is to pass by the clock
 
 
+Worker = subprocess.Popen[bytes] | Logged
+
+
 @dataclass
 class Company:
     """The fleet's folder and what is around it. `environment` is what every command and worker sees."""
@@ -42,7 +45,7 @@ class Company:
     folder: Path
     environment: dict[str, str]
     servers: dict[str, SandboxServer] = field(default_factory=dict)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Worker] = field(default_factory=list)
 
     def add_org(
         self, name: str, *, crm: str = "salesforce", accounts: int = 8, schedule: str = "", more: str = "", **vendor: Any
@@ -93,26 +96,26 @@ class Company:
         assert result.code == 0, f"{arguments}\n{result.out}\n{result.err}"
         return result
 
-    def start_worker(self, *, elsewhere: bool = False) -> subprocess.Popen[bytes]:
-        """Another worker; `elsewhere`: as on another machine, with a disk of its own."""
+    def start_worker(self, *, elsewhere: bool = False, anew: bool = False) -> Worker:
+        """Another worker; `elsewhere`: as on another machine, with a disk of its own; `anew`: by an interpreter of its own."""
         number = len(self.processes)
         file = self.folder / "fleet.toml"
         if elsewhere:
             text = file.read_text(encoding="utf-8").replace("[fleet]", f'[fleet]\nwork = "work-{number}"', 1)
             file = self.folder / f"fleet-{number}.toml"
             file.write_text(text, encoding="utf-8")
-        with (self.folder / f"worker-{number}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "kamsync", "fleet", "worker", "--fleet", str(file)],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
+        command, place = ["fleet", "worker", "--fleet", str(file)], self.folder / f"worker-{number}.log"
+        process: Worker
+        if anew:
+            whole = [sys.executable, "-m", "kamsync", *command]
+            with place.open("wb") as log:
+                process = subprocess.Popen(whole, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        else:
+            process = Logged(command, self.folder, self.environment, place)
         self.processes.append(process)
         return process
 
-    def living_workers(self) -> list[subprocess.Popen[bytes]]:
+    def living_workers(self) -> list[Worker]:
         return [process for process in self.processes if process.poll() is None]
 
     def worker_logs(self) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from kamsync.config.fleet import load_fleet
 from kamsync.fleet.tables import Tables
-from tests.fleet.company import Company
+from tests.fleet.company import Company, Worker
 
 pytestmark = pytest.mark.xdist_group("fleet")
 # What the next version would bring: one more step of the cache's schema. Python runs a module of this name as it starts.
@@ -23,14 +22,14 @@ migrations.migrate.__defaults__ = (migrations.STEPS,)
 """
 
 
-def start_newer(company: Company, folder: Path) -> subprocess.Popen[bytes]:
+def start_newer(company: Company, folder: Path) -> Worker:
     """A worker of the next version, as on another machine."""
     (folder / "next").mkdir(exist_ok=True)
     (folder / "next" / "sitecustomize.py").write_text(NEXT, encoding="utf-8")
     today = company.environment["PYTHONPATH"]
     company.environment["PYTHONPATH"] = os.pathsep.join([str(folder / "next"), today])
     try:
-        return company.start_worker(elsewhere=True)
+        return company.start_worker(elsewhere=True, anew=True)
     finally:
         company.environment["PYTHONPATH"] = today
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TextIO
 
@@ -54,17 +55,12 @@ def run_bytes(
     return process.exitcode, out, err
 
 
-class Started:
+class Beside:
     """A command that goes on beside the test: what is used here of subprocess.Popen."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False) -> None:
-        (out, told), (err, said) = os.pipe(), os.pipe()
-        ends = [Connection(descriptor, readable=False) for descriptor in (told, said)]
-        self._process = _PROCESSES.Process(target=_piped, args=(list(arguments), str(folder), dict(environment), *ends, hurried))
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
         self._process.start()
-        for end in ends:
-            end.close()
-        self.stdout, self.stderr = os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8")
 
     @property
     def pid(self) -> int:
@@ -90,8 +86,31 @@ class Started:
     def send_signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+class Logged(Beside):
+    """One whose words go to a file, of which nothing is left out."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
+        super().__init__(_PROCESSES.Process(target=_logged, args=(list(arguments), str(folder), dict(environment), str(log))))
+
+
+class Started(Beside):
+    """One that is listened to."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, hurried: bool = False) -> None:
+        (out, told), (err, said) = os.pipe(), os.pipe()
+        ends = [Connection(descriptor, readable=False) for descriptor in (told, said)]
+        args = (list(arguments), str(folder), dict(environment), *ends, hurried)
+        super().__init__(_PROCESSES.Process(target=_piped, args=args))
+        for end in ends:
+            end.close()
+        self.stdout, self.stderr = os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8")
 
     def communicate(self, timeout: float = LONGEST_SECONDS) -> tuple[str, str]:
         """What it says from now on until its end. Raises TimeoutExpired where that does not come."""
@@ -164,6 +183,13 @@ def _child(
         os.setgid(user)
         os.setuid(user)
     _live(arguments, folder, environment, hurried)
+
+
+def _logged(arguments: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    _live(arguments, folder, environment, hurried=False)
 
 
 def _piped(
