@@ -96,8 +96,14 @@ class Company:
         assert result.code == 0, f"{arguments}\n{result.out}\n{result.err}"
         return result
 
-    def start_worker(self, *, elsewhere: bool = False, anew: bool = False) -> Worker:
-        """Another worker; `elsewhere`: as on another machine, with a disk of its own; `anew`: by an interpreter of its own."""
+    def __post_init__(self) -> None:
+        self._usual_path = self.environment.get("PYTHONPATH")
+
+    def start_worker(self, *, elsewhere: bool = False) -> Worker:
+        """Another worker; `elsewhere`: as on another machine, with a disk of its own.
+
+        By an interpreter that starts with it, where the test gives it modules of its own to begin with.
+        """
         number = len(self.processes)
         file = self.folder / "fleet.toml"
         if elsewhere:
@@ -106,7 +112,7 @@ class Company:
             file.write_text(text, encoding="utf-8")
         command, place = ["fleet", "worker", "--fleet", str(file)], self.folder / f"worker-{number}.log"
         process: Worker
-        if anew:
+        if self.environment.get("PYTHONPATH") != self._usual_path:
             whole = [sys.executable, "-m", "kamsync", *command]
             with place.open("wb") as log:
                 process = subprocess.Popen(whole, cwd=self.folder, env=self.environment, stdout=log, stderr=log)

@@ -29,7 +29,7 @@ def start_newer(company: Company, folder: Path) -> Worker:
     today = company.environment["PYTHONPATH"]
     company.environment["PYTHONPATH"] = os.pathsep.join([str(folder / "next"), today])
     try:
-        return company.start_worker(elsewhere=True, anew=True)
+        return company.start_worker(elsewhere=True)
     finally:
         company.environment["PYTHONPATH"] = today
 
