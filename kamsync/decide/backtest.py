@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from kamsync.decide.months import add_months
@@ -22,6 +22,7 @@ class Snapshot:
     """One past day, by account id: what was decided, since when each has its tier, and what it won in the 12 months before.
 
     `later_won`: in the 12 months after, None where those are not over. Every account of the day has a tier, NO_TIER included.
+    Where groups are decided, all of that is the heads', a head's amounts its group's; `members`: the tiers of all others.
     """
 
     day: date
@@ -30,6 +31,11 @@ class Snapshot:
     eligible: Collection[str]
     won: Mapping[str, float]
     later_won: Mapping[str, float] | None
+    members: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, account: str) -> str:
+        """The tier of an account, also of one that another decides for by now."""
+        return self.tiers.get(account) or self.members.get(account, NO_TIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +130,9 @@ def _tier_day(
     entered = rose = left = left_early = None
     if before is not None:
         was = {account for account, held in before.tiers.items() if held == tier.name}
-        fell = [account for account in was if order[snapshot.tiers.get(account, NO_TIER)] > place]
+        fell = [account for account in was if order[snapshot.shown(account)] > place]
         entered, left = len(members - was), len(fell)
-        rose = len(was) - len(was & members) - left
+        rose = sum(order[snapshot.shown(account)] < place for account in was)
         left_early = sum((snapshot.day - before.since[account]).days < tier.min_days for account in fell)
     later = snapshot.later_won
     return TierDay(
@@ -149,7 +155,7 @@ def _tier_day(
 def _still(members: Collection[str], later: Snapshot | None, place: int, order: Mapping[str, int]) -> float | None:
     if later is None or not members:
         return None
-    return sum(order[later.tiers.get(account, NO_TIER)] <= place for account in members) / len(members)
+    return sum(order[later.shown(account)] <= place for account in members) / len(members)
 
 
 def _share(snapshot: Snapshot, chosen: Collection[str], worth: Callable[[str], float]) -> Share | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -57,34 +57,49 @@ def _snapshots(path: Path, compiled: CompiledProgram, days: Sequence[date], now:
     """Overrides of today are not replayed."""
     snapshots: list[Snapshot] = []
     held: dict[str, Held] = {}
-    won: dict[date, dict[str, float]] = {}
+    won: dict[date, dict[str, float]] = {}  # each account's own
+    leads: dict[date, Mapping[str, str]] = {}
     for day in days:
         with Evaluation(path, compiled, day, replayed=held) as evaluation:
             decisions = list(evaluation.decisions())
-            won[day] = evaluation.won_amounts_12m()
+            won_then, leads[day] = evaluation.won_amounts_12m(), evaluation.leads()
+        if compiled.program.unit == "account":
+            won[day] = won_then
         snapshots.append(
             Snapshot(
                 day,
-                {d.account_id: d.tier for d in decisions},
+                {d.account_id: d.tier for d in decisions if d.code != "group"},
                 {d.account_id: d.since for d in decisions if d.since is not None},
                 frozenset(d.account_id for d in decisions if d.eligible),
-                won[day],
+                won_then,
                 None,
+                {d.account_id: d.tier for d in decisions if d.code == "group"},
             )
         )
         held = {d.account_id: Held(None if d.tier == NO_TIER else d.tier, d.since, decided_tier=d.tier) for d in decisions}
-        said(day, sum(d.tier != NO_TIER for d in decisions))
+        said(day, sum(d.tier != NO_TIER and d.code != "group" for d in decisions))
     for place, snapshot in enumerate(snapshots):
         end = add_months(snapshot.day, LATER_MONTHS)
         if end <= now:
             if end not in won:
                 won[end] = _won_on(path, compiled, end)
-            snapshots[place] = replace(snapshot, later_won=won[end])
+            snapshots[place] = replace(snapshot, later_won=_by_lead(won[end], leads[snapshot.day]))
     return snapshots
 
 
+def _by_lead(won: Mapping[str, float], leads: Mapping[str, str]) -> Mapping[str, float]:
+    """What the groups of a day won: all that its members did, by the account that led it then."""
+    if not leads:
+        return won
+    found: dict[str, float] = {}
+    for account, amount in won.items():
+        lead = leads.get(account, account)
+        found[lead] = found.get(lead, 0.0) + amount
+    return found
+
+
 def _won_on(path: Path, compiled: CompiledProgram, day: date) -> dict[str, float]:
-    """What each account won in the 12 months up to the day."""
-    bare = compile_program(replace(compiled.program, criteria=(), rules=()))
+    """What each account by itself won in the 12 months up to the day."""
+    bare = compile_program(replace(compiled.program, criteria=(), rules=(), seats=(), unit="account"))
     with Evaluation(path, bare, day, replayed={}) as evaluation:
         return evaluation.won_amounts_12m()

@@ -217,6 +217,10 @@ class Evaluation:
         """Owner ids by account id, "" where there is none."""
         return dict(self._db.execute("SELECT id, coalesce(owner_id, '') FROM temp.facts ORDER BY rowid").fetchall())
 
+    def leads(self) -> Mapping[str, str]:
+        """Who decides for an account, where the group is the unit and it does not lead; empty elsewhere."""
+        return self._scores.leads
+
     def counted(self) -> int:
         """How many accounts `top_percent` is a share of."""
         return sum(self._scores.counts)

@@ -141,3 +141,19 @@ def test_people_read_it_beside_revenue_and_chance(made: Path) -> None:
     assert code == 0
     assert "in as many by revenue" in out and "by chance" in out
     assert "Left out: criterion potential, because only today's employees is known." in out
+
+
+def test_a_group_is_one_key_account_with_all_that_its_members_bring(tmp_path: Path) -> None:
+    programme(tmp_path, "groups")
+    company = ShapedCompany(SHAPES["groups"], today=date(2026, 11, 1), accounts=200)
+    heads = sum(account.parent is None for account in company.accounts())
+    fill(tmp_path / "kamsync.db", company)
+    arguments = ("backtest", "--config", "groups.toml", "--criteria", "groups", "--from", FIRST, "--to", LAST, "--json")
+    code, out, err = run_command(arguments, tmp_path, {"PATH": "/usr/bin:/bin"})
+    assert code == 0, err
+    best, *_, last = json.loads(out)["tiers"]
+    for day in best["days"]:
+        assert 1 <= day["size"] <= heads / 3
+        assert day["revenue"]["by_chance"] < day["revenue"]["chosen"] <= day["revenue"]["by_revenue"] * 1.05 < 1
+        assert not day["left_early"]
+    assert last["revenue"]["chosen"] > 0.9

@@ -68,4 +68,4 @@ def _days(first: str, last: str, every: str) -> list[date]:
 
 
 def _tell(day: date, key_accounts: int) -> None:
-    say(f"{day.isoformat()}: {key_accounts:,} key accounts", "dim")
+    say(f"{day.isoformat()}: {counted(key_accounts, 'key account')}", "dim")
