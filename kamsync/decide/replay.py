@@ -7,7 +7,7 @@ after. An admin can name those that were the same on the days in question.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -29,10 +29,11 @@ _FACTS = {fact.name: fact for fact in FACTS}
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One criterion or rule, and what it reads that cannot be replayed."""
+    """One criterion or rule, and what it reads that cannot be replayed. `why`: in words, after "because"."""
 
     what: str
     reads: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
             "Nothing of this score can be replayed: every criterion reads what is known of today only.",
             fix="Name the account fields that were the same on the past days: --fixed FIELD.",
         )
-    left_out = [LeftOut(f"criterion {c.name}", criteria[c.name]) for c in program.criteria if criteria[c.name]]
-    left_out += [LeftOut(f"rule {rule.when.text}", hidden) for rule, hidden in zip(program.rules, rules, strict=True) if hidden]
-    left_out += [LeftOut(f"seat in {s.tier}", hidden) for s, hidden in zip(program.seats, seats, strict=True) if hidden]
+    hidden_of = [(f"criterion {c.name}", criteria[c.name]) for c in program.criteria]
+    hidden_of += [(f"rule {rule.when.text}", hidden) for rule, hidden in zip(program.rules, rules, strict=True)]
+    hidden_of += [(f"seat in {seat.tier}", hidden) for seat, hidden in zip(program.seats, seats, strict=True)]
+    left_out = [LeftOut(what, hidden, _why(hidden, activities_from)) for what, hidden in hidden_of if hidden]
     kept_seats = tuple(seat for seat, hidden in zip(program.seats, seats, strict=True) if not hidden)
     unranked = tuple(seat for seat in kept_seats if unknown(names_in(seat.rank.text)))
     kept_seats = tuple(replace(seat, rank=Expression(OTHER_RANK)) if seat in unranked else seat for seat in kept_seats)
@@ -82,10 +84,19 @@ def replayable(program: Program, first: date, activities_from: date | None, fixe
     return Replayable(reduced, tuple(left_out), (*_notes(reduced, fixed), *_of_places(reduced, unranked)))
 
 
+def _why(hidden: Sequence[str], activities_from: date | None) -> str:
+    if not all(_of_activities(name) for name in hidden):
+        return f"only today's {', '.join(hidden)} is known"
+    return f"activities are known from {activities_from} on" if activities_from else "no activities are known"
+
+
+def _of_activities(name: str) -> bool:
+    return name in _FACTS and _FACTS[name].replayable and Stream.ACTIVITIES in streams_of(with_what_they_need((name,)))
+
+
 def _is_known(program: Program, name: str, fixed: Collection[str], has_activities: bool) -> bool:
     if name in _FACTS:
-        from_activities = Stream.ACTIVITIES in streams_of(with_what_they_need((name,)))
-        return _FACTS[name].replayable and (has_activities or not from_activities)
+        return _FACTS[name].replayable and (has_activities or not _of_activities(name))
     return name in NEVER_CHANGE or name in AS_TODAY or name in fixed or program.account_columns.get(name) == "date"
 
 

@@ -24,7 +24,7 @@ def backtest_lines(found: Report, names: Mapping[str, str], left_out: Sequence[L
     else:
         yield f"What came of it is not known yet: {LATER_MONTHS} months have not passed since any of these days."
     for one in left_out:
-        yield f"Left out: {one.what}, because only today's {', '.join(one.reads)} is known."
+        yield f"Left out: {one.what}, because {one.why}."
     yield from notes
 
 

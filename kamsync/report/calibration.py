@@ -59,7 +59,7 @@ def calibration_lines(
     yield from _held_out_lines(found)
     yield from _verdict(found, wanted)
     for left in left_out:
-        yield f"Not judged: {left.what}, because only today's {', '.join(left.reads)} is known. Its weight stays."
+        yield f"Not judged: {left.what}, because {left.why}. Its weight stays."
     yield from notes
 
 

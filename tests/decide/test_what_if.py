@@ -185,7 +185,7 @@ def reading(*values: str, **more: Any) -> Program:
 def test_a_criterion_that_reads_only_todays_value_is_left_out_and_said() -> None:
     found = replayable(reading("won_amount_12m", "nps + won_count_12m"), FIRST, None)
     assert [c.name for c in found.program.criteria] == ["won_amount_12m"]
-    assert found.left_out == (LeftOut("criterion nps + won_count_12m", ("nps",)),)
+    assert found.left_out == (LeftOut("criterion nps + won_count_12m", ("nps",), "only today's nps is known"),)
 
 
 def test_a_field_that_was_the_same_then_can_be_named() -> None:
@@ -213,7 +213,10 @@ def test_pipeline_is_replayed_and_weighed_by_what_was_won_before() -> None:
 def test_a_rule_that_reads_only_todays_value_is_left_out() -> None:
     rules = (Rule(Expression("nps < 3"), ceiling="none"), Rule(Expression("won_count_12m = 0"), ceiling="none"))
     found = replayable(reading("won_amount_12m", rules=rules), FIRST, None)
-    assert (found.program.rules, found.left_out) == ((rules[1],), (LeftOut("rule nps < 3", ("nps",)),))
+    assert (found.program.rules, found.left_out) == (
+        (rules[1],),
+        (LeftOut("rule nps < 3", ("nps",), "only today's nps is known"),),
+    )
 
 
 def test_who_takes_part_must_be_known() -> None:

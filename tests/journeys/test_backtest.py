@@ -157,3 +157,13 @@ def test_a_group_is_one_key_account_with_all_that_its_members_bring(tmp_path: Pa
         assert day["revenue"]["by_chance"] < day["revenue"]["chosen"] <= day["revenue"]["by_revenue"] * 1.05 < 1
         assert not day["left_early"]
     assert last["revenue"]["chosen"] > 0.9
+
+
+def test_it_says_since_when_activities_are_known(made: Path, changed: Callable[[str], Path]) -> None:
+    arguments = ("backtest", "--config", "balanced.toml", "--criteria", "balanced", "--from", FIRST, "--to", LAST)
+    for sql, why in (
+        ("DELETE FROM activities WHERE activity_date < '2025-01-15'", "activities are known from 2025-01-"),
+        ("DELETE FROM activities", "no activities are known."),
+    ):
+        code, out, _ = run_command(arguments, changed(sql), {"PATH": "/usr/bin:/bin"})
+        assert code == 0 and f"Left out: criterion engagement, because {why}" in out
