@@ -87,7 +87,6 @@ class Capabilities:
 
     reasons_length: int
     batch_size: int
-    has_manager: bool = False
     attaches_later: bool = False
     reassigns: bool = False
     note_length: int = 60_000
@@ -114,7 +113,6 @@ class Context:
     mapping: CrmMapping
     timezone: ZoneInfo
     tiers: tuple[TierChoice, ...]
-    program_name: str = "Key accounts"
     language: str = "en"
     api_budget_share: float = 0.5
     progress: Callable[[str, int, int | None], None] = lambda stream, count, total: None

@@ -59,9 +59,7 @@ from kamsync_hubspot.setup.provision import Setup
 class HubSpotConnection:
     """An open link to one portal."""
 
-    capabilities = Capabilities(
-        reasons_length=REASONS_LENGTH, batch_size=BATCH, has_manager=False, attaches_later=True, reassigns=True
-    )
+    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=BATCH, attaches_later=True, reassigns=True)
 
     def __init__(self, client: Client, portal: Portal, context: Context) -> None:
         self._client = client

@@ -66,7 +66,7 @@ from kamsync_salesforce.translate import flag_from_json
 class SalesforceConnection:
     """An open link to one org."""
 
-    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=200, has_manager=True, reassigns=True)
+    capabilities = Capabilities(reasons_length=REASONS_LENGTH, batch_size=200, reassigns=True)
 
     def __init__(self, client: Client, context: Context, username: str) -> None:
         self._client = client

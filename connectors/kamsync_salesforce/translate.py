@@ -55,6 +55,10 @@ SOBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
     Stream.OPPORTUNITIES: ("Opportunity", OPPORTUNITY_FIELDS),
     Stream.LINE_ITEMS: ("OpportunityLineItem", LINE_ITEM_FIELDS),
 }
+# What is said where an org lacks the object of an optional one.
+ABSENT: Mapping[Stream, str] = {
+    Stream.LINE_ITEMS: "This org has no opportunity products (OpportunityLineItem): facts about product families are empty.",
+}
 OWNER_FIELDS: Mapping[str, str] = {
     "id": "Id",
     "name": "Name",

@@ -49,7 +49,6 @@ class Session:
             mapping=config.mapping,
             timezone=ZoneInfo(config.program.timezone),
             tiers=config.tier_choices,
-            program_name=config.program.name,
             language=config.program.language,
             api_budget_share=config.program.guards.api_budget_share,
             log=self._log,

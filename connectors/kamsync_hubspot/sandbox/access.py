@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from .kinds import object_kind
+from .kinds import WITH_SCOPES, object_kind
 from .options import PortalOptions
 from .wire import Answer, Refusal, Request, iso
-
-_SCHEMAS = ("companies", "deals", "contacts", "line_items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def _object_scopes(name: str, right: str) -> tuple[str, ...]:
 
 def _schema_scopes(name: str, right: str) -> tuple[str, ...]:
     kind = object_kind(name)
-    if kind.plural not in _SCHEMAS and not kind.is_activity:
+    if kind.plural not in WITH_SCOPES and not kind.is_activity:
         return ("e-commerce",)
     plural = "contacts" if kind.is_activity else kind.plural
     scopes = [f"crm.schemas.{plural}.{right}"]

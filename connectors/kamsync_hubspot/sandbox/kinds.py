@@ -130,6 +130,8 @@ KINDS = {
         ),
     )
 }
+# Products go by "e-commerce", activities by the scopes of contacts ("Tasks" guide).
+WITH_SCOPES = tuple(name for name, kind in KINDS.items() if name != "products" and not kind.is_activity)
 _BY_NAME = {name: kind for kind in KINDS.values() for name in (kind.plural, kind.singular, kind.type_id, kind.inline_name)}
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from kamsync.errors import ConfigError
 from kamsync.sandbox.crm import SandboxOptions
 
+from .kinds import WITH_SCOPES
+
 ALL_SCOPES = frozenset(
-    [f"crm.objects.{kind}.{right}" for kind in ("companies", "deals", "contacts", "line_items") for right in ("read", "write")]
-    + [f"crm.schemas.{kind}.{right}" for kind in ("companies", "deals", "contacts", "line_items") for right in ("read", "write")]
+    [f"crm.{what}.{kind}.{right}" for what in ("objects", "schemas") for kind in WITH_SCOPES for right in ("read", "write")]
     + ["crm.objects.owners.read", "crm.lists.read", "crm.lists.write", "crm.export", "e-commerce", "settings.currencies.read"]
 )
 

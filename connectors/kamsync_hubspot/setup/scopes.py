@@ -23,7 +23,7 @@ OAUTH_TOKEN = "/oauth/v1/access-tokens/"
 # Nothing stops without them: what a token always has, what reads definitions, segments, rates and exports, and an older name.
 USED_BESIDE = frozenset(
     ["oauth", "crm.export", "crm.lists.read", "e-commerce", "settings.currencies.read"]
-    + [f"crm.schemas.{kind}.read" for kind in ("companies", "contacts", "deals", "line_items")]
+    + [f"crm.schemas.{object_type}.read" for object_type, _ in OBJECTS.values()]
 )
 
 

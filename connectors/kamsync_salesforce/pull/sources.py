@@ -20,8 +20,6 @@ from kamsync_salesforce.pull.slices import Bounds
 from kamsync_salesforce.pull.source import MASTER, Rows, Source, in_order
 from kamsync_salesforce.translate import Edit, RowShape, is_true, quote, soql_moment
 
-NOT_A_LINE_ITEM_ORG = "This org has no opportunity products (OpportunityLineItem): facts about product families are empty."
-
 
 def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None, user_id: str = "") -> tuple[Source, ...]:
     """The queries of one stream.
@@ -38,8 +36,6 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
         case Stream.OPPORTUNITIES:
             edits = {"probability": translate.share_of_percent}
             return (_shaped(request, *translate.SOBJECTS[request.stream], currency=currency, edits=edits),)
-        case Stream.LINE_ITEMS:
-            return (_shaped(request, *translate.SOBJECTS[request.stream], absent_problem=NOT_A_LINE_ITEM_ORG),)
         case Stream.TASKS:
             return (_own_tasks(request, mapping.task_key, user_id),)
         case Stream.ACTIVITIES:
@@ -48,6 +44,8 @@ def sources_for(request: PullRequest, mapping: CrmMapping, currency: str | None,
             return contact_sources(request)
         case Stream.RATES:
             return ()
+        case plain:
+            return (_shaped(request, *translate.SOBJECTS[plain], absent_problem=translate.ABSENT.get(plain, "")),)
 
 
 def only_currency(request: PullRequest, org: Org) -> str | None:

@@ -64,7 +64,6 @@ class MemoryConnection:
         self.capabilities = Capabilities(
             REASONS_LENGTH,
             behaviour.batch_size,
-            has_manager=True,
             attaches_later=behaviour.attaches_tasks_later,
             reassigns=True,
         )

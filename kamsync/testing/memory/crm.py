@@ -166,10 +166,6 @@ class MemoryCrm:
         """A person's edit: other roles, another account, `is_active` or `left_date`."""
         self.records.write(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id), values)
 
-    def delete_contact(self, contact_id: str) -> None:
-        """A person's deletion, to the recycle bin. Raises KeyError."""
-        self.records.delete(Stream.CONTACTS, self._living(Stream.CONTACTS, contact_id))
-
     def contacts(self, account_id: str) -> list[Record]:
         """The living ones of an account."""
         return [one for one in self.records.living(Stream.CONTACTS) if one.get("account_id") == account_id]
@@ -220,7 +216,7 @@ class MemoryCrm:
         if not record.deleted or account_id in self.records.merges:
             raise KeyError(account_id)
         self.records.undelete(Stream.ACCOUNTS, record)
-        for stream in (Stream.OPPORTUNITIES, Stream.LINE_ITEMS, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
+        for stream in Stream:
             for one in self.records.tables[stream].values():
                 if one.deleted_with == account_id:
                     self.records.undelete(stream, one)
