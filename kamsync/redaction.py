@@ -2,7 +2,7 @@
 
 By value, because no pattern knows what a vendor's next token looks like. Values that are too short to be told from ordinary
 words are not remembered. A value is found in whole forms (base64, hexadecimal), and in messages also where each character is
-escaped in its own way, as often as somebody has escaped it, and where a line ends between any two.
+escaped in its own way, as often as somebody has escaped it, where a line ends between any two, and where it was cut short.
 Safe to use from several threads.
 """
 
@@ -22,6 +22,8 @@ from urllib.parse import quote, quote_plus
 REDACTED = "[redacted]"
 SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
 SHORTEST_LINE = 16  # of a key of several lines: a shorter line is no secret by itself
+PIECE = 16  # bytes of a secret that tell too much of it. Salesforce's tokens begin with the org's id, of fifteen, which is none
+STEP = 4  # at which pieces are looked for first: what is longer by so much is found in any case
 LONGEST_MESSAGE = 65_536  # characters of a text in which escapes are undone: a document of data is no echo of a request
 BASE64_STEP = 3  # bytes that base64 takes together, so that a text inside a longer one has three forms
 
@@ -43,6 +45,7 @@ class Redactor:
         self._shortest = shortest
         self._values: tuple[str, ...] = ()
         self._plain: tuple[bytes, ...] = ()
+        self._pieces: frozenset[bytes] = frozenset()
         self._known: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -57,6 +60,7 @@ class Redactor:
             self._values = tuple(sorted({*self._values, *forms}, key=lambda item: (-len(item), item)))
             plain = {_plainly(form) for known in self._known for form in (known.strip(), *_base64_forms(_raw(known)))}
             self._plain = tuple(form for form in plain if len(form) >= self._shortest)
+            self._pieces |= set(_pieces_of(_plainly(value.strip())))
 
     def __call__(self, text: str) -> str:
         for value in self._values:
@@ -66,14 +70,18 @@ class Redactor:
             return text
         plain = _plainly(text)
         found = [form for form in self._plain if form in plain]
+        if not self._pieces.isdisjoint(_pieces_of(plain, STEP)):
+            found += self._pieces.intersection(_pieces_of(plain))
         return _without(text, found) if found else text
 
 
 # What stands for a character, as URLs, Python, JSON and XML write it, escaped again or not; and white space, for none.
 # How often a thing is repeated is bounded: a text of nothing else must not be gone through again from each of its characters.
 _ESCAPE = re.compile(
-    r"%(?:25){0,8}(?P<percent>[0-9a-fA-F]{2})"
-    r"|\\{1,8}(?:(?:u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})|x(?P<two>[0-9a-fA-F]{2})|(?P<octal>[0-7]{3})|[nrt])?)"
+    r"%(?:25){0,8}(?:u(?P<percent_four>[0-9a-fA-F]{4})|(?P<percent>[0-9a-fA-F]{2}))"
+    r"|=(?P<quoted>[0-9A-F]{2})"  # quoted-printable
+    r"|(?P<mark>['\"])(?P=mark)"  # as SQL, CSV and YAML write one
+    r"|\\{1,8}(?:(?:u\{(?P<braced>[0-9a-fA-F]{1,6})\}|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})|x(?P<two>[0-9a-fA-F]{2})|(?P<octal>[0-7]{3})|[nrt])?)"
     r"|&(?:amp;){0,8}(?:#(?P<decimal>[0-9]{1,7})|#[xX](?P<hexadecimal>[0-9a-fA-F]{1,6})|(?P<name>[A-Za-z]{2,8}));"
     r"|\s+"
 )
@@ -86,7 +94,7 @@ def _plainly(text: str) -> bytes:
     return b"".join(plain for plain, _, _ in _pieces(text))
 
 
-_SIGN = re.compile(r"[%\\&]")
+_SIGN = re.compile(r"[%\\&]|=[0-9A-F]{2}|''|\"\"")
 
 
 def _pieces(text: str) -> Iterator[tuple[bytes, int, int]]:
@@ -105,7 +113,9 @@ def _said(escape: re.Match[str]) -> bytes:
     match escape.lastgroup:
         case None:
             return b""
-        case "percent" | "two" as kind:
+        case "mark":
+            return _raw(escape["mark"])
+        case "percent" | "two" | "quoted" as kind:
             return bytes.fromhex(escape[kind])
         case "name":
             code = html.entities.name2codepoint.get(escape["name"])
@@ -113,6 +123,12 @@ def _said(escape: re.Match[str]) -> bytes:
         case kind:
             code = int(escape[kind], {"octal": 8, "decimal": 10}.get(kind, 16))
             return _raw(chr(code)) if code <= sys.maxunicode else b""
+
+
+def _pieces_of(plain: bytes, step: int = 1) -> Iterator[bytes]:
+    """Every PIECE of it that begins at a `step`; the frame of a key (-----BEGIN …) is none."""
+    pieces = (plain[at : at + PIECE] for at in range(0, len(plain) - PIECE + 1, step))
+    return (piece for piece in pieces if b"----" not in piece)
 
 
 def _without(text: str, forms: list[bytes]) -> str:
