@@ -79,6 +79,11 @@ class FleetStatus:
         aged = [org for org in self.orgs if org.data_age_seconds is not None]
         return max(aged, key=lambda org: org.data_age_seconds or 0.0, default=None)
 
+    @property
+    def overdue(self) -> int:
+        """How many orgs' times have come and nothing is queued for them."""
+        return sum(org.next_due is not None and org.next_due < self.now and not org.queued for org in self.orgs)
+
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
         return {

@@ -34,6 +34,7 @@ def test_orgs_are_synced_by_their_schedules_and_any_machine_tells_how_it_went(co
     assert "2 orgs" in company.good("init").out
     company.good("pause", "acme")
     company.good("resume", "acme")  # whose time has come by that
+    assert "No worker is at work. 1 orgs are overdue." in company.good("status").out
 
     company.start_worker()
     assert company.job("globex")["outcome"] == "done"

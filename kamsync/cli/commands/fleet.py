@@ -115,6 +115,9 @@ def status(
         return
     counted = ", ".join(f"{count:,} {state}" for state, count in found.states.items()) or "none yet"
     show(f"Orgs: {counted}. Workers: {found.workers}. Jobs waiting: {sum(org.queued for org in found.orgs):,}.")
+    if not found.workers:
+        late = f" {found.overdue:,} orgs are overdue." if found.overdue else ""
+        show(f"No worker is at work.{late} Start one: kamsync fleet worker")
     if found.oldest is not None:
         show(f"Oldest data: {found.oldest.name}, {in_words(found.oldest.data_age_seconds or 0.0)}.")
     listed = [org for org in found.orgs if show_all or org.reason or org.state not in ("ok", "new")]
