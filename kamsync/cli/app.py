@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, cast
 
@@ -47,6 +48,7 @@ def build_app() -> typer.Typer:
     return made
 
 
+@cache
 def load_command(name: str) -> Any:
     """The command as Typer runs it. Raises ModuleNotFoundError for a name that is no command."""
     module = import_module(module_of(name))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import importlib
-import pkgutil
 from datetime import date
 
-import kamsync.cli.commands
-from kamsync.cli.command_list import module_of
+from kamsync.cli.app import load_command
+from kamsync.cli.command_list import commands
 from kamsync.decide.calendar import business_calendar, country_code
 from kamsync.decide.kinds import sqlite
 from kamsync.plugins import installed_connectors
@@ -24,6 +23,7 @@ LATE = (
         for name in ("associations", "associations.v4", "lists", "objects", "owners", "pipelines", "properties")
     ),
     "pydantic.type_adapter",
+    "scipy.optimize",
     "sqlglot.dialects.sqlite",
     "sqlglot.generators.sqlite",
     "sqlglot.parsers.sqlite",
@@ -31,8 +31,8 @@ LATE = (
     "typer._adapters",
 )
 
-for command in pkgutil.iter_modules(kamsync.cli.commands.__path__):
-    importlib.import_module(module_of(command.name))
+for command in commands():
+    load_command(command)
 for name in LATE:
     importlib.import_module(name)
 installed_connectors()
