@@ -11,6 +11,7 @@ from kamsync.fleet.caches import free_bytes
 from kamsync.log import log
 
 LOOK_SECONDS = 5.0
+AMPLE = 1.25  # of what is needed before a worker goes on: what one job takes for a while must not stop and start it
 
 
 class Room:
@@ -22,18 +23,24 @@ class Room:
 
     def is_short(self) -> bool:
         """Whether there is too little now."""
-        free = free_bytes(self._work) // 1_000_000
-        short = free < self._megabytes
-        if short and not self._short:
-            log().error(
-                "no room",
-                error=f"The disk of {self._work} has {free:,} MB left, less than the {self._megabytes:,} that a worker needs.",
-                fix="Make room where [fleet] work is. This worker takes no jobs until then; those in hand go on.",
-            )
-        elif self._short and not short:
-            log().info("room again", megabytes=free)
-        self._short = short
-        return short
+        trouble = self._trouble()
+        if trouble and not self._short:
+            fix = "Make room where [fleet] work is. This worker takes no jobs until then; those in hand go on."
+            log().error("no room", error=trouble, fix=fix)
+        elif self._short and not trouble:
+            log().info("room again", detail="this worker takes jobs")
+        self._short = bool(trouble)
+        return self._short
+
+    def _trouble(self) -> str:
+        needed = self._megabytes * (AMPLE if self._short else 1)
+        try:
+            free = free_bytes(self._work) // 1_000_000
+        except OSError as error:
+            return f"The disk of {self._work} cannot be looked at: {error.strerror}."
+        if free >= needed:
+            return ""
+        return f"The disk of {self._work} has {free:,} MB left, less than the {self._megabytes:,} that a worker needs."
 
     async def work(self, begin: Callable[[], Awaitable[None]]) -> None:
         """Awaits `begin` where there is room, asks it to end (by cancelling it) where there is none any longer, and so on.

@@ -144,6 +144,7 @@ def test_a_worker_whose_disk_is_full_takes_no_jobs_says_so_once_and_goes_on_when
     full = company.start_worker()
     company.environment["PYTHONPATH"] = usual
     company.wait_for(lambda: "no room" in company.worker_logs())
+    left.write_text("300000000", encoding="ascii")  # more than it needs, and not so much that it goes on
     company.good("run", "first")
     company.wait_for(lambda: company.status()["first"]["queued"])
     other = company.start_worker(elsewhere=True)
