@@ -45,10 +45,6 @@ class Against:
     chosen: float
     by_revenue: float
 
-    @property
-    def ratio(self) -> float:
-        return self.chosen / self.by_revenue if self.by_revenue else 0.0
-
 
 def by_group(truth: Truth) -> Truth:
     """The same where the group is the customer: all that its members did, by its head."""

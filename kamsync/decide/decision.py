@@ -31,6 +31,11 @@ Code = Literal[
 FactValue = str | float | int | None
 
 
+def number_of(value: FactValue) -> float | None:
+    """The value where it is a number; None for text, and for what is unknown."""
+    return float(value) if isinstance(value, int | float) else None
+
+
 class Contribution(NamedTuple):
     """One criterion's share in the score. `points` of all non-health criteria sum to the score exactly (cents).
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from kamsync.decide.decision import FactValue
+from kamsync.decide.decision import FactValue, number_of
 from kamsync.decide.fact import Unit
 from kamsync.decide.facts import unit_of
 from kamsync.decide.kpis import MEASURES
@@ -48,7 +48,7 @@ def of_account(goals: Mapping[Goal, GoalTarget], figures: Mapping[str, tuple[Fac
     standings = []
     for goal, one in goals.items():
         now, before = figures.get(one.kpi, (None, None))
-        standings.append(GoalStanding(goal, one.kpi, one.target, _number(now), _number(before)))
+        standings.append(GoalStanding(goal, one.kpi, one.target, number_of(now), number_of(before)))
     return tuple(standings)
 
 
@@ -60,7 +60,7 @@ def of_portfolio(
 
 
 def _median_of(goal: Goal, one: GoalTarget, figures: Iterable[tuple[FactValue, FactValue]]) -> GoalStanding:
-    pairs = [(_number(now), _number(before)) for now, before in figures]
+    pairs = [(number_of(now), number_of(before)) for now, before in figures]
     known = [now for now, _ in pairs if now is not None]
     earlier = [before for _, before in pairs if before is not None]
     return GoalStanding(
@@ -72,7 +72,3 @@ def _median_of(goal: Goal, one: GoalTarget, figures: Iterable[tuple[FactValue, F
         len(known),
         sum(now >= one.target for now in known),
     )
-
-
-def _number(value: FactValue) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

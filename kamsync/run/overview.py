@@ -11,7 +11,7 @@ from datetime import date
 
 from kamsync.config import Config
 from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.decision import FactValue
+from kamsync.decide.decision import FactValue, number_of
 from kamsync.decide.facts import streams_of, with_what_they_need
 from kamsync.decide.influence import Influence, influences
 from kamsync.decide.program import Program
@@ -98,18 +98,14 @@ def _accounts(evaluation: Evaluation, people: Mapping[str, str]) -> Iterator[Acc
             owner,
             people.get(owner, owner),
             float(won or 0.0),
-            _number(before),
-            _number(pipeline),
+            number_of(before),
+            number_of(pipeline),
             date.fromisoformat(str(renewal)[:10]) if renewal else None,
             _whole(white_space),
             _whole(silent),
             _whole(meetings),
             str(health) if health in LIGHTS else None,
         )
-
-
-def _number(value: FactValue) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
 
 
 def _whole(value: FactValue) -> int | None:

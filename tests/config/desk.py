@@ -27,10 +27,6 @@ weight = 10
 value = "won_amount_12m"
 scale = { percentile = true }
 """
-SALESFORCE = GOOD.replace('kind = "hubspot"', 'kind = "salesforce"').replace(
-    '[crm.hubspot]\naccess_token = { env = "TOKEN" }',
-    '[crm.salesforce]\nauth = "access_token"\ninstance_url = "https://acme.my.salesforce.com"\naccess_token = { env = "TOKEN" }',
-)
 
 
 @dataclass(frozen=True)

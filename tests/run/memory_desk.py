@@ -62,7 +62,7 @@ class MemoryDesk:
     def __init__(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str, fields: Mapping[str, Kind] = MappingProxyType({})
     ) -> None:
-        self.folder, self._monkeypatch = folder, monkeypatch
+        self.folder = folder
         self.crm = CONNECTOR.serve(MemoryCrm(f"memory-{folder.name}", fields=fields))
         places = folder / "site"
         write_entry_point(places)
