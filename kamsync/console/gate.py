@@ -19,7 +19,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kamsync.http import is_loopback
+from kamsync.http import is_loopback, parts_of
 
 COOKIE = "kamsync-console"
 TOKEN = "token"
@@ -95,11 +95,11 @@ class Gate:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        return is_loopback(urlsplit(f"//{host}").hostname or "") or (bool(self._public.netloc) and host == self._public.netloc)
+        return is_loopback(parts_of(f"//{host}").hostname or "") or (bool(self._public.netloc) and host == self._public.netloc)
 
     def _from_own_page(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc in (headers.get("host", ""), self._public.netloc or None)
+        same = origin is None or parts_of(origin).netloc in (headers.get("host", ""), self._public.netloc or None)
         return same and headers.get("sec-fetch-site", "none") in OWN_SITES
 
     def _let_in(self, scope: Scope) -> Response:

@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from kamsync.config import Config
 from kamsync.errors import ConfigError, KamsyncError
-from kamsync.http import is_loopback
+from kamsync.http import is_loopback, parts_of
 from kamsync.log import log
 from kamsync.model import Usage
 from kamsync.run.elsewhere import written_elsewhere
@@ -86,8 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # a client that says nothing holds a thread no longer
 
     def do_GET(self) -> None:
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-        find = self.answers.get(urlsplit(self.path).path)
+        host = parts_of(f"//{self.headers.get('Host', '')}").hostname or ""
+        find = self.answers.get(parts_of(self.path).path)
         if not is_loopback(host):
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"This machine only.\n")
         elif find is None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from babel.core import Locale
 from babel.dates import format_date
@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from kamsync.flags import kind_of
-from kamsync.http import is_loopback
+from kamsync.http import is_loopback, parts_of
 from kamsync.look import style_sheet
 from kamsync.sandbox.crm import FieldView, SandboxCrm
 from kamsync.sandbox.faults import Receive, Scope, Send
@@ -162,16 +162,15 @@ class _Shown:
 def is_foreign(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a request comes from elsewhere: a name that only resolves here, or a form or script of another page.
 
-    `headers` by small name. A browser names the page that asks (Origin; Sec-Fetch-Site); programs name none.
+    `headers` by small name. A browser names the page that asks (Origin, an old one Referer; Sec-Fetch-Site); programs name none.
     """
     named = headers.get("host", "")
-    host = urlsplit(f"//{named}").hostname or ""
-    if not is_loopback(host):
+    if not is_loopback(parts_of(f"//{named}").hostname or ""):
         return True
     if method in ("GET", "HEAD"):
         return False
-    origin = headers.get("origin")
-    return (origin is not None and urlsplit(origin).netloc != named) or headers.get("sec-fetch-site", "none") not in OWN_SITES
+    page = headers.get("origin", headers.get("referer"))
+    return (page is not None and parts_of(page).netloc != named) or headers.get("sec-fetch-site", "none") not in OWN_SITES
 
 
 def _refused(request: Request) -> Response | None:

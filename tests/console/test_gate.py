@@ -54,9 +54,10 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(local: Console) -> No
     assert "httponly" in cookie and "samesite=strict" in cookie
 
 
-def test_a_name_that_merely_resolves_here_gets_no_answer(local: Console) -> None:
+@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example"])
+def test_a_name_that_merely_resolves_here_gets_no_answer(local: Console, name: str) -> None:
     local.enter()
-    answer = local.session.get(local.base, headers={"Host": "evil.example"}, timeout=10)
+    answer = local.session.get(local.base, headers={"Host": name}, timeout=10)
     assert answer.status_code == 403 and "--public-url" in answer.text
 
 
@@ -72,7 +73,13 @@ def test_every_answer_forbids_what_no_page_needs(local: Console) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://[::1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
 )
 def test_a_form_of_another_page_does_nothing(local: Console, headers: dict[str, str]) -> None:
     local.enter()

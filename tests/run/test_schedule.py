@@ -190,6 +190,7 @@ def test_health_and_metrics_are_served_while_the_schedule_runs(desk: MemoryDesk)
             return False
         answers["health"], answers["metrics"] = ask("/healthz")[1], ask("/metrics")[1]
         answers["foreign"], answers["none"] = str(ask("/metrics", "evil.example")[0]), str(ask("/x")[0])
+        answers["no name"], answers["no path"] = str(ask("/metrics", "[::1")[0]), str(ask("//[")[0])
         as_of_last_week(desk)
         answers["old"] = str(ask("/healthz")[0])
         return True
@@ -197,6 +198,7 @@ def test_health_and_metrics_are_served_while_the_schedule_runs(desk: MemoryDesk)
     run_until(desk, seen)
 
     assert json.loads(answers["health"])["ok"] and (answers["foreign"], answers["none"], answers["old"]) == ("403", "404", "503")
+    assert (answers["no name"], answers["no path"]) == ("403", "404")
     for line in (
         'kamsync_runs_total{kind="apply",outcome="done"} 1.0',
         'kamsync_accounts{tier="A"} 1.0',

@@ -30,6 +30,9 @@ def server() -> Iterator[SandboxServer]:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Host": "rebound.example"},
+        {"Host": "[::1"},
+        {"Origin": "http://[::1"},
+        {"Referer": "https://evil.example/"},
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
