@@ -34,7 +34,7 @@ def ask_wishes(given: Wishes) -> Wishes:
     per_owner = given.per_owner or _asked("How many key accounts can one of them carry?", "10", _count)
     field = given.strategic_field
     if field is None:
-        field = _asked("Which field of the CRM marks strategic accounts? none where there is none", "none", _field_name)
+        field = _asked("Which field of the CRM marks strategic accounts? none where there is none", "none", field_name)
     named = None if field.casefold() in ("none", "-", "") else field
     return Wishes(wanted, owners or None, per_owner or None, recurring, named)
 
@@ -64,7 +64,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _field_name(text: str) -> str:
+def field_name(text: str) -> str:
+    """The API name of a CRM's field, or a word for none. Raises ConfigError."""
     if not _FIELD.fullmatch(text.strip()):
         raise ConfigError(f"{text.strip()!r} is no name of a field.", fix="Write its API name, such as Strategic__c, or none.")
     return text.strip()

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from kamsync.numerals import counted
+
 Wanted = Literal["everything", "retention", "expansion", "authority"]
 YOUNG_MONTHS = 18
 MUCH = 0.5  # of customers under contract
@@ -82,10 +84,8 @@ def suggest(org: Org | None, wishes: Wishes) -> Suggestion:
 def _candidates(org: Org | None, wishes: Wishes) -> Iterator[tuple[str, str]]:
     """Presets that fit, with the sentence why; the first is meant."""
     if org is not None and org.history_months < YOUNG_MONTHS:
-        yield (
-            "startups",
-            f"The first customer came less than {org.history_months + 1} months ago: growth and tenure say nothing yet.",
-        )
+        since = f"The first customer came less than {counted(org.history_months + 1, 'month')} ago"
+        yield "startups", f"{since if org.customers else 'Nobody has bought yet'}: growth and tenure say nothing yet."
     if org is not None and org.grouped is not None and org.grouped >= GROUPED:
         yield "groups", f"{org.grouped:.0%} of a year's revenue comes from groups of which several members buy."
     if wishes.wanted == "authority":

@@ -16,7 +16,10 @@ def backtest_lines(found: Report, names: Mapping[str, str], left_out: Sequence[L
     """`names` of the lost accounts by id."""
     for place, tier in enumerate(found.tiers):
         yield from _tier(tier, "" if place == 0 else " and better")
-    yield f"Left a tier and came back to it: {_percent(found.flap_rate)} of the accounts that ever had one."
+    if found.flap_rate is None:
+        yield "Nobody had a tier on any of these days."
+    else:
+        yield f"Left a tier and came back to it: {_percent(found.flap_rate)} of the accounts that ever had one."
     if any(tier.revenue is not None for tier in found.tiers):
         yield f"Bought nothing in the {LATER_MONTHS} months after they were chosen: {len(found.lost):,}."
         for account, days in list(found.lost.items())[:SHOWN]:

@@ -30,6 +30,8 @@ ORDINARY = Org(
     [
         ({}, {}, "balanced", "Nothing speaks for one goal alone"),
         ({"history_months": 7}, {"wanted": "retention"}, "startups", "less than 8 months ago"),
+        ({"history_months": 0}, {}, "startups", "less than 1 month ago"),
+        ({"history_months": 0, "customers": 0, "active": 0}, {}, "startups", "Nobody has bought yet"),
         ({"grouped": 0.8}, {}, "groups", "80% of a year's revenue"),
         ({}, {"wanted": "authority"}, "authority", "by dated evidence"),
         ({"contracted": 0.7}, {}, "subscription", "70% of the active customers"),

@@ -167,3 +167,9 @@ def test_it_says_since_when_activities_are_known(made: Path, changed: Callable[[
     ):
         code, out, _ = run_command(arguments, changed(sql), {"PATH": "/usr/bin:/bin"})
         assert code == 0 and f"Left out: criterion engagement, because {why}" in out
+
+
+def test_of_days_before_anybody_bought_it_says_that_nobody_had_a_tier(made: Path) -> None:
+    arguments = ("backtest", "--config", "balanced.toml", "--criteria", "balanced", "--from", "2001-01-01", "--to", "2001-02-01")
+    code, out, _ = run_command(arguments, made, {"PATH": "/usr/bin:/bin"})
+    assert code == 0 and "Nobody had a tier on any of these days." in out

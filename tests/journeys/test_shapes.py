@@ -30,6 +30,7 @@ def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_de
     assert (told["preset"], told["most"]) == ("subscription", told["org"]["owners"]) and told["org"]["customers"] > 30
     assert "Suggested: subscription" in desk.good("criteria", "suggest", "--recurring").out
     assert desk.run("criteria", "suggest", "--wanted", "fame").code == 2
+    assert desk.run("criteria", "suggest", "--strategic-field", "what field?").code == 2
     found = desk.good("backtest", "--criteria", "balanced", "--from", "2025-01-01", "--to", "2025-03-01", "--json").json
     assert [len(tier["days"]) for tier in found["tiers"]] == [3, 3, 3]
     assert sum(tier["days"][0]["size"] for tier in found["tiers"]) > 0

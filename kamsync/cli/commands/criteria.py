@@ -13,7 +13,7 @@ from kamsync.cli.console import at_terminal, out, say, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, AsOfOption, ConfigOption, JsonOption, parse_day
 from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
-from kamsync.cli.suggestion import WANTED, ask_wishes, check_wanted, suggestion_lines
+from kamsync.cli.suggestion import WANTED, ask_wishes, check_wanted, field_name, suggestion_lines
 from kamsync.config import load_criteria
 from kamsync.decide.influence import influences
 from kamsync.decide.suggest import Wishes, suggest
@@ -75,7 +75,8 @@ def suggest_preset(
     with session.cache(must_exist=True):
         pass
     org = portray(session.config.cache_path, session.config.compiled, today(session.config, datetime.now(UTC)))
-    wishes = Wishes(check_wanted(wanted) if wanted else None, owners, per_owner, recurring, strategic_field)
+    marked_by = field_name(strategic_field) if strategic_field else None
+    wishes = Wishes(check_wanted(wanted) if wanted else None, owners, per_owner, recurring, marked_by)
     found = suggest(org, ask_wishes(wishes) if at_terminal() and not json else wishes)
     if json:
         show_json({"version": 1, **asdict(found), "org": {**asdict(org), "mapped": sorted(org.mapped)}})
