@@ -375,15 +375,21 @@ def test_the_best_tier_takes_at_most_five_per_cent_of_two_hundred_and_more(prese
     assert all(-(-count * percent // 100) <= 0.05 * count for count in range(200, 1_000))
 
 
-def test_in_authority_ten_door_openers_take_all_places_of_two_hundred_customers(org: Org) -> None:
+def test_in_authority_nine_door_openers_of_ten_are_in_the_best_tier_and_the_tenth_in_the_second(org: Org) -> None:
+    """However small they are; of two hundred customers the tier takes ten, so that the largest has the last place."""
     for number in range(200):
         is_door = number < 10
         org.account(
-            f"{number:03}", employees=10, strategic_market=int(is_door), authority_evidence_date=evidence(9) if is_door else None
+            f"{number:03}",
+            employees=20 - number if is_door else 10_000,
+            strategic_market=int(is_door),
+            authority_evidence_date=evidence(9) if is_door else None,
         )
-        org.won(f"{number:03}", 10, amount=1.0 if is_door else 1_000.0)
-    best = [account for account, decision in org.decide(org.programme("authority")).items() if decision.tier == "A"]
-    assert best == [f"{number:03}" for number in range(10)]
+        org.won(f"{number:03}", 10, amount=1.0 if is_door else 1_000.0 + number)
+    decided = org.decide(org.programme("authority"))
+    best = [account for account, decision in decided.items() if decision.tier == "A"]
+    assert best == [*(f"{number:03}" for number in range(9)), "199"]
+    assert (decided["009"].tier, decided["009"].code) == ("B", "seat")
 
 
 @EVERY_PRESET
