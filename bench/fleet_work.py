@@ -48,7 +48,7 @@ def throughput(orgs: int, crm: str) -> None:
         loop = in_a_loop(company, names)
         load = os.getloadavg()[0]
         print(f"{orgs} orgs of {crm}, load of the machine {load:.1f}, {os.cpu_count()} cores", flush=True)
-        print(HEAD)
+        print(HEAD, flush=True)
         show(f"a shell's loop: new processes ({len(few)} orgs)", shell, orgs, shell, loop)
         show("a plain loop: forked, no queue, no caches", loop, orgs, shell, loop)
         took = {}
