@@ -6,6 +6,7 @@ Saturday and Sunday are free. Pure: the package computes its calendars, it reads
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache, cached_property, lru_cache
@@ -110,6 +111,8 @@ def _is_known(country: str) -> bool:
 def _free_days(country: str) -> holidays.HolidayBase:
     import holidays  # takes long to load, and most commands count no business days
 
+    # Of years of which the package knows no holidays, weekends are known: nothing that whoever reads a plan could mend.
+    warnings.filterwarnings("ignore", message="Requested Holidays are available only")
     if not country:
         return holidays.HolidayBase()
     code, _, part = country.upper().partition("-")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from datetime import date
 
 import pytest
@@ -289,6 +290,18 @@ def test_the_person_or_the_stand_in_is_found(rule: str, facts: dict[str, FactVal
 def test_an_unknown_person_has_no_name() -> None:
     people = Assignees(PEOPLE)
     assert (people.name_of("u1"), people.name_of("u9"), people.name_of(None)) == ("Ana", "", "")
+
+
+def test_a_renewal_that_never_comes_has_no_business_day_after_it_and_no_far_year_warns_anybody() -> None:
+    never: dict[str, FactValue] = {"next_renewal_date": "9999-12-31"}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(NoDate, match="the calendar ends before 5 business days from 9999-12-31"):
+            Due(5, business=True, fact="next_renewal_date").on(date(2026, 1, 1), never, BusinessCalendar("IN"))
+        early = Due(-90, fact="next_renewal_date").on(date(2026, 1, 1), never, BusinessCalendar("IN"))
+        late = Due(5, business=True, fact="next_renewal_date")
+        far = late.on(date(2026, 1, 1), {"next_renewal_date": "2040-06-05"}, BusinessCalendar("IN"))  # known until 2035
+    assert (early, far) == (date(9999, 10, 4), date(2040, 6, 12)) and not told
 
 
 @pytest.mark.parametrize("rule", ["owner", "owner.manager", "user:u1", "user:a:b", "role:lead"])
