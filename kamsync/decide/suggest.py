@@ -20,6 +20,7 @@ GROUPED = 0.3  # of the revenue of a year
 FEW_CUSTOMERS = 60
 LOGGED = 0.25  # of the active customers, within 90 days
 ONE_LARGE, TEN_LARGE = 0.2, 0.8
+CHOSEN, MOST_CHOSEN = 0.045, 35  # as the presets have it: of the active customers, but for groups, and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def suggest(org: Org | None, wishes: Wishes) -> Suggestion:
     owners = wishes.owners or (org.owners if org else None)
     most = owners * wishes.per_owner if owners and wishes.per_owner else None
     dropped = () if org is None else tuple(_dropped(org, preset))
-    return Suggestion(preset, (why, *_besides(org, wishes, preset)), dropped, tuple(_warnings(org, wishes, most)), most)
+    return Suggestion(preset, (why, *_besides(org, wishes, preset)), dropped, tuple(_warnings(org, wishes, preset, most)), most)
 
 
 def _candidates(org: Org | None, wishes: Wishes) -> Iterator[tuple[str, str]]:
@@ -135,13 +136,13 @@ def _dropped(org: Org, preset: str) -> Iterator[str]:
     if org.history_months < 24 and preset in ("balanced", "expansion"):
         yield "Growth: it compares two years, and there are not two yet."
     if preset == "expansion" and not org.has_products:
-        yield "White space: there are no line items with a product family."
+        yield "White space: no line items with a product family have been pulled so far."
     for name, what in (("nps", "Satisfaction"), ("authority_evidence_date", "Places for who opens a market")):
         if name not in org.mapped:
             yield f"{what}: {name} is not mapped."
 
 
-def _warnings(org: Org | None, wishes: Wishes, most: int | None) -> Iterable[str]:
+def _warnings(org: Org | None, wishes: Wishes, preset: str, most: int | None) -> Iterable[str]:
     if org is None:
         yield "Nothing was pulled yet. After `kamsync pull`, `kamsync criteria suggest` looks at the org itself."
         return
@@ -149,7 +150,7 @@ def _warnings(org: Org | None, wishes: Wishes, most: int | None) -> Iterable[str
         yield f"One customer brings {org.largest:.0%} of a year's revenue: losing it is the risk, whatever its tier."
     if org.ten_largest is not None and org.ten_largest >= TEN_LARGE and org.active > 10:
         yield f"Ten customers bring {org.ten_largest:.0%} of a year's revenue: whoever is chosen by worth is among them."
-    if most is not None and most < 0.04 * org.customers:
+    if most is not None and preset != "groups" and most < min(CHOSEN * org.active, MOST_CHOSEN):
         yield f"Your owners carry {most} accounts; the preset would choose more: set max_accounts = {most} in a copy of it."
     if wishes.recurring is False and _contracts(org):
         yield f"You say that business does not recur, but: {_contracts(org)}"

@@ -77,6 +77,10 @@ def test_concentration_and_contradictions_are_warned_of(org: dict[str, Any], wis
     assert any(said in warning for warning in suggest(replace(ORDINARY, **org), Wishes(**wishes)).warnings)
 
 
+def test_how_many_groups_are_chosen_is_no_share_of_all_accounts() -> None:
+    assert suggest(replace(ORDINARY, grouped=0.9, active=600), Wishes(owners=14, per_owner=1)).warnings == ()
+
+
 def test_an_ordinary_org_is_warned_of_nothing() -> None:
     assert suggest(ORDINARY, Wishes(owners=12, per_owner=10)).warnings == ()
     assert suggest(ORDINARY, Wishes(per_owner=10)).most == 120
