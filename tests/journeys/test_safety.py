@@ -91,7 +91,6 @@ def test_a_fault_while_reading_changes_nothing_in_the_end(desk: Desk, kind: Kind
 def test_a_lost_answer_to_a_write_makes_no_second_task(desk: Desk) -> None:
     desk.server.faults.add("reset_after", path="tasks/batch/upsert|sobjects/Task", times=1)
     desk.run("sync")
-    time.sleep(1.1)
     desk.good("sync", "--full")
     for account_id in tiers(desk):
         subjects = [t.subject for t in desk.server.crm.view.tasks(account_id) if t.by_kamsync]
