@@ -113,7 +113,7 @@ def test_a_saved_plan_is_refused_when_the_crm_moved_on(desk: Desk, tmp_path: Pat
     plan = desk.good("plan", "--out", str(file), "--json").json
     first = next(c["account_id"] for c in plan["changes"] if c["op"] == "update_account")
     desk.server.crm.view.set_flag(first, "override", "none")
-    time.sleep(0.3)  # HubSpot's search shows what was written 0.2 s later, however busy the machine is
+    desk.wait_for_index()
     result = desk.run("apply", str(file), "--yes")
     assert result.code == 3 and "stale" in result.err
 
