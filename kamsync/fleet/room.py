@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 from kamsync.fleet.caches import free_bytes
@@ -57,6 +56,20 @@ class Room:
                 if working.done():
                     return working.result()
             finally:
-                working.cancel()
-                with suppress(asyncio.CancelledError):
-                    await working
+                await _ended(working)
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    """Asks the task to end and waits until it has. Who cancels this meanwhile is not unheard: that is raised afterwards."""
+    task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    failed = None if task.cancelled() else task.exception()
+    if cancelled is not None:
+        raise cancelled
+    if failed is not None:
+        raise failed
