@@ -37,6 +37,7 @@ def fleet(orgs: int, crm: str = "salesforce") -> Iterator[tuple[Company, Server,
     folder = Path(tempfile.mkdtemp(prefix="kamsync-bench-"))
     try:
         with postgres() as server, companies(folder, server.new_database()) as company:
+            company.forks_workers = False  # as an operator starts them
             names = [f"org-{number:03d}" for number in range(orgs)]
             for name in names:
                 company.add_org(name, crm=crm, accounts=ACCOUNTS)

@@ -40,12 +40,16 @@ Worker = subprocess.Popen[bytes] | Logged
 
 @dataclass
 class Company:
-    """The fleet's folder and what is around it. `environment` is what every command and worker sees."""
+    """The fleet's folder and what is around it. `environment` is what every command and worker sees.
+
+    `forks_workers`: they start sooner, but each of their jobs loads the program that this process was started with, once more.
+    """
 
     folder: Path
     environment: dict[str, str]
     servers: dict[str, SandboxServer] = field(default_factory=dict)
     processes: list[Worker] = field(default_factory=list)
+    forks_workers: bool = True
 
     def add_org(
         self, name: str, *, crm: str = "salesforce", accounts: int = 8, schedule: str = "", more: str = "", **vendor: Any
@@ -102,7 +106,7 @@ class Company:
     def start_worker(self, *, elsewhere: bool = False) -> Worker:
         """Another worker; `elsewhere`: as on another machine, with a disk of its own.
 
-        By an interpreter that starts with it, where the test gives it modules of its own to begin with.
+        By an interpreter that starts with it, where that is wanted, or the test gives it modules of its own to begin with.
         """
         number = len(self.processes)
         file = self.folder / "fleet.toml"
@@ -112,7 +116,7 @@ class Company:
             file.write_text(text, encoding="utf-8")
         command, place = ["fleet", "worker", "--fleet", str(file)], self.folder / f"worker-{number}.log"
         process: Worker
-        if self.environment.get("PYTHONPATH") != self._usual_path:
+        if not self.forks_workers or self.environment.get("PYTHONPATH") != self._usual_path:
             whole = [sys.executable, "-m", "kamsync", *command]
             with place.open("wb") as log:
                 process = subprocess.Popen(whole, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
