@@ -22,14 +22,14 @@ _SAME = {
     "NEXT_90_DAYS": "NEXT_N_DAYS:90",
 }
 
+_PARTS = {
+    "year": "CAST(strftime('%Y', {0}) AS INTEGER)",
+    "quarter": "(CAST(strftime('%m', {0}) AS INTEGER) + 2) / 3",
+    "month": "CAST(strftime('%m', {0}) AS INTEGER)",
+}
 # By function, SQL of a number from `{0}`, the text of a date or moment (None where there is none).
 DATE_FUNCTIONS = {
-    "calendar_year": "CAST(strftime('%Y', {0}) AS INTEGER)",
-    "calendar_quarter": "(CAST(strftime('%m', {0}) AS INTEGER) + 2) / 3",
-    "calendar_month": "CAST(strftime('%m', {0}) AS INTEGER)",
-    "fiscal_year": "CAST(strftime('%Y', {0}) AS INTEGER)",
-    "fiscal_quarter": "(CAST(strftime('%m', {0}) AS INTEGER) + 2) / 3",
-    "fiscal_month": "CAST(strftime('%m', {0}) AS INTEGER)",
+    **{f"{year}_{part}": sql for year in ("calendar", "fiscal") for part, sql in _PARTS.items()},
     "day_in_year": "CAST(strftime('%j', {0}) AS INTEGER)",
     "day_in_month": "CAST(strftime('%d', {0}) AS INTEGER)",
     "day_in_week": "CAST(strftime('%w', {0}) AS INTEGER) + 1",
