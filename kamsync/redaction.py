@@ -16,7 +16,8 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import AnyStr, Generic
 from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
@@ -38,15 +39,40 @@ def redact_people(text: str) -> str:
     return _PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", text))
 
 
+class _Words(Generic[AnyStr]):
+    """Words to look for, in a time that does not grow with their number: a schedule's process knows the tokens of a year.
+
+    A long word has a piece that begins at one of its first STEP characters and at a place in the text at which one is looked
+    for; only short ones are looked for one by one.
+    """
+
+    def __init__(self) -> None:
+        self._short: frozenset[AnyStr] = frozenset()
+        self._long: dict[AnyStr, frozenset[AnyStr]] = {}  # by each of the pieces that one of them may be met by
+
+    def add(self, words: Iterable[AnyStr]) -> None:
+        for word in words:
+            if len(word) < PIECE + STEP - 1:
+                self._short |= {word}
+                continue
+            for piece in [word[at : at + PIECE] for at in range(STEP)]:
+                self._long[piece] = self._long.get(piece, frozenset()) | {word}
+
+    def standing_in(self, text: AnyStr) -> set[AnyStr]:
+        """Those of the words that the text has."""
+        long = (self._long.get(text[at : at + PIECE], ()) for at in range(0, len(text) - PIECE + 1, STEP))
+        return {word for word in itertools.chain(self._short, *long) if word in text}
+
+
 class Redactor:
     """Replaces known secret values in text."""
 
     def __init__(self, shortest: int = SHORTEST_SECRET) -> None:
         self._shortest = shortest
-        self._values: tuple[str, ...] = ()
-        self._plain: tuple[bytes, ...] = ()
-        self._pieces: frozenset[bytes] = frozenset()
-        self._known: frozenset[str] = frozenset()
+        self._known: set[str] = set()
+        self._values = _Words[str]()
+        self._plain = _Words[bytes]()
+        self._pieces: set[bytes] = set()
         self._lock = threading.Lock()
 
     def add(self, value: str | None) -> None:
@@ -54,24 +80,22 @@ class Redactor:
         if not value or len(value.strip()) < self._shortest or value in self._known:
             return
         with self._lock:
-            self._known |= {value}
-            forms = {form for form in forms_of(value) if len(form) >= self._shortest}
-            # Longest first, so that a secret that contains another is replaced whole.
-            self._values = tuple(sorted({*self._values, *forms}, key=lambda item: (-len(item), item)))
-            plain = {_plainly(form) for known in self._known for form in (known.strip(), *_base64_forms(_raw(known)))}
-            self._plain = tuple(form for form in plain if len(form) >= self._shortest)
-            self._pieces |= set(_pieces_of(_plainly(value.strip())))
+            self._values.add({form for form in forms_of(value) if len(form) >= self._shortest})
+            plain = {_plainly(form) for form in (value.strip(), *_base64_forms(_raw(value)))}
+            self._plain.add(form for form in plain if len(form) >= self._shortest)
+            self._pieces.update(_pieces_of(_plainly(value.strip())))
+            self._known.add(value)
 
     def __call__(self, text: str) -> str:
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, REDACTED)
-        if len(text) > LONGEST_MESSAGE or not self._plain:
+        # Longest first, so that a secret that contains another is replaced whole.
+        for value in sorted(self._values.standing_in(text), key=lambda item: (-len(item), item)):
+            text = text.replace(value, REDACTED)
+        if len(text) > LONGEST_MESSAGE or not self._known:
             return text
         plain = _plainly(text)
-        found = [form for form in self._plain if form in plain]
-        if not self._pieces.isdisjoint(_pieces_of(plain, STEP)):
-            found += self._pieces.intersection(_pieces_of(plain))
+        found = self._plain.standing_in(plain)
+        if not self._pieces.isdisjoint(plain[at : at + PIECE] for at in range(0, len(plain) - PIECE + 1, STEP)):
+            found |= self._pieces.intersection(_pieces_of(plain))
         return _without(text, found) if found else text
 
 
@@ -125,13 +149,13 @@ def _said(escape: re.Match[str]) -> bytes:
             return _raw(chr(code)) if code <= sys.maxunicode else b""
 
 
-def _pieces_of(plain: bytes, step: int = 1) -> Iterator[bytes]:
-    """Every PIECE of it that begins at a `step`; the frame of a key (-----BEGIN …) is none."""
-    pieces = (plain[at : at + PIECE] for at in range(0, len(plain) - PIECE + 1, step))
+def _pieces_of(plain: bytes) -> Iterator[bytes]:
+    """Every PIECE of it; the frame of a key (-----BEGIN …) is none."""
+    pieces = (plain[at : at + PIECE] for at in range(len(plain) - PIECE + 1))
     return (piece for piece in pieces if b"----" not in piece)
 
 
-def _without(text: str, forms: list[bytes]) -> str:
+def _without(text: str, forms: set[bytes]) -> str:
     """The text without whatever says one of the forms, with the escapes and the ends of lines in it."""
     plain, starts, ends = bytearray(), list[int](), list[int]()
     for said, start, end in _pieces(text):

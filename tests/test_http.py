@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -42,6 +43,22 @@ def test_short_or_empty_values_do_not_blot_out_words() -> None:
         redact.add(value)
 
     assert redact("the cat") == "the cat"
+
+
+@pytest.mark.parametrize("length", [*range(6, 42)])
+def test_a_secret_is_found_at_any_place_whatever_its_length_and_however_many_are_known(length: int) -> None:
+    redact = Redactor()
+    secrets = [a_token(length, day) for day in range(20)]
+    for value in secrets:
+        redact.add(value)
+
+    for place in range(length + 1):
+        assert redact(f"{'-' * place}{secrets[place % 20]}.") == f"{'-' * place}[redacted]."
+
+
+def a_token(length: int, day: int) -> str:
+    """A token of that day: each begins as the others do, as those of one org."""
+    return ("00D5" + hashlib.sha256(str(day).encode()).hexdigest())[: length - 2] + f"{day:02}"
 
 
 @pytest.mark.parametrize(("host", "expected"), [("localhost", True), ("127.0.0.9", True), ("::1", True), ("[::1]", True)])
