@@ -54,17 +54,20 @@ def exists(path: Path, what: str) -> bool:
     return True
 
 
-def read_text(path: Path, what: str, *, limit_bytes: int, ours: bool = True) -> str:
+def read_text(path: Path, what: str, *, limit_bytes: int) -> str:
     """The file's text: UTF-8 with or without a mark, any line ends as a line feed.
 
-    Raises FileNotFoundError as it is (callers know what to say), ConfigError otherwise. `ours` refuses what others can write.
+    Raises FileNotFoundError as it is (callers know what to say), ConfigError otherwise, also over what others can write.
     """
-    data = read_bytes(path, what, limit_bytes=limit_bytes, ours=ours)
+    data = read_bytes(path, what, limit_bytes=limit_bytes)
     return decoded(data, f"{what} {path}", str(path))
 
 
 def read_bytes(path: Path, what: str, *, limit_bytes: int, ours: bool = True) -> bytes:
-    """At most `limit_bytes` of a regular file; see `read_text`."""
+    """The bytes of a regular file of at most `limit_bytes`. `ours` refuses what others can write.
+
+    Raises FileNotFoundError as it is, ConfigError otherwise.
+    """
     try:
         # A FIFO would make open() wait for a writer, and some devices act when they are opened.
         found = path.stat()

@@ -53,6 +53,8 @@ _ALL = (
     Flag("receipt", length=32_000, long=True, optional=True),
 )
 FLAGS: Mapping[str, Flag] = MappingProxyType({flag.name: flag for flag in _ALL})
+# By what people say where an account stands: the tier, which this program writes too, and what overrules it.
+PEOPLES_WORD = ("tier", *(flag.name for flag in _ALL if flag.by_people))
 
 
 def kind_of(flag: str) -> Kind:
@@ -66,7 +68,7 @@ def to_json(value: Value) -> Any:
 
 
 def from_json(flag: str, value: Any) -> Value:
-    """The inverse of `to_json` for a flag."""
+    """The inverse of `to_json` for a flag. Raises KeyError for a name that is no flag, ValueError for text of another kind."""
     if not isinstance(value, str):
         return value  # type: ignore[no-any-return]  # JSON numbers, booleans and null are values already
     match kind_of(flag):

@@ -11,7 +11,7 @@ import os
 import random
 import re
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -284,12 +284,12 @@ class PoliteSession(requests.Session):
         return target
 
 
-def network_error(error: requests.RequestException, host: str, *, ca_setting: str = "ca_bundle") -> KamsyncError:
+def network_error(error: requests.RequestException, host: str) -> KamsyncError:
     """A failure of the line, in our words. Whether it may be tried again is `passes_by_itself`'s to say."""
     if isinstance(error, requests.exceptions.SSLError):
         return ConfigError(
             f"The TLS connection to {host} failed: {_reason(error)}.",
-            fix=f"If a company proxy or a private authority signs here, name its certificate file in `{ca_setting}`.",
+            fix="If a company proxy or a private authority signs here, name its certificate file in `ca_bundle`.",
         )
     if isinstance(error, requests.exceptions.ProxyError):
         return TryLater(f"The proxy in front of {host} did not let us through: {_reason(error)}.", fix="Check HTTPS_PROXY.")
@@ -320,18 +320,6 @@ def was_never_sent(error: BaseException) -> bool:
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def host_filter(hosts: Collection[str], suffixes: Collection[str] = ()) -> Callable[[str], bool]:
-    """An allow-list for PoliteSession: exact `hosts`, and every host under one of `suffixes` ("salesforce.com")."""
-    exact = {host.lower() for host in hosts}
-    endings = tuple("." + suffix.lower().lstrip(".") for suffix in suffixes)
-
-    def allows(host: str) -> bool:
-        name = host.lower().rstrip(".")
-        return name in exact or name.endswith(endings)
-
-    return allows
 
 
 def _reason(error: BaseException) -> str:

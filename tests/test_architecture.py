@@ -106,6 +106,19 @@ def _texts(module: Path) -> Iterator[str]:
             yield node.value
 
 
+def test_only_the_store_knows_what_a_write_makes_stale() -> None:
+    for module in _modules(*SHIPPED):
+        if "store" not in module.parts:
+            assert not {call for call in _calls(module) if call.endswith(".outdate")}, module
+
+
+def test_a_fact_about_the_whole_cache_has_one_name() -> None:
+    """Its key stands in store.schema alone, so that a slip of the keyboard asks for nothing that nobody ever notes."""
+    keys = re.compile(r"\bmeta\b.*\bname\b = '")
+    for module in _modules(ROOT / "kamsync" / "store"):
+        assert not keys.search(" ".join(_texts(module))), module
+
+
 def test_a_write_of_the_store_names_its_columns() -> None:
     """A positional INSERT puts values into the wrong columns when one is added. A pair, and one connection's table, are safe."""
     positional = re.compile(r"INSERT (?:OR \w+ )?INTO (?!temp\.)\S+ (?:SELECT|VALUES \(\?, \?, \?)")

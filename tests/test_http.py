@@ -19,7 +19,6 @@ from kamsync.http import (
     PoliteSession,
     RetryPolicy,
     check_address,
-    host_filter,
     is_loopback,
     network_error,
     passes_by_itself,
@@ -27,6 +26,11 @@ from kamsync.http import (
     was_never_sent,
 )
 from kamsync.redaction import Redactor
+
+
+def only(*hosts: str) -> Callable[[str], bool]:
+    """What a connector's session allows: these hosts."""
+    return frozenset(hosts).__contains__
 
 
 def test_a_secret_is_replaced_wherever_it_stands_and_a_longer_one_whole() -> None:
@@ -217,7 +221,7 @@ def test_a_session_sends_its_header_whatever_netrc_says_and_keeps_no_cookies(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    session = PoliteSession(allows=host_filter(["127.0.0.1"]))
+    session = PoliteSession(allows=only("127.0.0.1"))
 
     answer = session.get(f"{server}/x", headers={"Authorization": "Bearer ours"})
 
@@ -225,21 +229,21 @@ def test_a_session_sends_its_header_whatever_netrc_says_and_keeps_no_cookies(
 
 
 def test_a_session_goes_nowhere_but_to_its_hosts(server: str) -> None:
-    session = PoliteSession(allows=host_filter(["acme.example"]))
+    session = PoliteSession(allows=only("acme.example"))
 
     with pytest.raises(BadAnswer, match=r"127\.0\.0\.1"):
         session.get(f"{server}/x")
 
 
 def test_a_redirect_to_another_host_is_not_followed(server: str) -> None:
-    session = PoliteSession(allows=host_filter(["127.0.0.1", "localhost"]))
+    session = PoliteSession(allows=only("127.0.0.1", "localhost"))
 
     with pytest.raises(BadAnswer, match="redirected"):
         session.get(f"{server}/to/{server.replace('127.0.0.1', 'localhost')}/x")
 
 
 def test_a_redirect_on_the_same_host_is_followed(server: str) -> None:
-    session = PoliteSession(allows=host_filter(["127.0.0.1"]))
+    session = PoliteSession(allows=only("127.0.0.1"))
 
     assert session.get(f"{server}/to//x").status_code == 200
 
@@ -248,7 +252,7 @@ def test_a_bundle_of_our_own_wins_over_the_environments(monkeypatch: pytest.Monk
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/somewhere/else.pem")
     ours = tmp_path / "ours.pem"
     ours.write_text("certificates")
-    session = PoliteSession(allows=host_filter(["acme.example"]), ca_bundle=str(ours))
+    session = PoliteSession(allows=only("acme.example"), ca_bundle=str(ours))
 
     settings = session.merge_environment_settings("https://acme.example", {}, False, None, None)
 
@@ -268,7 +272,7 @@ def test_the_environments_bundle_holds_where_there_is_none_of_our_own(
     bundle = tmp_path / "company.pem"
     bundle.write_text("certificates")
     only_this_variable(monkeypatch, variable, str(bundle))
-    session = PoliteSession(allows=host_filter(["acme.example"]))
+    session = PoliteSession(allows=only("acme.example"))
 
     settings = session.merge_environment_settings("https://acme.example", {}, False, None, None)
 
@@ -280,12 +284,12 @@ def test_a_bundle_of_the_environment_that_is_not_there_is_named(variable: str, m
     only_this_variable(monkeypatch, variable, "/no/such.pem")
 
     with pytest.raises(ConfigError, match=variable) as caught:
-        PoliteSession(allows=host_filter(["acme.example"]))
+        PoliteSession(allows=only("acme.example"))
     assert "ca_bundle" in caught.value.fix
 
 
 def test_a_refused_connection_was_never_sent_and_may_pass(server: str) -> None:
-    session = PoliteSession(allows=host_filter(["127.0.0.1"]))
+    session = PoliteSession(allows=only("127.0.0.1"))
 
     with pytest.raises(requests.ConnectionError) as caught:
         session.get("http://127.0.0.1:9/x")
@@ -310,10 +314,3 @@ def test_a_failure_of_the_line_names_its_remedy(cause: requests.RequestException
 
 def test_a_certificate_that_is_not_trusted_does_not_pass_by_itself() -> None:
     assert not passes_by_itself(requests.exceptions.SSLError("certificate verify failed"))
-
-
-def test_an_allow_list_takes_hosts_below_a_suffix_and_no_lookalikes() -> None:
-    allows = host_filter(["acme.example"], ["vendor.com"])
-
-    assert allows("ACME.example") and allows("eu1.vendor.com")
-    assert not allows("vendor.com.evil.example") and not allows("notvendor.com") and not allows("vendor.com")

@@ -84,7 +84,8 @@ def inline_ids(record: Record, target: str) -> tuple[Sequence[str], bool]:
     return tuple(ids), not (block.get("paging") or {}).get("next")
 
 
-def _link(entry: dict[str, Any]) -> Link:
+def link_of(entry: dict[str, Any]) -> Link:
+    """One entry of an answer of Associations v4. Raises KeyError where it names no record."""
     types = entry.get("associationTypes") or ()
     is_primary = any(
         one.get("typeId") in PRIMARY_TYPES and one.get("category", "HUBSPOT_DEFINED") == "HUBSPOT_DEFINED" for one in types

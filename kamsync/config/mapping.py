@@ -17,10 +17,9 @@ from kamsync.config.taken_names import free_name, taken_by
 from kamsync.config.toml_source import TomlSource, parse_toml, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import exists, path_of
-from kamsync.flags import FLAGS
+from kamsync.flags import FLAGS, PEOPLES_WORD
 from kamsync.model import PLAN_TEXTS, STREAMS, Column, CrmMapping, Kind, PlanMapping, Stream
 
-KEEP_A_CHOICE = ("tier", "override", "override_until")  # a tier changed by hand is told by the first, and kept in the others
 LONGEST_NAME = 60  # it becomes a column of the cache
 
 
@@ -93,12 +92,12 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
             f"{source.place(('flags', unknown[0]))}: {shown(unknown[0])} is no flag{nearest(unknown[0], FLAGS)}",
             fix=f"The flags are {', '.join(FLAGS)}.",
         )
-    lacking = [flag for flag in KEEP_A_CHOICE if flag not in parsed.flags]
+    lacking = [flag for flag in PEOPLES_WORD if flag not in parsed.flags]
     if "decided_tier" in parsed.flags and lacking:
         raise ConfigError(
             f"{source.place(('flags', 'decided_tier'))}: decided_tier is mapped without {' and '.join(lacking)}: a tier that a "
             "person sets by hand would be known for theirs, and there would be no field to keep it in.",
-            fix=f"Map {', '.join(KEEP_A_CHOICE)} beside decided_tier; or leave decided_tier out, and no tier is known for a "
+            fix=f"Map {', '.join(PEOPLES_WORD)} beside decided_tier; or leave decided_tier out, and no tier is known for a "
             "person's but by the override field.",
         )
     return CrmMapping(

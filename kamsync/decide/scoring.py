@@ -50,11 +50,6 @@ def scorer(criterion: Criterion, as_of: date) -> Callable[[FactInput, str | None
     return score
 
 
-def score_criterion(criterion: Criterion, value: FactInput, since: str | None, as_of: date) -> Scored:
-    """One criterion of one account; `scorer` where there are many accounts."""
-    return scorer(criterion, as_of)(value, since)
-
-
 def unknown_score(criterion: Criterion) -> Scored:
     """What counts where the value is null."""
     match criterion.missing:

@@ -16,7 +16,8 @@ from kamsync.decide.decision import Contribution, Decision
 from kamsync.decide.plan import Change, DeleteNote, FieldChange, HeldBack, Op, Plan, UpdateAccount, WriteNote, op_of
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reasons import because, reasons_text, says_the_same_cause
-from kamsync.model import Value
+from kamsync.flags import FLAGS
+from kamsync.model import Kind, Value
 
 SMALLEST_SCORE_STEP = 0.01  # scores have two decimals; less is the CRM's rounding, not a move
 _SETTLING = ("tier", "segment", "health")
@@ -200,7 +201,7 @@ def _shown(flag: str, value: Value) -> Value:
         return None
     parse = _PARSED.get(flag)
     if parse is None or not isinstance(value, str):
-        return value.date() if flag in ("since", "override_until") and isinstance(value, datetime) else value
+        return value.date() if parse is _day and isinstance(value, datetime) else value
     try:
         return parse(value)
     except ValueError:
@@ -216,6 +217,5 @@ def _instant(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-_PARSED: Mapping[str, Callable[[str], Value]] = MappingProxyType(
-    {"since": _day, "override_until": _day, "evaluated_at": _instant, "score": float}
-)
+_PARSED_KINDS: Mapping[Kind, Callable[[str], Value]] = MappingProxyType({"date": _day, "instant": _instant, "number": float})
+_PARSED = MappingProxyType({flag.name: _PARSED_KINDS[flag.kind] for flag in FLAGS.values() if flag.kind in _PARSED_KINDS})

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
@@ -28,7 +28,6 @@ from kamsync.fleet.tables import Tables
 from kamsync.fleet.tables.connection import CONNECT_SECONDS, idle_option
 
 Kind = Literal["sync", "full", "plan", "apply", "undo"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 ORGS, KEEPING = "orgs", "keeping"
 RUN, KEEP = "kamsync.fleet.run", "kamsync.fleet.keep"
 BY_HAND = 100  # a person waits for it: before whatever the schedule queued for the org, and above all its priorities

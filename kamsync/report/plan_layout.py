@@ -43,11 +43,6 @@ def lay_out_plan(plan: Plan, reader: PlanReader, *, width: int | None, limit: in
     return tuple(lines)
 
 
-def plain_text(lines: Sequence[StyledLine]) -> str:
-    """The same without colour, for golden files and pipes."""
-    return "".join("".join(span.text for span in line).rstrip() + "\n" for line in lines)
-
-
 def _group(group: PlanGroup, width: int | None) -> Iterator[StyledLine]:
     yield (Span(group.title, "title"),)
     for block in group.blocks:

@@ -31,7 +31,7 @@ from kamsync.decide.plan import (
     op_of,
     ref_of,
 )
-from kamsync.flags import same_value
+from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.log import log
 from kamsync.model import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
 from kamsync.run.account_notes import look_once_more, new_note, written_note
@@ -44,7 +44,7 @@ from kamsync.store.notes import KnownNote, keep_notes
 
 TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
-GUARDED_FLAGS = ("tier", "override", "override_until", "decided_tier")
+GUARDED_FLAGS = (*PEOPLES_WORD, "decided_tier")
 STAMP = "evaluated_at"  # moves with every write of this program, and with nobody's hand
 SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
 FOLLOWS = "its account's update did not go through, and it follows from that"

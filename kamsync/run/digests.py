@@ -6,7 +6,7 @@ was sent (a killed process) never goes out again, since it may have arrived: it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -47,7 +47,6 @@ WHY_LENGTH = 240
 PROGRAMME = ""  # the reader that is nobody in person
 EVERYBODY = "*"  # in place of a reader: all readers of a channel were told
 Outcome = Literal["sent", "failed", "unknown", "nobody"]
-Deliver = Callable[[str, Parcel], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,7 @@ def digests_now(cache: Cache, config: Config, now: datetime, *, owner: Owner | N
     return found
 
 
-def send_digests(
-    cache: Cache, config: Config, now: datetime, *, owner: Owner | None = None, deliver: Deliver = deliver
-) -> list[Delivery]:
+def send_digests(cache: Cache, config: Config, now: datetime, *, owner: Owner | None = None) -> list[Delivery]:
     """Sends what is due and says what became of each; nothing is due where there is nothing to say.
 
     With an `owner`, that person's digest alone. Raises ConfigError on an unknown currency.
@@ -103,7 +100,7 @@ def send_digests(
     if not _is_any_due(cache, config, today(config, now)):
         return []
     made = _Making(cache, config, today(config, now))
-    told = list(_send(made, config, now, owner, deliver))
+    told = list(_send(made, config, now, owner))
     if owner is None:
         _note_the_week(made, config, told, now)
     return told
@@ -119,19 +116,19 @@ def _note_the_week(made: _Making, config: Config, told: Sequence[Delivery], now:
             claim(made.cache, before, Told(_name(channel), EVERYBODY, week, upto, upto, frozenset(), "sent", now))
 
 
-def _send(made: _Making, config: Config, now: datetime, owner: Owner | None, deliver: Deliver) -> Iterator[Delivery]:
+def _send(made: _Making, config: Config, now: datetime, owner: Owner | None) -> Iterator[Delivery]:
     for number, channel in enumerate(config.channels, start=1):
         hide_address(channel.address)
         if channel.who == "program" and owner is None:
-            yield from _send_one(made, number, channel, PROGRAMME, now, deliver)
+            yield from _send_one(made, number, channel, PROGRAMME, now)
         elif channel.who == "owner":
             readers = [owner.id] if owner is not None else made.everything.readers
             for reader in readers:
                 if _hears(channel, made.person(reader)):
-                    yield from _send_one(made, number, channel, reader, now, deliver)
+                    yield from _send_one(made, number, channel, reader, now)
 
 
-def _send_one(made: _Making, number: int, channel: Channel, reader: str, now: datetime, deliver: Deliver) -> Iterator[Delivery]:
+def _send_one(made: _Making, number: int, channel: Channel, reader: str, now: datetime) -> Iterator[Delivery]:
     before = told_last(made.cache, _name(channel), reader)
     person = made.person(reader)
     name = person.name or person.id if person is not None else ""
@@ -289,7 +286,6 @@ class _Lasting:
         )
         self.lasting = Digest(
             as_of,
-            week_ends,
             tasks=tasks,
             at_risk=tuple(sorted(risks, key=lambda one: (one.renewal or date.max, one.name, one.account_id))),
             expiring=tuple(sorted(ends, key=lambda one: (one.until, one.name, one.account_id))),

@@ -17,6 +17,7 @@ from kamsync.run.requests import pull_requests
 from kamsync.store.accounts import forget_inherited_overrides
 from kamsync.store.database import Cache
 from kamsync.store.notes import look_again_at_theirs
+from kamsync.store.origin import note_pull
 from kamsync.store.schema import RECORD_PLACE, Meta
 from kamsync.store.snapshot import Snapshot, fingerprint, load_cursor, split_streams
 
@@ -54,16 +55,9 @@ def refresh(
     summary = _save_all(connection, snapshot, requests, marks, progress)
     with cache.transaction():
         forget_inherited_overrides(cache)
-        if cache.meta(Meta.BASE_CURRENCY) != identity.base_currency:
-            cache.outdate()
-        cache.set_meta(Meta.ORG_ID, identity.org_id)
-        cache.set_meta(Meta.ORG_NAME, identity.org_name)
-        cache.set_meta(Meta.BASE_CURRENCY, identity.base_currency)
-        cache.set_meta(Meta.PULLED_AT, now.isoformat(timespec="seconds"))
-        cache.set_meta(Meta.CRM_URL, identity.url)
-        cache.set_meta(Meta.RECORD_URL, connection.record_url(RECORD_PLACE))
-        if all(request.cursor is None for request in requests):
-            cache.set_meta(Meta.FULL_PULLED_AT, now.isoformat(timespec="seconds"))
+        whole = all(request.cursor is None for request in requests)
+        note_pull(cache, identity, connection.record_url(RECORD_PLACE), now, whole=whole)
+        if whole:
             look_again_at_theirs(cache)
     return summary
 

@@ -18,7 +18,7 @@ from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, Hel
 from kamsync.decide.task_values import CreatedTask
 from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError, PlanRefused
-from kamsync.flags import same_value
+from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.model import NoteRef, TaskRef, TaskSeen, Value
 from kamsync.note_text import mark_in, own_lines, program_part, read_note
 from kamsync.run.apply import NOTE, Applied
@@ -34,7 +34,7 @@ from kamsync.store.ledger import created_tasks
 from kamsync.store.runs import Run, find_run, undone_by
 from kamsync.store.schema import Meta
 
-BY_A_PERSON = ("tier", "override", "override_until")
+SETTLING = (*PEOPLES_WORD, "decided_tier")  # what is no longer as the run left it in one of these is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _undo_updates(shell: Shell, run: Run, found: Iterable[Entry], changes: list[
     by_living: dict[str, list[Entry]] = defaultdict(list)
     for entry in found:
         by_living[lives_on.get(entry.account_id, entry.account_id)].append(entry)
-    flags = sorted({flag for some in by_living.values() for entry in some for flag in entry.intent["fields"]} | set(BY_A_PERSON))
+    flags = sorted({flag for some in by_living.values() for entry in some for flag in entry.intent["fields"]} | set(PEOPLES_WORD))
     mapped = [flag for flag in flags if flag in shell.config.program.mapped_flags]
     shown = shell.connection.fetch_accounts(list(by_living), mapped) if by_living else {}
     for account_id, some in by_living.items():
@@ -148,9 +148,9 @@ def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value])
     moved = [flag for flag, change in wrote.items() if not same_value(change.before, change.after)]
     foreign = [flag for flag in moved if not same_value(present.get(flag), wrote[flag].after)]
     theirs = [flag for flag in foreign if not same_value(present.get(flag), wrote[flag].before)]
-    if any(flag in BY_A_PERSON or flag == "decided_tier" for flag in theirs):
+    if any(flag in SETTLING for flag in theirs):
         return {}, theirs
-    settling = [flag for flag in moved if flag in (*BY_A_PERSON, "decided_tier")]
+    settling = [flag for flag in moved if flag in SETTLING]
     as_before = [flag for flag in settling if flag in foreign]
     if as_before and as_before != settling:
         return {}, as_before  # a record is written whole: what is as before the run beside what the run left is a person's choice

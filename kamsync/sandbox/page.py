@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from kamsync.flags import kind_of
+from kamsync.flags import PEOPLES_WORD, kind_of
 from kamsync.http import is_loopback, parts_of
 from kamsync.look import style_sheet
 from kamsync.sandbox.crm import FieldView, SandboxCrm
@@ -36,7 +36,6 @@ _templates.filters["path"] = lambda value: quote(str(value), safe="")
 OWN_SITES = ("none", "same-origin")
 REFUSAL = "The sandbox answers on this machine only."
 LISTED = 200  # accounts on the page; the rest is found by search
-EDITABLE = ("tier", "override", "override_until")
 
 
 class Page:
@@ -91,7 +90,7 @@ class Page:
             return refused
         account_id = request.path_params["account_id"]
         form = parse_qs((await request.body()).decode(), keep_blank_values=True)
-        for flag in EDITABLE:
+        for flag in PEOPLES_WORD:
             if flag in form:
                 self._crm.view.set_flag(account_id, flag, form[flag][0].strip())
         return RedirectResponse(f"/_sandbox/accounts/{quote(account_id, safe='')}", status_code=303)

@@ -136,6 +136,11 @@ def forget_inherited_overrides(cache: Cache, account_ids: Iterable[str] | None =
     """
     if account_ids is None:
         shown = "SELECT id FROM accounts WHERE coalesce(flag_override, '') <> ''"
-        cache.connection.execute(f"UPDATE merges SET override = NULL WHERE override IS NOT NULL AND new_id IN ({shown})")
+        forgotten = cache.connection.execute(f"{_FORGET} AND new_id IN ({shown})").rowcount
     else:
-        cache.connection.executemany("UPDATE merges SET override = NULL WHERE new_id = ?", [(one,) for one in account_ids])
+        forgotten = cache.connection.executemany(f"{_FORGET} AND new_id = ?", [(one,) for one in account_ids]).rowcount
+    if forgotten > 0:
+        cache.outdate()
+
+
+_FORGET = "UPDATE merges SET override = NULL WHERE override IS NOT NULL"

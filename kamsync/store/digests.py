@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -116,7 +115,7 @@ def last_settled_entry(cache: Cache) -> int:
     return found
 
 
-def moves_between(cache: Cache, since: int, upto: int, only: Collection[str] | None = None) -> list[Move]:
+def moves_between(cache: Cache, since: int, upto: int) -> list[Move]:
     """What the entries after `since` up to `upto` came to, by account; who is back where it was, also by an undo, is left out."""
     rows = cache.connection.execute(
         "SELECT account_id, name, previous_tier, tier, code FROM history"
@@ -125,7 +124,6 @@ def moves_between(cache: Cache, since: int, upto: int, only: Collection[str] | N
     )
     found: dict[str, Move] = {}
     for account_id, name, before, tier, code in rows:
-        if only is None or account_id in only:
-            first = found.get(account_id)
-            found[account_id] = Move(account_id, name or account_id, first.before if first else before, tier, code)
+        first = found.get(account_id)
+        found[account_id] = Move(account_id, name or account_id, first.before if first else before, tier, code)
     return [move for move in found.values() if move.before != move.tier]

@@ -33,6 +33,7 @@ from kamsync.store.kpis import Figures, changed_figures
 from kamsync.store.laboratory import Laboratory
 from kamsync.store.past import show_the_past
 from kamsync.store.read_only import open_reading
+from kamsync.store.schema import Meta
 from kamsync.store.scores import NOTHING_HELD, Scores
 
 _SETTLED = Standing("", None, False, None, None, None, None, 0.0, 0.0, NOTHING_HELD)
@@ -241,7 +242,7 @@ class Evaluation:
             mapped = self._program.account_columns.items()
             dates = {name for name, kind in mapped if kind == "date" and name in self._account_columns}
             show_the_past(self._db, self._as_of, dates - {"created_date"})
-        found = self._db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (Meta.GENERATION,)).fetchone()
         self.generation: str = found[0] if found else ""
         self.problems = make_facts(self._db, self._compiled, self._as_of)
         self._scores = Scores(self._db, self._compiled, self._as_of, self._replayed)

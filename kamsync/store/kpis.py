@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -16,8 +15,7 @@ from typing import NamedTuple
 
 from kamsync.decide.decision import FactValue
 from kamsync.decide.kpis import KPIS, Kpi
-from kamsync.errors import CacheUnusable
-from kamsync.store.database import Cache
+from kamsync.store.database import Cache, without_waiting
 
 CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
 _NAMES = ", ".join(KPIS)
@@ -84,26 +82,19 @@ def keep_figures(cache: Cache, figures: Iterable[Figures], day: date) -> int:
 
 def keep_figures_if_free(cache: Cache, figures: Iterable[Figures], day: date) -> None:
     """The same where the run does not depend on it: a cache that another process writes to, or a full disk, stops nothing."""
-    waits = cache.connection.execute("PRAGMA busy_timeout").fetchone()[0]
-    cache.connection.execute("PRAGMA busy_timeout = 0")
-    with suppress(CacheUnusable):
+    with without_waiting(cache):
         keep_figures(cache, figures, day)
-    cache.connection.execute(f"PRAGMA busy_timeout = {waits}")
 
 
-def trend_of(cache: Cache, account_id: str, since: date | None = None) -> list[KpiChange]:
-    """The account's figures as they changed, oldest first; from `since` on, with what held on that day."""
+def trend_of(cache: Cache, account_id: str) -> list[KpiChange]:
+    """The account's figures as they changed, oldest first."""
     by_number = {kpi.number: kpi for kpi in KPIS.values()}
     rows = cache.connection.execute(
         "SELECT kpi, day, value FROM kpi_history WHERE account = (SELECT number FROM kpi_now WHERE account_id = ?)"
         " ORDER BY day, kpi",
         (account_id,),
     )
-    changes = [KpiChange(by_number[kpi], date.fromordinal(day), value) for kpi, day, value in rows if kpi in by_number]
-    if since is None:
-        return changes
-    held = {change.kpi.name: change for change in changes if change.day <= since}
-    return [*held.values(), *(change for change in changes if change.day > since)]
+    return [KpiChange(by_number[kpi], date.fromordinal(day), value) for kpi, day, value in rows if kpi in by_number]
 
 
 def figures_on(cache: Cache, kpi: Kpi, day: date) -> dict[str, FactValue]:

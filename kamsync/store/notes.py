@@ -34,10 +34,25 @@ def known_notes(cache: Cache) -> dict[str, KnownNote]:
 
 def keep_notes(cache: Cache, notes: Iterable[KnownNote]) -> None:
     """What was seen or written; call it inside a transaction."""
+    some = list(notes)
+    if _moves_what_counts(cache, some):
+        cache.outdate()
     cache.connection.executemany(
         "INSERT OR REPLACE INTO plan_notes (account_id, note_id, state, made_from, text) VALUES (?, ?, ?, ?, ?)",
-        [(one.account_id, one.note_id, one.state, one.mark.state, one.mark.text) for one in notes],
+        [(one.account_id, one.note_id, one.state, one.mark.state, one.mark.text) for one in some],
     )
+
+
+def _moves_what_counts(cache: Cache, notes: Iterable[KnownNote]) -> bool:
+    """Whether an activity becomes a note of ours, which is no engagement with the account, or is one no longer."""
+    execute = cache.connection.execute
+    for one in notes:
+        row = execute("SELECT note_id FROM plan_notes WHERE account_id = ?", (one.account_id,)).fetchone()
+        before = row[0] if row else ""
+        moved = [note_id for note_id in (before, one.note_id) if note_id and before != one.note_id]
+        if any(execute("SELECT 1 FROM activities WHERE id = ?", (note_id,)).fetchone() for note_id in moved):
+            return True
+    return False
 
 
 def unlooked_accounts(cache: Cache) -> list[str]:
@@ -50,5 +65,9 @@ def unlooked_accounts(cache: Cache) -> list[str]:
 
 
 def look_again_at_theirs(cache: Cache) -> None:
-    """After a full pull: what a person did with a note is looked at anew, so that one who gives it back is heard."""
-    cache.connection.execute("DELETE FROM plan_notes WHERE state = 'theirs' AND note_id <> ''")
+    """After a full pull: what a person did with a note is looked at anew, so that one who gives it back is heard.
+
+    Call it inside a transaction.
+    """
+    if cache.connection.execute("DELETE FROM plan_notes WHERE state = 'theirs' AND note_id <> ''").rowcount:
+        cache.outdate()

@@ -34,9 +34,9 @@ def show_the_past(db: sqlite3.Connection, as_of: date, dates: Collection[str]) -
     """
     parameters: dict[str, str | float | None] = {"as_of": as_of.isoformat(), "from_day": months_before(as_of, 24).isoformat()}
     parameters["win_rate"] = db.execute(_WIN_RATE, parameters).fetchone()[0] or 0.0
-    _stand_before(db, "opportunities", _OPPORTUNITY, "created_date IS NULL OR created_date <= :as_of", parameters)
+    _stand_before(db, "opportunities", _OPPORTUNITY, parameters)
     known = {name: f'CASE WHEN "{name}" <= :as_of THEN "{name}" END' for name in dates}
-    _stand_before(db, "accounts", known, "created_date IS NULL OR created_date <= :as_of", parameters)
+    _stand_before(db, "accounts", known, parameters)
 
 
 def first_activity_day(cache: Cache) -> date | None:
@@ -58,9 +58,10 @@ def entered_late(cache: Cache) -> int:
 
 
 def _stand_before(
-    db: sqlite3.Connection, table: str, changed: Mapping[str, str], where: str, parameters: Mapping[str, str | float | None]
+    db: sqlite3.Connection, table: str, changed: Mapping[str, str], parameters: Mapping[str, str | float | None]
 ) -> None:
+    """A table of the same name without what was created later, the `changed` columns as they were."""
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
     seen = ", ".join(f'{changed[name]} AS "{name}"' if name in changed else f'"{name}"' for name in columns)
-    condition = where if "created_date" in columns else "1"
+    condition = "created_date IS NULL OR created_date <= :as_of" if "created_date" in columns else "1"
     db.execute(f"CREATE TEMP TABLE {table} AS SELECT {seen} FROM main.{table} WHERE {condition}", parameters)

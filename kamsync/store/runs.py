@@ -16,11 +16,7 @@ _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, m
 
 
 RunKind = Literal["sync", "apply", "undo"]
-
-
 RunStatus = Literal["running", "done", "partial", "failed", "refused", "interrupted", "declined"]
-# What an entry came to besides what the CRM answers: recovery looked, and the write had not happened; or people changed the
-# record since, so that nobody can tell; or a task's key is freed, and the task still there.
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,6 @@ from kamsync.report.plan_json import seal
 from tests.config.desk import GOOD, Folder, Told
 from tests.journeys.command import run_command
 
-PLAYBOOK = """\
-[[playbooks]]
-name = "call"
-when = "tier = 'A'"
-[[playbooks.tasks]]
-name = "call"
-subject = "Call {{ name }}"
-"""
-
 
 @pytest.mark.parametrize(
     "data",

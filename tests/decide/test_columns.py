@@ -13,7 +13,7 @@ from kamsync.decide.columns import column_scorer, coverages, means
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Decay
 from kamsync.decide.scales import Bands, FactInput, Flag, Linear, Log, Scale, Values, percent_ranks
-from kamsync.decide.scoring import Scored, coverage, score_criterion, weighted_mean
+from kamsync.decide.scoring import Scored, coverage, scorer, weighted_mean
 
 T = TypeVar("T")
 AS_OF = date(2025, 6, 30)
@@ -38,7 +38,7 @@ def test_a_column_is_scored_like_each_of_its_values(scale: Scale, missing: objec
     column = column_scorer(criterion, AS_OF)([value for value, _ in rows], [day for _, day in rows])
 
     found = [Scored(scaled, known) for scaled, known in zip(column.scaled, column.known, strict=True)]
-    assert found == [score_criterion(criterion, value, day, AS_OF) for value, day in rows]
+    assert found == [scorer(criterion, AS_OF)(value, day) for value, day in rows]
 
 
 def test_ties_share_the_lowest_rank_and_the_unknown_have_none() -> None:

@@ -18,7 +18,7 @@ from kamsync.decide.scoring import (
     fade,
     points,
     round_half_away,
-    score_criterion,
+    scorer,
     weighted_mean,
 )
 
@@ -90,7 +90,7 @@ def test_an_inverted_line_falls(a: float, b: float) -> None:
     [("zero", Scored(0, False)), ("skip", Scored(None, False)), (40, Scored(40, False)), (0, Scored(0, False))],
 )
 def test_a_null_is_scored_as_its_criterion_says_and_is_not_known(missing: object, scored: Scored) -> None:
-    assert score_criterion(a_criterion(missing=missing), None, None, AS_OF) == scored
+    assert scorer(a_criterion(missing=missing), AS_OF)(None, None) == scored
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_a_null_is_scored_as_its_criterion_says_and_is_not_known(missing: object
 )
 def test_evidence_fades_by_half_lives_and_is_unknown_without_its_date(since: str | None, scored: Scored) -> None:
     criterion = a_criterion(missing="skip", decay=Decay(Expression("since"), 10))
-    assert score_criterion(criterion, 80, since, AS_OF) == scored
+    assert scorer(criterion, AS_OF)(80, since) == scored
 
 
 @given(st.integers(0, 20_000), st.integers(0, 20_000))
 def test_older_evidence_never_counts_more(a: int, b: int) -> None:
     criterion = a_criterion(decay=Decay(Expression("since"), 365))
-    older, newer = (score_criterion(criterion, 80, str(AS_OF - timedelta(days=d)), AS_OF).scaled for d in (max(a, b), min(a, b)))
+    older, newer = (scorer(criterion, AS_OF)(80, str(AS_OF - timedelta(days=d))).scaled for d in (max(a, b), min(a, b)))
     assert older is not None
     assert newer is not None
     assert 0 <= older <= newer <= 80
@@ -170,8 +170,8 @@ def test_evidence_has_halved_after_each_half_life(days: int, left: float) -> Non
 
 def test_a_value_that_is_unknown_does_not_need_its_date() -> None:
     criterion = a_criterion(missing=40, decay=Decay(Expression("since"), 10))
-    assert score_criterion(criterion, None, "2025-06-20", AS_OF) == Scored(40, False)
-    assert score_criterion(criterion, None, None, AS_OF) == Scored(40, False)
+    assert scorer(criterion, AS_OF)(None, "2025-06-20") == Scored(40, False)
+    assert scorer(criterion, AS_OF)(None, None) == Scored(40, False)
 
 
 def test_points_are_nothing_without_a_score_or_weights() -> None:

@@ -15,7 +15,6 @@ from tests.journeys.test_mutated_answers import Altering
 
 HALF = r"\ud800"  # of a surrogate pair, as JSON writes it
 MAPPINGS = Path(__file__).parents[2] / "mappings"
-NAME = {"salesforce": ("/query", r'("Name"):"[^"]*"'), "hubspot": ("/crm/v3/objects/companies", r'("name"):"[^"]*","')}
 
 
 @pytest.fixture(scope="module", params=["salesforce", "hubspot"])

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
-from kamsync.report.plan_layout import lay_out_plan, plain_text
+from kamsync.report.plan_layout import lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
 from kamsync.report.text_width import cut, one_line, wrap
 from tests.conftest import Golden
@@ -35,7 +35,9 @@ def a_plan(*changes: Change, held_back: tuple[HeldBack, ...] = ()) -> Plan:
 
 
 def shown(plan: Plan, width: int | None, limit: int | None = 20) -> str:
-    return plain_text(lay_out_plan(plan, READER, width=width, limit=limit))
+    """Without colour."""
+    lines = lay_out_plan(plan, READER, width=width, limit=limit)
+    return "".join("".join(span.text for span in line).rstrip() + "\n" for line in lines)
 
 
 UNOWNED = "the owner is inactive and there is no fallback_owner"

@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import random
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kamsync.decide.compiled import CompiledProgram, compile_program
-from kamsync.store.accounts import keep_flags
+from kamsync.model import Identity
+from kamsync.store.accounts import forget_inherited_overrides, keep_flags, note_merges
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.known_programme import known_of
 from kamsync.store.last_evaluation import keep, keep_if_free, kept_receipt
+from kamsync.store.notes import KnownNote, keep_notes
+from kamsync.store.origin import note_pull
 from kamsync.store.runs import finish_run, start_run
+from kamsync.store.schema import Meta
 from tests.store.oracle import AS_OF, random_program, random_world
 
 
@@ -55,6 +60,38 @@ def test_another_day_another_programme_and_an_unknown_account_find_nothing(tmp_p
         other = compile_program(dataclasses.replace(program.program, min_coverage=0.123))
         assert kept_receipt(cache, known_of(other), AS_OF, account) is None
         assert kept_receipt(cache, known_of(program), AS_OF, "nobody") is None
+
+
+def know_a_note(cache: Cache) -> None:
+    (note,) = cache.connection.execute("SELECT min(id) FROM activities").fetchone()
+    keep_notes(cache, [KnownNote(some_account(cache), note, "ours")])
+
+
+def move_the_org_to_another_currency(cache: Cache) -> None:
+    note_pull(cache, Identity("org", "Acme", "u", "U", "XAF", ""), "", datetime.now(UTC), whole=False)
+
+
+def forget_the_override_of_a_merged_account(cache: Cache) -> None:
+    account = some_account(cache)
+    keep_flags(cache, account, {"override": "A"})
+    note_merges(cache, [(account, "another")], AS_OF)
+    cache.set_meta(Meta.GENERATION, "before")
+    forget_inherited_overrides(cache, ["another"])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [know_a_note, move_the_org_to_another_currency, forget_the_override_of_a_merged_account],
+    ids=lambda one: one.__name__,
+)
+def test_whoever_writes_what_decisions_read_need_not_know_what_that_outdates(
+    write: Callable[[Cache], None], tmp_path: Path
+) -> None:
+    a_decided_cache(tmp_path / "cache.db")
+    with open_cache(tmp_path / "cache.db") as cache, cache.transaction():
+        before = cache.generation
+        write(cache)
+        assert cache.generation not in (before, "before")
 
 
 def test_a_change_of_the_cache_outdates_it_and_the_journal_of_a_run_does_not(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ class Edit:
     value: int
 
 
-EITHER = ("delete", "restore")
 edits = st.builds(
     Edit,
     st.sampled_from(

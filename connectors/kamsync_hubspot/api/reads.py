@@ -17,7 +17,7 @@ import orjson
 from kamsync.errors import BadAnswer
 from kamsync_hubspot.api.answer import Answer
 from kamsync_hubspot.api.client import Client
-from kamsync_hubspot.translate import Link, Record, _link
+from kamsync_hubspot.translate import Link, Record, link_of
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ SEARCH_PAGE = 200
 BATCH = 100
 ASSOCIATIONS_BATCH = 1_000
 PAGES_AHEAD = 6
+ARCHIVED_TASK_PAGES = 50  # of the archived list in which keys of deleted tasks are looked for: five thousand tasks
 URL_CHARACTERS = 6_000  # of property names; longer ones go by batch read, since a long address answers 414
 SEARCH_CHARACTERS = 3_000  # of a search's body, "Search the CRM"
 PARTIAL_ATTEMPTS = 3
@@ -162,7 +163,7 @@ def fetch_links(client: Client, source: str, target: str, ids: Iterable[str]) ->
         )
         for result in answer.results:
             record_id = str(result["from"]["id"])
-            found.setdefault(record_id, []).extend(_link(entry) for entry in result.get("to") or ())
+            found.setdefault(record_id, []).extend(link_of(entry) for entry in result.get("to") or ())
             following = ((result.get("paging") or {}).get("next") or {}).get("after")
             if following:  # 500 a record and answer
                 if (record_id, str(following)) in asked:
@@ -206,19 +207,9 @@ class Archived:
 
     records: Sequence[Record]
     pages: int
-    is_complete: bool = True
 
 
 def read_archived(client: Client, object_type: str, properties: Sequence[str], most_pages: int) -> Archived:
-    """Archived records of at most `most_pages` pages; `is_complete` tells whether that was all."""
-    found: list[Record] = []
-    pages = 0
-    for page in list_pages(client, object_type, properties, archived=True, limit_pages=most_pages + 1):
-        if pages == most_pages:
-            return Archived(found, pages, is_complete=False)
-        pages += 1
-        found += page
-    return Archived(found, pages)
-
-
-ARCHIVED_TASK_PAGES = 50
+    """Archived records of the first `most_pages` pages; where there are as many, there may be more."""
+    pages = list(list_pages(client, object_type, properties, archived=True, limit_pages=most_pages))
+    return Archived([record for page in pages for record in page], len(pages))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .portal import Portal
-from .wire import Answer, Request
+from .wire import Answer
 
 Handler = Callable[..., Answer]  # (portal, request, *path parameters)
 
@@ -59,7 +58,3 @@ class Router:
         if node.parameter is not None:
             return self._walk(node.parameter, rest[1:], [*parameters, rest[0]])
         return None, []
-
-
-def call(route: Route, portal: Portal, request: Request, parameters: list[str]) -> Answer:
-    return route.handler(portal, request, *parameters)

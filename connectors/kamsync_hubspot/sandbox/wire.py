@@ -174,9 +174,7 @@ def millis(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def batch_answer(
-    results: list[Any], errors: Sequence[Mapping[str, Any]], now_ms: int, *, status: int = 200, always_counts: bool = False
-) -> Answer:
+def batch_answer(results: list[Any], errors: Sequence[Mapping[str, Any]], now_ms: int, *, status: int = 200) -> Answer:
     """A batch answer: 207 as soon as one input failed, else `status` (200, or 201 for creations)."""
     payload: dict[str, Any] = {
         "status": "COMPLETE",
@@ -184,7 +182,7 @@ def batch_answer(
         "startedAt": iso(now_ms),
         "completedAt": iso(now_ms + 1),
     }
-    if errors or always_counts:
+    if errors:
         payload["numErrors"] = len(errors)
         payload["errors"] = list(errors)
     return Answer(207 if errors else status, payload)

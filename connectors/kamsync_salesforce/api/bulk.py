@@ -11,7 +11,7 @@ import io
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
@@ -71,8 +71,8 @@ def _outside_bulk(code: str, message: str) -> bool:
     return code == "INVALIDENTITY" or "compound data" in message or "not supported by the Bulk API" in message
 
 
-def wait_for_job(client: Client, path: str, doing: str, *, sleep: Callable[[float], None] = time.sleep) -> Mapping[str, Any]:
-    """Polls, 0.5 s doubling to 10 s, until the job has ended; its last state. Raises only when it never ends."""
+def wait_for_job(client: Client, path: str, doing: str) -> Mapping[str, Any]:
+    """Polls, 0.5 s doubling to 10 s, until the job has ended; its last state. Raises TryLater where that takes an hour."""
     wait, waited = FIRST_POLL_SECONDS, 0.0
     while True:
         state = client.rest("GET", path, doing=doing)
@@ -84,7 +84,7 @@ def wait_for_job(client: Client, path: str, doing: str, *, sleep: Callable[[floa
             raise TryLater(
                 f"Salesforce has not finished {doing} in an hour.", fix="Setup → Bulk Data Load Jobs shows it; run again later."
             )
-        sleep(wait)
+        time.sleep(wait)
         waited += wait
         wait = min(wait * 2, LONGEST_POLL_SECONDS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -30,7 +30,6 @@ def read_by_rest(
     *,
     include_deleted: bool,
     most: int | None,
-    on_total: Callable[[int], None] = lambda total: None,
 ) -> Iterator[Values]:
     """Batches of values in the order of `fields`, which ends with the stamp.
 
@@ -46,10 +45,8 @@ def read_by_rest(
         soql = select(sobject, _with_id(fields), conditions, f"{STAMP}, Id")
         page = client.query(soql, include_deleted=include_deleted, doing=doing)
         total = page.get("totalSize")
-        if checkpoint is None and isinstance(total, int):
-            if most is not None and total > most and not page["done"]:
-                raise TooManyForRest
-            on_total(total)
+        if checkpoint is None and most is not None and isinstance(total, int) and total > most and not page["done"]:
+            raise TooManyForRest
         while True:
             records = page["records"]
             yield rows_of_records(records, fields)

@@ -59,13 +59,12 @@ class Expiring:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """`reader`: the owner's id, "" for the programme, with the name. `week_ends`: the last day of the week that tasks are of.
+    """`reader`: the owner's id, "" for the programme, with the name. `tasks`: due up to the end of the week of `as_of`.
 
     `people`: names by id. `around`: what stands before and after an account's id in its address in the CRM, None unknown.
     """
 
     as_of: date
-    week_ends: date
     moved: tuple[Moved, ...] = ()
     tasks: tuple[DueTask, ...] = ()
     at_risk: tuple[AtRisk, ...] = ()
