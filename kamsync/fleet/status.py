@@ -97,6 +97,11 @@ class FleetStatus:
 
 def fleet_status(tables: Tables) -> FleetStatus:
     """Everything in a handful of questions to the database, however many orgs there are."""
+    with tables.at_one_moment() as moment:
+        return _status(moment)
+
+
+def _status(tables: Tables) -> FleetStatus:
     now = datetime.now(UTC)
     leases = {lease.org: lease for lease in tables.leases()}
     last = tables.last_runs()

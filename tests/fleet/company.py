@@ -42,7 +42,8 @@ Worker = subprocess.Popen[bytes] | Logged
 class Company:
     """The fleet's folder and what is around it. `environment` is what every command and worker sees.
 
-    `forks_workers`: they start sooner, but each of their jobs loads the program that this process was started with, once more.
+    `forks_workers`: workers and their jobs are forked from one process that has the libraries loaded, where an operator's workers
+    each load them, and once more for their jobs.
     """
 
     folder: Path
@@ -103,10 +104,10 @@ class Company:
     def __post_init__(self) -> None:
         self._usual_path = self.environment.get("PYTHONPATH")
 
-    def start_worker(self, *, elsewhere: bool = False) -> Worker:
-        """Another worker; `elsewhere`: as on another machine, with a disk of its own.
+    def start_worker(self, *, elsewhere: bool = False, first: str = "") -> Worker:
+        """Another worker; `elsewhere`: as on another machine, with a disk of its own. `first`: Python that it begins with.
 
-        By an interpreter that starts with it, where that is wanted, or the test gives it modules of its own to begin with.
+        By an interpreter that starts with it, where that is wanted, or the test gives it modules of its own.
         """
         number = len(self.processes)
         file = self.folder / "fleet.toml"
@@ -121,7 +122,7 @@ class Company:
             with place.open("wb") as log:
                 process = subprocess.Popen(whole, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         else:
-            process = Logged(command, self.folder, self.environment, place)
+            process = Logged(command, self.folder, self.environment, place, shares=True, first=first)
         self.processes.append(process)
         return process
 
@@ -133,12 +134,11 @@ class Company:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Each org's row of `fleet status --json`, read in this process: a test asks often."""
-        from kamsync.config.fleet import load_fleet
+        from kamsync.contract import Secret
         from kamsync.fleet.status import fleet_status
         from kamsync.fleet.tables import Tables
 
-        fleet = load_fleet(self.folder, environment=self.environment)
-        return {org["org"]: org for org in fleet_status(Tables(fleet.database)).as_json()["orgs"]}
+        return {org["org"]: org for org in fleet_status(Tables(Secret(self.environment[DATABASE]))).as_json()["orgs"]}
 
     def wait_for(self, what: Callable[[], Any], seconds: float = 180.0) -> Any:
         """The first answer that is something; fails with the workers' logs after so long."""

@@ -52,6 +52,19 @@ def test_who_is_suspended_in_the_middle_of_a_transaction_holds_nobody_up(
     assert company.status()["acme"]["state"] == "paused"
 
 
+def test_questions_that_belong_together_are_answered_as_of_one_moment(company: Company) -> None:
+    company.add_org("acme")
+    company.good("init")
+    tables = Tables(load_fleet(company.folder, environment=company.environment).database)
+
+    with tables.at_one_moment() as moment:
+        assert moment.orgs()["acme"].state == "active"
+        company.good("pause", "acme")
+        assert moment.orgs()["acme"].state == "active"
+
+    assert tables.orgs()["acme"].state == "paused"
+
+
 @pytest.mark.parametrize(
     ("address", "code", "said"),
     [

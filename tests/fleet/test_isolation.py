@@ -131,18 +131,13 @@ shutil.disk_usage = lambda path: Usage(10**9, 0, int(Path(PLACE).read_text()))
 def test_a_worker_whose_disk_is_full_takes_no_jobs_says_so_once_and_goes_on_when_there_is_room(
     company: Company, tmp_path: Path
 ) -> None:
-    """Python runs a module of this name as it starts: that worker's disk has as much room as a file says."""
+    """That worker's disk has as much room as a file says."""
     for org in ("first", "second"):
         company.add_org(org, accounts=4)
     left = tmp_path / "left"
     left.write_text("1000000", encoding="ascii")
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small" / "sitecustomize.py").write_text(DISK.replace("PLACE", repr(str(left))), encoding="utf-8")
-    usual = company.environment["PYTHONPATH"]
     company.good("init")
-    company.environment["PYTHONPATH"] = f"{tmp_path / 'small'}:{usual}"
-    full = company.start_worker()
-    company.environment["PYTHONPATH"] = usual
+    full = company.start_worker(first=DISK.replace("PLACE", repr(str(left))))
     company.wait_for(lambda: "no room" in company.worker_logs())
     left.write_text("300000000", encoding="ascii")  # more than it needs, and not so much that it goes on
     company.good("run", "first")
@@ -178,6 +173,7 @@ def test_an_endless_crm_a_full_disk_a_flood_and_a_poison_configuration_cost_the_
     flood = {"records": [{"Name": "x" * 60_000_000}]}
     hungry.faults.add("status", path="/query", times=None, status=200, body=flood)
     company.add_org("fine")
+    company.forks_workers = False  # their memory is measured
     company.write_fleet(deadline_seconds=6.0, cache_megabytes=1, memory_megabytes=150)
     company.good("init")
     for org in ("endless", "greedy", "poison", "hungry", "fine"):

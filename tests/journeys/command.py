@@ -14,6 +14,7 @@ import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TextIO
 
 LONGEST_SECONDS = 600.0  # as long as a run through a storm of limits
 _PROCESSES = multiprocessing.get_context("forkserver")
+_SERVER = forkserver._forkserver  # type: ignore[attr-defined]  # the one that the context uses, of which it offers no more
 _PROCESSES.set_forkserver_preload(
     [*(f"kamsync.fleet.{name}" for name in ("caches", "queue", "status", "upkeep")), "tests.journeys.warm"]
 )
@@ -94,10 +96,26 @@ class Beside:
 
 
 class Logged(Beside):
-    """One whose words go to a file, of which nothing is left out."""
+    """One whose words go to a file, of which nothing is left out.
 
-    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
-        super().__init__(_PROCESSES.Process(target=_logged, args=(list(arguments), str(folder), dict(environment), str(log))))
+    `shares`: the processes that it forks from one with the libraries loaded are forked from the same as this one, which has them.
+    `first`: Python that it runs before the command.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        shares: bool = False,
+        first: str = "",
+    ) -> None:
+        _SERVER.ensure_running()
+        loaded: str | None = vars(_SERVER)["_forkserver_address"] if shares else None
+        args = (list(arguments), str(folder), dict(environment), str(log), loaded, first)
+        super().__init__(_PROCESSES.Process(target=_logged, args=args))
 
 
 class Started(Beside):
@@ -185,10 +203,13 @@ def _child(
     _live(arguments, folder, environment, hurried)
 
 
-def _logged(arguments: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+def _logged(arguments: list[str], folder: str, environment: dict[str, str], log: str, loaded: str | None, first: str) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(file, descriptor)
+    if loaded is not None:  # as multiprocessing itself has it where the one that forks was started by this process
+        vars(_SERVER).update(_forkserver_address=loaded, ensure_running=lambda: None)
+    exec(first, {})
     _live(arguments, folder, environment, hurried=False)
 
 

@@ -28,6 +28,7 @@ LATE = (
     "sqlglot.generators.sqlite",
     "sqlglot.parsers.sqlite",
     "sqlite_utils.migrations",
+    "structlog",
     "typer._adapters",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -22,12 +22,24 @@ IDLE_MILLISECONDS = 20_000
 class Database:
     """Where the tables are. Each call of those that extend it is a connection and a transaction of its own."""
 
-    def __init__(self, database: Secret) -> None:
+    def __init__(self, database: Secret, reading: psycopg.Connection[Any] | None = None) -> None:
         self._database = database
+        self._reading = reading
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Self]:
+        """The same tables as they are now, for questions that belong together: one connection, and no change between them."""
+        with self.connected() as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            yield type(self)(self._database, connection)
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[Any]]:
         """A transaction. Raises TryLater where the database does not answer, ConfigError where it is none of a fleet."""
+        if self._reading is not None:
+            yield self._reading
+            return
         with (
             saying_what_is_wrong(),
             psycopg.connect(
