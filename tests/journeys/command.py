@@ -22,7 +22,7 @@ from typing import TextIO
 
 LONGEST_SECONDS = 600.0  # as long as a run through a storm of limits
 _PROCESSES = multiprocessing.get_context("forkserver")
-_SERVER = forkserver._forkserver  # type: ignore[attr-defined]  # the one that the context uses, of which it offers no more
+_SERVER = forkserver._forkserver  # the one that the context uses, of which it offers no more
 _PROCESSES.set_forkserver_preload(
     [*(f"kamsync.fleet.{name}" for name in ("caches", "queue", "status", "upkeep")), "tests.journeys.warm"]
 )
