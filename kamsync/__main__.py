@@ -18,6 +18,7 @@ def main() -> None:
     # What is loaded stays: looking for cycles in it takes 5 % of a quiet sync's processor time, and taking it apart at the end a
     # quarter (measured), during which somebody waits.
     gc.set_threshold(LOOK_FOR_CYCLES_AFTER)
+    gc.disable()  # until the command is loaded (cli.app)
     atexit.register(gc.freeze)
     from kamsync.cli import main as run
 

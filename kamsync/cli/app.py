@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, cast
@@ -11,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from kamsync.cli.command_list import commands, help_of, module_of
+from kamsync.cli.plain_values import take_plain_values
 
 
 class _Commands(TyperGroup):
@@ -19,6 +21,7 @@ class _Commands(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         # Bare names in place of the commands: Typer suggests the nearest of them for a slip.
         super().__init__(**{**settings, "commands": {name: TyperCommand(name) for name in commands()}})
+        take_plain_values(self)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command to run, loaded now; None where there is none of that name."""
@@ -52,13 +55,23 @@ def build_app() -> typer.Typer:
 def load_command(name: str) -> Any:
     """The command as Typer runs it. Raises ModuleNotFoundError for a name that is no command."""
     module = import_module(module_of(name))
+    _look_for_cycles()
     made = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     made.callback()(lambda: None)  # with one command alone Typer would make no group, which `commands` is read from
     if hasattr(module, "app"):
         made.add_typer(module.app, name=name)
     else:
         made.command(name)(getattr(module, name.replace("-", "_")))
-    return cast(TyperGroup, get_command(made)).commands[name]
+    found = cast(TyperGroup, get_command(made)).commands[name]
+    take_plain_values(found)
+    return found
+
+
+def _look_for_cycles() -> None:
+    """From now on, where the program's start has put it off (kamsync.__main__): among new objects, for what is loaded stays."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _show_version(wanted: bool) -> None:

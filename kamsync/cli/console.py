@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -27,6 +26,9 @@ from kamsync.numerals import counted
 from kamsync.printable import printable_json, printable_lines
 from kamsync.redaction import redact
 from kamsync.report.text_width import fold, wrap
+
+if TYPE_CHECKING:
+    from kamsync.cli.progress_bars import LiveBars
 
 OFF_TERMINAL_WIDTH = 160  # a pipe has no width; eighty columns would cut names
 
@@ -144,31 +146,21 @@ class _Bars:
     """
 
     def __init__(self) -> None:
-        self._live: Progress | None = None
-        self._stream = ""
-        self._task = TaskID(0)
+        self._live: LiveBars | None = None
 
     def advance(self, stream: str, count: int, total: int | None) -> None:
         """Moves the bar of `stream`; the one before it, if another, has ended."""
         if self._live is None:
-            self._live = _progress()
-            self._live.start()
-            self._stream = ""
-        if stream != self._stream:
-            self._end_stream()
-            self._stream, self._task = stream, self._live.add_task(stream.replace("_", " "), total=total)
-        self._live.update(self._task, completed=count, total=total)
+            from kamsync.cli.progress_bars import LiveBars  # most commands pull nothing
+
+            self._live = LiveBars(err)
+        self._live.advance(stream, count, total)
 
     def clear(self) -> None:
         """Takes the bars off the screen; the next record shows them again."""
         if self._live is not None:
             self._live.stop()
             self._live = None
-
-    def _end_stream(self) -> None:
-        if self._live is not None and self._stream:
-            count = self._live.tasks[self._task].completed
-            self._live.update(self._task, completed=count or 1, total=count or 1)
 
 
 _BARS = _Bars()
@@ -184,26 +176,6 @@ def pulling() -> Iterator[Callable[[str, int, int | None], None]]:
         yield _BARS.advance
     finally:
         _BARS.clear()
-
-
-def _progress() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<14}", markup=False),
-        BarColumn(),
-        TextColumn("{task.completed:>9,.0f}"),
-        _OfTotal(),
-    )
-    # Standard output stays its own: `kamsync plan > file` would have its results drawn above the bars instead.
-    return Progress(*columns, TimeElapsedColumn(), console=err, transient=True, redirect_stdout=False)
-
-
-class _OfTotal(ProgressColumn):
-    """ "of 1,200" where the total is known and not yet reached."""
-
-    def render(self, task: Task) -> Text:
-        open_total = task.total is not None and not task.finished
-        return Text(f"of {task.total:,.0f}" if open_total else "")
 
 
 def _plain_progress() -> Callable[[str, int, int | None], None]:

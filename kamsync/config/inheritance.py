@@ -7,16 +7,14 @@ of the file that inherits: that is the configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from kamsync.config.layers import INHERIT, merged
 from kamsync.config.toml_source import Path_, TomlSource, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
 from kamsync.printable import one_line
 
-INHERIT = "inherit"
 MOST_PATH = 255
 
 
@@ -36,18 +34,3 @@ def read_configuration(path: Path) -> TomlSource:
     replaced = tuple(key for key, value in own.document.items() if isinstance(value, list))
     lines: dict[Path_, int] = {at: line for at, line in base.lines.items() if at[0] not in replaced}
     return TomlSource(own.name, merged(base.document, own.document), own.lines, TomlSource(base.name, base.document, lines))
-
-
-def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Both documents as one: tables key by key, everything else the own one's where it says anything."""
-    found = dict(base)
-    for key, value in own.items():
-        before = found.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping) and not _is_reference(value)
-        found[key] = merged(before, value) if both and isinstance(before, Mapping) else value
-    return found
-
-
-def _is_reference(value: Mapping[str, Any]) -> bool:
-    """`{ env = … }` and its like name one thing: half of one and half of another would name none."""
-    return len(value) == 1 and next(iter(value)) in ("env", "file", "keyring")

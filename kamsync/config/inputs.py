@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kamsync import __version__
-from kamsync.config.inheritance import INHERIT, merged
+from kamsync.config.layers import INHERIT, merged
 from kamsync.config.paths import cache_path_of
 from kamsync.decide.place import Place
 from kamsync.errors import ConfigError
@@ -87,10 +87,21 @@ def _references(value: Any) -> Iterator[tuple[str, str]]:
 
 def _of_the_program() -> Iterator[str]:
     """What a newer checkout of the same version would do otherwise: the code that reads configurations, and what is shipped."""
-    for folder in (_PACKAGE / "config", _PACKAGE / "decide", *_SHIPPED):
-        for name in sorted(folder.rglob("*.py" if folder.parent == _PACKAGE and folder not in _SHIPPED else "*.toml")):
-            yield f"{name.name} {_stamp(name)}"
+    for folder, ending in ((_PACKAGE / "config", ".py"), (_PACKAGE / "decide", ".py"), *((one, ".toml") for one in _SHIPPED)):
+        if folder.is_dir():
+            yield from sorted(_stamps_in(str(folder), ending))
     yield from (_stamp(_PACKAGE / name) for name in ("model.py", "flags.py"))
+
+
+def _stamps_in(folder: str, ending: str) -> Iterator[str]:
+    """The stamp of each file with that ending, in folders of the folder too. A path's own methods take three times as long."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir():
+                yield from _stamps_in(entry.path, ending)
+            elif entry.name.endswith(ending):
+                told = entry.stat()
+                yield f"{entry.path} {told.st_size} {told.st_mtime_ns}"
 
 
 def _stamp(path: Path) -> str:

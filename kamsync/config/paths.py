@@ -10,9 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_state_path
-
-from kamsync.decide.program import Place
+from kamsync.decide.place import Place
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
 
@@ -38,6 +36,8 @@ def _state_folder(environment: Mapping[str, str], place: Place) -> Path:
     told = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd lists several with colons
     if told:
         return Path(told)
+    from platformdirs import user_state_path  # few caches stand there
+
     try:
         own = user_state_path("kamsync")
     except RuntimeError:

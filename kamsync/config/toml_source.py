@@ -15,7 +15,7 @@ from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
-from kamsync.decide.program import Place
+from kamsync.decide.place import Place
 from kamsync.errors import ConfigError
 from kamsync.files import CONFIG_LIMIT_BYTES, read_text
 from kamsync.printable import named, one_line

@@ -6,7 +6,6 @@ from calendar import monthrange
 from collections.abc import Collection
 from datetime import date
 from itertools import pairwise
-from statistics import median
 
 LEAST_DATES = 5  # of a rhythm
 
@@ -56,6 +55,8 @@ def term_months(first: date, last: date) -> int | None:
 
 def usual_gap(days: Collection[date]) -> float | None:
     """The median number of days between distinct days; None where there are too few for a rhythm."""
+    from statistics import median  # whoever explains one account reckons with months only
+
     ordered = sorted(day.toordinal() for day in set(days))
     if len(ordered) < LEAST_DATES:
         return None

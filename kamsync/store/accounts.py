@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from kamsync.decide.assignees import Owner
 from kamsync.errors import ConfigError
 from kamsync.flags import FLAG_PREFIX, from_json, to_json
 from kamsync.model import Stream, Value
 from kamsync.printable import one_line
 from kamsync.store.database import Cache
+
+if TYPE_CHECKING:
+    from kamsync.decide.assignees import Owner
 
 
 def find_account(cache: Cache, wanted: str) -> tuple[str, str]:
@@ -99,6 +102,8 @@ def tier_counts(cache: Cache) -> dict[str, int]:
 
 def owners(cache: Cache) -> list[Owner]:
     """The people of the CRM."""
+    from kamsync.decide.assignees import Owner  # who explains one account names nobody
+
     rows = cache.connection.execute("SELECT id, name, email, is_active, manager_id FROM owners ORDER BY id")
     return [Owner(row[0], row[1] or "", row[2] or "", bool(row[3]), row[4] or "") for row in rows]
 

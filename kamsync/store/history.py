@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kamsync.decide import moves
 from kamsync.store.database import Cache
+
+if TYPE_CHECKING:
+    from kamsync.decide import moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def flaps(cache: Cache) -> list[tuple[str, str, int]]:
 
 def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.Remembered]:
     """The last move between tiers, and the last change of health, of every account that has a history."""
+    from kamsync.decide import moves  # only planning asks
+
     found: dict[str, dict[str, Any]] = {}
     columns = "account_id, as_of, tier, previous_tier, previous_since, health, previous_health"
     rows = db.execute(f"SELECT {columns} FROM history WHERE settled ORDER BY id")

@@ -18,8 +18,12 @@ from kamsync.testing.memory import mapping_text
 from tests.run.memory_desk import MemoryDesk
 from tests.run.test_what_people_read import PROGRAM
 
-# Typer itself loads pydantic, for whatever is typed.
-HEAVY = ("sqlglot", "jinja2", "sqlite_utils", "hubspot", "simple_salesforce", "requests", "structlog", "holidays")
+HEAVY = (
+    "sqlglot", "jinja2", "sqlite_utils", "hubspot", "simple_salesforce", "requests", "structlog", "holidays", "pydantic",
+    "pydantic_core", "typing_extensions", "importlib.metadata", "platformdirs", "filelock", "logging", "email", "statistics",
+    "rich.progress", "rich.live", "kamsync.contract", "kamsync.plugins", "kamsync.config.models", "kamsync.config.toml_source",
+    "kamsync.decide.compiled", "kamsync.decide.plan", "kamsync.store.evaluate",
+)  # fmt: skip
 
 
 @pytest.fixture
