@@ -68,7 +68,7 @@ def do_job(bench: Bench, work: Work, job_id: int) -> None:
     """One job. It raises nothing for what happens to the org; TryLater where the fleet's database does not answer."""
     work = replace(work, origin=work.origin or job_id)
     known = bench.tables.org(work.org)
-    if known is None or known.state == "gone":
+    if known is None or known.is_gone:
         _record_gone(bench, work)
         return
     if not path_of_org(bench.fleet, work.org).exists():

@@ -121,6 +121,22 @@ def test_a_paused_org_waits_until_somebody_resumes_it_and_a_mended_file_is_tried
     assert company.run("resume", "acmee").code == 2 and "'acme'" in company.run("resume", "acmee").err
 
 
+def test_a_paused_org_whose_file_goes_and_comes_back_is_still_paused(company: Company) -> None:
+    company.add_org("acme", schedule="0 6 * * *")
+    company.good("init")
+    company.good("pause", "acme", "--reason", "the customer migrates")
+    file = company.folder / "orgs" / "acme.toml"
+    file.rename(company.folder / "away")
+    company.good("init")
+    assert not company.status() and company.run("resume", "acme").code == 2
+
+    (company.folder / "away").rename(file)
+    company.good("init")
+
+    back = company.status()["acme"]
+    assert (back["state"], back["reason"]) == ("paused", "the customer migrates")
+
+
 def test_what_a_person_asks_for_goes_first_and_then_the_orgs_with_the_greatest_priority(company: Company) -> None:
     names = ("late", "urgent", "asked")
     for name in names:

@@ -275,7 +275,7 @@ def _open(path: Path) -> Fleet:
 def _known(tables: Tables, org: str, *, gone_too: bool = False) -> KnownOrg:
     """`gone_too`: also one whose file is no longer there, for what is remembered of it."""
     found = tables.org(org)
-    if found is None or (found.state == "gone" and not gone_too):
+    if found is None or (found.is_gone and not gone_too):
         from kamsync.config.checking import nearest
 
         raise ConfigError(

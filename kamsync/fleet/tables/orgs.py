@@ -12,6 +12,8 @@ from psycopg.rows import class_row
 from kamsync.fleet.tables.connection import Database
 from kamsync.redaction import redact
 
+# In place of the digest of a file that is no longer there: a paused org stays paused while it is away.
+_GONE = "gone"
 # Columns by name, here and in the other tables: a newer kamsync may have added some while this one runs.
 _ORGS: LiteralString = (
     "SELECT o.org, state, reason, fix, since, digest, app, priority, next_due, last_good_at, pulled_at, calls_left,"
@@ -42,6 +44,11 @@ class KnownOrg:
     cache_schema: int
     portal: str
 
+    @property
+    def is_gone(self) -> bool:
+        """Its file was not there at the last look."""
+        return self.state == "gone" or self.digest == _GONE
+
 
 @dataclass(frozen=True, slots=True)
 class CacheFigures:
@@ -60,7 +67,7 @@ class OrgTables(Database):
         """Every org that the fleet has met and that its folder still has, by name."""
         with self.connected() as connection, connection.cursor(row_factory=class_row(KnownOrg)) as cursor:
             found = cursor.execute(f"{_ORGS} WHERE state <> 'gone' ORDER BY o.org").fetchall()
-        return {one.org: one for one in found}
+        return {one.org: one for one in found if not one.is_gone}
 
     def org(self, name: str) -> KnownOrg | None:
         """One org, None where the fleet has not met it."""
@@ -85,9 +92,13 @@ class OrgTables(Database):
             )
 
     def note_gone(self, names: Sequence[str]) -> None:
-        """Orgs whose files are no longer there: nothing is deleted, nothing runs."""
+        """Orgs whose files are no longer there: nothing is deleted, nothing runs, what a person has paused stays paused."""
         with self.connected() as connection:
-            connection.execute("UPDATE kamsync_fleet_orgs SET state = 'gone', digest = '' WHERE org = ANY(%s)", (list(names),))
+            connection.execute(
+                "UPDATE kamsync_fleet_orgs SET digest = %s, state = CASE state WHEN 'paused' THEN 'paused' ELSE 'gone' END"
+                " WHERE org = ANY(%s)",
+                (_GONE, list(names)),
+            )
 
     def note_unreadable(self, name: str, digest: str, reason: str, fix: str) -> None:
         """An org whose file says nothing: parked, with the reason, until the file changes."""
