@@ -15,25 +15,21 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from kamsync.model import (
+from kamsync.exchange import (
     AccountUpdate,
-    Column,
-    CrmMapping,
     Identity,
-    Kind,
     NewNote,
     NewTask,
     NoteRef,
     NoteSeen,
     Objective,
     Outcome,
-    Stream,
     TaskHandOver,
     TaskRef,
     TaskSeen,
     Usage,
-    Value,
 )
+from kamsync.model import Column, CrmMapping, Kind, Stream, Value
 
 CONTRACT_VERSION = 2
 TASK_KEY = "task_key"  # beside the names of FLAGS: what `Page.lacking` calls the key field of tasks

@@ -20,8 +20,7 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.errors import ConfigError
-from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import (
+from kamsync.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -33,8 +32,9 @@ from kamsync.model import (
     TaskRef,
     TaskSeen,
     Usage,
-    Value,
 )
+from kamsync.foreign import understands, understands_sign_in
+from kamsync.model import Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions

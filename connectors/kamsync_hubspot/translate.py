@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kamsync.exchange import NewTask, TaskSeen
 from kamsync.flags import FLAG_PREFIX, kind_of
-from kamsync.model import Column, NewTask, Stream, TaskSeen, TaskType, Value
+from kamsync.model import Column, Stream, TaskType, Value
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
 

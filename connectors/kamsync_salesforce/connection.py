@@ -22,9 +22,7 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.errors import BadAnswer, KamsyncError
-from kamsync.flags import FLAGS
-from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import (
+from kamsync.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -32,13 +30,14 @@ from kamsync.model import (
     NoteRef,
     NoteSeen,
     Outcome,
-    Stream,
     TaskHandOver,
     TaskRef,
     TaskSeen,
     Usage,
-    Value,
 )
+from kamsync.flags import FLAGS
+from kamsync.foreign import understands, understands_sign_in
+from kamsync.model import Stream, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of

@@ -31,9 +31,10 @@ from kamsync.decide.plan import (
     op_of,
     ref_of,
 )
+from kamsync.exchange import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.log import log
-from kamsync.model import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen, Value
+from kamsync.model import Value
 from kamsync.run.account_notes import look_once_more, new_note, written_note
 from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from babel.core import get_global
 
 from kamsync.contract import AccountField, Connection, ListsAccountFields, PullRequest
-from kamsync.model import Column, CrmMapping, Identity, Kind, Stream
+from kamsync.exchange import Identity
+from kamsync.model import Column, CrmMapping, Kind, Stream
 from kamsync.store.coercion import TRUE_WORDS
 from kamsync.words import LANGUAGES
 

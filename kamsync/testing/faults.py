@@ -9,7 +9,8 @@ import pytest
 
 from kamsync.contract import Connection
 from kamsync.errors import KamsyncError
-from kamsync.model import AccountUpdate, Outcome, Stream, TaskRef
+from kamsync.exchange import AccountUpdate, Outcome, TaskRef
+from kamsync.model import Stream
 from kamsync.sandbox.faults import Kind
 from kamsync.testing.harness import Promises, RunningCrm, is_true
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from kamsync.contract import Connection
+from kamsync.exchange import AccountUpdate
 from kamsync.flags import FLAG_PREFIX
-from kamsync.model import AccountUpdate, Stream, Value
+from kamsync.model import Stream, Value
 from kamsync.testing.harness import Promises, RunningCrm
 
 EVERY_FLAG: dict[str, Value] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kamsync.model import Outcome
+from kamsync.exchange import Outcome
 from kamsync_salesforce.api.client import Client
 
 SUBREQUESTS = 25  # of one request

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync.errors import AccessDenied
+from kamsync.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.http import Silences
-from kamsync.model import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, write, write_updates

@@ -22,8 +22,7 @@ from kamsync.contract import (
     SetupStep,
 )
 from kamsync.errors import AccessDenied
-from kamsync.http import CallMeter
-from kamsync.model import (
+from kamsync.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -31,13 +30,13 @@ from kamsync.model import (
     NoteRef,
     NoteSeen,
     Outcome,
-    Stream,
     TaskHandOver,
     TaskRef,
     TaskSeen,
     Usage,
-    Value,
 )
+from kamsync.http import CallMeter
+from kamsync.model import Stream, Value
 from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kamsync.contract import KeepsNotes
-from kamsync.model import NewNote, NoteRef, Stream
+from kamsync.exchange import NewNote, NoteRef
+from kamsync.model import Stream
 from tests.connectors.hubspot.conftest import World
 
 BODY = "<p>kamsync plan 0123456789-abcdef0123</p><p>Plan</p>"

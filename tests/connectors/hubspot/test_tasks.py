@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kamsync.model import NewTask, Stream, TaskRef, TaskSeen
+from kamsync.exchange import NewTask, TaskRef, TaskSeen
+from kamsync.model import Stream
 from tests.connectors.hubspot.tasks import company_ids, new_task
 
 World = Any
