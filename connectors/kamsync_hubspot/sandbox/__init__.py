@@ -34,6 +34,7 @@ class HubSpotSandbox:
         self.view = HubSpotView(portal)
 
     def settings(self, base_url: str) -> Mapping[str, Any]:
+        """The `[crm.hubspot]` table that signs in to this portal at `base_url`, its token as plain text."""
         return {"base_url": base_url, "access_token": self.portal.options.access_token}
 
     def calls(self) -> int:
@@ -45,10 +46,12 @@ class HubSpotSandbox:
         return keep(self.portal)
 
     def put_back(self, kept: bytes) -> None:
+        """Puts the portal back to what `keep` gave: what came later is gone."""
         put_back(self.portal, kept)
 
 
 def build_sandbox(company: SampleCompany, options: SandboxOptions) -> HubSpotSandbox:
+    """A portal over the company. Raises ConfigError for a vendor option that there is not."""
     portal = load(company, portal_options(options), options.today)
     if options.provisioned:
         provision(portal)

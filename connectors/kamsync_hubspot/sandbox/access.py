@@ -31,6 +31,11 @@ class Tokens:
         self._tokens = {options.access_token: Token(options.scopes, None)}
 
     def identify(self, authorization: str, now_ms: int) -> Token:
+        """Whose token the `Authorization` header carries.
+
+        Raises Refusal 401: `INVALID_AUTHENTICATION` where it is none of the portal's, `EXPIRED_AUTHENTICATION` with
+        `context["expire time"]` where its time is over.
+        """
         scheme, _, text = authorization.partition(" ")
         token = self._tokens.get(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:

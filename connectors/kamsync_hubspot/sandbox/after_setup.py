@@ -33,6 +33,7 @@ def _property(flag: Flag) -> dict[str, Any]:
 
 
 def provision(portal: Portal) -> None:
+    """Adds the property group, a property for each flag that the shipped mapping names, and the tasks' key."""
     portal.groups["companies"][GROUP] = {"name": GROUP, "label": "Key account management", "displayOrder": -1, "archived": False}
     for flag in FLAGS.values():
         if not flag.optional:

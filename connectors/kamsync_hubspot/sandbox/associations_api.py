@@ -49,6 +49,10 @@ def _pair_shown(source: ObjectKind, source_id: str, target: ObjectKind, target_i
 
 
 def batch_create(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{inputs: [{from, to, types}]}`, at most 2,000: 201 with the pairs and their labels, 207 where an id leads nowhere.
+
+    Raises Refusal 400 for a type that does not join these objects.
+    """
     source, target = object_kind(source_name), object_kind(target_name)
     inputs = inputs_of(request.json(), WRITE_LIMIT)
     kinds_of = [resolve_types(portal, given.get("types"), source, target) for given in inputs]
@@ -74,6 +78,7 @@ def _default_shown(kind: AssociationType, source_id: str, target_id: str) -> dic
 
 
 def batch_create_default(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{inputs: [{from, to}]}` with the unlabelled type: 200 with a result a pair, 207 where an id leads nowhere."""
     source, target = object_kind(source_name), object_kind(target_name)
     kind = default_type(portal, source, target)
     results: list[Any] = []
@@ -89,6 +94,7 @@ def batch_create_default(portal: Portal, request: Request, source_name: str, tar
 
 
 def put_default(portal: Portal, request: Request, source_name: str, source_id: str, target_name: str, target_id: str) -> Answer:
+    """Joins one pair by the unlabelled type: 200 with both directions. Raises Refusal 404 for an unknown record."""
     source, target = object_kind(source_name), object_kind(target_name)
     kind = default_type(portal, source, target)
     one, other = portal.table(source).find(source_id), portal.table(target).find(target_id)
@@ -103,6 +109,7 @@ def put_default(portal: Portal, request: Request, source_name: str, source_id: s
 
 
 def put_labelled(portal: Portal, request: Request, source_name: str, source_id: str, target_name: str, target_id: str) -> Answer:
+    """`[{associationCategory, associationTypeId}]` for a pair: 201 with its labels. Raises Refusal 404 for an unknown record."""
     source, target = object_kind(source_name), object_kind(target_name)
     kinds = resolve_types(portal, request.json_list(), source, target)
     one, other = portal.table(source).find(source_id), portal.table(target).find(target_id)
@@ -115,11 +122,13 @@ def put_labelled(portal: Portal, request: Request, source_name: str, source_id: 
 
 
 def delete_pair(portal: Portal, request: Request, source_name: str, source_id: str, target_name: str, target_id: str) -> Answer:
+    """Takes every type between the two away: 204, also where there was none."""
     unlink(portal, object_kind(source_name), source_id, object_kind(target_name), target_id)
     return Answer(204)
 
 
 def batch_archive(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{inputs: [{from, to: [{id}]}]}`: takes every type between them away. 204 on v4, 200 with a body on the dated form."""
     source, target = object_kind(source_name), object_kind(target_name)
     for given in inputs_of(request.json(), WRITE_LIMIT):
         ends = given.get("to") or []
@@ -130,6 +139,7 @@ def batch_archive(portal: Portal, request: Request, source_name: str, target_nam
 
 
 def batch_archive_labels(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{inputs: [{from, to, types}]}`: takes those types away and leaves the others: 204."""
     source, target = object_kind(source_name), object_kind(target_name)
     for given in inputs_of(request.json(), WRITE_LIMIT):
         source_id, target_id = str((given.get("from") or {}).get("id", "")), str((given.get("to") or {}).get("id", ""))

@@ -42,6 +42,10 @@ def _paging(path: str, after: str) -> dict[str, Any]:
 
 
 def batch_read(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{inputs: [{id, after?}]}`, at most 1,000: for each record with any, `to: [{toObjectId, associationTypes}]`, 500 a page.
+
+    207 as soon as one record has none; `paging.next.after` of an input goes into its own next `after`.
+    """
     source, target = object_kind(source_name), object_kind(target_name)
     results: list[Any] = []
     errors: list[dict[str, Any]] = []
@@ -78,6 +82,7 @@ def _none_found(source: ObjectKind, target: ObjectKind, record_id: str) -> dict[
 
 
 def list_of_record(portal: Portal, request: Request, source_name: str, record_id: str, target_name: str) -> Answer:
+    """One record's, up to 500 a page: `results: [{toObjectId, associationTypes}]`. Raises Refusal 404 for an unknown record."""
     source, target = object_kind(source_name), object_kind(target_name)
     pairs, after = _linked_page(portal, request, source, record_id, target)
     payload: dict[str, Any] = {
@@ -89,6 +94,7 @@ def list_of_record(portal: Portal, request: Request, source_name: str, record_id
 
 
 def list_of_record_v3(portal: Portal, request: Request, source_name: str, record_id: str, target_name: str) -> Answer:
+    """The same as version 3 tells it: an entry a type, `results: [{id, type}]`, `id` as text."""
     source, target = object_kind(source_name), object_kind(target_name)
     pairs, after = _linked_page(portal, request, source, record_id, target)
     names = portal.associations.types
@@ -111,12 +117,14 @@ def _linked_page(
 
 
 def labels(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """The types in this direction: `results: [{category, typeId, label}]`, `label` null for unlabelled ones."""
     source, target = object_kind(source_name), object_kind(target_name)
     kinds = portal.associations.types_between(source.plural, target.plural)
     return Answer(200, {"results": _types(portal, [kind.type_id for kind in kinds])})
 
 
 def create_label(portal: Portal, request: Request, source_name: str, target_name: str) -> Answer:
+    """`{name, label, inverseLabel?}`: a pair of `USER_DEFINED` types; 200 with both. Raises Refusal 400 where one is missing."""
     source, target = object_kind(source_name), object_kind(target_name)
     body = request.json()
     name, label = str(body.get("name") or ""), str(body.get("label") or "")

@@ -24,6 +24,7 @@ HISTORY_BATCH_LIMIT = 50
 
 
 def inputs_of(body: dict[str, Any], limit: int = BATCH_LIMIT) -> list[dict[str, Any]]:
+    """The `inputs` of a body. Raises Refusal 400 where they are no list of objects, or more than `limit`."""
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
         raise bad_request(
@@ -62,6 +63,10 @@ def _ids(inputs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def batch_read(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{id}], properties, idProperty?, propertiesWithHistory?}`: each record once, 207 with the ids that lead nowhere.
+
+    At most 100 inputs, 50 with history (developers.hubspot.com "CRM objects").
+    """
     table = portal.table(object_kind(name))
     body = request.json()
     history = list(body.get("propertiesWithHistory") or [])
@@ -81,6 +86,10 @@ def batch_read(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def batch_create(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{properties, associations?, objectWriteTraceId?}]}`: 201 with the records in the order of the inputs.
+
+    With a trace id in every input a bad one fails alone (207); without, it refuses them all.
+    """
     table = portal.table(object_kind(name))
     inputs = inputs_of(request.json())
     traced = bool(inputs) and all(one.get("objectWriteTraceId") for one in inputs)
@@ -133,6 +142,10 @@ def _traced_error(refused: Refusal, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def batch_update(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{id, idProperty?, properties}]}`: 200 with what was written, 207 with the ids that lead nowhere.
+
+    Raises Refusal 400 for the whole batch where one value is not valid or an id stands twice: nothing is written then.
+    """
     table = portal.table(object_kind(name))
     inputs = inputs_of(request.json())
     ids = _ids(inputs)
@@ -155,6 +168,10 @@ def batch_update(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def batch_upsert(portal: Portal, request: Request, name: str) -> Answer:
+    """The same, and a record is made for a value of a unique `idProperty` that nobody has: `new` says which. No associations.
+
+    Raises Refusal 400 as `batch_update` does, and for an `idProperty` that is not unique.
+    """
     table = portal.table(object_kind(name))
     inputs = inputs_of(request.json())
     ids = _ids(inputs)
@@ -187,6 +204,7 @@ def batch_upsert(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def batch_archive(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{id}]}`: 204, whether or not they were there."""
     table = portal.table(object_kind(name))
     for record_id in _ids(inputs_of(request.json())):
         portal.archive(table, record_id)

@@ -221,6 +221,7 @@ class PropertyDefinition:
         self.values = frozenset(option["value"] for option in self.options)
 
     def shown(self) -> dict[str, Any]:
+        """As `/crm/v3/properties` shows it (HubSpot's OpenAPI document of Properties)."""
         answer: dict[str, Any] = {
             "name": self.name,
             "label": self.label,
@@ -254,10 +255,12 @@ class PropertyDefinition:
 
 
 def option(value: str, label: str, order: int) -> dict[str, Any]:
+    """One choice of an enumeration as a definition holds it; `order` counts from 0."""
     return {"label": label, "value": value, "displayOrder": order, "hidden": False, "description": ""}
 
 
 def bool_options() -> list[dict[str, Any]]:
+    """The two choices that every boolean property has."""
     return [option("true", "Yes", 0), option("false", "No", 1)]
 
 

@@ -23,6 +23,8 @@ DAILY_EXPORTS = 30
 
 
 def start(portal: Portal, request: Request) -> Answer:
+    """Begins an export: 202 with `{id, links}`. Raises Refusal 400 for what is missing or not CSV, 409 beside another one,
+    429 past 30 in 24 hours."""
     given = request.json()
     missing = [
         one for one in ("exportType", "format", "exportName", "objectType", "objectProperties", "language") if not given.get(one)
@@ -54,6 +56,7 @@ def start(portal: Portal, request: Request) -> Answer:
 
 
 def status(portal: Portal, request: Request, export_id: str) -> Answer:
+    """`status`: `PROCESSING`, then `COMPLETE` with the file's address in `result`. Raises Refusal 404 for an unknown id."""
     export = portal.exports.get(export_id)
     if export is None:
         raise not_found()
@@ -72,6 +75,7 @@ def status(portal: Portal, request: Request, export_id: str) -> Answer:
 
 
 def download(portal: Portal, request: Request, key: str) -> Answer:
+    """The CSV behind an address, which needs no token. Raises Refusal 403 once its five minutes are over."""
     for export in portal.exports.values():
         if secrets.compare_digest(export.key, key) and export.ready_ms <= request.now_ms < export.ready_ms + URL_LIFETIME_MS:
             return Answer(200, raw=_csv(portal, export), media_type="text/csv;charset=utf-8")

@@ -10,10 +10,12 @@ from .wire import Answer, Refusal, Request, bad_request, not_found
 
 
 def list_groups(portal: Portal, request: Request, name: str) -> Answer:
+    """`{results: [{name, label, displayOrder, archived}]}`."""
     return Answer(200, {"results": list(portal.groups[object_kind(name).plural].values())})
 
 
 def read_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
+    """One group. Raises Refusal 404 where there is none of that name."""
     found = portal.groups[object_kind(name).plural].get(group)
     if found is None:
         raise not_found(f"Property group {group} does not exist")
@@ -21,6 +23,7 @@ def read_group(portal: Portal, request: Request, name: str, group: str) -> Answe
 
 
 def create_group(portal: Portal, request: Request, name: str) -> Answer:
+    """`{name, label, displayOrder?}`: 201 with the group. Raises Refusal 400 for a bad name, 409 where there is one."""
     groups, given = portal.groups[object_kind(name).plural], request.json()
     missing = [field for field in ("name", "label") if not given.get(field)]
     if missing:
@@ -40,12 +43,14 @@ def create_group(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def update_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
+    """`{label?, displayOrder?}`: 200 with the group as it is now. Raises Refusal 404 where there is none of that name."""
     shown, given = read_group(portal, request, name, group).payload, request.json()
     shown.update({field: given[field] for field in ("label", "displayOrder") if field in given})
     return Answer(200, shown)
 
 
 def archive_group(portal: Portal, request: Request, name: str, group: str) -> Answer:
+    """Takes the group away: 204. Raises Refusal 404 where there is none, 400 while properties are in it."""
     table = portal.table(object_kind(name))
     read_group(portal, request, name, group)
     if any(one.group == group and not one.archived_ms for one in table.definitions.values()):

@@ -26,14 +26,17 @@ class ObjectKind:
 
     @property
     def upper(self) -> str:
+        """As messages name it: `COMPANY`."""
         return self.singular.upper()
 
     @property
     def inline_name(self) -> str:
+        """The key of its associations inside a record."""
         return self.plural.replace("_", " ")  # "line items", as HubSpot keys inline associations
 
     @property
     def is_activity(self) -> bool:
+        """Whether it is a task, note, meeting, call or email, which need `hs_timestamp`."""
         return self.plural in ACTIVITIES
 
 
@@ -136,6 +139,7 @@ _BY_NAME = {name: kind for kind in KINDS.values() for name in (kind.plural, kind
 
 
 def object_kind(name: str) -> ObjectKind:
+    """The type that a path or body means by name, in the singular or plural, or by id (`0-2`). Raises Refusal 400 for none."""
     kind = _BY_NAME.get(name) or _BY_NAME.get(name.lower())
     if kind is None:
         raise bad_request(f"Unable to infer object type from: {name}")

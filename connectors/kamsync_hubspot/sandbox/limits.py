@@ -18,6 +18,8 @@ WINDOW_MS = 10_000
 
 
 class Limits:
+    """The counters of one portal. `used_today` counts since its midnight, `calls` since the beginning."""
+
     def __init__(self, options: PortalOptions) -> None:
         self._options = options
         self._zone = ZoneInfo(options.time_zone)
@@ -47,6 +49,7 @@ class Limits:
         self.calls += 1
 
     def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of an ordinary answer: what is allowed and what is left, of the ten seconds and of the day."""
         options = self._options
         left = options.burst - len(self._burst)
         numbers = {
@@ -61,6 +64,7 @@ class Limits:
         return [(name.encode(), str(number).encode()) for name, number in numbers.items()]
 
     def resets_at_ms(self, now_ms: int) -> int:
+        """The next midnight in the portal's time zone, in epoch milliseconds."""
         self._roll_day(now_ms)
         return self._day_ends_ms
 

@@ -58,6 +58,7 @@ def attach_at_creation(portal: Portal, table: Table, given: Any) -> Callable[[st
 
 
 def link(portal: Portal, kind: AssociationType, source_id: str, target_id: str) -> None:
+    """Joins two records by that type and its inverse; a type of which a record has one at most takes the place of another."""
     displaced = list(portal.associations.of(kind.source, source_id, kind.target)) if kind.unique else []
     portal.associations.add(kind, source_id, target_id)
     for other_id in displaced:
@@ -67,12 +68,14 @@ def link(portal: Portal, kind: AssociationType, source_id: str, target_id: str) 
 
 
 def unlink(portal: Portal, source: ObjectKind, source_id: str, target: ObjectKind, target_id: str) -> None:
+    """Takes every type between the two away, in both directions."""
     portal.associations.unlink(source.plural, source_id, target.plural, target_id)
     portal.count_associations(source.plural, source_id)
     portal.count_associations(target.plural, target_id)
 
 
 def default_type(portal: Portal, source: ObjectKind, target: ObjectKind) -> AssociationType:
+    """The unlabelled type from the one to the other. Raises Refusal 400 where HubSpot joins these two by no such type."""
     plain = [one for one in portal.associations.types_between(source.plural, target.plural) if one.label is None]
     if not plain:
         raise bad_request(f"No default association type exists between {source.type_id} and {target.type_id}")

@@ -25,6 +25,7 @@ _NEGATIONS = ("IS_NONE_OF", "IS_NOT_EQUAL_TO", "DOES_NOT_CONTAIN", "HAS_NEVER_BE
 
 
 def check_branch(table: Table, branch: Any) -> None:
+    """Raises Refusal 400 (`ListError.…`) for a branch of another shape, or a filter on a property that there is not."""
     if not isinstance(branch, dict) or branch.get("filterBranchType") != "OR" or branch.get("filterBranchOperator") != "OR":
         raise bad_request("The root filter branch must be an OR branch", sub_category="ListError.INVALID_FILTER_BRANCH")
     if branch.get("filters"):
@@ -55,6 +56,7 @@ def _check_filter(table: Table, given: dict[str, Any]) -> None:
 
 
 def matches(table: Table, branch: dict[str, Any], record: Record) -> bool:
+    """Whether all filters of one of the AND branches hold for the record. The branch has passed `check_branch`."""
     return any(
         all(_filter_matches(table, one, record) for one in child.get("filters") or []) for child in branch["filterBranches"]
     )

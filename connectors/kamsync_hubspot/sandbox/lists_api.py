@@ -72,6 +72,8 @@ def _check_name(portal: Portal, kind: ObjectKind, name: str) -> None:
 
 
 def create_list(portal: Portal, request: Request) -> Answer:
+    """`{name, objectTypeId, processingType, filterBranch?}`: 200 with `{list}`. Raises Refusal 400 for a name that is taken, in
+    whatever case, or a branch that will not do."""
     given = request.json()
     missing = [one for one in ("name", "objectTypeId", "processingType") if not given.get(one)]
     if missing:
@@ -95,17 +97,20 @@ def create_list(portal: Portal, request: Request) -> Answer:
 
 
 def read_list(portal: Portal, request: Request, list_id: str) -> Answer:
+    """`{list}`, with its filters where `includeFilters` says so. Raises Refusal 404 for a list that is not there or deleted."""
     shown = _shown(portal, _segment(portal, list_id), with_filters=request.flag("includeFilters"))
     return Answer(200, {"list": shown})
 
 
 def read_lists(portal: Portal, request: Request) -> Answer:
+    """`{lists}` of those among `listIds` that are there."""
     wanted = request.names("listIds")
     found = [one for one in portal.segments.values() if one.id in wanted and not one.deleted]
     return Answer(200, {"lists": [_shown(portal, one, with_filters=request.flag("includeFilters")) for one in found]})
 
 
 def read_by_name(portal: Portal, request: Request, type_id: str, name: str) -> Answer:
+    """`{list}` of that object type by its exact name, in whatever case. Raises Refusal 404 where there is none."""
     found = _named(portal, object_kind(type_id), name)
     if found is None:
         raise Refusal(404, f"List does not exist with name {name} and object type ID {type_id}.", category="OBJECT_NOT_FOUND")
@@ -113,6 +118,7 @@ def read_by_name(portal: Portal, request: Request, type_id: str, name: str) -> A
 
 
 def search_lists(portal: Portal, request: Request) -> Answer:
+    """`{query, processingTypes, listIds, objectTypeId, offset, count}`: `{offset, hasMore, lists, total}`, each with its size."""
     given = request.json()
     words, offset, count = str(given.get("query") or "").lower(), int(given.get("offset") or 0), int(given.get("count") or 20)
     kinds = [str(one) for one in given.get("processingTypes") or []]
@@ -133,6 +139,7 @@ def search_lists(portal: Portal, request: Request) -> Answer:
 
 
 def rename_list(portal: Portal, request: Request, list_id: str) -> Answer:
+    """`listName`: 200 with `{updatedList}`. Raises Refusal 404 for an unknown list, 400 for a name that is taken."""
     segment, name = _segment(portal, list_id), request.first("listName")
     if name and name != segment.name:
         _check_name(portal, segment.kind, name)
@@ -141,6 +148,7 @@ def rename_list(portal: Portal, request: Request, list_id: str) -> Answer:
 
 
 def update_filters(portal: Portal, request: Request, list_id: str) -> Answer:
+    """`{filterBranch}`: 200 with `{updatedList}`, one version further. Raises Refusal 400 for a list that is not dynamic."""
     segment, branch = _segment(portal, list_id), request.json().get("filterBranch")
     if segment.processing != "DYNAMIC":
         raise bad_request(f"List {list_id} is not DYNAMIC: it has no filters to update")
@@ -150,11 +158,13 @@ def update_filters(portal: Portal, request: Request, list_id: str) -> Answer:
 
 
 def delete_list(portal: Portal, request: Request, list_id: str) -> Answer:
+    """204; `restore_list` brings it back. Raises Refusal 404 for an unknown list."""
     _segment(portal, list_id).deleted = True
     return Answer(204)
 
 
 def restore_list(portal: Portal, request: Request, list_id: str) -> Answer:
+    """204, also where it was not deleted. Raises Refusal 404 for a list that never was."""
     segment = portal.segments.get(list_id)
     if segment is None:
         raise not_found()
@@ -163,6 +173,7 @@ def restore_list(portal: Portal, request: Request, list_id: str) -> Answer:
 
 
 def memberships(portal: Portal, request: Request, list_id: str) -> Answer:
+    """`results: [{recordId, membershipTimestamp}]` in the order of ids, up to 250 a page. Raises Refusal 404."""
     segment = _segment(portal, list_id)
     limit, after = min(max(request.whole("limit", 100), 1), 250), request.first("after")
     ids = [record_id for record_id in _members(portal, segment) if not after or record_id > after]
@@ -181,14 +192,17 @@ def _manual(portal: Portal, list_id: str) -> Segment:
 
 
 def add_members(portal: Portal, request: Request, list_id: str) -> Answer:
+    """A bare list of record ids. Raises Refusal 400 for a dynamic list, whose members follow from its filters."""
     return _change_members(portal, request, list_id, [str(one) for one in request.json_list()], [])
 
 
 def remove_members(portal: Portal, request: Request, list_id: str) -> Answer:
+    """The same, to take them out."""
     return _change_members(portal, request, list_id, [], [str(one) for one in request.json_list()])
 
 
 def add_and_remove_members(portal: Portal, request: Request, list_id: str) -> Answer:
+    """`{recordIdsToAdd, recordIdsToRemove}`, as the two above."""
     given = request.json()
     added, removed = given.get("recordIdsToAdd") or [], given.get("recordIdsToRemove") or []
     return _change_members(portal, request, list_id, [str(one) for one in added], [str(one) for one in removed])

@@ -21,6 +21,7 @@ UNIQUE_WITHOUT_FLAG = {"hs_object_id"}
 
 
 def list_records(portal: Portal, request: Request, name: str) -> Answer:
+    """`{results, paging?}` in the order of ids: 100 a page at most, 50 with history. Raises Refusal 400 for another limit."""
     table = portal.table(object_kind(name))
     history = request.names("propertiesWithHistory")
     limit = request.whole("limit", 10)
@@ -64,6 +65,7 @@ def find_by(portal: Portal, table: Table, record_id: str, id_property: str) -> R
 
 
 def read(portal: Portal, request: Request, name: str, record_id: str) -> Answer:
+    """One record, by id or by the unique `idProperty`; a merged id answers with the record it lives on in. Raises Refusal 404."""
     table = portal.table(object_kind(name))
     if request.flag("archived"):
         record = portal.archived(table, record_id)
@@ -75,11 +77,13 @@ def read(portal: Portal, request: Request, name: str, record_id: str) -> Answer:
 
 
 def create(portal: Portal, request: Request, name: str) -> Answer:
+    """`{properties, associations?}`: 201 with the record and all its properties. Raises Refusal as `create_one` does."""
     table = portal.table(object_kind(name))
     return Answer(201, Renderer(portal, table, table.definitions).show(create_one(portal, table, request.json())))
 
 
 def create_one(portal: Portal, table: Table, given: dict[str, Any]) -> Record:
+    """Checks and makes a record with its associations. Raises Refusal 400 or 409 before anything is made."""
     values = portal.validate(table, properties_of(given), None)
     portal.check_required(table, values)
     portal.check_unique(table, values, None)
@@ -90,6 +94,7 @@ def create_one(portal: Portal, table: Table, given: dict[str, Any]) -> Record:
 
 
 def properties_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The `properties` of an input. Raises Refusal 400 where it has none."""
     properties = given.get("properties")
     if not isinstance(properties, dict):
         raise bad_request(
@@ -100,6 +105,7 @@ def properties_of(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def update(portal: Portal, request: Request, name: str, record_id: str) -> Answer:
+    """`{properties}`, "" clears: 200 with what was written. Raises Refusal 404 for no such record, 400 for a bad value."""
     table = portal.table(object_kind(name))
     properties = properties_of(request.json())
     record = find_by(portal, table, record_id, request.first("idProperty"))
@@ -112,11 +118,16 @@ def update(portal: Portal, request: Request, name: str, record_id: str) -> Answe
 
 
 def archive(portal: Portal, request: Request, name: str, record_id: str) -> Answer:
+    """204, whether or not the record was there."""
     portal.archive(portal.table(object_kind(name)), record_id)
     return Answer(204)
 
 
 def merge(portal: Portal, request: Request, name: str) -> Answer:
+    """`{primaryObjectId, objectIdToMerge}` of companies, contacts or deals: 200 with the record of a new id that both live on in.
+
+    Raises Refusal 404 for a record that is not there, 400 for one with itself.
+    """
     table = portal.table(object_kind(name))
     if table.kind.plural not in ("companies", "contacts", "deals"):
         raise not_found()

@@ -54,14 +54,17 @@ class PortalOptions:
 
     @property
     def burst(self) -> int:
+        """Calls in ten seconds: 100, or 190 from the professional tiers on."""
         return self.burst_limit or BURST_BY_TIER[self.tier]
 
     @property
     def daily(self) -> int:
+        """Calls in a day."""
         return self.daily_limit or DAILY_BY_TIER[self.tier]
 
 
 def portal_options(options: SandboxOptions) -> PortalOptions:
+    """`options.vendor` as a value. Raises ConfigError for an option or a tier that there is not."""
     known: dict[str, Any] = dict(options.vendor)
     unknown = sorted(set(known) - set(PortalOptions.__dataclass_fields__))
     if unknown:

@@ -12,19 +12,24 @@ from .wire import iso
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """A stage of a pipeline. `probability` is text as in its metadata: "1.0" is won, "0.0" lost."""
+
     id: str
     label: str
     probability: str
 
     @property
     def is_closed(self) -> bool:
+        """Whether a deal in it is won or lost."""
         return self.probability in ("0.0", "1.0")
 
     @property
     def is_won(self) -> bool:
+        """Whether a deal in it is won."""
         return self.probability == "1.0"
 
     def shown(self, order: int) -> dict[str, Any]:
+        """As the API shows it: `{id, label, displayOrder, metadata: {isClosed, probability}, …}`, the metadata as text."""
         moment = iso(LONG_AGO_MS)
         return {
             "label": self.label,
@@ -40,11 +45,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
+    """A pipeline of deals with its stages in their order."""
+
     id: str
     label: str
     stages: tuple[Stage, ...]
 
     def shown(self, order: int) -> dict[str, Any]:
+        """As the API shows it, with its stages; `order` is its place among the pipelines, from 0."""
         moment = iso(LONG_AGO_MS)
         return {
             "label": self.label,

@@ -72,12 +72,15 @@ class Portal:
         self.pipelines: dict[str, Pipeline] = dict(PIPELINES)
 
     def now_ms(self) -> int:
+        """The portal's clock, in epoch milliseconds."""
         return int(self.options.clock() * 1000)
 
     def table(self, kind: ObjectKind) -> Table:
+        """The records of that object type."""
         return self.tables[kind.plural]
 
     def is_active_owner(self, owner_id: str) -> bool:
+        """Whether records may be given to that owner."""
         owner = self.owners.get(owner_id)
         return owner is not None and owner.is_active
 
@@ -138,6 +141,7 @@ class Portal:
         return []
 
     def check_unique(self, table: Table, values: Mapping[str, str | None], record: Record | None) -> None:
+        """Raises Refusal 400 (`CONFLICTING_UNIQUE_VALUE`; 409 for an email) where another record has one of the values."""
         for name in table.unique:
             value = values.get(name)
             holder = table.find_unique(name, value) if value else None
@@ -154,6 +158,7 @@ class Portal:
             )
 
     def check_required(self, table: Table, values: Mapping[str, str | None]) -> None:
+        """Raises Refusal 400 for an activity without `hs_timestamp`."""
         if table.kind.is_activity and not values.get("hs_timestamp"):
             raise bad_request(
                 f"Error creating {table.kind.upper}. Some required properties were not set.",
@@ -163,6 +168,7 @@ class Portal:
     # --- writing --------------------------------------------------------------------------------------------------
 
     def create(self, table: Table, values: Mapping[str, str | None]) -> Record:
+        """A new record with those values, which have been checked; search sees it once its index has caught up."""
         now = self.now_ms()
         record = Record(table.new_id(), [None] * len(table.slots), now)
         table.put(record, "hs_object_id", record.id)
@@ -177,6 +183,7 @@ class Portal:
         return record
 
     def update(self, table: Table, record: Record, values: Mapping[str, str | None]) -> None:
+        """Writes values, which have been checked; the change stamp moves on by a millisecond at least."""
         now = max(self.now_ms(), record.updated + 1)
         before = record.copy()
         table.write(record, values, now)
@@ -200,6 +207,7 @@ class Portal:
         self._lag(table, record.id, before, now)
 
     def archived(self, table: Table, record_id: str) -> Record | None:
+        """An archived record of the last 90 days, after which HubSpot forgets it; None where there is none."""
         record = table.archived.get(record_id)
         fresh = record is not None and record.archived > self.now_ms() - ARCHIVE_DAYS * 86_400_000
         return record if fresh else None
@@ -245,6 +253,7 @@ class Portal:
     # --- what the service computes --------------------------------------------------------------------------------
 
     def calculate(self, table: Table, record: Record) -> None:
+        """Sets what HubSpot computes: a deal's outcome and home amount, a task's completion, a line item's amount."""
         if table.kind.plural == "deals":
             self._calculate_deal(table, record)
         elif table.kind.plural == "tasks":
@@ -275,6 +284,7 @@ class Portal:
         table.put(record, "amount_in_home_currency", plain(Decimal(amount) * rate) if amount else None)
 
     def rate_at(self, currency: str, moment_ms: int) -> Decimal:
+        """Home currency for one unit: the rate valid at that moment, the first one before that, 1 where there is none."""
         rates = self.rates.get(currency)
         if not rates:
             return Decimal(1)

@@ -15,6 +15,7 @@ from .wire import PUBLIC_HOST, Answer, Request, bad_request, iso, not_found
 
 
 def list_owners(portal: Portal, request: Request) -> Answer:
+    """`{results, paging?}` in the order of ids, up to 500 a page: active ones, or with `archived=true` only the others."""
     limit = request.whole("limit", 100)
     if not 1 <= limit <= 500:
         raise bad_request(f"Invalid limit: {limit}. Must be between 1 and 500.")
@@ -30,6 +31,7 @@ def list_owners(portal: Portal, request: Request) -> Answer:
 
 
 def owner_shown(owner: PortalOwner) -> dict[str, Any]:
+    """As the API shows an owner; an archived one has no `userId` and no teams."""
     answer: dict[str, Any] = {
         "id": owner.id,
         "email": owner.email,
@@ -48,6 +50,7 @@ def owner_shown(owner: PortalOwner) -> dict[str, Any]:
 
 
 def read_owner(portal: Portal, request: Request, owner_id: str) -> Answer:
+    """One owner by id, or by `idProperty=userId`. Raises Refusal 404, also for one of the other kind (active or archived)."""
     archived, by_user = request.flag("archived"), request.first("idProperty") == "userId"
     for owner in portal.owners.values():
         if (str(owner.user_id) if by_user else owner.id) == owner_id and owner.is_active is not archived:
@@ -61,11 +64,13 @@ def _deal_pipelines(name: str) -> None:
 
 
 def list_pipelines(portal: Portal, request: Request, name: str) -> Answer:
+    """`{results}` with the stages. Raises Refusal 404 for objects other than deals, which have none here."""
     _deal_pipelines(name)
     return Answer(200, {"results": [pipeline.shown(order) for order, pipeline in enumerate(portal.pipelines.values())]})
 
 
 def read_pipeline(portal: Portal, request: Request, name: str, pipeline_id: str) -> Answer:
+    """One pipeline with its stages. Raises Refusal 404 for an unknown one."""
     _deal_pipelines(name)
     if pipeline_id not in portal.pipelines:
         raise not_found()
@@ -73,6 +78,7 @@ def read_pipeline(portal: Portal, request: Request, name: str, pipeline_id: str)
 
 
 def list_stages(portal: Portal, request: Request, name: str, pipeline_id: str) -> Answer:
+    """`{results}`: the stages of a pipeline. Raises Refusal 404 for an unknown one."""
     return Answer(200, {"results": read_pipeline(portal, request, name, pipeline_id).payload["stages"]})
 
 
@@ -85,6 +91,7 @@ def delete_pipeline(portal: Portal, request: Request, name: str, pipeline_id: st
 
 
 def delete_stage(portal: Portal, request: Request, name: str, pipeline_id: str, stage_id: str) -> Answer:
+    """204. Raises Refusal 404 for an unknown stage; deals in it count as `delete_pipeline` says."""
     read_pipeline(portal, request, name, pipeline_id)
     pipeline = portal.pipelines[pipeline_id]
     if stage_id not in {stage.id for stage in pipeline.stages}:
@@ -101,6 +108,7 @@ def _refuse_what_is_in_use(portal: Portal, request: Request, name: str, value: s
 
 
 def details(portal: Portal, request: Request) -> Answer:
+    """The portal's id, time zone and currencies (developers.hubspot.com "Account information")."""
     options = portal.options
     return Answer(
         200,
@@ -138,6 +146,10 @@ def _all_rates(portal: Portal) -> list[ExchangeRate]:
 
 
 def exchange_rates(portal: Portal, request: Request) -> Answer:
+    """The rates of each currency, oldest first, up to 100 a page.
+
+    `results: [{fromCurrencyCode, toCurrencyCode, conversionRate, effectiveAt, …}]`, rates with six decimals at most.
+    """
     wanted = request.first("fromCurrencyCode")
     shown = [_rate_shown(portal, rate, number) for number, rate in enumerate(_all_rates(portal))]
     shown = [one for one in shown if not wanted or one["fromCurrencyCode"] == wanted]
@@ -149,6 +161,7 @@ def exchange_rates(portal: Portal, request: Request) -> Answer:
 
 
 def current_rates(portal: Portal, request: Request) -> Answer:
+    """The rate of each currency that is valid now."""
     numbered = {
         rate.currency: (number, rate) for number, rate in enumerate(_all_rates(portal)) if rate.valid_from_ms <= request.now_ms
     }
@@ -156,6 +169,7 @@ def current_rates(portal: Portal, request: Request) -> Answer:
 
 
 def company_currency(portal: Portal, request: Request) -> Answer:
+    """`{currencyCode}`: what home amounts are in."""
     return Answer(200, {"id": "1", "currencyCode": portal.currency, "createdAt": iso(LONG_AGO_MS)})
 
 

@@ -31,6 +31,7 @@ REQUIRED = ("name", "label", "type", "fieldType", "groupName")
 
 
 def list_properties(portal: Portal, request: Request, name: str) -> Answer:
+    """`{results}`: the definitions, or with `archived=true` only the archived ones; `properties` narrows them to names."""
     table, archived = portal.table(object_kind(name)), request.flag("archived")
     wanted = set(request.names("properties"))
     found = [
@@ -47,11 +48,13 @@ def _definition(table: Table, property_name: str, *, archived: bool = False) -> 
 
 
 def read_property(portal: Portal, request: Request, name: str, property_name: str) -> Answer:
+    """One definition. Raises Refusal 404 where there is none of that name."""
     table = portal.table(object_kind(name))
     return Answer(200, _definition(table, property_name, archived=request.flag("archived")).shown())
 
 
 def create_property(portal: Portal, request: Request, name: str) -> Answer:
+    """A definition: 201 with it as it is shown. Raises Refusal 400 or 409 as `define` does."""
     return Answer(201, define(portal, portal.table(object_kind(name)), request.json()).shown())
 
 
@@ -124,6 +127,8 @@ def _checked_pair(kind: str, field_type: str, options: Any) -> list[dict[str, An
 
 
 def checked_options(kind: str, field_type: str, options: Any) -> list[dict[str, Any]]:
+    """The options as a definition keeps them. Raises Refusal 400 where one lacks label or value, where two are alike, or where
+    those of a boolean are other than `true` and `false`."""
     shown = []
     for order, given in enumerate(options if isinstance(options, list) else []):
         if not isinstance(given, dict) or given.get("label") in (None, "") or given.get("value") in (None, ""):
@@ -149,6 +154,10 @@ def checked_options(kind: str, field_type: str, options: Any) -> list[dict[str, 
 
 
 def update_property(portal: Portal, request: Request, name: str, property_name: str) -> Answer:
+    """Changes label, group, options, type: 200 with the definition. Raises Refusal 400 for one of HubSpot's own, 404 for none.
+
+    A property cannot be made unique afterwards.
+    """
     table, given = portal.table(object_kind(name)), request.json()
     definition = _definition(table, property_name)
     if not definition.custom:
@@ -176,6 +185,7 @@ def update_property(portal: Portal, request: Request, name: str, property_name: 
 
 
 def archive_property(portal: Portal, request: Request, name: str, property_name: str) -> Answer:
+    """204; its values are gone, its name stays taken. Raises Refusal 400 for one of HubSpot's own, 404 for none."""
     table = portal.table(object_kind(name))
     definition = table.definitions.get(property_name)
     if definition is None or definition.archived_ms:
@@ -190,6 +200,7 @@ def archive_property(portal: Portal, request: Request, name: str, property_name:
 
 
 def batch_create(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [definition]}`, at most 100: 201 with those made, 207 where some were refused."""
     table = portal.table(object_kind(name))
     results, errors = [], []
     for given in inputs_of(request.json()):
@@ -209,6 +220,7 @@ def batch_create(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def batch_read(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{name}], archived}`: 200 with the definitions, 207 with the names that there are not."""
     table, body = portal.table(object_kind(name)), request.json()
     results, missing = [], []
     for given in inputs_of(body):
@@ -230,6 +242,7 @@ def batch_read(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def batch_archive(portal: Portal, request: Request, name: str) -> Answer:
+    """`{inputs: [{name}]}`: 204; what is not there, or HubSpot's own, is passed over."""
     table = portal.table(object_kind(name))
     for given in inputs_of(request.json()):
         definition = table.definitions.get(str(given.get("name", "")))

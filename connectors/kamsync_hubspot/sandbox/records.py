@@ -48,6 +48,7 @@ class Renderer:
         self.url = f"https://app.hubspot.com/contacts/{portal.options.portal_id}/record/{kind.type_id}/"
 
     def show(self, record: Record) -> dict[str, Any]:
+        """One record: `{id, properties, createdAt, updatedAt, archived, url, …}`; what has no value is null."""
         values = record.values
         size = len(values)
         answer: dict[str, Any] = {

@@ -28,6 +28,8 @@ class _Node:
 
 
 class Router:
+    """Finds the route of a path. `*` in a pattern is one segment, handed to the handler as text."""
+
     def __init__(self, routes: Iterable[Route]) -> None:
         self._root = _Node()
         for route in routes:

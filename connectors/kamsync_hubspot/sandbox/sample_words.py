@@ -44,18 +44,22 @@ INDUSTRIES = {
 
 
 def owner_id(key: int) -> str:
+    """HubSpot's id of the sample company's owner with that key."""
     return str(OWNER_BASE + key * 3)
 
 
 def moment_ms(moment: datetime) -> int:
+    """A moment in UTC as epoch milliseconds."""
     return calendar.timegm(moment.timetuple()) * 1000 + moment.microsecond // 1000
 
 
 def day_ms(day: date) -> int:
+    """Midnight UTC of the day as epoch milliseconds, as HubSpot keeps dates."""
     return calendar.timegm(day.timetuple()) * 1000
 
 
 def activity_values(activity: Activity, start_ms: int) -> Iterable[tuple[str, str | None]]:
+    """Properties and values of an activity that began at `start_ms`, by its kind (developers.hubspot.com "Engagements")."""
     start, minutes_ms = iso(start_ms), activity.minutes * 60_000
     if activity.kind == "task":
         done = activity.completed_at is not None

@@ -27,6 +27,10 @@ BODY_LIMIT = 3_000
 
 
 def search(portal: Portal, request: Request, name: str) -> Answer:
+    """`{filterGroups, sorts, properties, query, limit, after}`: `{total, results, paging?}`, from an index that lags.
+
+    Raises Refusal 400 for a body over 3,000 characters, a filter that will not do, and past the ten-thousandth result.
+    """
     if len(request.body) > BODY_LIMIT:
         raise bad_request(f"Search request is too long: at most {BODY_LIMIT} characters")
     table = portal.table(object_kind(name))

@@ -30,6 +30,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def check_groups(groups: Any) -> list[list[dict[str, Any]]]:
+    """The filters of each group. Raises Refusal 400 for more than 5 groups, 6 filters in one, or 18 in all."""
     if not isinstance(groups, list):
         raise bad_request("Invalid input JSON: filterGroups must be a list")
     found = [list(group.get("filters") or []) for group in groups if isinstance(group, dict)]
@@ -53,6 +54,7 @@ def compile_groups(portal: Portal, table: Table, groups: Sequence[Sequence[dict[
 
 
 def compile_filter(portal: Portal, table: Table, given: dict[str, Any]) -> Predicate:
+    """A predicate for one filter. Raises Refusal 400 for an unknown operator or property, or a value of another kind."""
     name, operator = str(given.get("propertyName") or ""), str(given.get("operator") or "")
     if operator not in OPERATORS:
         raise bad_request(f"Invalid input JSON: operator must be one of {', '.join(OPERATORS)} but was {operator!r}")

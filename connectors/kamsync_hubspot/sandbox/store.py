@@ -28,6 +28,7 @@ class Record:
         self.history: dict[str, list[tuple[str, int]]] | None = None
 
     def copy(self) -> Record:
+        """The record as it is now, without its history: what search goes on seeing for a while."""
         return Record(self.id, list(self.values), self.updated)
 
 
@@ -51,16 +52,19 @@ class Table:
             self.define(definition)
 
     def define(self, definition: PropertyDefinition) -> None:
+        """Makes room for a property; the values of records that are there stay."""
         self.definitions[definition.name] = definition
         self.slots.setdefault(definition.name, len(self.slots))
         if definition.unique:
             self.unique.setdefault(definition.name, {})
 
     def new_id(self) -> str:
+        """The next id of this object type."""
         self.next_id += 1
         return str(self.next_id - 1)
 
     def get(self, record: Record, name: str) -> str | None:
+        """A value as text; None where the record has none, or the property is unknown."""
         slot = self.slots.get(name)
         return record.values[slot] if slot is not None and slot < len(record.values) else None
 
@@ -76,6 +80,7 @@ class Table:
         return self.records.get(record_id) or self.records.get(self.aliases.get(record_id, ""))
 
     def find_unique(self, name: str, value: str) -> Record | None:
+        """The record that has the value of a unique property. Raises KeyError for a property that is not unique."""
         return self.records.get(self.unique[name].get(unique_text(name, value), ""))
 
     def append(self, record: Record) -> None:
@@ -97,6 +102,7 @@ class Table:
         return [source[record_id] for record_id in ids[start : start + limit]], start + limit < len(ids)
 
     def write(self, record: Record, values: Mapping[str, str | None], now_ms: int) -> None:
+        """Sets values and notes what they were; the change stamp becomes `now_ms`."""
         for name, value in values.items():
             old = self.get(record, name)
             if value != old:
@@ -112,9 +118,11 @@ class Table:
         self.stamp(record, now_ms)
 
     def stamp(self, record: Record, now_ms: int) -> None:
+        """Moves the change stamp on, never back."""
         record.updated = max(now_ms, record.updated)
 
     def archive(self, record: Record, now_ms: int) -> None:
+        """Takes the record out of lists and search, and frees its unique values."""
         record.archived = now_ms
         del self.records[record.id]
         del self.ids[bisect_left(self.ids, record.id)]
@@ -131,6 +139,7 @@ class Table:
         self.index_version += 1
 
     def settle_index(self, now_ms: int) -> None:
+        """Lets search see what was written long enough ago."""
         due = [record_id for record_id, (until, _) in self.unindexed.items() if until <= now_ms]
         for record_id in due:
             del self.unindexed[record_id]
@@ -139,6 +148,7 @@ class Table:
 
 
 def unique_text(name: str, value: str) -> str:
+    """By what two values of a unique property are the same: an email in whatever case."""
     return value.lower() if name == "email" else value
 
 
@@ -153,9 +163,11 @@ class Associations:
         self.types: dict[int, AssociationType] = dict(ASSOCIATION_TYPES)
 
     def of(self, source: str, record_id: str, target: str) -> Mapping[str, tuple[int, ...]]:
+        """The records that one is joined to, by id, each with its type ids."""
         return self.links.get((source, target), {}).get(record_id, {})
 
     def types_between(self, source: str, target: str) -> list[AssociationType]:
+        """The types in this direction."""
         return [kind for kind in self.types.values() if (kind.source, kind.target) == (source, target)]
 
     def add(self, kind: AssociationType, source_id: str, target_id: str) -> None:
@@ -176,12 +188,14 @@ class Associations:
                 self.remove(kind, source_id, other_id)
 
     def put(self, kind: AssociationType, source_id: str, target_id: str) -> None:
+        """Notes one direction of an association; twice is once."""
         targets = self.links.setdefault((kind.source, kind.target), {}).setdefault(source_id, {})
         type_ids = targets.get(target_id, ())
         if kind.type_id not in type_ids:
             targets[target_id] = (*type_ids, kind.type_id)
 
     def remove(self, kind: AssociationType, source_id: str, target_id: str) -> None:
+        """Takes one type away, in both directions."""
         self._drop(kind, source_id, target_id)
         self._drop(self.types[kind.inverse], target_id, source_id)
 
@@ -196,6 +210,7 @@ class Associations:
             del targets[target_id]
 
     def unlink(self, source: str, source_id: str, target: str, target_id: str) -> None:
+        """Takes every type between the two away, in both directions."""
         for type_id in self.of(source, source_id, target).get(target_id, ()):
             self.remove(self.types[type_id], source_id, target_id)
 
@@ -214,6 +229,8 @@ class Associations:
 
 @dataclass(slots=True)
 class Segment:
+    """A list. `processing`: `DYNAMIC`, `MANUAL` or `SNAPSHOT`; `branch` its filters; `members` since when (ms) of manual ones."""
+
     id: str
     name: str
     kind: ObjectKind
@@ -228,6 +245,8 @@ class Segment:
 
 @dataclass(slots=True)
 class Export:
+    """An export under way or done. `ready_ms`: when its file is there; `key` names the file; `internal_…`: not labels."""
+
     id: str
     kind: ObjectKind
     names: tuple[str, ...]

@@ -33,6 +33,7 @@ class Invalid:
 
 
 def refusal(invalid: Iterable[Invalid], portal_id: int) -> Refusal:
+    """HubSpot's 400 for invalid values: in the text of `message` and again in `errors`, by property, never by record."""
     found = list(invalid)
     told = [
         {"isValid": False, "message": one.message, "error": one.code, "name": one.name, "localizedErrorMessage": one.message,

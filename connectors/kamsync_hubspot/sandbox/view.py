@@ -16,6 +16,8 @@ from .wire import Refusal
 
 
 class HubSpotView:
+    """Companies, with the properties of the shipped mapping as their flags (`kamsync.sandbox.crm.SandboxView`)."""
+
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         self._companies = portal.tables["companies"]

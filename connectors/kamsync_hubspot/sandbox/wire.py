@@ -43,6 +43,7 @@ class Refusal(Exception):
         self.extra = extra or {}
 
     def body(self, correlation_id: str) -> dict[str, Any]:
+        """The JSON of the answer, in the shape of hubspot-api-client's `Error`."""
         answer: dict[str, Any] = {"status": "error", "message": self.message, "correlationId": correlation_id}
         if self.context:
             answer["context"] = self.context
@@ -57,10 +58,12 @@ class Refusal(Exception):
 
 
 def bad_request(message: str, **more: Any) -> Refusal:
+    """A 400 `VALIDATION_ERROR`; `more` are further arguments of Refusal."""
     return Refusal(400, message, category="VALIDATION_ERROR", **more)
 
 
 def not_found(message: str = "resource not found") -> Refusal:
+    """A 404 `OBJECT_NOT_FOUND`."""
     return Refusal(404, message, category="OBJECT_NOT_FOUND")
 
 
@@ -89,11 +92,13 @@ class Request:
 
     @property
     def query(self) -> dict[str, list[str]]:
+        """The parameters of the address, each with all its values."""
         if self._query is None:
             self._query = parse_qs(self.query_string, keep_blank_values=True)
         return self._query
 
     def first(self, name: str, default: str = "") -> str:
+        """A parameter's first value."""
         return self.query.get(name, [default])[0]
 
     def names(self, name: str) -> list[str]:
@@ -101,9 +106,11 @@ class Request:
         return [part for value in self.query.get(name, ()) for part in value.split(",") if part]
 
     def flag(self, name: str) -> bool:
+        """Whether a parameter says `true`."""
         return self.first(name).lower() == "true"
 
     def whole(self, name: str, default: int) -> int:
+        """A parameter as a whole number. Raises Refusal 400 where it is none."""
         text = self.first(name) or str(default)
         if not text.lstrip("-").isdigit():
             raise bad_request(f"Invalid input JSON: {name} must be an integer but was {text}")
@@ -133,6 +140,7 @@ class Request:
 
 
 def correlation() -> str:
+    """An id for one answer, as `x-hubspot-correlation-id` carries it."""
     return str(uuid.uuid4())
 
 

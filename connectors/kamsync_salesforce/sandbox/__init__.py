@@ -33,6 +33,7 @@ class SalesforceSandbox:
         self.view = SalesforceView(org)
 
     def settings(self, base_url: str) -> Mapping[str, Any]:
+        """The `[crm.salesforce]` table that signs in to this org at `base_url`, its secret as plain text."""
         return {
             "auth": "client_credentials",
             "login_url": base_url,
@@ -49,10 +50,12 @@ class SalesforceSandbox:
         return keep(self.org)
 
     def put_back(self, kept: KeptOrg) -> None:
+        """Puts the org back to what `keep` gave: what came later is gone."""
         put_back(self.org, kept)
 
 
 def build_sandbox(company: SampleCompany, options: SandboxOptions) -> SalesforceSandbox:
+    """An org over the company. Raises ConfigError for a vendor option that there is not."""
     org = Org(options)
     load(org, company)
     if options.provisioned:

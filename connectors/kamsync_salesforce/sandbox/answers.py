@@ -37,6 +37,10 @@ class Queries:
         self._org, self._base = org, base
 
     def first_page(self, soql: str, version: str, *, include_deleted: bool, size: int) -> dict[str, Any]:
+        """`{totalSize, done, records, nextRecordsUrl?}` with up to `size` records; a COUNT() answers `totalSize` and no records.
+
+        Raises ApiProblem where the text is no query (MALFORMED_QUERY), names what is not there, or groups into over 2,000 rows.
+        """
         query = parse(soql)
         compiled = self._org.compile(query, include_deleted=include_deleted)
         self._org.check_activities(compiled)
@@ -51,6 +55,7 @@ class Queries:
         return self._page(compiled, found, 0, version, size, self._remember(compiled, found, size))
 
     def next_page(self, locator: str, version: str, size: int) -> dict[str, Any]:
+        """The page at a `nextRecordsUrl`. Raises ApiProblem (INVALID_QUERY_LOCATOR) for a cursor that is closed: ten are open at once."""
         cursor, _, offset = locator.rpartition("-")
         if cursor not in self._org.locators or not offset.isdigit():
             raise ApiProblem("INVALID_QUERY_LOCATOR", "invalid query locator")

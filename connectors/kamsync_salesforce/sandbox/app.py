@@ -45,6 +45,7 @@ class Call:
         self.version = ""
 
     def json(self) -> Any:
+        """The body, {} where there is none. Raises ApiProblem (JSON_PARSER_ERROR) where it is no JSON."""
         if not self.body:
             return {}
         try:

@@ -52,6 +52,8 @@ class Bulk:
         self._org = org
 
     def create_query(self, body: Mapping[str, Any]) -> Job:
+        """A query job that is ready to run. Raises ApiProblem for what the Bulk API does not read: entities outside it
+        (INVALIDENTITY), aggregates, OFFSET, subqueries and compound fields (FEATURENOTENABLED)."""
         query = parse(str(body.get("query", "")))
         if query.sobject.lower() in self._org.objects and not self._org.objects[query.sobject.lower()].bulk:
             raise ApiProblem("INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API.")
@@ -120,6 +122,7 @@ class Bulk:
             raise ApiProblem("INVALIDJOBSTATE", "Job must be in state JobComplete")
 
     def create_ingest(self, body: Mapping[str, Any]) -> Job:
+        """An open ingest job. Raises ApiProblem for an unknown entity or operation, or an upsert that names no external id."""
         sobject = self._org.objects.get(str(body.get("object", "")).lower())
         if sobject is None:
             raise ApiProblem("INVALIDENTITY", f"Entity '{body.get('object')}' is not supported by the Bulk API.")
@@ -137,11 +140,13 @@ class Bulk:
         return job
 
     def upload(self, job: Job, text: str) -> None:
+        """Takes the one CSV of an open job. Raises ApiProblem (INVALIDJOBSTATE) for a second."""
         if job.state != "Open" or job.upload is not None:
             raise ApiProblem("INVALIDJOBSTATE", "Found multiple contents for job: one upload is allowed")
         job.upload = text
 
     def set_state(self, job: Job, state: str) -> None:
+        """`UploadComplete` or `Aborted`, as clients may set it. Raises ApiProblem (INVALIDJOBSTATE) for any other step."""
         if state == "Aborted" and job.state in ("Open", "UploadComplete", "InProgress"):
             job.state = "Aborted"
         elif state == "UploadComplete" and job.state == "Open":
@@ -150,6 +155,7 @@ class Bulk:
             raise ApiProblem("INVALIDJOBSTATE", f"Invalid job state transition: {job.state} to {state}")
 
     def finish_ingest(self, job: Job) -> None:
+        """Carries an uploaded job out, row by row; one with wrong line ends or an unknown column fails as a whole."""
         if job.state != "UploadComplete":
             return
         sobject = self._org.objects[job.details["object"].lower()]
@@ -209,6 +215,7 @@ class Bulk:
         return _csv([["sf__Id", "sf__Error", *job.header], *job.failures])
 
     def info(self, job: Job, version: str, *, created: bool = False) -> dict[str, Any]:
+        """The job as the API tells it; `created` as in the answer to its creation, which tells less."""
         answer: dict[str, Any] = {
             "id": job.id,
             **job.details,

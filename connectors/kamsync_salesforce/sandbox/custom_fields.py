@@ -81,6 +81,10 @@ class Customizing:
             self._register(f"{name}.{one['fullName']}", name, one)
 
     def create_field(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`{FullName, Metadata}`: the field is there for all objects that it is defined on, and visible to nobody before a grant.
+
+        Raises ApiProblem for an unknown object, a bad or taken name, or a unique field on Activity where the org takes none.
+        """
         full_name = str(body.get("FullName", ""))
         owner, _, name = full_name.partition(".")
         targets = [self._org.objects[key] for key in _OWNERS.get(owner.lower(), (owner.lower(),)) if key in self._org.objects]
@@ -110,12 +114,14 @@ class Customizing:
         return field_id
 
     def field(self, field_id: str) -> dict[str, Any]:
+        """The definition of a custom field. Raises ApiProblem (NOT_FOUND) for an unknown id."""
         entry = self._org.custom_fields.get(field_id)
         if entry is None:
             raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)
         return {"attributes": {"type": "CustomField"}, **entry}
 
     def change_field(self, field_id: str, body: Mapping[str, Any]) -> None:
+        """`{Metadata}` in place of what was defined. Raises ApiProblem (NOT_FOUND) for an unknown id."""
         entry = self._org.custom_fields.get(field_id)
         if entry is None:
             raise ApiProblem("NOT_FOUND", "The requested resource does not exist", 404)

@@ -72,6 +72,7 @@ class OrgOptions:
 
 
 def org_options(vendor: Mapping[str, Any]) -> OrgOptions:
+    """`options.vendor` as a value. Raises ConfigError for an option that there is not."""
     known = OrgOptions.__dataclass_fields__
     unknown = sorted(set(vendor) - set(known))
     if unknown:
@@ -112,6 +113,7 @@ class Org:
     # -- time and ids ----------------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
+        """The org's clock, which may go wrong by `clock_skew_seconds`."""
         return datetime.now(UTC) + timedelta(seconds=self.options.clock_skew_seconds)
 
     def stamp(self) -> str:
@@ -119,6 +121,7 @@ class Org:
         return self.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
     def next_id(self, prefix: str) -> str:
+        """The next id of 18 characters behind the key prefix of an object."""
         self.counters[prefix] = self.counters.get(prefix, 0) + 1
         return make_id(prefix, self.counters[prefix])
 
@@ -131,10 +134,12 @@ class Org:
         self.db.execute(f"CREATE TABLE {sobject.name} ({columns}) WITHOUT ROWID")
 
     def add_object(self, sobject: SObject) -> None:
+        """Adds an object with its table; nobody but administrators sees a custom one before a grant."""
         self.objects[sobject.name.lower()] = sobject
         self._create_table(sobject)
 
     def add_column(self, sobject: SObject, field: Field) -> None:
+        """Adds a field to an object; the records that are there have no value in it."""
         sobject.fields[field.name.lower()] = field
         self.db.execute(f"ALTER TABLE {sobject.name} ADD COLUMN {field.name} {field.sql_type}")
 
@@ -153,6 +158,7 @@ class Org:
         return field.custom or (sobject.is_granted and field.writable and not field.required and field.name != "OwnerId")
 
     def editable(self, sobject: SObject, field: Field) -> bool:
+        """Whether our user may write the field: field-level security, and none for what is read-only."""
         if not self._needs_grant(sobject, field) or field in SAMPLE_FIELDS:
             return field.writable
         return self._granted(f"{sobject.name}.{field.name}", "PermissionsEdit")
@@ -175,9 +181,11 @@ class Org:
         return row is not None
 
     def compiler(self) -> Compiler:
+        """SOQL → SQL for our user, today."""
         return Compiler(self.objects, self.visible, self.now().date(), self.rates, self.options.unseen_objects)
 
     def compile(self, query: Query, *, include_deleted: bool = False) -> Compiled:
+        """A query as SQL. Raises ApiProblem for what is not there, or not visible to our user, which reads the same."""
         sobject = self.objects.get(query.sobject.lower())
         if sobject is not None:
             self.admit(sobject)
@@ -213,11 +221,13 @@ class Org:
     # -- sessions and counting ---------------------------------------------------------------------------------------------------
 
     def open_session(self) -> str:
+        """A new access token, good for `session_seconds`."""
         token = f"{self.org_id[:15]}!{secrets.token_urlsafe(24)}"
         self.sessions[token] = datetime.now(UTC) + timedelta(seconds=self.options.session_seconds)
         return token
 
     def session_is_open(self, token: str) -> bool:
+        """Whether the token was given out here and its time is not over."""
         ends = self.sessions.get(token)
         return ends is not None and datetime.now(UTC) < ends
 
@@ -231,11 +241,13 @@ class Org:
         self.db.execute("COMMIT")
 
     def record(self, sobject: SObject, record_id: str) -> dict[str, Any] | None:
+        """One record with all its fields, also from the recycle bin; None where there is none of that id (18 characters)."""
         cursor = self.db.execute(f"SELECT * FROM {sobject.name} WHERE Id = ?", (record_id,))
         row = cursor.fetchone()
         return None if row is None else dict(zip((c[0] for c in cursor.description), row, strict=True))
 
     def object_of(self, record_id: str) -> SObject | None:
+        """The object that an id belongs to, by its first three characters; None for no object of this org."""
         return next((one for one in self.objects.values() if one.prefix == record_id[:3]), None)
 
 

@@ -18,12 +18,15 @@ ROLLED_BACK = ApiProblem("ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled bac
 
 
 class Records:
+    """Collections of one call; `Sforce-Duplicate-Rule-Header: allowSave=true` lets duplicates pass."""
+
     def __init__(self, org: Org, version: str, headers: Mapping[str, str]) -> None:
         self._org, self._version = org, version
         self.writer = Writer(org)
         self.writer.saves_duplicates = "allowsave=true" in headers.get("sforce-duplicate-rule-header", "").lower()
 
     def collection(self, method: str, body: Mapping[str, Any], query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Creates, updates or deletes: one result a record, in order. Raises ApiProblem for over 200, or for an unknown column."""
         if method == "DELETE":
             ids = [one for one in query.get("ids", "").split(",") if one]
             every = [partial(self._delete, one) for one in ids]
@@ -34,6 +37,7 @@ class Records:
         return self._each([partial(verb, record) for record in records], all_or_none=bool(body.get("allOrNone")))
 
     def upsert_collection(self, name: str, field: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The same by an external id; `created` says which. A record without a value for it fails alone."""
         sobject = self._object(name)
         records = body.get("records") or []
         self._refuse_unknown_columns(records)
@@ -49,6 +53,7 @@ class Records:
         return self._each([partial(one, record) for record in records], all_or_none=bool(body.get("allOrNone")))
 
     def retrieve(self, name: str, ids: Sequence[str], fields: Sequence[str], most: int) -> list[dict[str, Any] | None]:
+        """The `fields` of records by id, in order, null for one that is gone. Raises ApiProblem for over `most` ids."""
         sobject = self._object(name)
         if len(ids) > most:
             raise ApiProblem("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {most} records into this call")
@@ -65,6 +70,7 @@ class Records:
         return answers
 
     def by_external_id(self, sobject: SObject, field_name: str, value: str) -> str:
+        """The id of the record with that value. Raises ApiProblem (NOT_FOUND) for no such record, or a field that is no external id."""
         field = sobject.field(field_name)
         if field is None or not field.external_id or not self._org.visible(sobject, field):
             raise ApiProblem("NOT_FOUND", "Provided external ID field does not exist or is not accessible: " + field_name, 404)
@@ -76,6 +82,7 @@ class Records:
         return str(row[0])
 
     def changed(self, sobject: SObject, kind: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """`sobjects/X/updated` and `…/deleted` between two moments: `{ids}` or `{deletedRecords}`, with `latestDateCovered`."""
         start, end = query.get("start", "")[:19], query.get("end", "")[:19]
         deleted = int(kind == "deleted")
         rows = self._org.db.execute(

@@ -38,6 +38,7 @@ class Field:
 
     @property
     def sql_type(self) -> str:
+        """The column's type in the store, by the field's type."""
         if self.type in ("double", "currency", "percent"):
             return "REAL"
         return "INTEGER" if self.type in ("int", "boolean") else "TEXT"
@@ -45,6 +46,8 @@ class Field:
 
 @dataclass
 class SObject:
+    """An object: its key prefix, its fields, and what a client may do with its records."""
+
     name: str
     prefix: str
     fields: dict[str, Field]  # by lower-case name
@@ -60,9 +63,11 @@ class SObject:
         return self.name.endswith("__c")
 
     def field(self, name: str) -> Field | None:
+        """A field by its name in whatever case; None where there is none."""
         return self.fields.get(name.lower())
 
     def by_relationship(self, name: str) -> Field | None:
+        """The lookup that a relationship in a query follows (`Account` is AccountId); None where there is none."""
         return next((f for f in self.fields.values() if f.relationship.lower() == name.lower()), None)
 
 
@@ -356,4 +361,5 @@ SAMPLE_FIELDS = (
 
 
 def renamed(field: Field, **changes: object) -> Field:
+    """The field with some of its attributes changed. Raises TypeError for one that Field has not."""
     return replace(field, **changes)  # type: ignore[arg-type]  # names of Field, checked by dataclasses

@@ -27,6 +27,8 @@ _RESERVED = {"from", "where", "group", "order", "limit", "offset", "having", "al
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """A piece of the text. `position` counts from 0, as messages say where an error is."""
+
     kind: str
     text: str
     position: int
@@ -51,6 +53,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """One condition on a field."""
+
     item: Item
     operator: str  # = != < <= > >= like in not_in
     value: Any  # Constant, a tuple of them, or a Query
@@ -58,17 +62,23 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
+    """Conditions of which all (`and`) or one (`or`) must hold: Comparison, Junction or Negation."""
+
     word: Literal["and", "or"]
     parts: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
+    """A condition that must not hold."""
+
     part: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
+    """One term of ORDER BY; nulls come first where nothing else is said."""
+
     item: Item
     descending: bool = False
     nulls_last: bool = False
@@ -76,6 +86,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Query:
+    """A SELECT; child subqueries are among its `items`. `where` and `having` are conditions, None for none."""
+
     items: tuple[Item | Query, ...]
     sobject: str
     where: Any = None

@@ -59,6 +59,7 @@ class Compiler:
         self._objects, self._visible, self._today, self._rates, self._unseen = objects, visible, today, rates, unseen
 
     def compile(self, query: Query, *, include_deleted: bool = False) -> Compiled:
+        """The query as SQL with its parameters. Raises ApiProblem for what SOQL refuses, or what our user may not see."""
         check_selection(query)
         return _One(self._objects, self._visible, self._today, self._rates, self._unseen).run(
             query, include_deleted or query.all_rows

@@ -18,6 +18,8 @@ KEY_FIELD = "KAM_Task_Key__c"
 
 
 class SalesforceView:
+    """Accounts, with the fields of the shipped mapping as their flags."""
+
     def __init__(self, org: Org) -> None:
         self._org = org
 

@@ -42,12 +42,14 @@ class Writer:
         self.saves_duplicates = False  # Sforce-Duplicate-Rule-Header: allowSave=true
 
     def object(self, name: str) -> SObject:
+        """An object by its name in whatever case. Raises ApiProblem (INVALID_TYPE) where there is none."""
         sobject = self._org.objects.get(name.lower())
         if sobject is None:
             raise no_such_type(name)
         return sobject
 
     def create(self, sobject: SObject, values: Mapping[str, Any]) -> str:
+        """Makes a record; its id. Raises ApiProblem with the code by which the org refuses it (permission, required, unique, …)."""
         if not sobject.writable:
             raise ApiProblem("INSUFFICIENT_ACCESS_OR_READONLY", f"entity type {sobject.name} cannot be inserted through the API")
         self._permitted(sobject, "Create")
@@ -71,6 +73,7 @@ class Writer:
         return record_id
 
     def update(self, sobject: SObject, record_id: str, values: Mapping[str, Any]) -> None:
+        """Changes the fields that are given; stamps move even where nothing else does. Raises ApiProblem as `create` does."""
         before = self.existing(sobject, record_id)
         self._permitted(sobject, "Edit")
         self._lock(before)
@@ -106,6 +109,7 @@ class Writer:
         return self.create(sobject, {**values, field.name: value}), True
 
     def delete(self, sobject: SObject, record_id: str) -> None:
+        """Puts the record into the recycle bin, with what hangs on it. Raises ApiProblem where it is gone or may not be deleted."""
         before = self.existing(sobject, record_id)
         self._permitted(sobject, "Delete")
         self._triggers(sobject, "")
@@ -127,6 +131,7 @@ class Writer:
                 self._delete_with_children(child, child_id)
 
     def hard_delete(self, sobject: SObject, record_id: str) -> None:
+        """Deletes for good: no query shows it any more. Raises ApiProblem for an unknown id."""
         before = self.existing(sobject, record_id, deleted_too=True)
         self._org.db.execute(f"DELETE FROM {sobject.name} WHERE Id = ?", (before["Id"],))
 
@@ -149,6 +154,7 @@ class Writer:
         self._org.db.execute("UPDATE Account SET MasterRecordId = ? WHERE Id = ?", (winner_id, loser_id))
 
     def existing(self, sobject: SObject, record_id: str, *, deleted_too: bool = False) -> dict[str, Any]:
+        """The record of that id. Raises ApiProblem: MALFORMED_ID, INVALID_CROSS_REFERENCE_KEY, or ENTITY_IS_DELETED in the bin."""
         normal = normal_id(record_id)
         if normal is None:
             raise ApiProblem("MALFORMED_ID", f"{sobject.name} ID: id value of incorrect type: {record_id}", 400, ["Id"])
