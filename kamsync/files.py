@@ -31,7 +31,10 @@ _OTHER_MARKS = (
 
 
 def path_of(text: str, where: object = "") -> Path:
-    """The path that a person wrote, `~` read as meant. `where` names the place of the text for messages."""
+    """The path that a person wrote, `~` read as meant. `where` names the place of the text for messages.
+
+    Raises ConfigError for a character that no path holds.
+    """
     place = f"{where}: " if str(where) else ""
     if not text.isprintable():
         raise ConfigError(f"{place}{one_line(text)!r} holds a character that no path should hold.", fix="Write it anew.")
@@ -92,7 +95,10 @@ def read_bytes(path: Path, what: str, *, limit_bytes: int, ours: bool = True) ->
 
 
 def decoded(data: bytes, what: str, where: str) -> str:
-    """Bytes as text, as editors write it. `where` comes before a line number in messages."""
+    """Bytes as text, as editors write it. `where` comes before a line number in messages.
+
+    Raises ConfigError for bytes that are no UTF-8.
+    """
     for mark, name in _OTHER_MARKS:
         if data.startswith(mark):
             raise ConfigError(f"The {what} is in {name}, not in UTF-8.", fix="Save it as UTF-8 in your editor.")
@@ -145,7 +151,7 @@ def _is_private_group(found: os.stat_result) -> bool:
 
 
 def write_private(path: Path, content: str | bytes, what: str) -> None:
-    """Writes the file whole or not at all, for its owner's eyes only. A link, folder or device in its place is refused.
+    """Writes the file whole or not at all, for its owner's eyes only. Raises ConfigError, also over a link, folder or device.
 
     Text becomes UTF-8, with line ends as the system has them.
     """

@@ -152,6 +152,45 @@ def test_whatever_is_public_says_what_it_is() -> None:
     assert not mute, "no docstring: " + ", ".join(mute)
 
 
+def test_whatever_raises_an_error_of_ours_itself_says_which() -> None:
+    """By the error's own name, or that of one it is a kind of. A command's docstring is its help, and says none."""
+    families = _error_families()
+    silent = [
+        f"{module.relative_to(ROOT)}:{node.lineno} {node.name}: {error}"
+        for module in _modules(*SHIPPED)
+        if "commands" not in module.parts
+        for node, _ in _public(_tree(module))
+        if not isinstance(node, ast.ClassDef) and not node.name.startswith("test_")
+        for error in sorted(_raised(node) & families.keys())
+        if not any(name in (ast.get_docstring(node) or error) for name in families[error])
+    ]
+
+    assert not silent, "; ".join(silent)
+
+
+def _error_families() -> dict[str, set[str]]:
+    """Each error with those that it is a kind of, and what a sandbox answers with."""
+    tree = _tree(ROOT / "kamsync" / "errors.py")
+    families: dict[str, set[str]] = {"ApiProblem": {"ApiProblem"}, "Refusal": {"Refusal"}}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            above = [families[base] for base in map(ast.unparse, node.bases) if base in families]
+            families[node.name] = {node.name}.union(*above)
+    return families
+
+
+def _raised(node: ast.AST) -> set[str]:
+    """The names of what the function's own body raises, without functions inside it."""
+    found = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.Raise) and isinstance(child.exc, ast.Call):
+            found.add(ast.unparse(child.exc.func))
+        found |= _raised(child)
+    return found
+
+
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

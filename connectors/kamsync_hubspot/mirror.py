@@ -19,7 +19,7 @@ PROFILES = ("tier_1", "tier_2", "tier_3")
 
 
 def mirrors(mapping: CrmMapping) -> bool:
-    """Whether the mapping asks for it."""
+    """Whether the mapping asks for it. Raises ConfigError where the option is neither true nor false."""
     value = mapping.options.get("mirror_target_account", False)
     if not isinstance(value, bool):
         raise ConfigError(

@@ -93,7 +93,7 @@ class SalesforceConnection:
             yield replace(page, problems=(*page.problems, notice)) if notice else page
 
     def fetch_accounts(self, ids: Sequence[str], flags: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
-        """By the collections resource, which answers null for an id that is gone."""
+        """By the collections resource, which answers null for an id that is gone. Raises BadAnswer where that is no list."""
         names = {flag: self._context.mapping.flags[flag] for flag in flags}
         found: dict[str, Mapping[str, Value]] = {}
         for start in range(0, len(ids), IDS_PER_READ):

@@ -139,7 +139,7 @@ def select(sobject: str, fields: Iterable[str], where: Iterable[str] = (), order
 
 
 def leaf(record: Mapping[str, Any], path: str) -> Any:
-    """The value at a field or parent path of a JSON record; None where a parent is null.
+    """The value at a field or parent path of a JSON record; None where a parent is null. Raises ConfigError at a compound field.
 
     Names are looked up as asked first: Salesforce answers in the describe's spelling, whatever case the query used.
     """

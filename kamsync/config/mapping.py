@@ -72,7 +72,10 @@ _Mapping = create_model("_Mapping", __base__=_Sections, **_TABLES)
 
 
 def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "[crm] mapping") -> CrmMapping:
-    """A shipped mapping by name, or a file by its path (relative to the configuration's folder). `where` named it."""
+    """A shipped mapping by name, or a file by its path (relative to the configuration's folder). `where` named it.
+
+    Raises ConfigError with the place of what will not do.
+    """
     source = _source(name_or_path, folder, where)
     try:
         parsed = _Mapping.model_validate(source.document)

@@ -18,7 +18,10 @@ CACHE_VARIABLE = "KAMSYNC_CACHE"  # goes before what the file says: whoever star
 
 
 def cache_path_of(written: str, folder: Path, environment: Mapping[str, str], place: Place) -> Path:
-    """The cache's path. Only a bare file name moves to a state folder: whoever names a folder means that one."""
+    """The cache's path. Only a bare file name moves to a state folder: whoever names a folder means that one.
+
+    Raises ConfigError where it names a folder.
+    """
     told = environment.get(CACHE_VARIABLE)
     if told:
         return folder / path_of(told, f"the environment variable {CACHE_VARIABLE}")

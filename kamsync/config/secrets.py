@@ -64,7 +64,7 @@ def resolve_secret(reference: Any, place: Place, setting: Setting, around: Surro
 
 
 def check_carried(value: str, setting: Setting, place: Place, source: str = "") -> None:
-    """Refuses what the setting cannot hold, by the position of the character and its name; never shows the value."""
+    """Refuses, with ConfigError, what the setting cannot hold, by the character's position and name; never shows the value."""
     for position, character in enumerate(value, start=1):
         if _fits(character, setting.holds):
             continue

@@ -70,7 +70,7 @@ def read_toml(path: Path, what: str, *, missing_fix: str = "Check the path.") ->
 
 
 def parse_toml(text: str, name: str) -> TomlSource:
-    """The text as TOML with the lines of its keys."""
+    """The text as TOML with the lines of its keys. Raises ConfigError with file and line."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -110,7 +110,7 @@ def named_people(program: Program) -> dict[str, str]:
 
 
 def check_assignee(rule: str, account_fields: Iterable[str], place: Place) -> None:
-    """Refuses a rule that no account could ever follow; a role that is not mapped may stand before others."""
+    """Refuses, with ConfigError, a rule that no account could ever follow; a role that is not mapped may stand before others."""
     rules = rules_of(rule)
     if len(rules) > 1:
         roles = {one.partition(":")[2] for one in rules[:-1] if one.startswith("role:")}

@@ -92,7 +92,7 @@ def _countries() -> dict[str, str]:
 
 
 def check_country(country: str, place: Place) -> None:
-    """Refuses a country without a holiday calendar when the configuration is loaded, not in the middle of a run."""
+    """Refuses, with ConfigError, a country without a holiday calendar: when the configuration is loaded, not in a run."""
     if not country or _is_known(country):
         return
     try:

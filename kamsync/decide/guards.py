@@ -46,7 +46,7 @@ def count_tier_moves(decisions: Iterable[Decision]) -> TierMoves:
 
 
 def check_changed_share(moves: TierMoves, guards: Guards) -> None:
-    """Refuses a run that would move too many of the flagged accounts at once."""
+    """Refuses, with PlanRefused, a run that would move too many of the flagged accounts at once."""
     if not _trips(moves.changed, moves.flagged, guards.max_changed_share):
         return
     raise PlanRefused(
@@ -59,7 +59,7 @@ def check_changed_share(moves: TierMoves, guards: Guards) -> None:
 
 
 def check_drifted_share(moves: TierMoves, guards: Guards) -> None:
-    """Refuses a run after so many tiers were changed by hand at once that no person did that."""
+    """Refuses, with PlanRefused, a run after so many tiers were changed by hand at once that no person did that."""
     total = max(moves.flagged, moves.drifted)
     if not _trips(moves.drifted, total, guards.max_changed_share):
         return
@@ -72,7 +72,7 @@ def check_drifted_share(moves: TierMoves, guards: Guards) -> None:
 
 
 def check_set_up(lacking: Collection[str]) -> None:
-    """Refuses to write to a CRM that does not show every field which `setup` makes: `lacking`, as the pull told."""
+    """Refuses, with PlanRefused, to write to a CRM that lacks fields which `setup` makes: `lacking`, as the pull told."""
     if lacking:
         raise PlanRefused(
             f"The CRM does not show {len(lacking)} of the fields that this program writes: {', '.join(sorted(lacking))}. "
@@ -82,7 +82,7 @@ def check_set_up(lacking: Collection[str]) -> None:
 
 
 def check_first_run(was_applied: bool, guards: Guards) -> None:
-    """Refuses the first unattended run on an org: a person must have run `kamsync apply` once."""
+    """Refuses, with PlanRefused, the first unattended run on an org: a person must have run `kamsync apply` once."""
     if guards.first_run == "go" or was_applied:
         return
     raise PlanRefused(
@@ -92,7 +92,7 @@ def check_first_run(was_applied: bool, guards: Guards) -> None:
 
 
 def check_not_undone(undone_run: str) -> None:
-    """Refuses an unattended run after a person took the last one back (`undone_run`, "" where nobody did)."""
+    """Refuses, with PlanRefused, an unattended run after a person took the last one back (`undone_run`, "" where nobody did)."""
     if not undone_run:
         return
     raise PlanRefused(
@@ -102,7 +102,7 @@ def check_not_undone(undone_run: str) -> None:
 
 
 def check_choices(plan: Plan, lacking: Mapping[str, Collection[str]]) -> None:
-    """Refuses a plan that writes tiers which the CRM's pick lists do not know: `lacking` by flag, as the connector found them."""
+    """Refuses, with PlanRefused, a plan that writes tiers which the CRM's pick lists do not know: `lacking`, by flag."""
     for flag, unknown in lacking.items():
         for change in plan.changes:
             after = change.fields[flag].after if isinstance(change, UpdateAccount) and flag in change.fields else None
@@ -115,7 +115,7 @@ def check_choices(plan: Plan, lacking: Mapping[str, Collection[str]]) -> None:
 
 
 def check_vanished_share(vanished: int, known: int, guards: Guards) -> None:
-    """Refuses to go on when many of the `known` accounts of the last pull are gone: a lost permission looks like this."""
+    """Refuses, with PlanRefused, to go on when many of the `known` accounts are gone: a lost permission looks like this."""
     if known == 0 or not (_trips(vanished, known, guards.max_vanished_share) or vanished == known):
         return
     raise PlanRefused(
@@ -127,7 +127,7 @@ def check_vanished_share(vanished: int, known: int, guards: Guards) -> None:
 
 
 def check_saved(saved: Plan, present: Plan) -> None:
-    """Refuses a saved plan that is not what planning anew gives now, with its true reason."""
+    """Refuses, with PlanRefused, a saved plan that is not what planning anew gives now, with its true reason."""
     again = "Make a new one with `kamsync plan --out plan.json` and apply that."
     if saved.rehearsal:
         raise PlanRefused(

@@ -116,7 +116,7 @@ def parse_key(key: str) -> Key | None:
 
 
 def check_every(every: str, facts: Mapping[str, str], place: Place) -> None:
-    """Refuses an `every` that is none, or that names no fact."""
+    """Refuses, with ConfigError, an `every` that is none, or that names no fact."""
     if every in PERIODS or is_counted(every):
         return
     fact = every.removeprefix(VALUE_PREFIX)

@@ -79,7 +79,7 @@ class CompiledTask:
         return cut_at_word(" ".join(subject.split()), SUBJECT_LENGTH), body.strip()[:BODY_LENGTH]
 
     def check_names(self, known: Collection[str]) -> None:
-        """Refuses a name that no account has a value for, naming the nearest one."""
+        """Refuses, with ConfigError, a name that no account has a value for, naming the nearest one."""
         for name in sorted(self.names - set(known)):
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(

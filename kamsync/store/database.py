@@ -186,7 +186,7 @@ def _refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def saying_what_is_wrong(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors about the file, with what mends each."""
+    """Raises SQLite's and the system's errors about the file as CacheUnusable, with what mends each."""
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -137,7 +137,10 @@ class Client:
         return lists.ListsApi(self._api)
 
     def open(self) -> Mapping[str, Any]:
-        """Signs in: the portal's details, whose headers also tell how many calls are left today (OAuth: no daily limit)."""
+        """Signs in: the portal's details, whose headers also tell how many calls are left today (OAuth: no daily limit).
+
+        Raises BadAnswer where the answer holds no such details.
+        """
         patient, self._retry = self._retry, RetryPolicy(attempts=4, total_seconds=15)  # somebody is waiting
         try:
             details = self.get(ACCOUNT_DETAILS, doing="the sign-in").content

@@ -25,7 +25,10 @@ class Definitions:
         return self._known[object_type]
 
     def require(self, object_type: str, names: Iterable[str]) -> None:
-        """HubSpot leaves unknown properties out without an error: a slip in the mapping would read as "no values"."""
+        """Raises AccessDenied for properties that there are not.
+
+        HubSpot leaves them out without an error: a slip in the mapping would read as "no values".
+        """
         missing = self.missing(object_type, names)
         if missing:
             raise AccessDenied(

@@ -68,7 +68,7 @@ class Portal:
         return str(self._details.get("uiDomain") or "app.hubspot.com")
 
     def owners(self, *, archived: bool) -> Iterator[Mapping[str, Any]]:
-        """People only: a QUEUE is nobody who could be given a task."""
+        """People only: a QUEUE is nobody who could be given a task. Raises BadAnswer where a page leads back to itself."""
         after, asked = "", set[str]()
         while True:
             where: dict[str, Any] = {"after": after} if after else {}
@@ -163,7 +163,7 @@ def _is_person(owner: Mapping[str, Any]) -> bool:
 
 
 def pipelines_option(mapping: CrmMapping) -> tuple[str, ...]:
-    """[options] pipelines of the mapping: ids or labels."""
+    """[options] pipelines of the mapping: ids or labels. Raises ConfigError for what is no list."""
     value = mapping.options.get("pipelines") or ()
     if isinstance(value, str):
         return (value,)

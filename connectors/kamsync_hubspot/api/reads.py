@@ -106,6 +106,7 @@ def search_pages(
     """Pages of 200 with the number of records from there on, in the order of ids.
 
     By keyset: each page asks for greater ids, so neither the 10,000 results of a query nor many records with one stamp stop it.
+    Raises BadAnswer where a page brings no greater id.
     """
     last_id = ""
     while True:
@@ -151,7 +152,10 @@ def read_batch(
 
 
 def fetch_links(client: Client, source: str, target: str, ids: Iterable[str]) -> dict[str, list[Link]]:
-    """Associated records by id of `source`; a record with none is missing. Labels are read from the types' numbers."""
+    """Associated records by id of `source`; a record with none is missing. Labels are read from the types' numbers.
+
+    Raises BadAnswer where a page leads back to itself.
+    """
     found: dict[str, list[Link]] = {}
     waiting: list[dict[str, str]] = [{"id": one} for one in ids]
     asked: set[tuple[str, str]] = set()

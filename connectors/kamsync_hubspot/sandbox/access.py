@@ -95,7 +95,7 @@ def _oauth_refusal(status: str, message: str) -> Refusal:
 
 
 def refuse_what_is_unavailable(options: PortalOptions, path: str, query: str) -> None:
-    """What this portal's plan, or the user whose app it is, does not have. Words as in recorded refusals of other areas."""
+    """Raises Refusal for what this portal's plan, or the user whose app it is, does not have. Words as recorded elsewhere."""
     target = f"{path}?{query}"
     for beginning, status in options.unavailable.items():
         if not target.startswith(beginning):
@@ -110,7 +110,7 @@ def refuse_what_is_unavailable(options: PortalOptions, path: str, query: str) ->
 
 
 def check_scopes(token: Token, needs: str, parameters: list[str]) -> None:
-    """Refuses a call for which the token has none of the scopes, naming them as HubSpot does."""
+    """Refuses, with Refusal, a call for which the token has none of the scopes, naming them as HubSpot does."""
     for wanted in required_scopes(needs, parameters):
         if token.scopes.isdisjoint(wanted):
             raise Refusal(

@@ -59,7 +59,10 @@ def create_property(portal: Portal, request: Request, name: str) -> Answer:
 
 
 def define(portal: Portal, table: Table, given: dict[str, Any]) -> PropertyDefinition:
-    """Checks and adds one property. An archived one keeps its name and comes back with the new definition (unsourced)."""
+    """Checks and adds one property. An archived one keeps its name and comes back with the new definition (unsourced).
+
+    Raises Refusal 400 for a bad name, pair or option, 409 where there is one of that name.
+    """
     missing = [field for field in REQUIRED if not given.get(field)]
     if missing:
         raise bad_request(

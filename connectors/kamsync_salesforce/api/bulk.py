@@ -53,7 +53,10 @@ class ResultPage:
 
 
 def start_query(client: Client, soql: str, sobject: str, *, include_deleted: bool) -> QueryJob:
-    """Creates a query job. Two of them by a repeated call do no harm, so the call is repeatable."""
+    """Creates a query job. Two of them by a repeated call do no harm, so the call is repeatable.
+
+    Raises NotForBulk where the object or a field is outside the Bulk API, BadAnswer where no job is named.
+    """
     body = {"operation": "queryAll" if include_deleted else "query", "query": soql, "contentType": "CSV", "lineEnding": "LF"}
     try:
         answer = client.rest("POST", "jobs/query", json=body, doing=f"the bulk query on {sobject}", repeatable=True)
@@ -72,7 +75,10 @@ def _outside_bulk(code: str, message: str) -> bool:
 
 
 def wait_for_job(client: Client, path: str, doing: str) -> Mapping[str, Any]:
-    """Polls, 0.5 s doubling to 10 s, until the job has ended; its last state. Raises TryLater where that takes an hour."""
+    """Polls, 0.5 s doubling to 10 s, until the job has ended; its last state.
+
+    Raises TryLater where that takes an hour, BadAnswer where no state is told.
+    """
     wait, waited = FIRST_POLL_SECONDS, 0.0
     while True:
         state = client.rest("GET", path, doing=doing)

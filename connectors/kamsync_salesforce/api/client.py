@@ -104,7 +104,7 @@ class Client:
         return self._page(lambda: self.sf.query(soql, include_deleted=include_deleted), doing)
 
     def query_more(self, next_records_url: str, *, doing: str = "a query") -> dict[str, Any]:
-        """The page at `nextRecordsUrl`."""
+        """The page at `nextRecordsUrl`. Raises BadAnswer where that is no such address."""
         if not next_records_url.startswith("/services/data/"):
             raise BadAnswer(f"Salesforce named “{next_records_url}” as the next page.", fix="Run again; report this if it stays.")
         return self._page(lambda: self.sf.query_more(next_records_url, identifier_is_url=True), doing)
@@ -204,7 +204,7 @@ class Client:
         return self._run(call, doing=doing, repeatable=True)
 
     def versions(self) -> tuple[str, ...]:
-        """API versions that the org offers, oldest first. Needs no session."""
+        """API versions that the org offers, oldest first. Needs no session. Raises BadAnswer where the answer is no such list."""
         url = f"https://{self.sf.sf_instance}/services/data"
 
         def call() -> Any:

@@ -35,7 +35,7 @@ def read_by_rest(
 
     Ordered by stamp and id, so that a query whose cursor the org has closed (INVALID_QUERY_LOCATOR: ten are open for a user,
     for two days) is taken up after the last record seen, ties included. Raises TooManyForRest before the first batch if there
-    are more than `most`.
+    are more than `most`, TryLater where the org closes the query too often.
     """
     doing = f"reading {sobject}"
     checkpoint: tuple[str, str] | None = None
@@ -84,7 +84,7 @@ def _after(stamp: str, record_id: str) -> str:
 
 
 def read_by_bulk(client: Client, job: QueryJob, fields: Sequence[str]) -> Iterator[Values]:
-    """Batches of text values in the order of `fields`; checks each result page against the number of records told with it."""
+    """Batches of text values in the order of `fields`. Raises TryLater where a page holds fewer than were told with it."""
     for page in result_pages(client, job):
         rows = page.rows
         if [name.lower() for name in page.header] != [name.lower() for name in fields]:

@@ -28,7 +28,10 @@ _FOR_COLLECTIONS = frozenset({"UNABLE_TO_LOCK_ROW", "DUPLICATES_DETECTED"})
 def push_accounts(
     client: Client, updates: Sequence[AccountUpdate], flags: Mapping[str, str], url_of: Callable[[str], str]
 ) -> Iterator[Outcome]:
-    """One outcome an update; `flags` maps canonical names to field names."""
+    """One outcome an update; `flags` maps canonical names to field names.
+
+    Raises AccessDenied where our user may not write one.
+    """
     left: Sequence[AccountUpdate] = sorted(updates, key=lambda update: update.account_id)
     try:
         if len(left) > BULK_ABOVE_RECORDS:

@@ -98,7 +98,7 @@ class Tasks:
                 yield Outcome(key, "unknown", message=unsettled, url=self._url_of(task.account_id))
 
     def close(self, tasks: Sequence[TaskRef]) -> Iterator[Outcome]:
-        """Sets the org's closed status; a task that is gone needs no closing."""
+        """Sets the org's closed status; a task that is gone needs no closing. Raises AccessDenied where the org has none."""
         if not tasks:
             return
         statuses = self._client.records("SELECT ApiName FROM TaskStatus WHERE IsClosed = true", doing="the task statuses")

@@ -92,7 +92,7 @@ class Bulk:
         job.state = "JobComplete"
 
     def result(self, job: Job, locator: str | None, most: int | None) -> tuple[bytes, int, str]:
-        """CSV, its number of records, and the next locator ("null" at the end)."""
+        """CSV, its number of records, and the next locator ("null" at the end). Raises ApiProblem (INVALIDLOCATOR)."""
         self._must_be_complete(job)
         number = _page_number(locator)
         if number not in job.pages:

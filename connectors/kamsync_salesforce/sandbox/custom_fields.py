@@ -31,7 +31,10 @@ class Customizing:
     # -- Tooling API -----------------------------------------------------------------------------------------------------------
 
     def query(self, soql: str, version: str) -> dict[str, Any]:
-        """The few shapes of tooling queries on CustomField that clients use; `Metadata` and `FullName` one row at a time only."""
+        """The few shapes of tooling queries on CustomField that clients use; `Metadata` and `FullName` one row at a time only.
+
+        Raises ApiProblem for any other.
+        """
         match = re.fullmatch(r"\s*SELECT\s+(.+?)\s+FROM\s+(\w+)(?:\s+WHERE\s+(.+?))?(?:\s+LIMIT\s+\d+)?\s*", soql, re.I | re.S)
         if match is None:
             raise malformed("unexpected token in tooling query")

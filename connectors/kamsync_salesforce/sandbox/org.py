@@ -197,7 +197,7 @@ class Org:
         return self.compiler().compile(query, include_deleted=include_deleted)
 
     def admit(self, sobject: SObject) -> None:
-        """Refuses an object that our user has no access to, or that this edition does not have."""
+        """Refuses, with ApiProblem, an object that our user has no access to, or that this edition does not have."""
         if not self.may(sobject, "Read"):
             raise no_such_type(sobject.name)
         code = self.options.refused_objects.get(sobject.name)
@@ -210,7 +210,10 @@ class Org:
         return sobject.name != "DatedConversionRate" or self.options.advanced_currency
 
     def check_activities(self, compiled: Compiled) -> None:
-        """Who may not view all data is checked against each record that an activity is about, and that only up to a limit."""
+        """Who may not view all data is checked against each record that an activity is about.
+
+        Raises ApiProblem (OPERATION_TOO_LARGE) for too many of them.
+        """
         if self.options.views_all_data or compiled.sobject.name not in ("Task", "Event"):
             return
         inner = compiled.sql.partition(" FROM ")[2]

@@ -90,7 +90,10 @@ class Writer:
             self._keep_document({**before, **row})
 
     def upsert(self, sobject: SObject, field_name: str, value: Any, values: Mapping[str, Any]) -> tuple[str, bool]:
-        """By external id: (record id, whether it was created)."""
+        """By external id: (record id, whether it was created).
+
+        Raises ApiProblem for a field that is no key, and (MULTIPLE_CHOICES) where several records match.
+        """
         field = sobject.field(field_name)
         if field is None or not self._org.visible(sobject, field) or not (field.external_id or field.name == "Id"):
             raise ApiProblem("INVALID_FIELD", f"Field name provided, {field_name} does not match an External ID, Salesforce Id, or "

@@ -59,7 +59,10 @@ def idle_option() -> str:
 
 @contextmanager
 def saying_what_is_wrong() -> Iterator[None]:
-    """PostgreSQL's errors with what mends each. The words hold no password: libpq leaves it out, and `redact` again."""
+    """Raises PostgreSQL's errors as TryLater or ConfigError, with what mends each.
+
+    The words hold no password: libpq leaves it out, and `redact` again.
+    """
     try:
         yield
     except psycopg.errors.UndefinedTable as error:
