@@ -35,7 +35,7 @@ class Fields:
         self._objects: dict[str, Mapping[str, Any]] = {}
 
     def of(self, sobject: str) -> dict[str, Mapping[str, Any]]:
-        """Visible fields by lower-case API name. Raises what the client raises for an object that is not there, else BadAnswer."""
+        """Visible fields by lower-case API name. Raises as the client does for no such object; BadAnswer."""
         if sobject not in self._described:
             answer = self._client.rest("GET", f"sobjects/{sobject}/describe", doing=f"the description of {sobject}")
             if not isinstance(answer, Mapping) or not isinstance(answer.get("fields"), list):
