@@ -16,6 +16,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from bench.decide import build, programme
 from tests.console.console_client import Console, running, tiered_desk
 from tests.journeys.conftest import Desk, desks
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_spec("playwright") is None, reason="Playwright is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
 
 CRM = os.environ.get("KAMSYNC_BROWSER_CRM", "salesforce")
 AXE = "axe-core@4.14.1"
@@ -54,7 +57,9 @@ HARMLESS = re.compile("legend property")  # Vega-Lite's own remark on a chart wh
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
+    from playwright.sync_api import sync_playwright  # loaded where it is used, and not by each worker that collects this file
+
+    with sync_playwright() as driver:
         # As root Chromium's own sandbox cannot work; what is opened here is our own.
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened

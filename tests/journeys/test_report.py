@@ -83,6 +83,12 @@ def test_the_report_is_read_by_its_owner_only(report: tuple[Path, Any]) -> None:
     assert report[0].stat().st_mode & 0o077 == 0
 
 
+def test_the_script_that_shows_its_charts_is_kept_for_the_next(report: tuple[Path, Any]) -> None:
+    text = report[0].read_text(encoding="utf-8").replace("<\\/script", "</script").replace("<\\!--", "<!--")
+    kept = (Path(os.environ["XDG_CACHE_HOME"]) / "kamsync").glob("charts.js-*")
+    assert any(one.read_text(encoding="utf-8").partition("\n")[2] in text for one in kept)
+
+
 def test_it_speaks_the_language_that_is_asked_for(desk: Desk) -> None:
     desk.good("report", "--out", "pt.html", "--language", "pt_BR")
     text = (desk.folder / "pt.html").read_text(encoding="utf-8")

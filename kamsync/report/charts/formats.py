@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Literal
 
 import vl_convert
 
+from kamsync.kept import kept_text
 from kamsync.report.charts import theme
 from kamsync.report.charts.pictures import Chart
 
@@ -38,8 +40,8 @@ def png_of(spec: dict[str, Any], language: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, 0.9 MB."""
-    return vl_convert.javascript_bundle(SNIPPET)
+    """Vega, Vega-Lite and Vega-Embed as one script, 0.9 MB. Making it takes more than a second, so it is kept."""
+    return kept_text("charts.js", (version("vl-convert-python"), SNIPPET), lambda: vl_convert.javascript_bundle(SNIPPET))
 
 
 def locales(language: str) -> dict[str, Any]:
