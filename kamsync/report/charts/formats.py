@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import vl_convert
 
-from kamsync.kept import kept_text
 from kamsync.report.charts import theme
 from kamsync.report.charts.pictures import Chart
+from kamsync.user_cache import kept_text
 
 Locale = Literal["pt-BR", "es-ES", "en-US"]
 LOCALES: Mapping[str, Locale] = MappingProxyType({"pt_BR": "pt-BR", "es": "es-ES", "en": "en-US"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.kept import kept_text
+from kamsync.user_cache import kept_text
 
 
 @pytest.fixture
