@@ -81,7 +81,7 @@ pytest: $(DEVREADY)
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 golden: $(DEVREADY)
-	$(BIN)/pytest --golden tests/report tests/cli tests/decide tests/run/test_what_people_read.py
+	$(BIN)/pytest --golden
 
 pictures: $(DEVREADY)
 	$(BIN)/python -m tests.console.pictures docs/pictures

@@ -5,6 +5,7 @@ Filling one takes ten times as long as that, and the tests open hundreds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -41,6 +42,21 @@ class _Hollow:
         return iter(())
 
     opportunities = contacts = line_items = activities = accounts
+
+
+class Indexing(Protocol):
+    """A CRM whose search shows later what is written."""
+
+    def now_ms(self) -> int: ...
+
+    def indexed_at_ms(self) -> int: ...
+
+
+def wait_for_index(crm: SandboxCrm) -> None:
+    """Until the CRM's search shows all that was written so far."""
+    portal = cast(Indexing | None, getattr(crm, "portal", None))
+    while portal is not None and portal.now_ms() < portal.indexed_at_ms():
+        time.sleep(0.01)
 
 
 _FILLED: dict[tuple[object, ...], _Filled] = {}

@@ -9,7 +9,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from kamsync.sandbox.server import SandboxServer
 from tests.accidents.gate import Gate
 from tests.accidents.programme import RANK, REVENUE, programme_text, secret_name
 from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
-from tests.sandboxes import Keeping, a_sandbox
+from tests.sandboxes import Keeping, a_sandbox, wait_for_index
 
 ACCOUNTS, OPPORTUNITIES = 60, 300
 ROOT = Path(__file__).parents[2]
@@ -154,8 +153,7 @@ class World:
 
     def wait_for_index(self) -> None:
         """Until search shows all that was written: an edit of the same second is the business of the run after the next."""
-        if self.kind == "hubspot":
-            time.sleep(INDEX_LAG_SECONDS + 0.05)
+        wait_for_index(self.server.crm)
 
     # --- commands ------------------------------------------------------------------------------------------------------------
 

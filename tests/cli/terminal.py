@@ -54,8 +54,8 @@ class Terminal:
             if not self._read(until):
                 raise AssertionError(f"{text!r} never came; the screen:\n{self.shown()}")
 
-    def settle(self, quiet_seconds: float = 1.0) -> None:
-        """Reads until nothing more comes for so long: what stands then is what a person would look at."""
+    def settle(self, quiet_seconds: float) -> None:
+        """Reads until nothing more comes for so long. No verdict may rest on it: a busy machine falls silent too."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until and select.select([self._terminal], [], [], quiet_seconds)[0]:
             if not self._read(until):

@@ -18,8 +18,7 @@ def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: O
     desk = open_desk("hubspot", accounts=30, opportunities=200)
     desk.begin("setup")
     with at_terminal(desk, "apply") as terminal:
-        terminal.wait_for("Write these")
-        terminal.settle()
+        terminal.wait_for("[y/N]:")
         *above, question = terminal.shown().splitlines()
         assert question.startswith("Write these") and question.endswith("[y/N]:")
         assert any(line.startswith("Plan ") for line in above)
@@ -45,7 +44,6 @@ def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_d
     run = desk.good("apply", "--yes", "--json").json["run_id"]
     with at_terminal(desk, "undo", run) as terminal:
         terminal.wait_for("[y/N]:")
-        terminal.settle()
         assert terminal.shown().splitlines()[-1].endswith("[y/N]:")
         terminal.type("y\r")
         assert terminal.end() == 0
@@ -89,7 +87,8 @@ def test_ctrl_c_while_reading_says_how_it_goes_on(open_desk: Opener) -> None:
     slow = desk.server.faults.add("slow", path="companies", seconds=20.0)
     with at_terminal(desk, "plan") as terminal:
         until = time.monotonic() + 60
-        while not slow.fired and time.monotonic() < until:
+        while not slow.fired:
+            assert time.monotonic() < until, terminal.shown()
             time.sleep(0.1)
         terminal.type("\x03")
         assert terminal.end() == 130

@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from kamsync.sandbox.company_records import SampleCompany
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from tests.journeys.command import Started, run_command
-from tests.sandboxes import Keeping, a_sandbox
+from tests.sandboxes import Keeping, a_sandbox, wait_for_index
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,8 @@ class Desk:
         return self
 
     def wait_for_index(self) -> None:
-        """Until HubSpot's search shows all that was written, which it does 0.2 s later however busy the machine is."""
-        if self.crm == "hubspot":
-            time.sleep(0.25)
+        """Until the CRM's search shows all that was written so far."""
+        wait_for_index(self.server.crm)
 
     def edit_config(self, old: str, new: str) -> None:
         text = self.config.read_text()

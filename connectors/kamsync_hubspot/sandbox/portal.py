@@ -194,6 +194,10 @@ class Portal:
     def _lag(self, table: Table, record_id: str, before: Record | None, now: int) -> None:
         table.hide_from_search(record_id, before, now + round(self.options.search_lag_seconds * 1000))
 
+    def indexed_at_ms(self) -> int:
+        """When search shows all that was written so far, in epoch milliseconds; 0 where it does already."""
+        return max((until for table in self.tables.values() for until, _ in table.unindexed.values()), default=0)
+
     def archive(self, table: Table, record_id: str) -> None:
         """Takes the record away with its associations. An id that does not exist is no error (n8n-io/n8n#3219)."""
         record = table.find(record_id)
