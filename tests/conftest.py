@@ -52,7 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--golden", action="store_true", help="Run what has golden files, and rewrite them with what the program says now.")
+    parser.addoption(
+        "--golden", action="store_true", help="Rewrite the golden files with what the program says now; runs nothing else."
+    )
 
 
 gc.set_threshold(LOOK_FOR_CYCLES_AFTER)  # as the program itself
