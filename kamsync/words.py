@@ -11,8 +11,7 @@ from kamsync.contract import TierChoice
 from kamsync.flags import LIGHTS, SEGMENTS, Flag
 from kamsync.glossary import HEALTH as HEALTH_WORDS
 from kamsync.glossary import SEGMENTS as SEGMENT_WORDS
-
-LANGUAGES = ("en", "pt_BR", "es")
+from kamsync.glossary import known_language
 
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -89,8 +88,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
 
 def texts(language: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
     """The texts of a language with the connector's `own`; of its base language, or English, where there are none."""
-    base = language.replace("-", "_").split("_")[0]
-    name = language if language in _TEXTS else next((one for one in LANGUAGES if one.split("_")[0] == base), "en")
+    name = known_language(language)
     return {**_TEXTS["en"], **own["en"], **_TEXTS[name], **own[name]}
 
 

@@ -19,8 +19,8 @@ from kamsync.config.shipped import shipped_names
 from kamsync.decide.calendar import check_country
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
+from kamsync.glossary import LANGUAGES
 from kamsync.http import is_loopback
-from kamsync.words import LANGUAGES
 
 _LANGUAGE_NAMES = {"english": "en", "portuguese": "pt_BR", "português": "pt_BR", "pt": "pt_BR", "spanish": "es", "español": "es"}
 MOST_LISTED = 20

@@ -19,6 +19,7 @@ from kamsync.decide.kpis import MEASURES
 from kamsync.decide.place import Expression, Place
 from kamsync.decide.program import NO_TIER, Criterion, Decay, Goal, GoalTarget, Playbook, Rule, Seat, TaskTemplate, Tier
 from kamsync.decide.scales import Flag, Scale, ScaleRefused, read_scale
+from kamsync.decide.texts import in_language
 from kamsync.model import Kind
 
 
@@ -34,11 +35,9 @@ class Problems:
         self.found.append(f"{where}: {sentence}")
 
 
-def in_language(label: str | Mapping[str, str], language: str) -> str:
+def _said(label: str | Mapping[str, str], language: str) -> str:
     """A label in the programme's language, in English where that is missing."""
-    if isinstance(label, str):
-        return label
-    return label.get(language) or label.get("en") or next(iter(label.values()), "")
+    return label if isinstance(label, str) else in_language(label, language)
 
 
 def pick_list_label(tier: Tier) -> str:
@@ -73,7 +72,7 @@ def build_tiers(tables: Sequence[TierTable], source: TomlSource, language: str, 
                 name=table.name,
                 enter=table.enter,
                 leave=leave,
-                label=in_language(table.label, language),
+                label=_said(table.label, language),
                 min_days=table.min_days,
                 max_accounts=table.max_accounts,
                 top_percent=table.top_percent,
@@ -107,7 +106,7 @@ def build_criteria(
             scale=scale,
             missing=table.missing,
             decay=decay,
-            label=in_language(table.label, language) or table.name,
+            label=_said(table.label, language) or table.name,
             unit=table.unit or "",
             actionable=table.actionable,
             place=source.place((*path, "name")),
@@ -157,7 +156,7 @@ def build_rules(
         if table.floor is None and table.ceiling is None and not table.exclude:
             problems.add(source.place((*path, "when")), "a rule needs a floor, a ceiling or exclude = true")
         when = Expression(table.when, source.place((*path, "when")))
-        rules.append(Rule(when, table.floor, table.ceiling, table.exclude, in_language(table.reason, language)))
+        rules.append(Rule(when, table.floor, table.ceiling, table.exclude, _said(table.reason, language)))
     return tuple(rules)
 
 
@@ -178,7 +177,7 @@ def build_seats(
             rank=Expression(table.rank, source.place((*path, "rank"))),
             evidence=Expression(table.evidence, source.place((*path, "evidence"))),
             valid_days=table.valid_days,
-            reason=in_language(table.reason, language),
+            reason=_said(table.reason, language),
         )
         seats.append((seat, table.optional))
     return tuple(seats)

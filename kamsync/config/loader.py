@@ -27,7 +27,6 @@ from kamsync.config.assembly import (
     build_seats,
     build_tiers,
     check_weights,
-    in_language,
     pick_list_label,
 )
 from kamsync.config.channels import Channel, build_channels
@@ -426,4 +425,4 @@ def _check_zone(name: str, source: TomlSource, problems: Problems) -> None:
         problems.add(source.place(("program", "timezone")), f"{shown(name)} is no time zone{hint}")
 
 
-__all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "in_language", "load_config", "load_criteria"]
+__all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "load_config", "load_criteria"]

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from kamsync.glossary import LanguageName
+
 MOST_DAYS = 36_500  # a century: farther away the calendar ends
 MOST_DUE_DAYS = 9_999  # as decide.due reads them
 MOST_JITTER_SECONDS = 6 * 3600
@@ -68,7 +70,7 @@ class ProgramTable(_Table):
     name: Name = "Key accounts"
     timezone: Text = "UTC"
     currency: Currency = ""
-    language: Literal["en", "pt_BR", "es"] = "en"
+    language: LanguageName = "en"
     country: Text = ""
     eligible: Written = "true"
     active: Written = "true"
@@ -270,7 +272,7 @@ class NotifyTable(_Table):
     who: Literal["failures", "program", "owner"] = "failures"
     when: Literal["weekly", "sync"] | None = None
     tags: list[Name] = []
-    language: Literal["en", "pt_BR", "es"] | None = None
+    language: LanguageName | None = None
 
 
 class HistoryTable(_Table):

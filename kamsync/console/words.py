@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 
-TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+from kamsync.report.words import Texts
+
+TEXTS: Texts = MappingProxyType(
     {
         # -- every page -------------------------------------------------------------------------------------------------------
         "skip": ("Skip to the content", "Ir para o conteúdo", "Ir al contenido"),
@@ -34,7 +35,6 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "not_found": ("There is no such page, account or run.", "Não existe essa página, conta ou execução.",
                       "No existe esa página, cuenta o ejecución."),
         "back": ("Back", "Voltar", "Volver"),
-        "data_of": ("Data of {0}", "Dados de {0}", "Datos de {0}"),
         "no_pictures": ("Pictures need `pip install 'kamsync[report]'`; the tables are all there.",
                         "As figuras exigem `pip install 'kamsync[report]'`; as tabelas estão todas aqui.",
                         "Las figuras requieren `pip install 'kamsync[report]'`; las tablas están todas aquí."),
@@ -67,7 +67,6 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "previous": ("Previous", "Anterior", "Anterior"),
         "next": ("Next", "Próxima", "Siguiente"),
         "since": ("Since", "Desde", "Desde"),
-        "sorted": ("sorted", "ordenado", "ordenado"),
         "in_crm": ("Open in the CRM", "Abrir no CRM", "Abrir en el CRM"),
         "account_plan": ("Account plan", "Plano da conta", "Plan de la cuenta"),
         "why_here": ("Why this tier", "Por que esta categoria", "Por qué esta categoría"),
@@ -121,7 +120,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "role_creates": ("New tasks", "Novas tarefas", "Nuevas tareas"),
         "role_attaches": ("Tasks put back on their account", "Tarefas recolocadas na conta", "Tareas devueltas a su cuenta"),
         "role_reassigns": ("Tasks that follow the owner", "Tarefas que acompanham o responsável",
-                           "Tareas que siguen al responsable"),
+                           "Tareas que siguen al propietario"),
         "role_closes": ("Closed tasks", "Tarefas encerradas", "Tareas cerradas"),
         "role_deletes": ("Removed tasks", "Tarefas removidas", "Tareas eliminadas"),
         "role_notes": ("Notes with account plans", "Notas com planos de conta", "Notas con planes de cuenta"),
@@ -206,7 +205,6 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "leaves_n": ("{0} leave", "{0} saem", "{0} salen"),
         "moves_n": ("{0} move", "{0} mudam", "{0} cambian"),
         "same_as_now": ("Nobody would move.", "Ninguém mudaria.", "Nadie cambiaría."),
-        "now_then": ("Now → in the lab", "Agora → no laboratório", "Ahora → en el laboratorio"),
         "now": ("Now", "Agora", "Ahora"),
         "lab_then": ("Lab", "Laboratório", "Laboratorio"),
         "diff": ("What this changes in the criteria", "O que isto muda nos critérios", "Qué cambia esto en los criterios"),

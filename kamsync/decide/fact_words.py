@@ -78,9 +78,9 @@ _TRANSLATED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "score_90d_ago": ("pontuação {} há 90 dias", "puntuación {} hace 90 días"),
         "nps_previous": ("satisfação {} antes", "satisfacción {} antes"),
         "previous_owner_id": ("de {} antes", "de {}, antes"),
-        "owned_since": ("o mesmo responsável desde {}", "el mismo responsable desde {}"),
+        "owned_since": ("o mesmo responsável desde {}", "el mismo propietario desde {}"),
         "champion_until": ("com aliado interno até {}", "con aliado interno hasta {}"),
-        "days_since_owner_change": ("o mesmo responsável há {}", "el mismo responsable desde hace {}"),
+        "days_since_owner_change": ("o mesmo responsável há {}", "el mismo propietario desde hace {}"),
         "days_since_champion_left": ("sem aliado interno há {}", "sin aliado interno desde hace {}"),
         "employees": ("{} funcionários", "{} empleados"),
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kamsync.decide.decision import Code
-from kamsync.glossary import HEALTH, SEGMENTS
+from kamsync.glossary import HEALTH, SEGMENTS, known_language
 
 FALLBACK_LANGUAGE = "en"
 
@@ -136,14 +136,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType({text.name: text for text i
 
 def language(name: str) -> Language:
     """The language of that name; a regional or differently written one (`pt-br`, `es_MX`) by its first part, else English."""
-    wanted = name.replace("-", "_").casefold()
-    for known, texts in LANGUAGES.items():
-        if known.casefold() == wanted:
-            return texts
-    for known, texts in LANGUAGES.items():
-        if known.casefold().partition("_")[0] == wanted.partition("_")[0]:
-            return texts
-    return LANGUAGES[FALLBACK_LANGUAGE]
+    return LANGUAGES[known_language(name)]
 
 
 def in_language(texts: Mapping[str, str], name: str) -> str:

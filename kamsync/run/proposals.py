@@ -11,9 +11,9 @@ from babel.core import get_global
 
 from kamsync.contract import AccountField, Connection, ListsAccountFields, PullRequest
 from kamsync.exchange import Identity
+from kamsync.glossary import LANGUAGES
 from kamsync.model import Column, CrmMapping, Kind, Stream
 from kamsync.store.coercion import TRUE_WORDS
-from kamsync.words import LANGUAGES
 
 # Account fields that the shipped criteria and playbooks understand and no default mapping can know, by how orgs name them.
 _WORTH_MAPPING: Mapping[str, tuple[Kind, re.Pattern[str]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -21,6 +21,7 @@ from kamsync.console.server import listening, serve
 from kamsync.console.site import Site
 from kamsync.console.words import TEXTS
 from kamsync.errors import ConfigError
+from kamsync.glossary import LanguageName
 from kamsync.http import is_loopback
 from kamsync.report.overview.words import words_of
 from kamsync.run.shell import Shell
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from kamsync.fleet.status import FleetStatus
 
 LOOPBACK = "127.0.0.1"
-LanguageName = Literal["en", "pt_BR", "es"]
 
 
 def console(

@@ -15,6 +15,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, parse_
 from kamsync.cli.session import Session, open_session
 from kamsync.errors import ConfigError
 from kamsync.files import write_private
+from kamsync.glossary import LanguageName
 from kamsync.report.csv_text import csv_text
 from kamsync.report.overview.overview import Overview, make_overview
 from kamsync.report.overview.tables import Table
@@ -27,7 +28,6 @@ from kamsync.store.evaluate import Evaluation
 PERIOD_DAYS = 90
 NEEDS_PICTURES = ConfigError("Pictures need libraries that are not installed.", fix="pip install 'kamsync[report]'")
 Format = Literal["html", "png", "svg", "csv", "parquet"]
-LanguageName = Literal["en", "pt_BR", "es"]
 Link = Callable[[str], str]
 
 

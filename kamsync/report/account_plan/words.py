@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
-LANGUAGES = ("en", "pt_BR", "es")
-TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+from kamsync.report.words import Texts, say
+
+TEXTS: Texts = MappingProxyType(
     {
         "title": ("Account plan", "Plano da conta", "Plan de la cuenta"),
         "as_of": ("As of {0}", "Posição em {0}", "A fecha de {0}"),
@@ -25,7 +26,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "strength": ("Our position", "Nossa posição", "Nuestra posición"),
         "segment": ("Segment", "Segmento", "Segmento"),
         "health": ("Health", "Saúde", "Salud"),
-        "owner": ("Owner", "Responsável", "Responsable"),
+        "owner": ("Owner", "Responsável", "Propietario"),
         "why": ("Why", "Por quê", "Por qué"),
         "next_tier": ("{0} points are missing for tier {1}.", "Faltam {0} pontos para a categoria {1}.",
                       "Faltan {0} puntos para la categoría {1}."),
@@ -125,7 +126,5 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 
-
-def text(key: str, language: str) -> str:
-    """The text of a key; an unknown language reads English."""
-    return TEXTS[key][LANGUAGES.index(language) if language in LANGUAGES else 0]
+text = partial(say, TEXTS)
+"""The text of a key, and of a language."""

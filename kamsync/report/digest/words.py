@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
-LANGUAGES = ("en", "pt_BR", "es")
+from kamsync.report.words import Texts, say
+
 # A pair is what is said of one and of several.
-TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+TEXTS: Texts = MappingProxyType(
     {
         "digest": ("Key account digest", "Resumo das contas-chave", "Resumen de cuentas clave"),
         "as_of": ("{0}, up to {1}", "{0}, até {1}", "{0}, hasta el {1}"),
@@ -28,7 +29,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "late": ("overdue since {0}", "atrasada desde {0}", "atrasada desde el {0}"),
         "person_due": ("{0} due", "{0} a fazer", "{0} por hacer"),
         "person_late": ("{0} overdue", "{0} em atraso", "{0} con retraso"),
-        "nobody": ("without an owner", "sem responsável", "sin responsable"),
+        "nobody": ("without an owner", "sem responsável", "sin propietario"),
         "red": ("tier {0}, health red", "categoria {0}, saúde vermelha", "categoría {0}, salud en rojo"),
         "renewal": ("renewal on {0}", "renovação em {0}", "renovación el {0}"),
         "until": ("kept as {0} until {1}", "mantida como {0} até {1}", "se mantiene como {0} hasta el {1}"),
@@ -36,7 +37,5 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 
-
-def text(key: str, language: str) -> str:
-    """The text of a key; an unknown language reads English."""
-    return TEXTS[key][LANGUAGES.index(language) if language in LANGUAGES else 0]
+text = partial(say, TEXTS)
+"""The text of a key, and of a language."""

@@ -1,6 +1,6 @@
 """The words of the overview, its pictures and pages, in the three languages of the program. Data, and how a cell reads.
 
-A key's texts are str.format patterns where a Note gives values. An unknown language reads English.
+A key's texts are str.format patterns where a Note gives values.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from kamsync.decide.fact_words import say_value
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_of
 from kamsync.decide.texts import language as texts_in
-from kamsync.glossary import HEALTH, SEGMENTS
+from kamsync.glossary import HEALTH, SEGMENTS, known_language
 from kamsync.printable import one_line
 from kamsync.report.overview.tables import Cell, ColumnKind, Figure, Note
+from kamsync.report.words import Texts, say
 
 DASH = "—"
-_LANGUAGES = ("en", "pt_BR", "es")
-TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+TEXTS: Texts = MappingProxyType(
     {
         # -- sections: title, then what it shows ------------------------------------------------------------------------------
         "matrix": ("Portfolio matrix", "Matriz da carteira", "Matriz de la cartera"),
@@ -153,7 +153,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "undo": ("Undone", "Desfeito", "Deshecho"),
         "why": ("What moved most", "O que mais mudou", "Lo que más cambió"),
         "largest": ("Largest accounts", "Maiores contas", "Mayores cuentas"),
-        "pipeline": ("Open pipeline", "Oportunidades abertas", "Oportunidades abiertas"),
+        "pipeline": ("Open pipeline", "Oportunidades em aberto", "Oportunidades abiertas"),
         "group": ("Accounts", "Contas", "Cuentas"),
         "growth": ("Growth", "Crescimento", "Crecimiento"),
         "kept_revenue": ("Revenue kept", "Receita mantida", "Ingresos conservados"),
@@ -162,7 +162,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "met": ("Met in 90 days", "Reunião em 90 dias", "Reunión en 90 días"),
         "family": ("Product family", "Família de produtos", "Familia de productos"),
         "bought": ("Bought", "Comprou", "Compró"),
-        "open_tasks": ("Open tasks", "Tarefas abertas", "Tareas abiertas"),
+        "open_tasks": ("Open tasks", "Tarefas em aberto", "Tareas abiertas"),
         "goal": ("Goal", "Objetivo", "Objetivo"),
         "kpi": ("Figure", "Indicador", "Indicador"),
         "target": ("Target", "Meta", "Meta"),
@@ -201,7 +201,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "key_growth": ("Their growth", "Crescimento delas", "Su crecimiento"),
         "red_accounts": ("In red health", "Com saúde vermelha", "Con salud roja"),
         "overdue_tasks": ("Overdue tasks", "Tarefas atrasadas", "Tareas atrasadas"),
-        "renewals_ahead": ("Renewals ahead", "Renovações próximas", "Renovaciones próximas"),
+        "renewals_ahead": ("Renewals ahead", "Próximas renovações", "Próximas renovaciones"),
         "entered_left": ("{0} entered, {1} left", "{0} entraram, {1} saíram", "{0} entraron, {1} salieron"),
         "of_all": ("{0:share} of all revenue", "{0:share} da receita total", "{0:share} de los ingresos totales"),
         "on_year_before": ("on the year before", "sobre o ano anterior", "sobre el año anterior"),
@@ -278,7 +278,6 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "made_by": ("Made by kamsync from its cache; nothing here needs the network.",
                     "Feito pelo kamsync a partir do seu cache; nada aqui precisa da rede.",
                     "Hecho por kamsync a partir de su caché; nada aquí necesita la red."),
-        "threshold": ("threshold", "limite", "umbral"),
     }
 )  # fmt: skip
 
@@ -289,12 +288,12 @@ class Words:
 
     language: str
     reader: Reader
-    more: Mapping[str, tuple[str, str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    more: Texts = field(default_factory=lambda: MappingProxyType({}))
 
     def say(self, key: str) -> str:
         """The text of a key; the key itself, with blanks, where there is none (a playbook's own name)."""
-        texts = self.more.get(key) or TEXTS.get(key)
-        return key.replace("_", " ") if texts is None else texts[_LANGUAGES.index(self.language)]
+        texts = self.more if key in self.more else TEXTS
+        return say(texts, key, self.language) if key in texts else key.replace("_", " ")
 
     def column(self, name: str) -> str:
         """A column's heading; money says its currency."""
@@ -326,12 +325,9 @@ class _Formatted:
         return self._words.cell(self._value, "count" if isinstance(self._value, int) else "text")
 
 
-def words_of(
-    program: Program, language: str | None = None, more: Mapping[str, tuple[str, str, str]] = MappingProxyType({})
-) -> Words:
+def words_of(program: Program, language: str | None = None, more: Texts = MappingProxyType({})) -> Words:
     """The programme's words, or those of another of the three languages. `more`: texts beside those of the overview."""
-    wanted = language or program.language
-    known = wanted if wanted in _LANGUAGES else _LANGUAGES[0]
+    known = known_language(language or program.language)
     return Words(known, reader_of(replace(program, language=known)), more)
 
 
