@@ -199,7 +199,7 @@ class Board:
     # --- a run and its checks ------------------------------------------------------------------------------------------------
 
     def _run(self, work: Callable[[], Ran], *, attended: bool, good: bool = True) -> Ran:
-        before, start, last = self.shown(), len(self.crm.log), self.computer.last_run()
+        before, start, last = self.shown(), len(self.crm.log), self.computer.last_run
         # The CRM dates tiers alone: where nobody's is older than this month, nobody can tell that the org was decided before.
         month = self.day.replace(day=1)
         is_first = not any(one.fields.decided and one.fields.since and one.fields.since < month for one in before.values())
@@ -216,7 +216,7 @@ class Board:
         if good:
             self._hold(ran.ending == "done", "ends well", f"a run ended {ran.ending}: {ran.words}")
             self._check_left(before, attended=attended)
-        run_id = self.computer.last_run()
+        run_id = self.computer.last_run
         if ours and run_id != last:
             self.ran_last = (run_id, start, len(self.crm.log))
         return ran

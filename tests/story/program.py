@@ -6,6 +6,7 @@ leaves: the CRM as the last call left it, the cache as the last commit left it.
 
 from __future__ import annotations
 
+import copy
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +33,7 @@ from kamsync.run.sync import sync as run_sync
 from kamsync.run.undo import carry_out_undo, plan_undo
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import history_of
-from kamsync.store.runs import RunKind, list_runs
+from kamsync.store.runs import RunKind
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
 from tests.story.company import Rules, config_of
 
@@ -99,12 +100,20 @@ class Computer:
     crm: MemoryCrm
     name: str = "first"
     mortal: Mortal = field(default_factory=Mortal)
+    last_run: str = ""  # the id of the newest run that its cache has recorded
     _seconds: int = 0
 
     def __post_init__(self) -> None:
         in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # closing a cache waits for its disk
         self._folder = Path(tempfile.mkdtemp(prefix="kamsync-computer-", dir=in_memory))
         self.delete_cache()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Computer:
+        """Another machine with the same cache, for the copy of the CRM."""
+        other = Computer(copy.deepcopy(self.crm, memo), self.name, copy.deepcopy(self.mortal, memo), _seconds=self._seconds)
+        other.last_run = self.last_run  # and not that of the empty cache that it was made with
+        shutil.copytree(self._folder, other._folder, dirs_exist_ok=True)
+        return other
 
     def throw_away(self) -> None:
         shutil.rmtree(self._folder)
@@ -117,6 +126,7 @@ class Computer:
         """The next run finds an empty one."""
         for path in self._folder.glob("kamsync.db*"):
             path.unlink()
+        self.last_run = ""
         self._cache_path.write_bytes(_empty_cache())
 
     # --- runs ----------------------------------------------------------------------------------------------------------------
@@ -224,12 +234,8 @@ class Computer:
             cache = MortalCache(opened.path, opened.connection)
             cache.mortal = self.mortal
             run_id = stack.enter_context(recorded(cache, config, kind, lambda: now)) if kind else ""
+            self.last_run = run_id or self.last_run
             yield Shell(MemoryConnection(self.crm, context), cache, config, clock=lambda: now, run_id=run_id)
-
-    def last_run(self) -> str:
-        """The id of the newest run, as `runs` lists it, "" where there is none."""
-        with open_cache(self._cache_path) as opened:
-            return next((run.run_id for run in list_runs(opened, 1)), "")
 
     def remembered_tiers(self, account_ids: Iterable[str]) -> dict[str, str]:
         """What `history` says last, by account id; accounts without a history are left out."""

@@ -6,6 +6,7 @@ it is reported and can be looked up.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,6 +112,10 @@ class Story:
     def end(self) -> None:
         for computer in self.computers:
             computer.throw_away()
+
+    def twin(self) -> Story:
+        """A company that came to where this one is by the same way, with a CRM and computers of its own."""
+        return copy.deepcopy(self, {id(self.rules): self.rules})  # a programme that nobody changed is the same one
 
     @property
     def waits_for_person(self) -> Waits:
@@ -438,7 +443,7 @@ class Story:
         overrides = self._overrides()
         kept, start, stamp = self.crm.backup(), len(self.crm.log), self.crm.records.stamp
         self._days.append((stamp, self.day))
-        last_run = self.computer.last_run()
+        last_run = self.computer.last_run
         ran = work()
         news = self.crm.log[start:]
         self._check_safety(ran, news)
@@ -459,7 +464,7 @@ class Story:
         self._check_decided()
         self._check_holds()
         if any(one.author == "program" for one in news):
-            run_id = self.computer.last_run()
+            run_id = self.computer.last_run
             self.past = Past(self.computer, run_id, kept, start, len(self.crm.log)) if run_id != last_run else None
             self.undone = None
         return ran

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kamsync.model import Stream, Value
@@ -30,6 +29,10 @@ class Record:
     changed: int
     deleted: bool = False
     deleted_with: str = ""
+
+    def copy(self) -> Record:
+        """The record as it is now; a value never changes, the record does."""
+        return replace(self, values=dict(self.values))
 
     def get(self, name: str) -> Value:
         """The value of a field, None where there is none."""
@@ -131,7 +134,8 @@ class Records:
 
     def backup(self) -> Backup:
         """All tables as they are now."""
-        return Backup(self.stamp, copy.deepcopy(self.tables))
+        tables = {stream: {one: record.copy() for one, record in table.items()} for stream, table in self.tables.items()}
+        return Backup(self.stamp, tables)
 
     def restore(self, backup: Backup, streams: frozenset[Stream]) -> None:
         """Those tables as they were; what was made since is gone for good. Stamps go on: a restored record is a changed one."""
