@@ -21,6 +21,7 @@ from kamsync.decide.expressions import names_in
 from kamsync.decide.program import Program
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
+from tests.caches import a_new_cache
 
 AS_OF = date(2026, 6, 30)
 PRESETS = shipped_names("criteria")
@@ -37,7 +38,7 @@ class Org:
         self._keys = count(1)
         self._rows: list[tuple[str, dict[str, object]]] = []  # not yet in the cache
         self.has_contracts = False  # whether they are mapped
-        with open_cache(self.path) as cache:
+        with a_new_cache(self.path) as cache:
             cache.add_account_columns({"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"})
             with cache.transaction() as db:
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('base_currency', 'EUR')")

@@ -102,6 +102,11 @@ def months_back(day: date, months: int) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
+def whole_months(first: date, until: date) -> int:
+    """How many months after the first day are over by the other, one by one; at most 399."""
+    return sum(1 for _ in itertools.takewhile(lambda months: months_back(first, -months) <= until, range(1, 400)))
+
+
 def rate_of(world: World, currency: str, day: date) -> float | None:
     dated = [r for r in world.rates if r["currency"] == currency and r["valid_from"] is not None and r["valid_from"] <= day]
     if dated:
@@ -160,7 +165,7 @@ def facts_of_everyone(world: World, program: Program, as_of: date) -> dict[str, 
         f["weighted_pipeline"] = math.fsum(o["value"] * (o["probability"] or 0) for o in opened)
         days = sorted(o["close_date"] for o in won)
         f["first_won_date"], f["last_won_date"] = (days[0], days[-1]) if days else (None, None)
-        f["customer_months"] = max(n for n in range(400) if months_back(days[0], -n) <= as_of) if days else None
+        f["customer_months"] = whole_months(days[0], as_of) if days else None
         f["days_since_last_won"] = (as_of - days[-1]).days if days else None
         coming = [o["close_date"] for o in opened if o["type"] in program.renewal_types and o["close_date"] >= as_of]
         f["next_renewal_date"] = account.get("next_renewal_date") or min(coming, default=None)
@@ -240,8 +245,7 @@ def _live_contracts(mine: Sequence[Row], program: Program, as_of: date) -> float
             if months > 0 and months_back(start, -math.ceil(months)) > as_of:
                 total += o["value"] * 12 / months
         elif end is not None and end >= as_of:
-            whole = max((n for n in range(1, 400) if months_back(start, -n) <= end + timedelta(days=1)), default=1)
-            total += o["value"] * 12 / whole
+            total += o["value"] * 12 / max(1, whole_months(start, end + timedelta(days=1)))
     return total
 
 

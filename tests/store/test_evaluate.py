@@ -19,9 +19,9 @@ from kamsync.decide.program import Criterion, Playbook, Program, TaskTemplate, T
 from kamsync.decide.scales import Flag, Linear, Percentile
 from kamsync.errors import ConfigError
 from kamsync.run.planning import When, make_plan
-from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import Remembered, remember
+from tests.caches import a_new_cache
 from tests.store.oracle import (
     AS_OF,
     PLAIN,
@@ -49,7 +49,7 @@ EVERY_FACT = Program(
 
 def decide(path: Path, world: World, program: Program, as_of: date = AS_OF) -> dict[str, Decision]:
     program = dataclasses.replace(program, account_columns=world.mapped)
-    with open_cache(path) as cache:
+    with a_new_cache(path) as cache:
         world.save(cache)
     with Evaluation(path, compile_program(program), as_of) as evaluation:
         return {d.account_id: d for d in evaluation.decisions()}
@@ -100,7 +100,7 @@ def test_what_an_unattended_run_leaves_to_a_person_agrees_with_the_oracle(seed: 
     expected = waiting(verdicts(world, program, AS_OF, ORACLE_MEANINGS), program)
     when = When(AS_OF, datetime(2025, 6, 30, 6, tzinfo=UTC), "run")
 
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         world.save(cache)
         attended = make_plan(cache, compile_program(program), "salesforce", when)
         unattended = make_plan(cache, compile_program(program), "salesforce", when, unattended=True)
@@ -113,7 +113,7 @@ def test_what_an_unattended_run_leaves_to_a_person_agrees_with_the_oracle(seed: 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_fact_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
     world = random_world(random.Random(1000 + seed))
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         world.save(cache)
     contracts = list(itertools.compress(("contract_start", "contract_months", "contract_end"), (seed & 1, seed & 2, seed & 4)))
     program = dataclasses.replace(EVERY_FACT, account_columns=world.mapped, opportunity_columns=frozenset(contracts))
@@ -133,7 +133,7 @@ def test_contributions_sum_to_the_score_in_cents(seed: int, tmp_path: Path) -> N
     rng = random.Random(2000 + seed)
     world = random_world(rng)
     program = dataclasses.replace(random_program(rng), account_columns=world.mapped)
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         world.save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(program), AS_OF) as evaluation:
         for decision in evaluation.decisions():
@@ -200,7 +200,7 @@ def test_an_unknown_currency_may_be_ignored_and_is_then_reported(tmp_path: Path)
         "is_won": 1,
     }
     world = World([an_account()], [opportunity], base_currency="USD", mapped={"nps": "number"})
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         world.save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(by_nps(unknown_currency="ignore")), AS_OF) as evaluation:
         assert evaluation.facts("a1")["won_amount_12m"] == 0
@@ -212,7 +212,7 @@ def test_a_cycle_of_parents_is_broken_and_reported(tmp_path: Path) -> None:
         [an_account("a", parent_id="b"), an_account("b", parent_id="a"), an_account("c", parent_id="c")],
         mapped=dict(EVERY_FACT.account_columns),
     )
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         world.save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(EVERY_FACT), AS_OF) as evaluation:
         assert [problem.split()[1] for problem in evaluation.problems] == ["a", "c"]
@@ -269,7 +269,7 @@ def test_windows_are_open_at_their_old_end(tmp_path: Path) -> None:
         {"id": name, "account_id": "a1", "amount": 1, "close_date": day, "is_closed": 1, "is_won": 1}
         for name, day in days.items()
     ]
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World([an_account()], opportunities).save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(dataclasses.replace(EVERY_FACT, currency="")), leap) as evaluation:
         facts = evaluation.facts("a1")
@@ -277,7 +277,7 @@ def test_windows_are_open_at_their_old_end(tmp_path: Path) -> None:
 
 
 def test_a_field_that_was_never_pulled_is_null(tmp_path: Path) -> None:
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World([an_account()]).save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(by_nps()), AS_OF) as evaluation:
         assert evaluation.decision("a1").coverage == 0
@@ -285,7 +285,7 @@ def test_a_field_that_was_never_pulled_is_null(tmp_path: Path) -> None:
 
 def test_a_playbook_sees_the_decision_and_fires_in_the_order_of_ids(tmp_path: Path) -> None:
     accounts = [an_account("z", nps=90), an_account("b", nps=90, flag_tier="B"), an_account("c", nps=10, flag_tier="B")]
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World(accounts, mapped={"nps": "number"}).save(cache)
     task = TaskTemplate("t", {"en": "Call"}, {}, "0")
     entered = Playbook("p", Expression("entered and tier = 'A' and score = 90"), (task,))
@@ -365,7 +365,7 @@ def a_memory(account_id: str, tier: str, previous_tier: str, **given: Any) -> Re
 
 def firing(path: Path, when: str, accounts: list[dict[str, object]], *memories: Remembered) -> dict[str, tuple[object, ...]]:
     """Of each account for which it fires: the day of the earlier move, and what the playbook saw of it."""
-    with open_cache(path) as cache:
+    with a_new_cache(path) as cache:
         World(accounts, mapped={"nps": "number"}).save(cache)
         with cache.transaction():
             remember(cache, memories, settled=True)
@@ -409,7 +409,7 @@ def test_a_playbook_that_lasts_is_not_told_of_earlier_moves(tmp_path: Path) -> N
 
 
 def test_a_decision_whose_write_nobody_saw_happen_is_no_memory(tmp_path: Path) -> None:
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World([in_a("a1")], mapped={"nps": "number"}).save(cache)
         with cache.transaction():
             remember(cache, [a_memory("a1", "A", "B")], settled=False)
@@ -425,7 +425,7 @@ def test_a_change_of_health_is_replayed_while_the_health_is_what_it_became(tmp_p
     program = dataclasses.replace(program, criteria=(*program.criteria, health))
     when = Expression("health = 'red' and previous_health = 'green'")
     accounts = [an_account("red", nps=5, flag_health="red"), an_account("green", nps=90, flag_health="green")]
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World(accounts, mapped={"nps": "number"}).save(cache)
         turned = [a_memory(i, "none", "none", health="red", previous_health="green") for i in ("red", "green")]
         with cache.transaction():
@@ -454,7 +454,7 @@ def test_a_change_of_health_is_replayed_while_the_health_is_what_it_became(tmp_p
     ],
 )
 def test_the_connection_of_an_evaluation_only_reads(statement: str, tmp_path: Path) -> None:
-    with open_cache(tmp_path / "cache.db") as cache:
+    with a_new_cache(tmp_path / "cache.db") as cache:
         World([an_account()]).save(cache)
     with Evaluation(tmp_path / "cache.db", compile_program(by_nps()), AS_OF) as evaluation, pytest.raises(sqlite3.DatabaseError):
         evaluation._db.execute(statement)

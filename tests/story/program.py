@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -35,6 +34,7 @@ from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import history_of
 from kamsync.store.runs import RunKind
 from kamsync.testing.memory import Killed, MemoryConnection, MemoryCrm
+from tests.caches import put_new_cache
 from tests.story.company import Rules, config_of
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
@@ -127,7 +127,7 @@ class Computer:
         for path in self._folder.glob("kamsync.db*"):
             path.unlink()
         self.last_run = ""
-        self._cache_path.write_bytes(_empty_cache())
+        put_new_cache(self._cache_path)
 
     # --- runs ----------------------------------------------------------------------------------------------------------------
 
@@ -264,15 +264,3 @@ def _by_hand(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         if isinstance(change, UpdateAccount) and "override" in change.fields:
             yield change.account_id
-
-
-@cache
-def _empty_cache() -> bytes:
-    """The file that opening a missing one makes; made once, since making it takes forty times as long as a run's opening."""
-    folder = Path(tempfile.mkdtemp(prefix="kamsync-empty-"))
-    try:
-        with open_cache(folder / "kamsync.db"):
-            pass
-        return (folder / "kamsync.db").read_bytes()
-    finally:
-        shutil.rmtree(folder)
