@@ -1,6 +1,6 @@
 """Kills kamsync before and after every HTTP call and every commit of its cache, and looks whether anything is lost.
 
-    python -m bench.crash [--crm salesforce|hubspot] [--scene "undo"] [--slice 1/2]
+    python -m bench.crash [--crm salesforce|hubspot] [--scene "undo"] [--slice 1/2] [--pages notes]
 
 A first sync, a second one (people have acted, the criteria have changed), an undo and a sync under a limit, over real HTTP; each
 death is a SIGKILL. Run by hand, in slices where cores are few; about three seconds a point. Target: at least 600 points on both
@@ -27,11 +27,17 @@ def main() -> None:
     parser.add_argument("--crm", choices=CRMS, help="only this CRM")
     parser.add_argument("--scene", help="only this scene")
     parser.add_argument("--slice", default="1/1", help="every n-th point, beginning with the k-th: k/n")
+    parser.add_argument(
+        "--pages", choices=("notes", "account plans"), default="", help="where the plans of key accounts are kept"
+    )
     options = parser.parse_args()
     first, step = (int(part) for part in options.slice.split("/"))
     started, points, failed = time.monotonic(), 0, 0
     for crm in [options.crm] if options.crm else CRMS:
-        with tempfile.TemporaryDirectory(prefix="kamsync-crash-") as folder, a_world(crm, Path(folder) / crm) as world:
+        with (
+            tempfile.TemporaryDirectory(prefix="kamsync-crash-") as folder,
+            a_world(crm, Path(folder) / crm, pages=options.pages) as world,
+        ):
             for scene in list(scenes(world)):
                 if options.scene in (None, scene.name):
                     done, bad = _all_deaths(world, scene, slice(first - 1, None, step))

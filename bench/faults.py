@@ -1,6 +1,6 @@
 """Random schedules of faults over real HTTP: in the end the CRM shows what it shows without them.
 
-    python -m bench.faults [--crm salesforce|hubspot] [--seeds 0-1000]
+    python -m bench.faults [--crm salesforce|hubspot] [--seeds 0-1000] [--pages notes]
     python -m bench.faults --crm hubspot --seeds 17-18        # plays seed 17 once more
 
 Cut lines, lost answers, limits, server errors, slow and half answers, expired tokens, partial batches, tasks that cannot be
@@ -30,11 +30,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crm", choices=CRMS, help="only this CRM")
     parser.add_argument("--seeds", default="0-1000", help="from-to, the last one left out")
+    parser.add_argument(
+        "--pages", choices=("notes", "account plans"), default="", help="where the plans of key accounts are kept"
+    )
     options = parser.parse_args()
     first, last = (int(part) for part in options.seeds.split("-"))
     started, failed, played = time.monotonic(), 0, 0
     for crm in [options.crm] if options.crm else CRMS:
-        with tempfile.TemporaryDirectory(prefix="kamsync-faults-") as folder, a_world(crm, Path(folder), hurry=HURRY) as world:
+        with (
+            tempfile.TemporaryDirectory(prefix="kamsync-faults-") as folder,
+            a_world(crm, Path(folder), hurry=HURRY, pages=options.pages) as world,
+        ):
             failed += _all_seeds(world, range(first, last))
             played += last - first
     print(f"{played} schedules, {failed} failed, {time.monotonic() - started:.0f} s")

@@ -6,6 +6,7 @@ The state of both is kept and put back in milliseconds, so that hundreds of acci
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -25,7 +26,15 @@ from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from tests.accidents.gate import Gate
-from tests.accidents.programme import RANK, REVENUE, programme_text, secret_name
+from tests.accidents.programme import (
+    MAPPING,
+    RANK,
+    REVENUE,
+    Pages,
+    mapping_with_account_plans,
+    programme_text,
+    secret_name,
+)
 from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
 from tests.sandboxes import Keeping, a_sandbox, wait_for_index
 
@@ -33,6 +42,7 @@ ACCOUNTS, OPPORTUNITIES = 60, 300
 ROOT = Path(__file__).parents[2]
 # Written with whatever else is, and telling of a run rather than of a decision.
 MOMENTS = ("evaluated_at",)
+MARK, PAST = r"kamsync plan [0-9a-f-]+", "90 days ago"
 NO_TROUBLE: Mapping[str, int] = MappingProxyType({})
 INDEX_LAG_SECONDS = 0.2  # of HubSpot's search, behind what is written
 
@@ -70,10 +80,11 @@ class Death:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that must not depend on accidents. `tasks` counts each by account, so that one made twice shows."""
+    """All that must not depend on accidents. `tasks` and `pages` count each by account, so that one made twice shows."""
 
     flags: Mapping[str, Mapping[str, str]]
     tasks: Counter[tuple[Any, ...]]
+    pages: Counter[tuple[str, str]]
     moves: frozenset[tuple[Any, ...]]
 
     def differences(self, other: Seen) -> list[str]:
@@ -86,15 +97,19 @@ class Seen:
         ]
         found += [f"task lost: {task}" for task in (self.tasks - other.tasks).elements()]
         found += [f"task too many: {task}" for task in (other.tasks - self.tasks).elements()]
+        found += [f"plan of {account} lost: {page}" for account, page in (self.pages - other.pages).elements()]
+        found += [f"plan of {account} too many: {page}" for account, page in (other.pages - self.pages).elements()]
         found += [f"history lacks {move}" for move in sorted(self.moves - other.moves)]
         return found + [f"history has {move}" for move in sorted(other.moves - self.moves)]
 
 
 class World:
-    """One CRM and one folder. `kind` is salesforce or hubspot."""
+    """One CRM and one folder. `kind` is salesforce or hubspot; `pages` says where the plans of key accounts are kept."""
 
-    def __init__(self, kind: str, folder: Path, server: SandboxServer, gate: Gate, zygote: subprocess.Popen[str]) -> None:
-        self.kind, self.folder, self.server, self.gate = kind, folder, server, gate
+    def __init__(
+        self, kind: str, folder: Path, server: SandboxServer, gate: Gate, zygote: subprocess.Popen[str], pages: Pages = ""
+    ) -> None:
+        self.kind, self.folder, self.server, self.gate, self.pages = kind, folder, server, gate, pages
         self._zygote = zygote
         self._settings = server.crm.settings(server.base_url)
         self._environment = {secret_name(name): str(value) for name, value in self._settings.items()} | {"HOME": str(folder)}
@@ -132,7 +147,7 @@ class World:
 
     def configure(self, criterion: str = REVENUE, *, limit: int | None = None, scale: str = RANK) -> None:
         """The programme from now on."""
-        text = programme_text(self.kind, self._settings, criterion, limit=limit, scale=scale)
+        text = programme_text(self.kind, self._settings, criterion, limit=limit, scale=scale, pages=self.pages)
         (self.folder / "config.toml").write_text(text, encoding="utf-8")
 
     def account_of_tier(self, tier: str, place: int = 0) -> str:
@@ -197,7 +212,8 @@ class World:
         tasks = Counter(
             (one.id, t.subject, t.body, t.due, t.owner, t.is_open) for one in accounts for t in view.tasks(one.id) if t.by_kamsync
         )
-        return Seen(flags, tasks, frozenset(self._moves()))
+        pages = Counter((one.id, _told(page)) for one in accounts for page in view.plan_notes(one.id))
+        return Seen(flags, tasks, pages, frozenset(self._moves()))
 
     def _moves(self) -> Iterator[tuple[Any, ...]]:
         with sqlite3.connect(self.folder / "kamsync.db") as db:
@@ -207,21 +223,37 @@ class World:
         db.close()
 
 
+def _told(page: str) -> str:
+    """What a plan's page says, but for what a second run of the day knows more: the key figures that the first one has kept."""
+    lines = re.split(r"<[^>]+>+", re.sub(MARK, "", page))
+    return "\n".join(line for line in lines if line.strip() and line != "Key figures" and PAST not in line)
+
+
 @contextmanager
 def a_world(
-    kind: str, folder: Path, *, accounts: int = ACCOUNTS, opportunities: int = OPPORTUNITIES, hurry: float = 1.0
+    kind: str,
+    folder: Path,
+    *,
+    accounts: int = ACCOUNTS,
+    opportunities: int = OPPORTUNITIES,
+    hurry: float = 1.0,
+    pages: Pages = "",
 ) -> Iterator[World]:
     """A CRM in which `setup` has run, and a configured folder without a cache."""
     folder.mkdir(parents=True, exist_ok=True)
     today = datetime.now(UTC).date()
-    vendor = {"search_lag_seconds": INDEX_LAG_SECONDS} if kind == "hubspot" else {}
+    vendor: dict[str, Any] = {"search_lag_seconds": INDEX_LAG_SECONDS} if kind == "hubspot" else {}
+    if pages == "account plans":
+        vendor |= {"account_plans": True}
+        shipped = (ROOT / "mappings" / f"{kind}.toml").read_text(encoding="utf-8")
+        (folder / MAPPING).write_text(mapping_with_account_plans(shipped), encoding="utf-8")
     options = SandboxOptions(today=today, enforce_rate_limits=False, vendor=vendor)
     crm = a_sandbox(kind, lambda: Company(accounts, opportunities, today=today), options, accounts, opportunities)
     (folder / "shared").write_bytes(bytes(SIZE))
     gate = Gate(crm.app, open_shared(folder / "shared"))
     crm.app = gate
     with SandboxServer(crm) as server, _a_zygote(hurry) as zygote:
-        world = World(kind, folder, server, gate, zygote)
+        world = World(kind, folder, server, gate, zygote, pages)
         world.configure()
         world.good("setup")
         yield world
