@@ -102,6 +102,15 @@ def test_what_happens_to_the_account_is_written_into_the_same_note(desk: NoteDes
     assert desk.changes(2) == []
 
 
+def test_a_tier_that_a_person_confirms_is_theirs_in_the_note_too(desk: NoteDesk) -> None:
+    desk.on(0, "sync")
+    assert "Set by a person" not in desk.note().text("body")
+    desk.crm.set_flag(desk.acme, "override", "A")
+    desk.on(1, "sync")
+    assert "Set by a person" in desk.note().text("body")
+    assert desk.changes(2) == []
+
+
 def test_a_task_that_is_handed_over_is_in_the_note_as_it_is_afterwards(desk: NoteDesk) -> None:
     config = desk.folder / "config.toml"
     config.write_text(config.read_text().replace('every = "entry"\n', 'every = "entry"\non_owner_change = "follow"\n'))

@@ -63,7 +63,8 @@ def own_part_html(program: Program) -> str:
 def state_values(plan: AccountPlan, score: float | None, language: str) -> Iterator[object]:
     """What a note is written anew for, and nothing that moves by itself from day to day. `score`: as the CRM shows it."""
     decision = plan.receipt.decision
-    yield (language, plan.name, decision.tier, decision.since, decision.segment, decision.health, decision.until, plan.owner)
+    yield (language, plan.name, decision.tier, decision.code, decision.since, decision.segment, decision.health, decision.until)
+    yield plan.owner
     yield None if score is None else round(score, 1)
     yield [(one.name, one.amount, one.currency, one.close_date, one.stage) for one in plan.deals]
     yield [sorted(plan.families.items()), sorted(plan.roles.items()), plan.renewal]
