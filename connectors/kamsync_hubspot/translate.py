@@ -42,12 +42,26 @@ DEAL_PROPERTIES: Mapping[str, str] = {
 }
 LINE_ITEM_PROPERTIES: Mapping[str, str] = {"product_family": "product_family"}
 CONTACT_PROPERTIES: Mapping[str, str] = {"roles": "hs_buying_role", "last_activity_date": "notes_last_updated"}
-# The object whose records a mapped stream is, with those properties.
-OBJECTS: Mapping[Stream, tuple[str, Mapping[str, str]]] = {
-    Stream.ACCOUNTS: ("companies", ACCOUNT_PROPERTIES),
-    Stream.OPPORTUNITIES: ("deals", DEAL_PROPERTIES),
-    Stream.LINE_ITEMS: ("line_items", LINE_ITEM_PROPERTIES),
-    Stream.CONTACTS: ("contacts", CONTACT_PROPERTIES),
+
+
+@dataclass(frozen=True, slots=True)
+class StreamObject:
+    """The object whose records a mapped stream is, by its name in paths, and where it keeps what the mapping does not name.
+
+    `parent`: the object that each record hangs on, "" for none, and `parent_column` the column that gets the parent's id.
+    """
+
+    name: str
+    properties: Mapping[str, str]
+    parent: str = ""
+    parent_column: str = ""
+
+
+OBJECTS: Mapping[Stream, StreamObject] = {
+    Stream.ACCOUNTS: StreamObject("companies", ACCOUNT_PROPERTIES),
+    Stream.OPPORTUNITIES: StreamObject("deals", DEAL_PROPERTIES, "companies", "account_id"),
+    Stream.LINE_ITEMS: StreamObject("line_items", LINE_ITEM_PROPERTIES, "deals", "opportunity_id"),
+    Stream.CONTACTS: StreamObject("contacts", CONTACT_PROPERTIES),
 }
 ACTIVITY_KINDS: Mapping[str, str] = {
     "meetings": "meeting",

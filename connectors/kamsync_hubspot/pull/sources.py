@@ -1,4 +1,4 @@
-"""How companies, deals and line items fill the streams of accounts, opportunities and line items."""
+"""How companies, deals and what hangs on either fill their streams."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ class Source:
 
 
 def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
-    """How the request's stream is read from this portal: companies, deals or line items."""
+    """How the request's stream is read from this portal: companies, deals, or records that hang on one of either."""
     columns, home = request.columns, portal.currency
-    object_type, defaults = OBJECTS[request.stream]
-    properties = properties_of(columns, defaults)
+    stored = OBJECTS[request.stream]
+    properties = properties_of(columns, stored.properties)
     match request.stream:
         case Stream.ACCOUNTS:
-            return Source(object_type, tuple(properties), lambda: account_getters(columns, home), has_merges=True)
+            return Source(stored.name, tuple(properties), lambda: account_getters(columns, home), has_merges=True)
         case Stream.OPPORTUNITIES:
             needed = [*properties, "dealstage", "pipeline", CLOSED_MARK, WON_MARK, DEAL_CURRENCY]
             close_date = next((column.field for column in columns if column.name == "close_date"), "") or "closedate"
             needed += [HOME_AMOUNT] if "amount" in needed else []
             return Source(
-                object_type,
+                stored.name,
                 tuple(dict.fromkeys(needed)),
-                lambda: with_parent(columns, "account_id", deal_getters(columns, portal.stages_if_told(), home)),
-                parent="companies",
+                lambda: with_parent(columns, stored.parent_column, deal_getters(columns, portal.stages_if_told(), home)),
+                parent=stored.parent,
                 has_merges=True,
                 in_scope=_named_pipelines_only(portal, context),
                 oddities=lambda record: _deal_oddities(record, portal, close_date),
@@ -62,11 +62,11 @@ def source_of(request: PullRequest, portal: Portal, context: Context) -> Source:
             )
         case _:
             return Source(
-                object_type,
+                stored.name,
                 tuple(properties),
-                lambda: with_parent(columns, "opportunity_id", plain_getters(columns, defaults)),
-                parent="deals",
-                choose=lambda links: least(link.id for link in links),
+                lambda: with_parent(columns, stored.parent_column, plain_getters(columns, stored.properties)),
+                parent=stored.parent,
+                choose=primary_link if stored.parent == "companies" else lambda links: least(link.id for link in links),
             )
 
 

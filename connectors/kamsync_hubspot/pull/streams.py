@@ -126,7 +126,7 @@ class Puller:
             return frozenset()
         named = {column.field: column.name for column in request.columns if column.field and column.name not in MAY_BE_MISSING}
         flags = {field: name.removeprefix(FLAG_PREFIX) for field, name in named.items() if name.startswith(FLAG_PREFIX)}
-        definitions, object_type = self._definitions, OBJECTS[request.stream][0]
+        definitions, object_type = self._definitions, OBJECTS[request.stream].name
         definitions.require(object_type, [name for name in named if name not in flags])
         return frozenset(flags[name] for name in definitions.missing(object_type, flags))
 

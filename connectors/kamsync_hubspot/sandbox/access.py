@@ -148,7 +148,7 @@ def _object_scopes(name: str, right: str) -> tuple[str, ...]:
     # Activities go by the scopes of contacts, whatever they are attached to ("Tasks" guide).
     plural = "contacts" if kind.is_activity else kind.plural
     scopes = (f"crm.objects.{plural}.{right}",)
-    return (*scopes, "e-commerce") if plural == "line_items" else scopes
+    return (*scopes, kind.scope_beside) if kind.scope_beside else scopes
 
 
 def _schema_scopes(name: str, right: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .plain_objects import PLAIN_OBJECTS
 from .wire import iso
 
 LONG_AGO_MS = 1_577_836_800_000  # 2020-01-01: when the portal, and its default properties, came to be
@@ -120,17 +121,6 @@ price|Unit price|number|number
 hs_sku|SKU|string|text
 product_family|Product family|string|text|k
 """,
-    "line_items": """
-createdate|Create Date|datetime|date|r
-name|Name|string|text
-hs_product_id|Product ID|number|number
-quantity|Quantity|number|number
-price|Unit price|number|number
-amount|Net price|number|number|c
-hs_line_item_currency_code|Currency|enumeration|select
-hs_sku|SKU|string|text
-product_family|Product family|string|text|k
-""",
     "tasks": """
 hs_createdate|Create date|datetime|date|r
 hs_timestamp|Due date|datetime|date
@@ -175,6 +165,7 @@ hs_email_text|Email body|string|textarea
 hs_email_direction|Email direction|enumeration|select
 hs_email_status|Email send status|enumeration|select
 """,
+    **{one.plural: one.properties for one in PLAIN_OBJECTS},
 }
 _OPTIONS = {
     "industry": INDUSTRIES,
@@ -271,7 +262,7 @@ def default_definitions(plural: str, singular: str, currencies: Mapping[str, str
         mark = marks[0] if marks else ""
         values = COMPANY_TYPES if (plural, name) == ("companies", "type") else _OPTIONS.get(name, ())
         options = [option(value, value.replace("_", " ").capitalize(), order) for order, value in enumerate(values)]
-        if name in ("deal_currency_code", "hs_line_item_currency_code"):
+        if name.endswith("_currency_code"):
             options = [option(code, text, order) for order, (code, text) in enumerate(currencies.items())]
         if kind == "bool":
             options = bool_options()

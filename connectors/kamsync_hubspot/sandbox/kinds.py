@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .plain_objects import PLAIN_OBJECTS, PRODUCTS_FROM
 from .wire import bad_request
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectKind:
-    """`first_id`: ids start above it, all of one width, so that text and number order agree. `stamp`: the change stamp."""
+    """`first_id`: ids start above it, all of one width, so that text and number order agree. `stamp`: the change stamp.
+
+    `scope_beside`: a scope that opens it as well as its own, "" for none.
+    """
 
     plural: str
     singular: str
@@ -23,6 +27,7 @@ class ObjectKind:
     searchable: tuple[str, ...]
     created: str = "createdate"
     stamp: str = "hs_lastmodifieddate"
+    scope_beside: str = ""
 
     @property
     def upper(self) -> str:
@@ -74,17 +79,15 @@ KINDS = {
             "products",
             "product",
             "0-7",
-            5_000_000_000,
+            PRODUCTS_FROM,
             ("createdate", "description", "hs_lastmodifieddate", "hs_object_id", "name", "price"),
             ("name", "description", "hs_sku"),
         ),
-        ObjectKind(
-            "line_items",
-            "line_item",
-            "0-8",
-            4_000_000_000,
-            ("amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "quantity"),
-            ("name", "hs_sku"),
+        *(
+            ObjectKind(
+                one.plural, one.singular, one.type_id, one.first_id, one.defaults, one.searchable, scope_beside=one.scope_beside
+            )
+            for one in PLAIN_OBJECTS
         ),
         ObjectKind(
             "tasks",
@@ -191,7 +194,7 @@ ASSOCIATION_TYPES = {
         _pair(14, 13, "companies", "companies", labels=("Parent Company", "Child Company"), unique=True,
               names=("child_to_parent_company", "parent_to_child_company")),
         _pair(450, 450, "companies", "companies"),
-        _pair(19, 20, "deals", "line_items"),
+        *(_pair(one.from_parent, one.to_parent, one.parent, one.plural) for one in PLAIN_OBJECTS),
         *(
             _pair(to_target, to_target - 1, activity, target)
             for activity, ids in (("calls", (182, 194, 206)), ("emails", (186, 198, 210)), ("meetings", (188, 200, 212)),

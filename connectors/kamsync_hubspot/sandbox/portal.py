@@ -17,7 +17,7 @@ from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, PIPELINES, STAGES, Pipeline
 from .store import Associations, Export, Record, Segment, Table
 from .values import Invalid, clean, refusal
-from .wire import Refusal, bad_request, iso
+from .wire import Refusal, bad_request, iso, plain
 
 ARCHIVE_DAYS = 90
 
@@ -314,12 +314,3 @@ class Portal:
         else:
             primary = next((other for other, type_ids in of(plural, record_id, "companies").items() if 1 in type_ids), None)
             table.put(record, "associatedcompanyid", primary)
-
-
-def plain(number: Decimal) -> str:
-    """A number as text without an exponent or idle zeros, at most 10 decimals."""
-    exponent = number.as_tuple().exponent
-    if exponent == 0:
-        return str(number)
-    text = f"{number:.10f}" if not isinstance(exponent, int) or not -10 <= exponent < 0 else f"{number:f}"
-    return text.rstrip("0").rstrip(".")

@@ -10,13 +10,14 @@ import gc
 from datetime import date
 from decimal import Decimal
 
-from kamsync.sandbox.company_records import Product, SampleCompany
+from kamsync.sandbox.company_records import SampleCompany
 
 from .catalog import option
 from .kinds import KINDS
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, RENEWALS, SAMPLE_STAGES
-from .portal import ExchangeRate, Portal, PortalOwner, plain
+from .plain_objects import PLAIN_OBJECTS, PlainObject
+from .portal import ExchangeRate, Portal, PortalOwner
 from .sample_words import (
     BUYING_ROLES,
     COMPANY_TYPES,
@@ -29,7 +30,7 @@ from .sample_words import (
     owner_id,
 )
 from .store import Record, Table
-from .wire import iso
+from .wire import iso, plain
 
 DAY_MS = 86_400_000
 
@@ -72,8 +73,9 @@ class _Loader:
         self._companies()
         self._contacts()
         self._deals()
-        families = self._products()
-        self._line_items(families)
+        self._products()
+        for one in PLAIN_OBJECTS:
+            self._plain(one)
         self._activities()
         for table in self._portal.tables.values():
             if table.ids:
@@ -226,36 +228,32 @@ class _Loader:
             if company_id in companies.records:
                 companies.put(companies.records[company_id], "num_associated_deals", str(len(deals)))
 
-    def _products(self) -> dict[int, Product]:
+    def _products(self) -> None:
         table = self._portal.tables["products"]
-        products = {product.key: product for product in self._company.products()}
-        for product in products.values():
+        for product in self._company.products():
             record = self._record(table, product.key, day_ms(self._today) - 900 * DAY_MS)
             for name, value in (("name", product.name), ("price", plain(product.price)), ("product_family", product.family)):
                 table.put(record, name, value or None)
             table.append(record)
-        return products
 
-    def _line_items(self, products: dict[int, Product]) -> None:
-        table, deals = self._portal.tables["line_items"], self._portal.tables["deals"]
-        names = ("name", "hs_product_id", "quantity", "price", "amount", "product_family", "hs_line_item_currency_code")
-        places = [table.slots[name] for name in names]
-        currency_slot, created_ms = deals.slots["deal_currency_code"], day_ms(self._today)
-        deal_base, product_base = KINDS["deals"].first_id, KINDS["products"].first_id
-        product_ids = {key: str(product_base + key) for key in products}
-        for item in self._company.line_items():
-            deal = deals.records.get(str(deal_base + item.opportunity))
-            record = self._record(table, item.key, deal.updated if deal else created_ms)
-            product = products[item.product]
-            row = (
-                product.name, product_ids[item.product], str(item.quantity), plain(item.unit_price),
-                plain(item.unit_price * item.quantity), product.family or None, deal.values[currency_slot] if deal else None,
-            )  # fmt: skip
-            for place, value in zip(places, row, strict=True):
+    def _plain(self, one: PlainObject) -> None:
+        """The records of an object that hangs on another one: as old as what they hang on."""
+        table, parents = self._portal.tables[one.plural], self._portal.tables[one.parent]
+        places = [table.slots[name] for name in one.sample_properties]
+        parent_base = parents.kind.first_id
+
+        def of_parent(key: int, name: str) -> str | None:
+            parent = parents.records.get(str(parent_base + key))
+            return parent.values[parents.slots[name]] if parent else None
+
+        for told in one.sample(self._company, of_parent):
+            parent = parents.records.get(str(parent_base + told.parent))
+            record = self._record(table, told.key, parent.updated if parent else day_ms(self._today))
+            for place, value in zip(places, told.values, strict=True):
                 record.values[place] = value
             table.append(record)
-            if deal:
-                self._attach("line_items", record.id, "deals", deal.id, (20,), (19,))
+            if parent:
+                self._attach(one.plural, record.id, one.parent, parent.id, (one.to_parent,), (one.from_parent,))
 
     def _activities(self) -> None:
         company_base = KINDS["companies"].first_id

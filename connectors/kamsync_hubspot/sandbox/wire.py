@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
@@ -194,3 +195,12 @@ def batch_answer(results: list[Any], errors: Sequence[Mapping[str, Any]], now_ms
         payload["numErrors"] = len(errors)
         payload["errors"] = list(errors)
     return Answer(207 if errors else status, payload)
+
+
+def plain(number: Decimal) -> str:
+    """A number as text without an exponent or idle zeros, at most 10 decimals."""
+    exponent = number.as_tuple().exponent
+    if exponent == 0:
+        return str(number)
+    text = f"{number:.10f}" if not isinstance(exponent, int) or not -10 <= exponent < 0 else f"{number:f}"
+    return text.rstrip("0").rstrip(".")

@@ -85,7 +85,7 @@ class Doctor:
     def _properties(self, request: DoctorRequest) -> Iterator[Finding]:
         for pull in request.requests:
             if pull.stream in OBJECTS:
-                object_type, _ = OBJECTS[pull.stream]
+                object_type = OBJECTS[pull.stream].name
                 yield from self._defined(object_type, partial(property_checks.mapped, pull))
         yield from self._defined("companies", partial(property_checks.flags, self._context))
         yield from self._defined("companies", partial(property_checks.goals, self._context.mapping.plan))

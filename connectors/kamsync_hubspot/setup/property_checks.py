@@ -28,7 +28,7 @@ _OPTIONAL = frozenset({"currency", "probability"})
 
 def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
     """Whether the portal has what the mapping names, and of the type that the mapping says."""
-    object_type, defaults = OBJECTS[pull.stream]
+    object_type, defaults = OBJECTS[pull.stream].name, OBJECTS[pull.stream].properties
     bad = False
     for column in pull.columns:
         name = column.field or defaults.get(column.name, "")

@@ -23,7 +23,7 @@ OAUTH_TOKEN = "/oauth/v1/access-tokens/"
 # Nothing stops without them: what a token always has, what reads definitions, segments, rates and exports, and an older name.
 USED_BESIDE = frozenset(
     ["oauth", "crm.export", "crm.lists.read", "e-commerce", "settings.currencies.read"]
-    + [f"crm.schemas.{object_type}.read" for object_type, _ in OBJECTS.values()]
+    + [f"crm.schemas.{stored.name}.read" for stored in OBJECTS.values()]
 )
 
 
@@ -49,7 +49,7 @@ def needed_scopes(streams: AbstractSet[Stream]) -> Iterator[Scope]:
     yield Scope("crm.schemas.contacts.write", "`kamsync setup` cannot create the task property", is_optional=True)
     yield Scope("crm.lists.write", "`kamsync setup` cannot create segments", is_optional=True)
     for stream in sorted(streams & OBJECTS.keys()):
-        object_type, _ = OBJECTS[stream]
+        object_type = OBJECTS[stream].name
         if not STREAMS[stream].is_always_pulled and stream is not Stream.CONTACTS:  # whose scope stands above
             yield Scope(f"crm.objects.{object_type}.read", f"{object_type.replace('_', ' ')} cannot be read", object_type)
 

@@ -14,6 +14,7 @@ from kamsync.errors import ConfigError
 from kamsync.sandbox.crm import SandboxOptions
 
 from .ids import make_id
+from .plain_objects import add_plain_objects
 from .problems import ApiProblem, malformed, no_such_type
 from .schema import SAMPLE_FIELDS, Field, SObject, objects, renamed
 from .soql import Comparison, Junction, Query
@@ -93,6 +94,7 @@ class Org:
             related_contacts=self.options.related_contacts,
             account_plans=self.options.account_plans,
         )
+        add_plain_objects(self.objects, multi_currency=self.options.multi_currency, products=self.options.products)
         self.daily_limit = DAILY_LIMIT if options.daily_limit is None else options.daily_limit
         self.calls = 0
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)

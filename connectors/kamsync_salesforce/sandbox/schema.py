@@ -78,7 +78,8 @@ CONTACT_ROLES = (
 )  # fmt: skip
 
 
-def _object(name: str, prefix: str, *fields: Field, writable: bool = True, bulk: bool = True) -> SObject:
+def object_of(name: str, prefix: str, *fields: Field, writable: bool = True, bulk: bool = True) -> SObject:
+    """An object with those fields and the ones that each object has."""
     system = (
         Field("Id", "id", 18, writable=False),
         Field("IsDeleted", "boolean", writable=False),
@@ -94,7 +95,7 @@ def _object(name: str, prefix: str, *fields: Field, writable: bool = True, bulk:
 
 def custom_object(name: str, label: str, fields: Sequence[Field]) -> SObject:
     """An object of the org's own, whose records are named by a number."""
-    return _object(name, "a00", Field("Name", writable=False, label=label), _owner(), *fields, bulk=False)
+    return object_of(name, "a00", Field("Name", writable=False, label=label), _owner(), *fields, bulk=False)
 
 
 def _owner() -> Field:
@@ -105,7 +106,7 @@ def _account(name: str = "AccountId", *, writable: bool = True) -> Field:
     return Field(name, "reference", 18, "Account", "Account", writable=writable)
 
 
-_CURRENCY = Field("CurrencyIsoCode", "picklist", 3)
+CURRENCY = Field("CurrencyIsoCode", "picklist", 3)
 _NAME = Field("Name", required=True)
 _WHAT = Field("WhatId", "reference", 18, "Account", "What")
 _WHO = Field("WhoId", "reference", 18, "Contact", "Who")
@@ -131,13 +132,13 @@ def _account_plans() -> list[SObject]:
     )  # fmt: skip
     dates = (Field("StartDate", "date"), Field("EndDate", "date"))
     every = [
-        _object("AccountPlan", "0YA", _NAME, _account(), Field("Status", "picklist", choices=("Not Started", "Active", "Inactive")),
+        object_of("AccountPlan", "0YA", _NAME, _account(), Field("Status", "picklist", choices=("Not Started", "Active", "Inactive")),
                 *dates, _owner(), *(Field(name, "textarea", 32_000) for name in texts), bulk=False),
-        _object("AccountPlanObjective", "0YB", Field("AccountPlanId", "reference", 18, "AccountPlan", "AccountPlan", required=True,
+        object_of("AccountPlanObjective", "0YB", Field("AccountPlanId", "reference", 18, "AccountPlan", "AccountPlan", required=True,
                 updateable=False), _NAME, Field("Status", "picklist", choices=("New", "In Progress", "Closed"), restricted=True),
                 Field("ObjectiveOwnerId", "reference", 18, "User", "ObjectiveOwner"), *dates, Field("Description", "textarea",
                 32_000), bulk=False),
-        _object("AccountPlanObjectiveMeasure", "0YC", Field("AccountPlanObjectiveId", "reference", 18, "AccountPlanObjective",
+        object_of("AccountPlanObjectiveMeasure", "0YC", Field("AccountPlanObjectiveId", "reference", 18, "AccountPlanObjective",
                 "AccountPlanObjective", required=True, updateable=False), _NAME, Field("ValueType", "picklist",
                 choices=("Currency", "Number", "Percent"), restricted=True), Field("TargetValue"), Field("CurrentValue"),
                 bulk=False),
@@ -149,14 +150,14 @@ def objects(
     *, multi_currency: bool, person_accounts: bool, products: bool, related_contacts: bool, account_plans: bool = False
 ) -> dict[str, SObject]:
     """The org's objects by lower-case name."""
-    money = (_CURRENCY,) if multi_currency else ()
+    money = (CURRENCY,) if multi_currency else ()
     person = (
         (Field("IsPersonAccount", "boolean", writable=False), Field("PersonContactId", "reference", 18))
         if person_accounts
         else ()
     )
     every = [
-        _object(
+        object_of(
             "Organization",
             "00D",
             Field("Name", writable=False),
@@ -172,7 +173,7 @@ def objects(
             writable=False,
             bulk=False,
         ),
-        _object(
+        object_of(
             "User",
             "005",
             Field("Username", required=True),
@@ -185,7 +186,7 @@ def objects(
             Field("UserType", "picklist", writable=False),
             Field("Alias", length=8),
         ),
-        _object(
+        object_of(
             "Account",
             "001",
             _NAME,
@@ -206,7 +207,7 @@ def objects(
             *money,
             *person,
         ),
-        _object(
+        object_of(
             "Contact",
             "003",
             _account(),
@@ -218,7 +219,7 @@ def objects(
             Field("LastActivityDate", "date", writable=False),
             _owner(),
         ),
-        _object(
+        object_of(
             "OpportunityContactRole",
             "00K",
             Field("OpportunityId", "reference", 18, "Opportunity", "Opportunity", required=True, updateable=False),
@@ -226,7 +227,7 @@ def objects(
             Field("Role", "picklist", choices=CONTACT_ROLES),
             Field("IsPrimary", "boolean"),
         ),
-        _object(
+        object_of(
             "Opportunity",
             "006",
             _NAME,
@@ -244,7 +245,7 @@ def objects(
             _owner(),
             *money,
         ),
-        _object(
+        object_of(
             "OpportunityStage",
             "01J",
             Field("MasterLabel"),
@@ -257,7 +258,7 @@ def objects(
             writable=False,
             bulk=False,
         ),
-        _object("Task", "00T", *_ACTIVITY,
+        object_of("Task", "00T", *_ACTIVITY,
             Field("Status", "picklist", required=True, choices=("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred")),
             Field("Priority", "picklist", choices=("High", "Normal", "Low")),
             Field("IsClosed", "boolean", writable=False),
@@ -267,7 +268,7 @@ def objects(
             Field("Type", "picklist", choices=("Call", "Email", "Meeting", "Other")),
             Field("IsReminderSet", "boolean"),
         ),
-        _object("Event", "00U", *_ACTIVITY,
+        object_of("Event", "00U", *_ACTIVITY,
             Field("ActivityDateTime", "datetime"),
             Field("StartDateTime", "datetime"),
             Field("EndDateTime", "datetime"),
@@ -275,52 +276,41 @@ def objects(
             Field("IsAllDayEvent", "boolean"),
             Field("EventSubtype", "picklist"),
         ),
-        _object("TaskStatus", "01Z", Field("MasterLabel"), Field("ApiName"), Field("IsClosed", "boolean"), Field("IsDefault", "boolean"),
+        object_of("TaskStatus", "01Z", Field("MasterLabel"), Field("ApiName"), Field("IsClosed", "boolean"), Field("IsDefault", "boolean"),
                 Field("SortOrder", "int"), writable=False, bulk=False),
-        _object("PermissionSet", "0PS", Field("Name", required=True, unique=True), Field("Label", required=True), Field("Description"),
+        object_of("PermissionSet", "0PS", Field("Name", required=True, unique=True), Field("Label", required=True), Field("Description"),
                 Field("IsOwnedByProfile", "boolean", writable=False), Field("PermissionsViewAllData", "boolean")),
-        _object("FieldPermissions", "01k", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
+        object_of("FieldPermissions", "01k", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
                 Field("SobjectType", required=True), Field("Field", required=True), Field("PermissionsRead", "boolean"),
                 Field("PermissionsEdit", "boolean")),
-        _object("ObjectPermissions", "110", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
+        object_of("ObjectPermissions", "110", Field("ParentId", "reference", 18, "PermissionSet", "Parent", required=True),
                 Field("SobjectType", required=True), Field("PermissionsRead", "boolean"), Field("PermissionsEdit", "boolean"),
                 Field("PermissionsCreate", "boolean"), Field("PermissionsDelete", "boolean"), Field("PermissionsViewAllRecords", "boolean"),
                 Field("PermissionsModifyAllRecords", "boolean")),
-        _object("PermissionSetAssignment", "0Pa", Field("AssigneeId", "reference", 18, "User", "Assignee", required=True),
+        object_of("PermissionSetAssignment", "0Pa", Field("AssigneeId", "reference", 18, "User", "Assignee", required=True),
                 Field("PermissionSetId", "reference", 18, "PermissionSet", "PermissionSet", required=True)),
         # A note and its document are one record under two names: Object Reference, "ContentNote" (built on ContentVersion).
-        _object("ContentDocument", "069", Field("Title", writable=False), Field("FileType", writable=False), writable=False,
+        object_of("ContentDocument", "069", Field("Title", writable=False), Field("FileType", writable=False), writable=False,
                 bulk=False),
-        _object("ContentNote", "069", Field("Title", required=True), Field("Content", "base64", 50_000_000),
+        object_of("ContentNote", "069", Field("Title", required=True), Field("Content", "base64", 50_000_000),
                 Field("TextPreview", writable=False), Field("FileType", writable=False), Field("OwnerId", "reference", 18, "User",
                 "Owner", writable=False), bulk=False),
-        _object("ContentDocumentLink", "06A", Field("ContentDocumentId", "reference", 18, "ContentDocument", "ContentDocument",
+        object_of("ContentDocumentLink", "06A", Field("ContentDocumentId", "reference", 18, "ContentDocument", "ContentDocument",
                 required=True, updateable=False), Field("LinkedEntityId", "reference", 18, "Account", "LinkedEntity", required=True,
                 updateable=False), Field("ShareType", "picklist", required=True, choices=("V", "C", "I"), restricted=True),
                 Field("Visibility", "picklist", choices=("AllUsers", "InternalUsers", "SharedUsers"), restricted=True), bulk=False),
-        _object("ListView", "00B", Field("Name"), Field("DeveloperName"), Field("SobjectType"), writable=False, bulk=False),
-        _object("RecordType", "012", Field("Name"), Field("DeveloperName"), Field("SobjectType"), Field("IsActive", "boolean"),
+        object_of("ListView", "00B", Field("Name"), Field("DeveloperName"), Field("SobjectType"), writable=False, bulk=False),
+        object_of("RecordType", "012", Field("Name"), Field("DeveloperName"), Field("SobjectType"), Field("IsActive", "boolean"),
                 writable=False, bulk=False),
     ]  # fmt: skip
     if account_plans:
         every += _account_plans()
     if products:
-        every += [
-            _object("Product2", "01t", Field("Name", required=True), Field("Family", "picklist"), Field("IsActive", "boolean")),
-            _object(
-                "OpportunityLineItem",
-                "00k",
-                Field("OpportunityId", "reference", 18, "Opportunity", "Opportunity"),
-                Field("Product2Id", "reference", 18, "Product2", "Product2"),
-                Field("Quantity", "double"),
-                Field("UnitPrice", "currency"),
-                Field("TotalPrice", "currency"),
-                *money,
-            ),
-        ]
+        product = (Field("Name", required=True), Field("Family", "picklist"), Field("IsActive", "boolean"))
+        every.append(object_of("Product2", "01t", *product))
     if related_contacts:
         every.append(
-            _object(
+            object_of(
                 "AccountContactRelation",
                 "07k",
                 Field("AccountId", "reference", 18, "Account", "Account", required=True, updateable=False),
@@ -334,9 +324,9 @@ def objects(
         )
     if multi_currency:
         every += [
-            _object("CurrencyType", "01L", Field("IsoCode"), Field("ConversionRate", "double"), Field("IsActive", "boolean"),
+            object_of("CurrencyType", "01L", Field("IsoCode"), Field("ConversionRate", "double"), Field("IsActive", "boolean"),
                     Field("IsCorporate", "boolean"), Field("DecimalPlaces", "int"), bulk=False),
-            _object("DatedConversionRate", "04w", Field("IsoCode"), Field("StartDate", "date"), Field("NextStartDate", "date"),
+            object_of("DatedConversionRate", "04w", Field("IsoCode"), Field("StartDate", "date"), Field("NextStartDate", "date"),
                     Field("ConversionRate", "double"), bulk=False),
         ]  # fmt: skip
     found = {one.name.lower(): one for one in every}
@@ -347,8 +337,6 @@ def objects(
         **activities,
     }
     found["opportunity"].children = {"OpportunityContactRoles": ("OpportunityContactRole", "OpportunityId"), **activities}
-    if products:
-        found["opportunity"].children["OpportunityLineItems"] = ("OpportunityLineItem", "OpportunityId")
     return found
 
 

@@ -10,6 +10,7 @@ from kamsync.sandbox.company_records import Account, Activity, Contact, ContactR
 
 from .ids import make_id
 from .org import USERNAME, Org
+from .plain_objects import PlainObject, plain_objects
 from .schema import STAGES
 
 STAGE_NAMES: dict[OpportunityStage, str] = {
@@ -56,6 +57,8 @@ class _Loader:
         self._contacts()
         if org.options.products:
             self._products()
+        for one in plain_objects(products=org.options.products):
+            self._plain(one)
         self._activities()
         for name, indexed in (("Account", "SystemModstamp"), ("Opportunity", "SystemModstamp"), ("Opportunity", "AccountId"),
                               ("Task", "AccountId"), ("Task", "SystemModstamp"), ("Event", "SystemModstamp")):  # fmt: skip
@@ -197,13 +200,12 @@ class _Loader:
         products = [(make_id("01t", p.key), p.name, p.family, 1, 0, stamp, stamp, stamp) for p in self._company.products()]
         self._org.insert_rows("Product2", ["Id", "Name", "Family", "IsActive", *_SYSTEM], products)
         self._org.counters["01t"] = len(products)
-        items = (
-            (make_id("00k", i.key), make_id("006", i.opportunity), make_id("01t", i.product), float(i.quantity), float(i.unit_price),
-             float(i.unit_price * i.quantity), 0, stamp, stamp, stamp)
-            for i in self._company.line_items()
-        )  # fmt: skip
-        columns = ["Id", "OpportunityId", "Product2Id", "Quantity", "UnitPrice", "TotalPrice", *_SYSTEM]
-        self._org.insert_rows("OpportunityLineItem", columns, items)
+
+    def _plain(self, one: PlainObject) -> None:
+        stamp = self._stamp(self._org.today - timedelta(days=700))
+        rows = ((make_id(one.prefix, key), *values, 0, stamp, stamp, stamp) for key, *values in one.sample(self._company))
+        self._org.insert_rows(one.name, ["Id", *one.sample_fields, *_SYSTEM], rows)
+        self._org.counters[one.prefix] = self._org.db.execute(f"SELECT count(*) FROM {one.name}").fetchone()[0]
 
     def _activities(self) -> None:
         columns = ["Id", "Subject", "WhatId", "AccountId", "OwnerId", "ActivityDate", "IsArchived"]

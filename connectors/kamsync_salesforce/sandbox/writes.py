@@ -11,12 +11,13 @@ from typing import Any
 
 from .ids import normal_id
 from .org import Org
+from .plain_objects import parts_of
 from .problems import ApiProblem, no_such_column, no_such_type
 from .schema import STAGES, Field, SObject
 from .soql_to_sql import stored_moment
 
 # What goes to the recycle bin with its parent: SOAP API Developer Guide, "delete()", cascading deletes.
-CASCADES = {
+CASCADES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Account": (
         ("Opportunity", "AccountId"),
         ("Contact", "AccountId"),
@@ -24,7 +25,6 @@ CASCADES = {
         ("Event", "AccountId"),
         ("ContentDocumentLink", "LinkedEntityId"),
     ),
-    "Opportunity": (("OpportunityLineItem", "OpportunityId"),),
     "AccountPlan": (("AccountPlanObjective", "AccountPlanId"),),
     "AccountPlanObjective": (("AccountPlanObjectiveMeasure", "AccountPlanObjectiveId"),),
     "ContentNote": (("ContentDocumentLink", "ContentDocumentId"), ("ContentDocument", "Id")),
@@ -123,7 +123,7 @@ class Writer:
             self._mark_deleted(sobject, record_id)
         else:
             self._org.db.execute(f"DELETE FROM {sobject.name} WHERE Id = ?", (record_id,))
-        for child_name, parent_field in CASCADES.get(sobject.name, ()):
+        for child_name, parent_field in (*CASCADES.get(sobject.name, ()), *parts_of().get(sobject.name, ())):
             child = self._org.objects.get(child_name.lower())
             if child is None:  # an org without products
                 continue

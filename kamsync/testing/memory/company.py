@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kamsync.model import Stream, Value
+from kamsync.model import STREAMS, Stream, Value
 from kamsync.sandbox.company_records import Activity, SampleCompany
+from kamsync.sandbox.plain_records import PLAIN_RECORDS
 from kamsync.testing.memory.crm import MemoryCrm
 
 
 def fill(crm: MemoryCrm, company: SampleCompany) -> None:
-    """Owners, rates, accounts, opportunities, line items, contacts and activities of the company, in an empty CRM."""
+    """Owners, rates, accounts, opportunities, what hangs on either, contacts and activities of the company, in an empty CRM."""
     owners = {one.key: crm.add_owner(f"{one.first_name} {one.last_name}", one.email, is_active=one.is_active)
               for one in company.owners()}  # fmt: skip
     for rate in company.rates():
@@ -27,7 +28,6 @@ def fill(crm: MemoryCrm, company: SampleCompany) -> None:
             currency=account.currency,
             created_date=account.created,
         )
-    families = {product.key: product.family for product in company.products()}
     opportunities: dict[int, str] = {}
     for deal in company.opportunities():
         opportunities[deal.key] = crm.add_opportunity(
@@ -45,8 +45,11 @@ def fill(crm: MemoryCrm, company: SampleCompany) -> None:
             contract_start=deal.contract_start,
             contract_months=deal.contract_months,
         )
-    for item in company.line_items():
-        crm.add_line_item(opportunities[item.opportunity], families[item.product])
+    parents = {"account_id": accounts, "opportunity_id": opportunities}
+    for stream, records in PLAIN_RECORDS.items():
+        column = next(name for name in parents if name in STREAMS[stream].kinds)
+        for one in records(company):
+            crm.records.add(stream, {column: parents[column][one.parent], **one.values})
     for contact in company.contacts():
         made = crm.add_contact(accounts[contact.account], roles=contact.role, last_activity=contact.last_activity,
                                name=f"{contact.first_name} {contact.last_name}", title=contact.title)  # fmt: skip

@@ -22,6 +22,8 @@ from kamsync.testing.memory.records import Backup, Record, Records, Written
 
 EVERYTHING = frozenset(Stream)
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+# Streams whose records go, and move, with their account.
+OF_ACCOUNTS = tuple(stream for stream, record in STREAMS.items() if record.account == "account_id")
 
 
 class MemoryCrm:
@@ -196,7 +198,7 @@ class MemoryCrm:
     def delete_account(self, account_id: str) -> None:
         """With its opportunities and tasks, or leaving them without an account: `behaviour.related_are_deleted`."""
         self.records.delete(Stream.ACCOUNTS, self.account(account_id))
-        for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
+        for stream in OF_ACCOUNTS:
             for record in self.records.of_account(stream, account_id):
                 if record.deleted:
                     continue
@@ -235,7 +237,7 @@ class MemoryCrm:
                 continue
             self.records.delete(Stream.ACCOUNTS, old)
             self.records.merges[old.id] = (survivor.id, self.records.stamp)
-            for stream in (Stream.OPPORTUNITIES, Stream.TASKS, Stream.ACTIVITIES, Stream.CONTACTS):
+            for stream in OF_ACCOUNTS:
                 for record in self.records.of_account(stream, old.id):
                     self.records.write(stream, record, {"account_id": survivor.id})
             for child in self.accounts():
