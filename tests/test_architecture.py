@@ -208,3 +208,33 @@ def _said_by_bases(module: Path) -> Iterator[str]:
     for node in _nodes(module):
         if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Protocol", "ABC"}:
             yield from (one.name for one in node.body if isinstance(one, ast.FunctionDef) and ast.get_docstring(one))
+
+
+def _recipes() -> dict[str, set[str]]:
+    """What a new thing touches, by its name, as CONTRIBUTING.md says it; the last column counts the files."""
+    table = (
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| a new | touches | files |")[2].partition("\n\n")[0]
+    )
+    rows = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    found = {name.strip(): set(re.findall(r"`([\w./]+)`", touched)) for name, touched, _ in rows}
+    assert {name.strip(): int(count) for name, _, count in rows} == {name: len(paths) for name, paths in found.items()}
+    return found
+
+
+# Issue 8: how many files a new thing may touch beside its tests and documentation.
+MOST_TOUCHED = {"fact": 1, "scale": 2, "flag": 5, "stream": 12, "command": 1}
+
+
+def test_a_new_thing_touches_few_files_and_its_recipe_names_them() -> None:
+    recipes = _recipes()
+    assert recipes.keys() == MOST_TOUCHED.keys()
+    for thing, paths in recipes.items():
+        assert len(paths) <= MOST_TOUCHED[thing], thing
+        assert all((ROOT / path).exists() for path in paths), thing
+
+
+def test_a_stream_is_named_where_its_recipe_says_and_nowhere_else() -> None:
+    """Line items stand for every stream that is the records of one object; the contract suite is the tests of a connector."""
+    shipped = [module for module in _modules(*SHIPPED) if "kamsync/testing" not in module.as_posix()]
+    named = {module.relative_to(ROOT).as_posix() for module in shipped if "Stream.LINE_ITEMS" in module.read_text("utf-8")}
+    assert named and named <= _recipes()["stream"]

@@ -7,6 +7,8 @@ from typing import Literal
 
 from kamsync.model import Kind, Stream
 
+Words = tuple[str, str, str] | tuple[()]  # in English, Portuguese and Spanish, with {} for the value
+UNSAID: Words = ()
 Unit = Literal["", "money", "percent", "count", "days", "months", "date"]  # percent: 0.25 reads 25 %
 
 
@@ -38,7 +40,8 @@ class Fact:
     `none`: SQL for an account of which the source has no row. `final`: what is shown, made of `{value}`. `mapped_first`: a mapped
     field of the same name goes before the computed value. `is_remembered`: kept by this program alone, so that no tier may
     depend on it. `replayable`: a past day can be computed as it was known then.
-    `words`: how a value is said to people, "" by the fact's name. A `growth` is said with its sign.
+    `words`: how a value is said to people, UNSAID by the fact's name; `words_of_one`: a value of one, where that reads otherwise.
+    A `growth` is said with its sign.
     """
 
     name: str
@@ -52,7 +55,8 @@ class Fact:
     needs: tuple[str, ...] = ()
     final: str = "{value}"
     mapped_first: bool = False
-    words: str = ""
+    words: Words = UNSAID
+    words_of_one: Words = UNSAID
     growth: bool = False
     is_remembered: bool = False
 

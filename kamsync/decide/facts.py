@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from types import MappingProxyType
 
-from kamsync.decide.fact import Fact, Source, Unit, days_since
+from kamsync.decide.fact import UNSAID, Fact, Source, Unit, Words, days_since
 from kamsync.decide.facts_of_history import HISTORY_FACTS, HISTORY_SOURCES
 from kamsync.decide.facts_of_people import PEOPLE_FACTS, PEOPLE_SOURCES
 from kamsync.decide.months import days_before, months_before
@@ -81,15 +81,17 @@ def _count(condition: str) -> str:
     return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
-def _money(name: str, definition: str, sql: str, *, words: str) -> Fact:
+def _money(name: str, definition: str, sql: str, *, words: Words) -> Fact:
     return Fact(name, "number", definition, "opportunity", sql, "0", unit="money", words=words)
 
 
-def _number_of(name: str, definition: str, source: str, sql: str, *, words: str, replayable: bool = True) -> Fact:
-    return Fact(name, "number", definition, source, sql, "0", replayable, "count", words=words)
+def _number_of(
+    name: str, definition: str, source: str, sql: str, *, words: Words, words_of_one: Words = UNSAID, replayable: bool = True
+) -> Fact:
+    return Fact(name, "number", definition, source, sql, "0", replayable, "count", words=words, words_of_one=words_of_one)
 
 
-def _date(name: str, definition: str, source: str, sql: str, *, words: str) -> Fact:
+def _date(name: str, definition: str, source: str, sql: str, *, words: Words) -> Fact:
     return Fact(name, "date", definition, source, sql, unit="date", words=words)
 
 
@@ -107,29 +109,43 @@ FACTS: tuple[Fact, ...] = (
         "won_amount_12m",
         "Sum of won amounts closed in the last 12 months",
         _sum(f"is_won AND {_12M}"),
-        words="{} won in 12 months",
+        words=("{} won in 12 months", "{} ganhos em 12 meses", "{} ganados en 12 meses"),
     ),
     _money(
         "won_amount_prev_12m",
         "The same for the 12 months before those",
         _sum(f"is_won AND {_PREV}"),
-        words="{} won in the 12 months before",
+        words=("{} won in the 12 months before", "{} ganhos nos 12 meses anteriores", "{} ganados en los 12 meses anteriores"),
     ),
-    _money("won_amount_total", "Sum of all won amounts up to the day", _sum(_WON), words="{} won in all"),
-    _number_of("won_count_total", "Won opportunities up to the day", "opportunity", _count(_WON), words="{} won in all"),
+    _money(
+        "won_amount_total",
+        "Sum of all won amounts up to the day",
+        _sum(_WON),
+        words=("{} won in all", "{} ganhos ao todo", "{} ganados en total"),
+    ),
+    _number_of(
+        "won_count_total",
+        "Won opportunities up to the day",
+        "opportunity",
+        _count(_WON),
+        words=("{} won in all", "{} ganhas ao todo", "{} ganadas en total"),
+        words_of_one=("{} won in all", "{} ganha ao todo", "{} ganada en total"),
+    ),
     _number_of(
         "won_count_12m",
         "Won opportunities of the last 12 months",
         "opportunity",
         _count(f"is_won AND {_12M}"),
-        words="{} won in 12 months",
+        words=("{} won in 12 months", "{} ganhas em 12 meses", "{} ganadas en 12 meses"),
+        words_of_one=("{} won in 12 months", "{} ganha em 12 meses", "{} ganada en 12 meses"),
     ),
     _number_of(
         "lost_count_12m",
         "Lost opportunities of the last 12 months",
         "opportunity",
         _count(f"{_LOST} AND {_12M}"),
-        words="{} lost in 12 months",
+        words=("{} lost in 12 months", "{} perdidas em 12 meses", "{} perdidas en 12 meses"),
+        words_of_one=("{} lost in 12 months", "{} perdida em 12 meses", "{} perdida en 12 meses"),
     ),
     Fact(
         "win_rate_24m",
@@ -138,7 +154,11 @@ FACTS: tuple[Fact, ...] = (
         "opportunity",
         f"CAST({_count(f'is_won AND {_24M}')} AS REAL) / nullif({_count(f'is_closed AND {_24M}')}, 0)",
         unit="percent",
-        words="{} won of what was decided in 24 months",
+        words=(
+            "{} won of what was decided in 24 months",
+            "{} ganhos do que foi decidido em 24 meses",
+            "{} ganado de lo decidido en 24 meses",
+        ),
     ),
     Fact(
         "avg_won_amount_24m",
@@ -147,7 +167,7 @@ FACTS: tuple[Fact, ...] = (
         "opportunity",
         f"round({_sum(f'is_won AND {_24M}')} / nullif({_count(f'is_won AND {_24M}')}, 0), 6)",
         unit="money",
-        words="{} on average",
+        words=("{} on average", "{} em média", "{} de media"),
     ),
     Fact(
         "contract_value_12m",
@@ -159,29 +179,41 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="money",
         final="CASE WHEN :has_contracts THEN {value} END",
-        words="{} a year under contract",
+        words=("{} a year under contract", "{} por ano em contrato", "{} al año bajo contrato"),
     ),
-    _number_of("open_count", "Open opportunities", "opportunity", _count("NOT is_closed"), words="{} open"),
-    _money("open_pipeline", "Sum of amounts of open opportunities", _sum("NOT is_closed"), words="{} open"),
+    _number_of(
+        "open_count",
+        "Open opportunities",
+        "opportunity",
+        _count("NOT is_closed"),
+        words=("{} open", "{} em aberto", "{} abiertas"),
+        words_of_one=("{} open", "{} em aberto", "{} abierta"),
+    ),
+    _money(
+        "open_pipeline",
+        "Sum of amounts of open opportunities",
+        _sum("NOT is_closed"),
+        words=("{} open", "{} em aberto", "{} abiertos"),
+    ),
     _money(
         "weighted_pipeline",
         "Sum over open opportunities of amount × probability (0…1)",
         _sum("NOT is_closed", "amount * coalesce(probability, 0)"),
-        words="{} open, by probability",
+        words=("{} open, by probability", "{} em aberto, pela probabilidade", "{} abiertos, por probabilidad"),
     ),
     _date(
         "first_won_date",
         "Least close date among won ones up to the day",
         "opportunity",
         f"min(CASE WHEN {_WON} THEN close_date END)",
-        words="first won on {}",
+        words=("first won on {}", "primeiro negócio ganho em {}", "primera ganada el {}"),
     ),
     _date(
         "last_won_date",
         "Greatest close date among won ones up to the day",
         "opportunity",
         f"max(CASE WHEN {_WON} THEN close_date END)",
-        words="last won on {}",
+        words=("last won on {}", "último negócio ganho em {}", "última ganada el {}"),
     ),
     Fact(
         "next_renewal_date",
@@ -193,7 +225,7 @@ FACTS: tuple[Fact, ...] = (
         replayable=False,
         unit="date",
         mapped_first=True,
-        words="renewal on {}",
+        words=("renewal on {}", "renovação em {}", "renovación el {}"),
     ),
     Fact(
         "product_families",
@@ -204,7 +236,8 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="count",
         final=f"CASE WHEN {_SELLS} THEN {{value}} END",
-        words="{} product families",
+        words=("{} product families", "{} famílias de produtos", "{} familias de productos"),
+        words_of_one=("{} product family", "{} família de produtos", "{} familia de productos"),
     ),
     Fact(
         "whitespace_count",
@@ -215,29 +248,46 @@ FACTS: tuple[Fact, ...] = (
         "0",
         unit="count",
         final=f"CASE WHEN {_SELLS} THEN (SELECT count(*) FROM temp.sold) - {{value}} END",
-        words="{} product families not bought",
+        words=(
+            "{} product families not bought",
+            "{} famílias de produtos não compradas",
+            "{} familias de productos no compradas",
+        ),
+        words_of_one=(
+            "{} product family not bought",
+            "{} família de produtos não comprada",
+            "{} familia de productos no comprada",
+        ),
     ),
     _date(
         "last_activity_date",
         "Greatest date of an activity up to the day, of the last 24 months",
         "activity",
         f"max(CASE WHEN {_ACTIVITY} THEN activity_date END)",
-        words="last activity on {}",
+        words=("last activity on {}", "última atividade em {}", "última actividad el {}"),
     ),
-    _number_of("activities_90d", "Activities of the last 90 days", "activity", _count(_90D), words="{} activities in 90 days"),
+    _number_of(
+        "activities_90d",
+        "Activities of the last 90 days",
+        "activity",
+        _count(_90D),
+        words=("{} activities in 90 days", "{} atividades em 90 dias", "{} actividades en 90 días"),
+        words_of_one=("{} activity in 90 days", "{} atividade em 90 dias", "{} actividad en 90 días"),
+    ),
     _number_of(
         "meetings_90d",
         "Meetings of the last 90 days",
         "activity",
         _count(f"kind = 'meeting' AND {_90D}"),
-        words="{} meetings in 90 days",
+        words=("{} meetings in 90 days", "{} reuniões em 90 dias", "{} reuniones en 90 días"),
+        words_of_one=("{} meeting in 90 days", "{} reunião em 90 dias", "{} reunión en 90 días"),
     ),
     _date(
         "last_contact_date",
         "Greatest date of a two-way contact (a meeting, a call, an e-mail that came in) of the last 24 months",
         "activity",
         f"max(CASE WHEN {_TWO_WAY} AND {_ACTIVITY} THEN activity_date END)",
-        words="last contact on {}",
+        words=("last contact on {}", "último contato em {}", "último contacto el {}"),
     ),
     Fact(
         "usual_gap_days",
@@ -246,10 +296,16 @@ FACTS: tuple[Fact, ...] = (
         "activity",
         f"usual_gap(group_concat(CASE WHEN {_ACTIVITY} THEN activity_date END))",
         unit="days",
-        words="usually {} between activities",
+        words=("usually {} between activities", "normalmente {} entre atividades", "normalmente {} entre actividades"),
     ),
     _number_of(
-        "children_count", "Accounts whose parent this is", "hierarchy", "children", replayable=False, words="{} subsidiaries"
+        "children_count",
+        "Accounts whose parent this is",
+        "hierarchy",
+        "children",
+        replayable=False,
+        words=("{} subsidiaries", "{} subsidiárias", "{} filiales"),
+        words_of_one=("{} subsidiary", "{} subsidiária", "{} filial"),
     ),
     Fact(
         "family_won_amount_12m",
@@ -260,7 +316,7 @@ FACTS: tuple[Fact, ...] = (
         "by_opportunity.won_amount_12m, 0",
         unit="money",
         needs=("won_amount_12m",),
-        words="{} won in 12 months by the group",
+        words=("{} won in 12 months by the group", "{} ganhos em 12 meses pelo grupo", "{} ganados en 12 meses por el grupo"),
     ),
     Fact(
         "family_open_pipeline",
@@ -271,7 +327,7 @@ FACTS: tuple[Fact, ...] = (
         "by_opportunity.open_pipeline, 0",
         unit="money",
         needs=("open_pipeline",),
-        words="{} open in the group",
+        words=("{} open in the group", "{} em aberto no grupo", "{} abiertos en el grupo"),
     ),
     Fact(
         "new_territory_date",
@@ -282,7 +338,7 @@ FACTS: tuple[Fact, ...] = (
         "territory_date",
         replayable=False,
         unit="date",
-        words="a new country or industry since {}",
+        words=("a new country or industry since {}", "país ou setor novo desde {}", "país o sector nuevo desde {}"),
     ),
     Fact(
         "new_territory",
@@ -291,7 +347,7 @@ FACTS: tuple[Fact, ...] = (
         "hierarchy",
         "territory",
         replayable=False,
-        words="new in {}",
+        words=("new in {}", "novo em {}", "nuevo en {}"),
     ),
     Fact(
         "growth_12m",
@@ -301,7 +357,7 @@ FACTS: tuple[Fact, ...] = (
         "won_amount_12m / nullif(won_amount_prev_12m, 0) - 1",
         unit="percent",
         needs=("won_amount_12m", "won_amount_prev_12m"),
-        words="{} on the year before",
+        words=("{} on the year before", "{} sobre o ano anterior", "{} sobre el año anterior"),
         growth=True,
     ),
     Fact(
@@ -312,7 +368,11 @@ FACTS: tuple[Fact, ...] = (
         f"won_amount_12m / nullif({_WON_BY_ALL}, 0)",
         unit="percent",
         needs=("won_amount_12m",),
-        words="{} of all that was won in 12 months",
+        words=(
+            "{} of all that was won in 12 months",
+            "{} de tudo o que foi ganho em 12 meses",
+            "{} de todo lo ganado en 12 meses",
+        ),
     ),
     Fact(
         "customer_months",
@@ -322,7 +382,7 @@ FACTS: tuple[Fact, ...] = (
         "whole_months(first_won_date, :as_of)",
         unit="months",
         needs=("first_won_date",),
-        words="a customer for {}",
+        words=("a customer for {}", "cliente há {}", "cliente desde hace {}"),
     ),
     Fact(
         "days_since_last_won",
@@ -332,7 +392,7 @@ FACTS: tuple[Fact, ...] = (
         days_since("last_won_date"),
         unit="days",
         needs=("last_won_date",),
-        words="last won {} ago",
+        words=("last won {} ago", "último negócio ganho há {}", "última ganada hace {}"),
     ),
     Fact(
         "days_since_last_activity",
@@ -342,7 +402,7 @@ FACTS: tuple[Fact, ...] = (
         days_since("last_activity_date"),
         unit="days",
         needs=("last_activity_date",),
-        words="last activity {} ago",
+        words=("last activity {} ago", "última atividade há {}", "última actividad hace {}"),
     ),
     Fact(
         "days_since_last_contact",
@@ -352,7 +412,7 @@ FACTS: tuple[Fact, ...] = (
         days_since("last_contact_date"),
         unit="days",
         needs=("last_contact_date",),
-        words="last contact {} ago",
+        words=("last contact {} ago", "último contato há {}", "último contacto hace {}"),
     ),
     Fact(
         "days_since_new_territory",
@@ -363,7 +423,7 @@ FACTS: tuple[Fact, ...] = (
         replayable=False,
         unit="days",
         needs=("new_territory_date",),
-        words="a new country or industry {} ago",
+        words=("a new country or industry {} ago", "país ou setor novo há {}", "país o sector nuevo desde hace {}"),
     ),
     Fact(
         "silence_ratio",
@@ -372,7 +432,8 @@ FACTS: tuple[Fact, ...] = (
         "derived",
         f"{days_since('last_activity_date')} / nullif(usual_gap_days, 0)",
         needs=("last_activity_date", "usual_gap_days"),
-        words="silent {} times as long as usual",
+        words=("silent {} times as long as usual", "em silêncio {} vezes o habitual", "en silencio {} veces lo habitual"),
+        words_of_one=("silent as long as usual", "em silêncio pelo tempo habitual", "en silencio el tiempo habitual"),
     ),
     Fact(
         "days_to_renewal",
@@ -383,7 +444,7 @@ FACTS: tuple[Fact, ...] = (
         replayable=False,
         unit="days",
         needs=("next_renewal_date",),
-        words="renewal in {}",
+        words=("renewal in {}", "renovação em {}", "renovación en {}"),
     ),
     *PEOPLE_FACTS,
     *HISTORY_FACTS,
@@ -415,9 +476,10 @@ def unit_of(name: str) -> Unit:
     return _BY_NAME[name].unit if name in _BY_NAME else ""
 
 
-def words_of(name: str) -> str:
-    """How a value of the fact is said, with `{}` for the value; "" where it is said by its name, or is no fact."""
-    return _BY_NAME[name].words if name in _BY_NAME else ""
+def words_of(name: str, *, one: bool = False) -> Words:
+    """How a value of the fact is said, or a value of `one`; UNSAID where it is said by its name, or is no fact."""
+    fact = _BY_NAME.get(name)
+    return UNSAID if fact is None else (one and fact.words_of_one) or fact.words
 
 
 def is_growth(name: str) -> bool:

@@ -5,7 +5,7 @@ Unknown after the cache was deleted, and never zero then. Playbooks, texts and p
 
 from __future__ import annotations
 
-from kamsync.decide.fact import Fact, Source, Unit, days_since
+from kamsync.decide.fact import Fact, Source, Unit, Words, days_since
 from kamsync.decide.kpis import KPIS
 from kamsync.model import Kind
 
@@ -51,22 +51,46 @@ HISTORY_SOURCES = (
 )
 
 
-def _fact(name: str, kind: Kind, definition: str, sql: str, words: str, unit: Unit = "") -> Fact:
+def _fact(name: str, kind: Kind, definition: str, sql: str, words: Words, unit: Unit = "") -> Fact:
     said = f"{definition}; unknown before this program knew the account"
     return Fact(name, kind, said, "history", sql, replayable=False, unit=unit, words=words, is_remembered=True)
 
 
 HISTORY_FACTS = (
-    _fact("score_30d_ago", "number", "The score 30 days ago", "max(score_30)", "score {} 30 days ago"),
-    _fact("score_90d_ago", "number", "The score 90 days ago", "max(score_90)", "score {} 90 days ago"),
-    _fact("nps_previous", "number", "The satisfaction before the present one", "max(nps_before)", "satisfaction {} before"),
-    _fact("previous_owner_id", "text", "The owner before the present one", "max(owner_before)", "owned by {} before"),
+    _fact(
+        "score_30d_ago",
+        "number",
+        "The score 30 days ago",
+        "max(score_30)",
+        ("score {} 30 days ago", "pontuação {} há 30 dias", "puntuación {} hace 30 días"),
+    ),
+    _fact(
+        "score_90d_ago",
+        "number",
+        "The score 90 days ago",
+        "max(score_90)",
+        ("score {} 90 days ago", "pontuação {} há 90 dias", "puntuación {} hace 90 días"),
+    ),
+    _fact(
+        "nps_previous",
+        "number",
+        "The satisfaction before the present one",
+        "max(nps_before)",
+        ("satisfaction {} before", "satisfação {} antes", "satisfacción {} antes"),
+    ),
+    _fact(
+        "previous_owner_id",
+        "text",
+        "The owner before the present one",
+        "max(owner_before)",
+        ("owned by {} before", "de {} antes", "de {}, antes"),
+    ),
     _fact(
         "owned_since",
         "date",
         "The day on which the present owner was first seen to own the account after another",
         "max(CASE WHEN owner_before IS NOT NULL THEN owned_since END)",
-        "the same owner since {}",
+        ("the same owner since {}", "o mesmo responsável desde {}", "el mismo propietario desde {}"),
         "date",
     ),
     _fact(
@@ -74,7 +98,7 @@ HISTORY_FACTS = (
         "date",
         "The day on which the last champion was first seen to be gone, today while there is one",
         "max(champion_until)",
-        "a champion until {}",
+        ("a champion until {}", "com aliado interno até {}", "con aliado interno hasta {}"),
         "date",
     ),
     Fact(
@@ -86,7 +110,7 @@ HISTORY_FACTS = (
         replayable=False,
         unit="days",
         needs=("owned_since",),
-        words="the same owner for {}",
+        words=("the same owner for {}", "o mesmo responsável há {}", "el mismo propietario desde hace {}"),
         is_remembered=True,
     ),
     Fact(
@@ -98,7 +122,7 @@ HISTORY_FACTS = (
         replayable=False,
         unit="days",
         needs=("has_champion", "champion_until"),
-        words="without a champion for {}",
+        words=("without a champion for {}", "sem aliado interno há {}", "sin aliado interno desde hace {}"),
         is_remembered=True,
     ),
 )

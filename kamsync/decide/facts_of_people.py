@@ -67,7 +67,8 @@ PEOPLE_FACTS = (
         replayable=False,
         unit="count",
         final=_KNOWN,
-        words="{} people known",
+        words=("{} people known", "{} pessoas conhecidas", "{} personas conocidas"),
+        words_of_one=("{} person known", "{} pessoa conhecida", "{} persona conocida"),
     ),
     _has("sponsor", "executive sponsor"),
     _has("decision_maker", "decision maker"),
@@ -82,7 +83,8 @@ PEOPLE_FACTS = (
         replayable=False,
         unit="count",
         final=_NOTED,
-        words="{} roles known",
+        words=("{} roles known", "{} papéis conhecidos", "{} funciones conocidas"),
+        words_of_one=("{} role known", "{} papel conhecido", "{} función conocida"),
     ),
     Fact(
         "last_stakeholder_activity_date",
@@ -92,7 +94,11 @@ PEOPLE_FACTS = (
         f"max(CASE WHEN spoken <= :as_of AND ({_KEY_ROLES}) THEN spoken END)",
         replayable=False,
         unit="date",
-        words="last activity with a sponsor, decision maker or champion on {}",
+        words=(
+            "last activity with a sponsor, decision maker or champion on {}",
+            "última atividade com patrocinador, decisor ou aliado interno em {}",
+            "última actividad con patrocinador, decisor o aliado interno el {}",
+        ),
     ),
     Fact(
         "days_since_last_stakeholder_activity",
@@ -103,6 +109,10 @@ PEOPLE_FACTS = (
         replayable=False,
         unit="days",
         needs=("last_stakeholder_activity_date",),
-        words="last activity with a sponsor, decision maker or champion {} ago",
+        words=(
+            "last activity with a sponsor, decision maker or champion {} ago",
+            "última atividade com patrocinador, decisor ou aliado interno há {}",
+            "última actividad con patrocinador, decisor o aliado interno hace {}",
+        ),
     ),
 )

@@ -6,21 +6,23 @@ from datetime import UTC, date, datetime
 
 from kamsync.contract import Connection
 from kamsync.exchange import AccountUpdate
-from kamsync.flags import FLAG_PREFIX
-from kamsync.model import Stream, Value
+from kamsync.flags import FLAG_PREFIX, FLAGS, LIGHTS, SEGMENTS
+from kamsync.model import Kind, Stream, Value
 from kamsync.testing.harness import Promises, RunningCrm
 
+_WORDS: dict[str, Value] = {"tiers": "A", "tiers_or_none": "A", "segments": SEGMENTS[0], "lights": LIGHTS[0]}
+_VALUES: dict[Kind, Value] = {
+    "text": "none",
+    "number": 71.5,
+    "boolean": True,
+    "date": date(2026, 2, 28),
+    "instant": datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC),
+}
+LONG_TEXT = "Grows <fast>;\nÜber 40 % more than “last” year, says Ana"
 EVERY_FLAG: dict[str, Value] = {
-    "tier": "A",
-    "score": 71.5,
-    "segment": "key",
-    "health": "green",
-    "reasons": "Grows <fast>;\nÜber 40 % more than “last” year, says Ana",
-    "since": date(2026, 2, 28),
-    "evaluated_at": datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC),
-    "override": "A",
-    "override_until": date(2026, 5, 31),
-    "decided_tier": "none",
+    flag.name: LONG_TEXT if flag.long else _WORDS.get(flag.choices, _VALUES[flag.kind])
+    for flag in FLAGS.values()
+    if not flag.optional
 }
 
 
