@@ -40,18 +40,24 @@ def plan_tasks(
     that were made for an account which was merged into the one that they name. Where the limit cuts, best tier, then nearest due
     date, then playbook and step come first.
     """
-    program = playbooks.program
-    assignees = Assignees(owners, program.fallback_owner)
-    ranks = {tier.name: rank for rank, tier in enumerate(program.tiers)}
-    wanted: dict[str, Wanted] = {}
-    held: list[HeldBack] = []
-    unassigned: list[Unassigned] = []
+    assignees = Assignees(owners, playbooks.program.fallback_owner)
     firings = tuple(firings)
     at_work = {(firing.playbook, firing.account_id) for firing in firings} | with_open_tasks(seen)
     known = knowing(playbooks, existing, inherited, seen, assignees, as_of)
+    of = {name: prepared.playbook for name, prepared in playbooks.by_name.items()}
+    asked = [firing for firing in firings if not gives_way(of[firing.playbook], firing.account_id, at_work)]
+    wanted, held = _wanted(playbooks, asked, known)
+    made = _within_limits(playbooks, wanted, assignees, as_of, seen)
+    return TaskPlan(made.changes, (*held, *made.held_back))
+
+
+def _wanted(playbooks: Playbooks, firings: Iterable[Firing], known: Known) -> tuple[list[Wanted], list[HeldBack]]:
+    """The tasks that lack, each key once, in the order in which they go before others; and what nobody could be given."""
+    ranks = {tier.name: rank for rank, tier in enumerate(playbooks.program.tiers)}
+    wanted: dict[str, Wanted] = {}
+    held: list[HeldBack] = []
+    unassigned: list[Unassigned] = []
     for firing in firings:
-        if gives_way(playbooks.by_name[firing.playbook].playbook, firing.account_id, at_work):
-            continue
         for one in wanted_tasks(playbooks, firing, known):
             if isinstance(one, HeldBack):
                 held.append(one)
@@ -59,15 +65,23 @@ def plan_tasks(
                 unassigned.append(one)
             else:
                 wanted.setdefault(one.key, one)
-    held += _told_once(unassigned)
     ordered = sorted(
         wanted.values(), key=lambda w: (ranks.get(w.firing.decision.tier, len(ranks)), w.due, w.firing.playbook, w.step, w.key)
     )
+    return ordered, [*held, *_told_once(unassigned)]
+
+
+def _within_limits(
+    playbooks: Playbooks, wanted: Iterable[Wanted], assignees: Assignees, as_of: date, seen: Sequence[SeenTask]
+) -> TaskPlan:
+    """The first of them that a person's limits leave room for, each on a day that has room; the rest waits."""
+    program = playbooks.program
     workload, reached = Workload(program.max_due_per_owner_per_day, seen), dict[tuple[str, str], date]()
     creates: list[CreateTask] = []
+    held: list[HeldBack] = []
     made: Counter[str] = Counter()
     limit = program.max_new_tasks_per_owner_per_run
-    for one in ordered:
+    for one in wanted:
         if limit is not None and made[one.assignee.id] >= limit:
             held.append(hold(one.firing, one.task, one.key, _over_limit(one.assignee, limit), waits=True))
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -101,10 +102,8 @@ class Snapshot:
             if last is not None and last.full:
                 gone = connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?', (pull,)).rowcount
                 result.deleted += max(gone, 0)
-            elif result.rows and known and "account_id" in STREAMS[stream].key:
-                # A record that came again has all its rows with it: those of an account that it was taken from must go.
-                came = f'SELECT id FROM "{stream}" WHERE "_pull" = ?1'
-                connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?1 AND id IN ({came})', (pull,))
+            elif result.rows and known:
+                _drop_former_rows(connection, stream, pull)
             if stream is Stream.ACCOUNTS:
                 self._check_vanished(result.deleted, known)
             result.problems += chain(
@@ -150,6 +149,13 @@ def _until_last(first: Page, rest: Iterator[Page]) -> Iterator[Page]:
         yield page
         if page.last:
             return
+
+
+def _drop_former_rows(connection: sqlite3.Connection, stream: Stream, pull: int) -> None:
+    """A record that came again has all its rows with it: those of an account that it was taken from must go."""
+    if "account_id" in STREAMS[stream].key:
+        came = f'SELECT id FROM "{stream}" WHERE "_pull" = ?1'
+        connection.execute(f'DELETE FROM "{stream}" WHERE "_pull" <> ?1 AND id IN ({came})', (pull,))
 
 
 def _insert_sql(request: PullRequest, pull: int) -> str:

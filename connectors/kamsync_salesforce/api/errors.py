@@ -140,6 +140,11 @@ def translate(error: BaseException, *, doing: str, host: str, retry_after: float
 
 def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | None) -> KamsyncError:
     said = f"{fault.message} ({fault.code})" if fault.code else fault.message or f"HTTP {fault.status}"
+    return _passing(fault, said, doing, retry_after) or _lasting(fault, said, doing, host)
+
+
+def _passing(fault: Fault, said: str, doing: str, retry_after: float | None) -> KamsyncError | None:
+    """What is mended by waiting; a version that Salesforce has given up answers like that too, and is not."""
     if fault.code == "QUERY_TIMEOUT":
         return TryLater(
             f"Salesforce took too long over {doing}: {said}.",
@@ -169,6 +174,11 @@ def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | Non
             fix="Run again later; https://status.salesforce.com shows disturbances.",
             retry_after_seconds=retry_after,
         )
+    return None
+
+
+def _lasting(fault: Fault, said: str, doing: str, host: str) -> KamsyncError:
+    """What somebody must mend."""
     if fault.status == 401 or fault.code == "INVALID_SESSION_ID":
         return AccessDenied(
             f"Salesforce ended our session: {said}.",

@@ -98,18 +98,7 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
         "goals": [
             {"goal": one.goal, "account": _rounded(one.account), "portfolio": _rounded(one.portfolio)} for one in plan.goals
         ],
-        "targets": [
-            {
-                "goal": own.goal,
-                "kpi": own.kpi,
-                "target": own.target,
-                "now": own.now,
-                "before": own.before,
-                "met": own.is_met,
-                "key_accounts": {"median": every.now, "before": every.before, "reached": every.reached, "known": every.accounts},
-            }
-            for own, every in plan.targets
-        ],
+        "targets": _targets(plan),
         "figures": [
             {"figure": one.kpi.name, "since": one.since.isoformat(), "before": one.before, "now": one.now} for one in plan.trends
         ],
@@ -123,14 +112,7 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
             | {"close_date": one.close_date and one.close_date.isoformat()}
             for one in plan.deals
         ],
-        "people": {
-            "known": plan.people if plan.persons is None else len(plan.persons),
-            "roles": dict(plan.roles),
-            "persons": None
-            if plan.persons is None
-            else [{"name": one.name, "title": one.title, "roles": list(one.roles)} for one in plan.persons],
-            "trouble": plan.unnamed,
-        },
+        "people": _people(plan),
         "customer_goals": [{"heading": heading, "text": line} for heading, line in plan.own.customer],
         "objectives": {
             "text": list(plan.own.ours),
@@ -144,6 +126,29 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
         "next_renewal_date": plan.renewal and plan.renewal.isoformat(),
         "problems": list(plan.problems),
     }
+
+
+def _targets(plan: AccountPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "goal": own.goal,
+            "kpi": own.kpi,
+            "target": own.target,
+            "now": own.now,
+            "before": own.before,
+            "met": own.is_met,
+            "key_accounts": {"median": every.now, "before": every.before, "reached": every.reached, "known": every.accounts},
+        }
+        for own, every in plan.targets
+    ]
+
+
+def _people(plan: AccountPlan) -> dict[str, Any]:
+    """`persons` is null where nobody asked the CRM who they are."""
+    named = plan.persons
+    persons = None if named is None else [{"name": one.name, "title": one.title, "roles": list(one.roles)} for one in named]
+    known = plan.people if named is None else len(named)
+    return {"known": known, "roles": dict(plan.roles), "persons": persons, "trouble": plan.unnamed}
 
 
 def _objective(one: Objective) -> dict[str, Any]:
