@@ -32,7 +32,7 @@ from kamsync.decide.months import add_months
 from kamsync.decide.plan import CreateTask
 from kamsync.errors import ConfigError
 from kamsync.report.backtest_text import backtest_lines
-from kamsync.report.overview.words import Words
+from kamsync.report.overview.cells import Words
 from kamsync.run.backtest import replay
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import When, make_plan

@@ -18,8 +18,8 @@ from kamsync.console.gate import FORM_TOKEN, Keys, is_own_form
 from kamsync.console.jobs import Jobs, Work
 from kamsync.console.view import View, Views
 from kamsync.errors import KamsyncError, PlanRefused
+from kamsync.report.overview.cells import Words
 from kamsync.report.overview.tables import Note
-from kamsync.report.overview.words import Words
 from kamsync.report.page import embedded, environment
 
 PAGES = ("overview", "accounts", "plan", "lab", "runs", "doctor")

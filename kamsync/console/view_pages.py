@@ -21,7 +21,7 @@ from kamsync.decide.program import NO_TIER
 from kamsync.decide.reasons import reasons_text
 from kamsync.flags import LIGHTS, SEGMENTS
 from kamsync.report.account_plan.documents import page_values
-from kamsync.report.overview.words import DASH, Words
+from kamsync.report.overview.cells import DASH, Words
 from kamsync.report.portfolio import COLUMNS, AccountRow, Filters, sort_rows
 from kamsync.run.people import see_account
 from kamsync.store.ledger import shown_tasks

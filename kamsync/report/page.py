@@ -18,9 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kamsync.look import style_sheet
 from kamsync.printable import one_line
+from kamsync.report.overview.cells import Words
 from kamsync.report.overview.overview import Overview
 from kamsync.report.overview.tables import FEW_ROWS, MOST_ROWS, Note, Table
-from kamsync.report.overview.words import Words
 
 NUMERIC = ("money", "share", "score", "count", "days", "figure")
 

@@ -10,10 +10,10 @@ import pytest
 
 from kamsync.decide.decision import Code, Decision
 from kamsync.decide.program import NO_TIER, Program, Tier
+from kamsync.report.overview.cells import words_of
 from kamsync.report.overview.overview import SECTIONS, make_overview
 from kamsync.report.overview.sources import Account, Moment, PlanTask, Sources
 from kamsync.report.overview.tables import Cell, Note, Table
-from kamsync.report.overview.words import words_of
 
 TODAY = date(2026, 6, 30)
 SINCE = date(2026, 4, 1)

@@ -23,7 +23,7 @@ from kamsync.console.words import TEXTS
 from kamsync.errors import ConfigError
 from kamsync.glossary import LanguageName
 from kamsync.http import is_loopback
-from kamsync.report.overview.words import words_of
+from kamsync.report.overview.cells import words_of
 from kamsync.run.shell import Shell
 from kamsync.run.stop_signal import Stopping
 from kamsync.store.runs import RunKind

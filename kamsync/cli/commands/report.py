@@ -17,9 +17,9 @@ from kamsync.errors import ConfigError
 from kamsync.files import write_private
 from kamsync.glossary import LanguageName
 from kamsync.report.csv_text import csv_text
+from kamsync.report.overview.cells import Words, words_of
 from kamsync.report.overview.overview import Overview, make_overview
 from kamsync.report.overview.tables import Table
-from kamsync.report.overview.words import Words, words_of
 from kamsync.report.page import Pictures, report_page
 from kamsync.run.moments import today
 from kamsync.run.overview import picturing, record_link, sources_of

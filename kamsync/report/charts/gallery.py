@@ -8,8 +8,8 @@ from typing import Any
 
 from kamsync.report.charts.formats import bundle, locales, spec_of, svg_of
 from kamsync.report.charts.pictures import Canvas, draw, pictured
+from kamsync.report.overview.cells import Words
 from kamsync.report.overview.overview import Overview
-from kamsync.report.overview.words import Words
 from kamsync.report.page import Picture, Pictures
 
 

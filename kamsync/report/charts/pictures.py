@@ -1,6 +1,6 @@
 """Each table that has a picture → an Altair chart. What a mark says to a pointer it also says to a screen reader.
 
-Values that people read (tooltips, descriptions) are said by `overview.words`, so that they look the same in table and picture.
+Values that people read (tooltips, descriptions) are said by `overview.cells`, so that they look the same in table and picture.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 import altair as alt
 
 from kamsync.report.charts import theme
+from kamsync.report.overview.cells import Words
 from kamsync.report.overview.overview import Overview
 from kamsync.report.overview.position import drawn
 from kamsync.report.overview.tables import Table
-from kamsync.report.overview.words import Words
 
 LABELLED = 14  # names on the matrix
 LABELLED_ON_A_PHONE, ROOMY = 4, 500  # pixels
