@@ -6,13 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kamsync.config.loader import Config, LogSettings, Schedule, criteria_from_text, criteria_text, load_config, load_criteria
+    from kamsync.config.loader import Config, LogSettings, Schedule, load_config
+    from kamsync.config.other_criteria import criteria_from_text, criteria_text, load_criteria
 
+_HOMES = {
+    "kamsync.config.loader": ("Config", "LogSettings", "Schedule", "load_config"),
+    "kamsync.config.other_criteria": ("criteria_from_text", "criteria_text", "load_criteria"),
+}
 __all__ = ["Config", "LogSettings", "Schedule", "criteria_from_text", "criteria_text", "load_config", "load_criteria"]
 
 
 def __getattr__(name: str) -> Any:
-    """The loader's names, loaded when they are first asked for: what explains from the cache needs none of them."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("kamsync.config.loader"), name)
+    """Names of its modules, loaded when they are first asked for: what explains from the cache needs none of them."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

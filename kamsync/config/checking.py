@@ -16,6 +16,8 @@ from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 
 Path_ = tuple[str | int, ...]
+Model = typing.TypeVar("Model", bound=BaseModel)
+EXAMPLE = "config.example.toml"
 SHOWN_LENGTH = 40
 # What each type of finding says that the key wants; the numbers are in the finding's context.
 _WANTED: Mapping[str, str] = {
@@ -46,7 +48,15 @@ _LENGTHS: Mapping[str, tuple[str, str]] = {
 _KINDS = frozenset(_WANTED) - {"string_too_short", "finite_number"}
 
 
-def problems_of(error: ValidationError, source: TomlSource, model: type[BaseModel]) -> list[str]:
+def validate(model: type[Model], source: TomlSource, *, explained_in: str = EXAMPLE) -> Model:
+    """The document as the model says. Raises ConfigError with all that is wrong, each with its file and line."""
+    try:
+        return model.model_validate(source.document)
+    except ValidationError as error:
+        raise refuse(_problems_of(error, source, model), source.name, explained_in=explained_in) from error
+
+
+def _problems_of(error: ValidationError, source: TomlSource, model: type[BaseModel]) -> list[str]:
     """One sentence a finding, in the order of the file; alternatives for one key make one sentence."""
     findings: dict[Path_, list[Mapping[str, Any]]] = {}
     for detail in error.errors(include_url=False):
@@ -62,7 +72,7 @@ def problems_of(error: ValidationError, source: TomlSource, model: type[BaseMode
     return [sentence for _, sentence in sorted(dict.fromkeys(sentences))]
 
 
-def refuse(problems: Sequence[str], name: str, *, explained_in: str = "config.example.toml") -> ConfigError:
+def refuse(problems: Sequence[str], name: str, *, explained_in: str = EXAMPLE) -> ConfigError:
     """All the problems of one file as one error."""
     first, *others = problems or [f"{name}: not a valid file"]
     listed = "".join(f"\n  {problem}" for problem in others)

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from kamsync.config.checking import problems_of, refuse
+from kamsync.config.checking import validate
 from kamsync.config.secrets import Surroundings, resolve_secret
 from kamsync.config.toml_source import TomlSource, read_toml
 from kamsync.contract import Secret, Setting
@@ -138,10 +138,7 @@ def load_fleet(path: Path, *, environment: Mapping[str, str] = os.environ) -> Fl
     """The fleet of a file, or of the fleet.toml in a folder."""
     file = path / FLEET_FILE if path.is_dir() else path
     source = read_toml(file, "fleet's file", missing_fix="Write one (docs/fleet.md), or name it with --fleet.")
-    try:
-        parsed = FleetFile.model_validate(source.document)
-    except ValidationError as error:
-        raise refuse(problems_of(error, source, FleetFile), source.name, explained_in="docs/fleet.md") from error
+    parsed = validate(FleetFile, source, explained_in="docs/fleet.md")
     folder = file.resolve().parent
     _check_patience(parsed.worker, source)
     for name in parsed.org:

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 
-from kamsync.config.checking import nearest, problems_of, refuse, shown
+from kamsync.config.checking import nearest, shown, validate
 from kamsync.config.models import Name, Text
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.config.taken_names import free_name, taken_by
@@ -77,10 +77,7 @@ def load_mapping(name_or_path: str, *, crm: str, folder: Path, where: object = "
     Raises ConfigError with the place of what will not do.
     """
     source = _source(name_or_path, folder, where)
-    try:
-        parsed = _Mapping.model_validate(source.document)
-    except ValidationError as error:
-        raise refuse(problems_of(error, source, _Mapping), source.name) from error
+    parsed = validate(_Mapping, source)
     if parsed.crm != crm:
         raise ConfigError(
             f"{source.place(('crm',))}: this mapping is for {shown(parsed.crm)}, the configuration's [crm] kind is {crm!r}.",

@@ -88,7 +88,7 @@ def copy_playbook(name: NameArgument, file: TargetArgument, force: ForceOption =
 def _show_for_account(name: str, config: Path, account: str, *, json: bool) -> None:
     """The shell takes long to load, and most of these commands read no cache."""
     from kamsync.cli.session import open_session
-    from kamsync.config.loader import with_playbook
+    from kamsync.config.other_criteria import with_playbook
     from kamsync.run.moments import today
     from kamsync.run.rehearsal import rehearsal_of
     from kamsync.store.accounts import find_account, owners
