@@ -8,8 +8,10 @@ connector's edge it becomes a BadAnswer, which keeps the cause for the log at de
 from __future__ import annotations
 
 import functools
+import html
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +23,11 @@ from kamsync.numerals import counted
 
 MISREAD = (TypeError, LookupError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What reading a value of another shape raises. (UnicodeError and JSON's errors are ValueErrors.)"""
+
+
+MOST_READ, MOST_WORDS = 20_000, 200  # characters: of a body, of what is said of it
+_UNSEEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style|template)\b.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*(?:>|$)")
 
 
 @dataclass
@@ -53,6 +60,31 @@ def json_of(body: bytes | str) -> Any:
             return json.loads(body, parse_constant=str)  # NaN as the word that it is: no number, which is told
         except RecursionError as error:
             raise ValueError("JSON of too many lists in lists") from error
+
+
+def words_of(body: object) -> str:
+    """What a body says to people that is no error in the CRM's own form: a page's visible text, or a text, cut short.
+
+    "" where it says nothing: empty, `{}`, `[]`, `null`, any other JSON that is no text, bytes that are no text.
+    `body`: bytes, text, or the JSON value that was read of it.
+    """
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if not isinstance(text, str):
+        return ""
+    try:
+        value = json_of(text)
+    except ValueError:
+        value = text
+    if not isinstance(value, str):
+        return ""
+    seen = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", value[:MOST_READ])))
+    return "" if "\ufffd" in seen or "\0" in seen else " ".join(seen.split())[:MOST_WORDS]
+
+
+def mend_of_down(status_page: str, *, is_told: bool) -> str:
+    """What to do where a service is not available. `is_told`: the service says so itself, and no proxy in its place."""
+    beside = "" if is_told else ", and where it shows none, something in between answers: ask who runs the proxy"
+    return f"Run again later; {status_page} shows disturbances{beside}."
 
 
 C = TypeVar("C", bound=type)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from kamsync.decide.suggest import Places
 
 
 def shipped_folder() -> Traversable:
@@ -28,6 +31,12 @@ def read_shipped(name: str, folder: str = "") -> str | None:
         return None
     root = shipped_folder() / folder if folder else shipped_folder()
     return (root / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def shipped_places() -> dict[str, Places]:
+    """How many each preset chooses for its best tier, by the preset's name."""
+    best = {name: tomllib.loads(read_shipped(name, "criteria") or "")["tiers"][0] for name in shipped_names("criteria")}
+    return {name: Places(tier.get("top_percent"), tier.get("max_accounts")) for name, tier in best.items()}
 
 
 def shipped_purpose(name: str, folder: str) -> str:

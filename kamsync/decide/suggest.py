@@ -6,8 +6,9 @@ twenty branches is no twenty customers. Thresholds are judgements, each said in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from kamsync.numerals import counted
@@ -20,7 +21,19 @@ GROUPED = 0.3  # of the revenue of a year
 FEW_CUSTOMERS = 60
 LOGGED = 0.25  # of the active customers, within 90 days
 ONE_LARGE, TEN_LARGE = 0.2, 0.8
-CHOSEN, MOST_CHOSEN = 0.045, 35  # as the presets have it: of the active customers, but for groups, and at most
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many a preset chooses for its best tier: of the active (0…100), and at most; None where it sets no such limit."""
+
+    top_percent: float | None = None
+    max_accounts: int | None = None
+
+    def of(self, active: int) -> float:
+        """Of so many that are active, all where there is no limit."""
+        share = active if self.top_percent is None else active * self.top_percent / 100
+        return share if self.max_accounts is None else min(share, self.max_accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +86,16 @@ class Suggestion:
     most: int | None = None
 
 
-def suggest(org: Org | None, wishes: Wishes) -> Suggestion:
-    """`org` None: nothing was pulled yet, and the answers alone decide."""
+def suggest(org: Org | None, wishes: Wishes, places: Mapping[str, Places] = MappingProxyType({})) -> Suggestion:
+    """`org` None: nothing was pulled yet, and the answers alone decide. `places`: those of each preset, by its name."""
     preset, why = next(_candidates(org, wishes))
     owners = wishes.owners or (org.owners if org else None)
     most = owners * wishes.per_owner if owners and wishes.per_owner else None
     dropped = () if org is None else tuple(_dropped(org, preset))
-    return Suggestion(preset, (why, *_besides(org, wishes, preset)), dropped, tuple(_warnings(org, wishes, preset, most)), most)
+    # A preset for groups chooses among groups, and how many of those there are is not known here.
+    chosen = None if org is None or preset == "groups" else places.get(preset, Places()).of(org.active)
+    warnings = tuple(_warnings(org, wishes, chosen, most))
+    return Suggestion(preset, (why, *_besides(org, wishes, preset)), dropped, warnings, most)
 
 
 def _candidates(org: Org | None, wishes: Wishes) -> Iterator[tuple[str, str]]:
@@ -142,7 +158,8 @@ def _dropped(org: Org, preset: str) -> Iterator[str]:
             yield f"{what}: {name} is not mapped."
 
 
-def _warnings(org: Org | None, wishes: Wishes, preset: str, most: int | None) -> Iterable[str]:
+def _warnings(org: Org | None, wishes: Wishes, chosen: float | None, most: int | None) -> Iterable[str]:
+    """`chosen`: how many the preset chooses, None unknown; `most`: how many the owners carry."""
     if org is None:
         yield "Nothing was pulled yet. After `kamsync pull`, `kamsync criteria suggest` looks at the org itself."
         return
@@ -150,7 +167,7 @@ def _warnings(org: Org | None, wishes: Wishes, preset: str, most: int | None) ->
         yield f"One customer brings {org.largest:.0%} of a year's revenue: losing it is the risk, whatever its tier."
     if org.ten_largest is not None and org.ten_largest >= TEN_LARGE and org.active > 10:
         yield f"Ten customers bring {org.ten_largest:.0%} of a year's revenue: whoever is chosen by worth is among them."
-    if most is not None and preset != "groups" and most < min(CHOSEN * org.active, MOST_CHOSEN):
+    if most is not None and chosen is not None and most < chosen:
         yield f"Your owners carry {most} accounts; the preset would choose more: set max_accounts = {most} in a copy of it."
     if wishes.recurring is False and _contracts(org):
         yield f"You say that business does not recur, but: {_contracts(org)}"

@@ -61,3 +61,11 @@ def test_each_kind_of_error_says_what_happened_and_what_to_do(open_desk: Opener,
     (broken.folder / "kamsync.db").write_bytes(b"no database at all" * 100)
     text += said(broken, "accounts")
     golden.holds("errors.txt", text)
+
+
+@pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
+def test_a_service_that_is_down_and_says_nothing_is_told_so_to_who_pulls(open_desk: Opener, crm: str) -> None:
+    desk = open_desk(crm)
+    desk.server.faults.add("status", path=".*", times=None, status=503, body=b"{}")
+    told = desk.run("pull")
+    assert told.code == 1 and "HTTP 503 without a word" in told.err and "{}" not in told.err and "Run again later" in told.err

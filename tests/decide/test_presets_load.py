@@ -6,12 +6,13 @@ import pytest
 
 from kamsync.config.assembly import Problems, build_criteria, build_playbook, build_rules, build_tiers, check_weights
 from kamsync.config.models import CriteriaFile, PlaybookTable
-from kamsync.config.shipped import read_shipped, shipped_names
+from kamsync.config.shipped import read_shipped, shipped_names, shipped_places
 from kamsync.config.toml_source import TomlSource, parse_toml
 from kamsync.decide.compiled import compile_program
 from kamsync.decide.facts import known_columns
 from kamsync.decide.playbooks import compile_playbooks
 from kamsync.decide.program import Program
+from kamsync.decide.suggest import Places
 from kamsync.model import Kind
 
 MAPPED: dict[str, Kind] = {"nps": "number", "authority_evidence_date": "date", "strategic_market": "boolean"}
@@ -39,6 +40,7 @@ def test_a_preset_loads_with_and_without_the_admins_fields(name: str, mapped: di
     assert problems.found == []
     compile_program(Program(tiers=tiers, criteria=kept, rules=rules, account_columns=mapped))
     assert all(tier.label for tier in tiers)
+    assert shipped_places()[name] == Places(tiers[0].top_percent, tiers[0].max_accounts)
 
 
 @pytest.mark.parametrize("name", shipped_names("playbooks"))

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from kamsync.config.shipped import shipped_places
 from kamsync.decide.suggest import Org, Wishes, suggest
+
+PLACES = shipped_places()
 
 ORDINARY = Org(
     customers=300,
@@ -74,13 +77,26 @@ def test_what_has_no_data_is_named() -> None:
     ],
 )
 def test_concentration_and_contradictions_are_warned_of(org: dict[str, Any], wishes: dict[str, Any], said: str) -> None:
-    assert any(said in warning for warning in suggest(replace(ORDINARY, **org), Wishes(**wishes)).warnings)
+    assert any(said in warning for warning in suggest(replace(ORDINARY, **org), Wishes(**wishes), PLACES).warnings)
+
+
+@pytest.mark.parametrize(("wanted", "carried", "warned"), [(None, 12, False), (None, 11, True), ("authority", 12, True)])
+def test_owners_are_compared_with_what_the_very_preset_chooses(wanted: Any, carried: int, warned: bool) -> None:
+    """Of 250 active customers balanced chooses 4.5 %, authority 5 %."""
+    found = suggest(ORDINARY, Wishes(wanted, owners=carried, per_owner=1), PLACES)
+    assert any("would choose more" in warning for warning in found.warnings) is warned
+
+
+def test_no_preset_chooses_more_than_its_most() -> None:
+    org = replace(ORDINARY, active=100_000)
+    assert suggest(org, Wishes(owners=35, per_owner=1), PLACES).warnings == ()
+    assert len(suggest(org, Wishes(owners=34, per_owner=1), PLACES).warnings) == 1
 
 
 def test_how_many_groups_are_chosen_is_no_share_of_all_accounts() -> None:
-    assert suggest(replace(ORDINARY, grouped=0.9, active=600), Wishes(owners=14, per_owner=1)).warnings == ()
+    assert suggest(replace(ORDINARY, grouped=0.9, active=600), Wishes(owners=14, per_owner=1), PLACES).warnings == ()
 
 
 def test_an_ordinary_org_is_warned_of_nothing() -> None:
-    assert suggest(ORDINARY, Wishes(owners=12, per_owner=10)).warnings == ()
+    assert suggest(ORDINARY, Wishes(owners=12, per_owner=10), PLACES).warnings == ()
     assert suggest(ORDINARY, Wishes(per_owner=10)).most == 120

@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
-from kamsync.foreign import json_of
+from kamsync.foreign import json_of, mend_of_down, words_of
 from kamsync.http import redact, retry_after_seconds
 
 # "Error handling": what passes by itself. 423: locked after large writes; 477: portal in migration; 52x: the edge's own.
@@ -47,6 +47,13 @@ class Fault:
     retry_after_seconds: float | None = None
 
     @property
+    def said(self) -> str:
+        """For people: HubSpot's words; of an answer that is not HubSpot's the status, and its words."""
+        if self.is_json and self.message:
+            return self.message.rstrip(".")
+        return f"HTTP {self.status} “{self.message}”" if self.message else f"HTTP {self.status} without a word"
+
+    @property
     def is_daily_limit(self) -> bool:
         """Whether the day's calls are spent (429 with the policy DAILY), which no short wait mends."""
         return self.status == 429 and self.policy == "DAILY"
@@ -67,8 +74,7 @@ def parse_fault(status: int, body: Any, headers: Any = None) -> Fault:
         entry = None
     wait = retry_after_seconds(_header(headers, "Retry-After"))
     if not isinstance(entry, dict):
-        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content or "")
-        return Fault(status, redact(" ".join(text.split())[:200]), is_json=False, retry_after_seconds=wait)
+        return Fault(status, redact(words_of(content)), is_json=False, retry_after_seconds=wait)
     details = list(_details(entry))
     return Fault(
         status=status,
@@ -184,18 +190,18 @@ def _tls_failed(reason: str, host: str) -> ConfigError:
 
 
 def _from_fault(fault: Fault, *, doing: str, host: str) -> KamsyncError:
-    said = fault.message.rstrip(".") or f"HTTP {fault.status}"
+    said = fault.said
     if fault.status == 429:
         return _limited(fault, said)
     if fault.status in PASSING_STATUSES:
         return TryLater(
             f"HubSpot is not available for {doing}: {said}.",
-            fix="Run again later; https://status.hubspot.com shows disturbances.",
+            fix=mend_of_down("https://status.hubspot.com", is_told=fault.is_json and bool(fault.message)),
             retry_after_seconds=fault.retry_after_seconds or (LOCKED_WAIT_SECONDS if fault.status == 423 else None),
         )
     if not fault.is_json:
         return BadAnswer(
-            f"{host} answered {doing} with HTTP {fault.status} and no HubSpot error: {fault.message[:120]}",
+            f"{host} answered {doing} with no HubSpot error, but with {said}.",
             fix="Check `base_url`; a proxy may be answering in between.",
         )
     if fault.status == 401:

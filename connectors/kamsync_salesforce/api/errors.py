@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
+from kamsync.foreign import json_of, mend_of_down, words_of
 from kamsync.http import network_error, passes_by_itself, redact, was_never_sent
 from kamsync_salesforce.api.mends import DENIED, LOGIN_CODES, LOGIN_PHRASES
 from kamsync_salesforce.api.vendor import exceptions as vendor
@@ -54,6 +55,15 @@ class Fault:
     is_json: bool = True
 
     @property
+    def said(self) -> str:
+        """For people: Salesforce's words with their code; of an answer that is not Salesforce's the status, and its words."""
+        if self.code:
+            return f"{self.message} ({self.code})" if self.message else self.code
+        if self.is_json and self.message:
+            return self.message
+        return f"HTTP {self.status} “{self.message}”" if self.message else f"HTTP {self.status} without a word"
+
+    @property
     def missing_field(self) -> str:
         """The API name in "No such column …", or ""."""
         for pattern in (_FIELD, _BULK_FIELD, _RELATIONSHIP):
@@ -87,14 +97,17 @@ class JobFailed(vendor.SalesforceOperationError):
 
 
 def parse_fault(status: int, content: Any) -> Fault:
-    """A Fault from a decoded body: a list of errors (REST), one object (OAuth, some Bulk answers), or text."""
-    entry = content[0] if isinstance(content, list) and content else content
+    """A Fault from a body: a list of errors (REST), one object (OAuth, some Bulk answers), or what an edge server says."""
+    try:
+        read = json_of(content) if isinstance(content, bytes | str) else content
+    except ValueError:
+        read = content
+    entry = read[0] if isinstance(read, list) and read else read
     if isinstance(entry, dict):
         code = str(entry.get("errorCode") or entry.get("statusCode") or entry.get("error") or "")
         text = str(entry.get("message") or entry.get("error_description") or "")
         return Fault(status, redact(code), redact(text.strip()))
-    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content or "")
-    return Fault(status, "", redact(" ".join(re.sub(r"<[^>]*>", " ", text).split())[:300]), is_json=False)
+    return Fault(status, "", redact(words_of(content)), is_json=False)
 
 
 def fault_of(error: BaseException | None) -> Fault | None:
@@ -139,8 +152,7 @@ def translate(error: BaseException, *, doing: str, host: str, retry_after: float
 
 
 def _from_fault(fault: Fault, *, doing: str, host: str, retry_after: float | None) -> KamsyncError:
-    said = f"{fault.message} ({fault.code})" if fault.code else fault.message or f"HTTP {fault.status}"
-    return _passing(fault, said, doing, retry_after) or _lasting(fault, said, doing, host)
+    return _passing(fault, fault.said, doing, retry_after) or _lasting(fault, fault.said, doing, host)
 
 
 def _passing(fault: Fault, said: str, doing: str, retry_after: float | None) -> KamsyncError | None:
@@ -171,7 +183,7 @@ def _passing(fault: Fault, said: str, doing: str, retry_after: float | None) -> 
     if fault.status in (429, 500, 502, 503, 504) or fault.code in _PLATFORM_CODES:
         return TryLater(
             f"Salesforce is not available for {doing}: {said}.",
-            fix="Run again later; https://status.salesforce.com shows disturbances.",
+            fix=mend_of_down("https://status.salesforce.com", is_told=fault.is_json and bool(fault.message)),
             retry_after_seconds=retry_after,
         )
     return None
@@ -186,7 +198,7 @@ def _lasting(fault: Fault, said: str, doing: str, host: str) -> KamsyncError:
         )
     if not fault.is_json:
         return BadAnswer(
-            f"{host} answered {doing} with HTTP {fault.status} and no Salesforce error: {fault.message[:120]}",
+            f"{host} answered {doing} with no Salesforce error, but with {said}.",
             fix="Check `login_url` and `instance_url`; a proxy may be answering in between.",
         )
     if fault.missing_field:

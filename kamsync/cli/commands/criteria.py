@@ -15,6 +15,7 @@ from kamsync.cli.session import open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, list_shipped, shipped_text, write_copy
 from kamsync.cli.suggestion import WANTED, ask_wishes, check_wanted, field_name, suggestion_lines
 from kamsync.config import load_criteria
+from kamsync.config.shipped import shipped_places
 from kamsync.decide.influence import influences
 from kamsync.decide.suggest import Wishes, suggest
 from kamsync.numerals import counted
@@ -77,7 +78,7 @@ def suggest_preset(
     org = portray(session.config.cache_path, session.config.compiled, today(session.config, datetime.now(UTC)))
     marked_by = field_name(strategic_field) if strategic_field else None
     wishes = Wishes(check_wanted(wanted) if wanted else None, owners, per_owner, recurring, marked_by)
-    found = suggest(org, ask_wishes(wishes) if at_terminal() and not json else wishes)
+    found = suggest(org, ask_wishes(wishes) if at_terminal() and not json else wishes, shipped_places())
     if json:
         show_json({"version": 1, **asdict(found), "org": {**asdict(org), "mapped": sorted(org.mapped)}})
         return
