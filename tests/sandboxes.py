@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from kamsync.plugins import load_connector
@@ -59,18 +59,32 @@ def wait_for_index(crm: SandboxCrm) -> None:
         time.sleep(0.01)
 
 
+# Options of what a CRM answers; all others decide what it holds.
+_ANSWERS = frozenset((
+    "advanced_currency", "activity_limit", "apex_limits", "api_enabled", "duplicate_alerts", "hidden_fields", "jwt_public_key",
+    "locked", "refused_objects", "session_seconds", "soap_login", "unseen_objects", "validation_rules", "views_all_data",
+))  # fmt: skip
+
 _FILLED: dict[tuple[object, ...], _Filled] = {}
 
 
-def a_sandbox(crm: str, company: Callable[[], SampleCompany], options: SandboxOptions, *key: object) -> SandboxCrm:
-    """A CRM that holds the company, which `key` names among those of its kind."""
-    whole = (crm, options.today, options.provisioned, repr(sorted(options.vendor.items())), *key)
+def a_sandbox(
+    crm: str,
+    company: Callable[[], SampleCompany],
+    options: SandboxOptions,
+    *key: object,
+    prepare: Callable[[SandboxCrm], None] | None = None,
+) -> SandboxCrm:
+    """A CRM that holds the company, which `key` names among those of its kind. `prepare`: what happened to it since then."""
+    holds = {name: value for name, value in options.vendor.items() if name not in _ANSWERS}
+    whole = (crm, options.today, options.provisioned, repr(sorted(holds.items())), prepare, *key)
     connector = load_connector(crm)
     if whole not in _FILLED:
         made = company()
-        first = cast(SandboxCrm, connector.sandbox(made, options))
+        first = cast(SandboxCrm, connector.sandbox(made, replace(options, vendor=holds)))
+        if prepare is not None:
+            prepare(first)
         _FILLED[whole] = _Filled(made, cast(Keeping, first).keep())
-        return first
     filled = _FILLED[whole]
     sandbox = cast(SandboxCrm, connector.sandbox(cast(SampleCompany, _Hollow(filled.company)), options))
     cast(Keeping, sandbox).put_back(filled.state)

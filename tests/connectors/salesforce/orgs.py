@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from kamsync.exchange import NewTask
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import STREAMS, Column, Stream
 from kamsync.sandbox.company import Company
-from kamsync.sandbox.crm import SandboxOptions
+from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce import CONNECTOR
 from kamsync_salesforce.connection import SalesforceConnection
@@ -31,12 +32,16 @@ def an_org(
     *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
 ) -> Iterator[SandboxServer]:
     options = SandboxOptions(today=TODAY, vendor=vendor)
-    crm = a_sandbox("salesforce", lambda: Company(accounts, opportunities, today=TODAY), options, accounts, opportunities)
-    with SandboxServer(crm, tls=tls) as server:
-        if provisioned:
-            failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]
-            assert not failed
+    company = partial(Company, accounts, opportunities, today=TODAY)
+    prepare = _set_up if provisioned else None
+    with SandboxServer(a_sandbox("salesforce", company, options, accounts, opportunities, prepare=prepare), tls=tls) as server:
         yield server
+
+
+def _set_up(crm: SandboxCrm) -> None:
+    with SandboxServer(crm) as server:
+        failed = [step for step in connected(server).setup(dry_run=False) if step.status == "failed"]
+    assert not failed
 
 
 def connected(server: SandboxServer, *, share: float = 0.5, **changes: Any) -> SalesforceConnection:
