@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
@@ -29,12 +29,18 @@ TODAY = datetime.now(UTC).date()
 
 @contextmanager
 def an_org(
-    *, accounts: int = 120, opportunities: int = 2_600, provisioned: bool = True, tls: bool = False, **vendor: Any
+    *,
+    accounts: int = 120,
+    opportunities: int = 2_600,
+    activities: int | None = None,
+    provisioned: bool = True,
+    tls: bool = False,
+    **vendor: Any,
 ) -> Iterator[SandboxServer]:
-    options = SandboxOptions(today=TODAY, vendor=vendor)
-    company = partial(Company, accounts, opportunities, today=TODAY)
-    prepare = _set_up if provisioned else None
-    with SandboxServer(a_sandbox("salesforce", company, options, accounts, opportunities, prepare=prepare), tls=tls) as server:
+    options, sizes = SandboxOptions(today=TODAY, vendor=vendor), (accounts, opportunities, activities)
+    company = partial(Company, accounts, opportunities, activities=activities, today=TODAY)
+    crm = a_sandbox("salesforce", company, options, sizes, prepare=_set_up if provisioned else None)
+    with SandboxServer(crm, tls=tls) as server:
         yield server
 
 
@@ -64,9 +70,12 @@ def everything() -> list[PullRequest]:
     return [PullRequest(stream, columns[stream], since=since if STREAMS[stream].months else None) for stream in Stream]
 
 
-def pulled(connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None) -> dict[Stream, Page]:
-    """Every stream as one page."""
-    requests = [PullRequest(r.stream, r.columns, (cursors or {}).get(r.stream), r.since) for r in everything()]
+def pulled(
+    connection: SalesforceConnection, cursors: dict[Stream, str | None] | None = None, *, only: Collection[Stream] = tuple(Stream)
+) -> dict[Stream, Page]:
+    """Each of the streams as one page."""
+    wanted = [request for request in everything() if request.stream in only]
+    requests = [PullRequest(r.stream, r.columns, (cursors or {}).get(r.stream), r.since) for r in wanted]
     rows: dict[Stream, list[Any]] = {}
     gone: dict[Stream, tuple[str, ...]] = {}
     found: dict[Stream, Page] = {}
@@ -88,12 +97,16 @@ def ids(page: Page) -> list[str]:
     return sorted(row[0] for row in page.rows)
 
 
+def account_ids(connection: SalesforceConnection) -> list[str]:
+    return ids(pulled(connection, only=(Stream.ACCOUNTS,))[Stream.ACCOUNTS])
+
+
 def count(connection: SalesforceConnection, soql: str) -> int:
     return int(a_person(connection).query(soql)["totalSize"])
 
 
 def some_tasks(connection: SalesforceConnection, number: int) -> list[NewTask]:
-    pages = pulled(connection)
+    pages = pulled(connection, only=(Stream.ACCOUNTS, Stream.OWNERS))
     accounts = ids(pages[Stream.ACCOUNTS])
     owner = next(row[0] for row in pages[Stream.OWNERS].rows if row[3] in (True, "true"))
     return [

@@ -15,6 +15,7 @@ from kamsync_salesforce.connection import SalesforceConnection
 from tests.connectors.salesforce.orgs import (
     TODAY,
     a_person,
+    account_ids,
     an_org,
     connected,
     count,
@@ -41,12 +42,12 @@ def all_findings(server: SandboxServer, **people: str) -> dict[str, Finding]:
 
 
 def updates(connection: SalesforceConnection, tier: str) -> list[AccountUpdate]:
-    return [AccountUpdate(one, one, {"tier": tier}) for one in ids(pulled(connection)[Stream.ACCOUNTS])]
+    return [AccountUpdate(one, one, {"tier": tier}) for one in account_ids(connection)]
 
 
 @pytest.mark.parametrize("most", [20, 1])
 def test_what_is_too_much_for_the_orgs_triggers_goes_in_smaller_calls(most: int) -> None:
-    with an_org(accounts=230, opportunities=50) as server:
+    with an_org(accounts=230, opportunities=50, activities=0) as server:
         connection = connected(server)
         wanted = updates(connection, "A")
         crm: Any = server.crm
@@ -59,7 +60,7 @@ def test_what_is_too_much_for_the_orgs_triggers_goes_in_smaller_calls(most: int)
 
 
 def test_once_it_is_known_how_many_go_no_call_is_wasted_on_more() -> None:
-    with an_org(accounts=1_000, opportunities=50, apex_limits={"Account": 25}) as server:
+    with an_org(accounts=1_000, opportunities=50, activities=0, apex_limits={"Account": 25}) as server:
         connection = connected(server)
         wanted = updates(connection, "A")
         before = connection.usage().used_by_us
@@ -81,7 +82,7 @@ def test_tasks_are_made_and_undone_in_smaller_calls_too() -> None:
 
 
 def test_triggers_that_fail_whatever_comes_are_told_in_their_words_and_do_not_eat_the_budget() -> None:
-    with an_org(accounts=1_000, opportunities=50, apex_limits={"Account": 0}) as server:
+    with an_org(accounts=1_000, opportunities=50, activities=0, apex_limits={"Account": 0}) as server:
         connection = connected(server)
         wanted = updates(connection, "A")
         before = connection.usage().used_by_us
@@ -94,7 +95,7 @@ def test_triggers_that_fail_whatever_comes_are_told_in_their_words_and_do_not_ea
 
 
 def test_what_a_bulk_job_refuses_and_a_call_would_let_through_is_written_by_calls() -> None:
-    with an_org(accounts=2_300, opportunities=50) as server:
+    with an_org(accounts=2_300, opportunities=50, activities=0) as server:
         connection = connected(server)
         wanted = updates(connection, "B")
         crm: Any = server.crm
@@ -118,9 +119,9 @@ def blind() -> Any:
 
 def test_activities_that_are_too_much_for_one_query_are_read_in_slices(blind: SandboxServer) -> None:
     crm: Any = blind.crm
-    found = pulled(connected(blind))[Stream.ACTIVITIES]
+    found = pulled(connected(blind), only=(Stream.ACTIVITIES,))[Stream.ACTIVITIES]
     crm.org.options.views_all_data = True
-    whole = pulled(connected(blind))[Stream.ACTIVITIES]
+    whole = pulled(connected(blind), only=(Stream.ACTIVITIES,))[Stream.ACTIVITIES]
     crm.org.options.views_all_data = False
 
     assert ids(found) == ids(whole) and len(ids(found)) > 300
@@ -129,9 +130,9 @@ def test_activities_that_are_too_much_for_one_query_are_read_in_slices(blind: Sa
 
 def test_changes_of_activities_are_read_in_slices_too(blind: SandboxServer) -> None:
     connection = connected(blind)
-    cursors = cursors_of(pulled(connection))
+    cursors = cursors_of(pulled(connection, only=(Stream.ACTIVITIES,)))
 
-    again = pulled(connection, cursors)[Stream.ACTIVITIES]
+    again = pulled(connection, cursors, only=(Stream.ACTIVITIES,))[Stream.ACTIVITIES]
 
     assert not again.full
 
@@ -176,7 +177,7 @@ def test_an_optional_object_that_is_refused_or_absent_ends_no_run(sobject: str, 
 def test_exchange_rates_that_are_refused_are_a_sentence_and_records_keep_their_own_currency() -> None:
     with an_org(accounts=40, opportunities=60, refused_objects={"CurrencyType": "INSUFFICIENT_ACCESS"}) as server:
         rows, problems = reading(server, Stream.RATES)
-        pages = pulled(connected(server))
+        pages = pulled(connected(server), only=(Stream.ACCOUNTS,))
 
         assert len({row[9] for row in pages[Stream.ACCOUNTS].rows}) > 1
         assert rows and "rates" in " ".join(problems)
@@ -234,7 +235,11 @@ def test_opportunities_in_a_stage_that_was_deleted_are_told_with_their_number_an
     with an_org(accounts=20, opportunities=200, retired_stages=("Closed Won",)) as server:
         finding = findings(server)["stages"]
         number = count(connected(server), "SELECT COUNT() FROM Opportunity WHERE StageName = 'Closed Won'")
-        won = [row for row in pulled(connected(server))[Stream.OPPORTUNITIES].rows if row[8] in (True, "true")]
+        won = [
+            row
+            for row in pulled(connected(server), only=(Stream.OPPORTUNITIES,))[Stream.OPPORTUNITIES].rows
+            if row[8] in (True, "true")
+        ]
 
         assert f"{number} in “Closed Won” (first: 006" in finding.message
         assert len(won) == number  # the record's own mark decides
