@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,9 @@ from .soql_to_sql import Compiled
 
 PAGE = 2_000
 OPEN_CURSORS = 10
+
+
+_SAID_OTHERWISE = ("boolean", "datetime")
 
 
 def json_value(field: Field | None, value: Any) -> Any:
@@ -76,10 +79,14 @@ class Queries:
         answer: dict[str, Any] = {"totalSize": len(found), "done": end == len(found)}
         if end < len(found):
             answer["nextRecordsUrl"] = f"/services/data/{version}/query/{cursor}-{end}"
-        answer["records"] = [self._record(compiled, row, version) for row in found[offset:end]]
+        answer["records"] = self._records(compiled, found[offset:end], version)
         return answer
 
-    def _record(self, compiled: Compiled, row: Sequence[Any], version: str) -> dict[str, Any]:
+    def _records(self, compiled: Compiled, rows: Iterable[Sequence[Any]], version: str) -> list[dict[str, Any]]:
+        shape = _shape(compiled)
+        return [self._record(compiled, shape, row, version) for row in rows]
+
+    def _record(self, compiled: Compiled, shape: _Shape, row: Sequence[Any], version: str) -> dict[str, Any]:
         if compiled.aggregate:
             record: dict[str, Any] = {"attributes": {"type": "AggregateResult"}}
         else:
@@ -87,8 +94,13 @@ class Queries:
         for path, (sobject, place) in compiled.parents.items():
             parent_id = row[place]
             _put(record, path, None if parent_id is None else {"attributes": _attributes(sobject.name, parent_id, version)})
-        for output, value in zip(compiled.outputs, row, strict=False):
-            _put(record, output.path, json_value(output.field, value))
+        values = list(row)
+        for place, field in shape.said:
+            values[place] = json_value(field, values[place])
+        for place, name in shape.own:
+            record[name] = values[place]
+        for place, path in shape.below:
+            _put(record, path, values[place])
         for relationship, child in compiled.children:
             record[relationship] = self._children(compiled, relationship, child, row[-1], version)
         return record
@@ -104,7 +116,27 @@ class Queries:
         rows = self._org.db.execute(inner.sql, inner.parameters).fetchall()
         if not rows:
             return None
-        return {"totalSize": len(rows), "done": True, "records": [self._record(inner, row, version) for row in rows]}
+        return {"totalSize": len(rows), "done": True, "records": self._records(inner, rows, version)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where a row's values go, found once for all rows, by their places: to the record itself, below a parent; and the fields of
+    those that are said otherwise than they are kept."""
+
+    own: tuple[tuple[int, str], ...]
+    below: tuple[tuple[int, tuple[str, ...]], ...]
+    said: tuple[tuple[int, Field], ...]
+
+
+def _shape(compiled: Compiled) -> _Shape:
+    paths = [(place, output.path) for place, output in enumerate(compiled.outputs)]
+    fields = [(place, output.field) for place, output in enumerate(compiled.outputs)]
+    return _Shape(
+        tuple((place, path[0]) for place, path in paths if len(path) == 1),
+        tuple((place, path) for place, path in paths if len(path) > 1),
+        tuple((place, field) for place, field in fields if field is not None and field.type in _SAID_OTHERWISE),
+    )
 
 
 def _attributes(sobject: str, record_id: str, version: str) -> dict[str, str]:

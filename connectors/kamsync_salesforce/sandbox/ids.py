@@ -10,6 +10,7 @@ _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 
 
+@lru_cache(maxsize=65_536)
 def make_id(prefix: str, number: int) -> str:
     """The 18-character id of a record."""
     digits = ""

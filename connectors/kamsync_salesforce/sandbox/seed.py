@@ -247,7 +247,7 @@ class _Loader:
 
     @staticmethod
     def _moment(moment: datetime) -> str:
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.000Z"
 
     @staticmethod
     def _stamp(day: date) -> str:
