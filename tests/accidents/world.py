@@ -5,16 +5,14 @@ The state of both is kept and put back in milliseconds, so that hundreds of acci
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -35,11 +33,11 @@ from tests.accidents.programme import (
     programme_text,
     secret_name,
 )
-from tests.accidents.zygote import COMMITS, SIZE, get, open_shared
+from tests.accidents.zygote import COMMITS, SIZE, get, open_shared, serve
+from tests.journeys.command import PROCESSES
 from tests.sandboxes import Keeping, a_sandbox, wait_for_index
 
 ACCOUNTS, OPPORTUNITIES = 60, 300
-ROOT = Path(__file__).parents[2]
 # Written with whatever else is, and telling of a run rather than of a decision.
 MOMENTS = ("evaluated_at",)
 MARK, PAST = r"kamsync plan [0-9a-f-]+", "90 days ago"
@@ -106,9 +104,7 @@ class Seen:
 class World:
     """One CRM and one folder. `kind` is salesforce or hubspot; `pages` says where the plans of key accounts are kept."""
 
-    def __init__(
-        self, kind: str, folder: Path, server: SandboxServer, gate: Gate, zygote: subprocess.Popen[str], pages: Pages = ""
-    ) -> None:
+    def __init__(self, kind: str, folder: Path, server: SandboxServer, gate: Gate, zygote: Connection, pages: Pages = "") -> None:
         self.kind, self.folder, self.server, self.gate, self.pages = kind, folder, server, gate, pages
         self._zygote = zygote
         self._settings = server.crm.settings(server.base_url)
@@ -190,7 +186,8 @@ class World:
             "after": death is not None and death.after,
             "trouble": dict(trouble),
         }
-        code = int(_ask(self._zygote, json.dumps(order)))
+        self._zygote.send(order)
+        code = int(self._zygote.recv())
         self.gate.wait_until_idle()
         out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
         return Ended(code, out, err, self.gate.calls, get(self.gate.shared, COMMITS))
@@ -260,21 +257,13 @@ def a_world(
 
 
 @contextmanager
-def _a_zygote(hurry: float) -> Iterator[subprocess.Popen[str]]:
-    command: Sequence[str] = [sys.executable, "-m", "tests.accidents.zygote", "--hurry", str(hurry)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
-        assert zygote.stdout is not None
-        if zygote.stdout.readline() != "ready\n":
-            raise AssertionError("the process that starts commands did not start")
-        yield zygote
-        assert zygote.stdin is not None
-        zygote.stdin.close()
-        zygote.wait()
-
-
-def _ask(zygote: subprocess.Popen[str], line: str) -> str:
-    assert zygote.stdin is not None
-    assert zygote.stdout is not None
-    zygote.stdin.write(line + "\n")
-    zygote.stdin.flush()
-    return zygote.stdout.readline()
+def _a_zygote(hurry: float) -> Iterator[Connection]:
+    orders, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=serve, args=(theirs, hurry))
+    process.start()
+    theirs.close()
+    try:
+        yield orders
+    finally:
+        orders.close()
+        process.join()

@@ -1,11 +1,9 @@
 """Runs `kamsync …` in forked processes that can be killed at any commit of the cache: what a shell starts, only sooner.
 
-    python -m tests.accidents.zygote [--hurry N]
-
-Started once with the libraries loaded. Each line of standard input is an order (JSON, written by tests.accidents.world); it
-forks, waits, and answers with a line: the exit code, negative for the signal that ended the process. With --hurry, waiting
-takes an N-th of its time, so that hundreds of retries fit into minutes. An order may also bring the machine itself into trouble:
-a clock that is put to another time of the day, a disk with room for so many more pages, or for no byte more.
+A process of its own, forked from the one that has the libraries loaded (tests.journeys.command). For each order (from
+tests.accidents.world) it forks, waits, and answers with the exit code, negative for the signal that ended the process. In a
+hurry, waiting takes an N-th of its time, so that hundreds of retries fit into minutes. An order may also bring the machine itself
+into trouble: a clock that is put to another time of the day, a disk with room for so many more pages, or for no byte more.
 
 The dying is done from inside, by a trace of SQLite: each commit is counted before it happens, and the process ends itself by
 SIGKILL before the n-th, or after it before anything else happens. Calls are counted, and deaths at them done, by the CRM
@@ -14,10 +12,7 @@ SIGKILL before the n-th, or after it before anything else happens. Calls are cou
 
 from __future__ import annotations
 
-import argparse
 import atexit
-import importlib
-import json
 import mmap
 import os
 import resource
@@ -27,10 +22,13 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
 import time_machine
+
+from tests.journeys.command import become
 
 PID, DUE, COMMITS, SIZE = 0, 8, 16, 24  # places in the shared file, eight bytes each
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
@@ -117,29 +115,23 @@ def open_shared(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), SIZE)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hurry", type=float, default=1.0)
-    hurry = parser.parse_args().hurry
+def serve(orders: Connection, hurry: float) -> None:
+    """Carries out orders until the other side closes."""
     if hurry != 1.0:
         _hurry(hurry)
-    importlib.import_module("tests.journeys.warm")
-    _answer("ready")
-    for line in sys.stdin:
-        order = json.loads(line)
+    while True:
+        try:
+            order = orders.recv()
+        except EOFError:
+            return
         child = os.fork()
         if not child:
             _live(order)
-        _answer(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-
-
-def _answer(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+        orders.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def _hurry(times: float) -> None:
-    """Waits shorter, and has the clock of waits jump over the rest. Before anything is loaded that keeps either as a default."""
+    """Waits shorter, and has the clock of waits jump over the rest; also where a module or a constructor keeps either."""
     patient, ticking = time.sleep, time.monotonic
     skipped = 0.0
 
@@ -148,8 +140,17 @@ def _hurry(times: float) -> None:
         patient(seconds / times)
         skipped += seconds - seconds / times
 
-    time.sleep = hasty  # type: ignore[assignment]  # nobody here sleeps for anything but a float
-    time.monotonic = lambda: ticking() + skipped
+    def jumping() -> float:
+        return ticking() + skipped
+
+    for module in list(sys.modules.values()):
+        constructors = [vars(made).get("__init__") for made in vars(module).values() if isinstance(made, type)]
+        for names in (vars(module), *(getattr(made, "__kwdefaults__", None) or {} for made in constructors)):
+            for name, value in list(names.items()):
+                if value is patient:
+                    names[name] = hasty
+                elif value is ticking:
+                    names[name] = jumping
 
 
 def _live(order: Mapping[str, Any]) -> NoReturn:
@@ -157,15 +158,12 @@ def _live(order: Mapping[str, Any]) -> NoReturn:
     for descriptor, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.chdir(order["folder"])
-    os.environ.clear()
-    os.environ.update(order["environment"])
+    become(order["arguments"], order["folder"], order["environment"])
     shared = open_shared(Path(order["shared"]))
     put(shared, PID, os.getpid())
     dying = Dying(shared, order["commit"], Trouble(order["trouble"]), after=order["after"])
     dying.watch()
     atexit.register(dying.end_if_due)
-    sys.argv = ["kamsync", *order["arguments"]]
     from kamsync.cli import main as kamsync
 
     try:
@@ -178,7 +176,3 @@ def _live(order: Mapping[str, Any]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

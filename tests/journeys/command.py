@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TextIO
 
 LONGEST_SECONDS = 600.0  # as long as a run through a storm of limits
-_PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES = multiprocessing.get_context("forkserver")
 _SERVER = forkserver._forkserver  # the one that the context uses, of which it offers no more
-_PROCESSES.set_forkserver_preload(
+PROCESSES.set_forkserver_preload(
     [*(f"kamsync.fleet.{name}" for name in ("caches", "queue", "status", "upkeep")), "tests.journeys.warm"]
 )
 
@@ -45,7 +45,7 @@ def run_bytes(
     """The same with what was written as it is."""
     texts = [folder / f".{name}-{time.monotonic_ns()}" for name in ("out", "err")]
     args = (list(arguments), str(folder), dict(environment), *map(str, texts), hurried, user)
-    process = _PROCESSES.Process(target=_child, args=args)
+    process = PROCESSES.Process(target=_child, args=args)
     process.start()
     process.join(LONGEST_SECONDS)
     if process.exitcode is None:
@@ -115,7 +115,7 @@ class Logged(Beside):
         _SERVER.ensure_running()
         loaded: str | None = vars(_SERVER)["_forkserver_address"] if shares else None
         args = (list(arguments), str(folder), dict(environment), str(log), loaded, first)
-        super().__init__(_PROCESSES.Process(target=_logged, args=args))
+        super().__init__(PROCESSES.Process(target=_logged, args=args))
 
 
 class Started(Beside):
@@ -125,7 +125,7 @@ class Started(Beside):
         (out, told), (err, said) = os.pipe(), os.pipe()
         ends = [Connection(descriptor, readable=False) for descriptor in (told, said)]
         args = (list(arguments), str(folder), dict(environment), *ends, hurried)
-        super().__init__(_PROCESSES.Process(target=_piped, args=args))
+        super().__init__(PROCESSES.Process(target=_piped, args=args))
         for end in ends:
             end.close()
         self.stdout, self.stderr = os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8")
@@ -149,7 +149,7 @@ class AtTerminal:
 
     def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], terminal: int) -> None:
         side = Connection(terminal)
-        self._process = _PROCESSES.Process(target=_at_terminal, args=(list(arguments), str(folder), dict(environment), side))
+        self._process = PROCESSES.Process(target=_at_terminal, args=(list(arguments), str(folder), dict(environment), side))
         self._process.start()
         side.close()
 
@@ -234,6 +234,17 @@ def _at_terminal(arguments: list[str], folder: str, environment: dict[str, str],
 
 def _live(arguments: list[str], folder: str, environment: dict[str, str], hurried: bool) -> None:
     """The command, to its end."""
+    from kamsync.__main__ import main
+    from kamsync_hubspot.api import limiter
+
+    become(arguments, folder, environment)
+    if hurried:
+        limiter.SEARCHES_PER_SECOND = 1_000
+    main()
+
+
+def become(arguments: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
+    """This forked process as `kamsync arguments` would begin in that folder; its output is open where it is to go."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -243,13 +254,8 @@ def _live(arguments: list[str], folder: str, environment: dict[str, str], hurrie
     sys.stdout = open(1, "w", encoding=encoding, buffering=1 if os.isatty(1) else -1, closefd=False)  # noqa: SIM115  # as long as
     sys.stderr = open(2, "w", encoding=encoding, buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115  # we live
     sys.argv = ["kamsync", *arguments]
-    from kamsync.__main__ import main
     from kamsync.cli import console
-    from kamsync_hubspot.api import limiter
 
     # They look at what they write to when they are made, and these were made in the process that this one is forked from.
     console.out.__init__(width=None if sys.stdout.isatty() else console.OFF_TERMINAL_WIDTH)  # type: ignore[misc]
     console.err.__init__(stderr=True)  # type: ignore[misc]
-    if hurried:
-        limiter.SEARCHES_PER_SECOND = 1_000
-    main()
