@@ -134,6 +134,13 @@ class Org:
             f"{f.name} {f.sql_type}" + (" PRIMARY KEY" if f.name == "Id" else "") for f in sobject.fields.values()
         )
         self.db.execute(f"CREATE TABLE {sobject.name} ({columns}) WITHOUT ROWID")
+        for field in sobject.fields.values():
+            self._index(sobject, field)
+
+    def _index(self, sobject: SObject, field: Field) -> None:
+        """Keys are looked for at every write, in whatever case they come."""
+        if field.unique or (field.external_id and field.name != "Id"):
+            self.db.execute(f"CREATE INDEX {sobject.name}_{field.name} ON {sobject.name} ({field.name} COLLATE NOCASE)")
 
     def add_object(self, sobject: SObject) -> None:
         """Adds an object with its table; nobody but administrators sees a custom one before a grant."""
@@ -144,6 +151,7 @@ class Org:
         """Adds a field to an object; the records that are there have no value in it."""
         sobject.fields[field.name.lower()] = field
         self.db.execute(f"ALTER TABLE {sobject.name} ADD COLUMN {field.name} {field.sql_type}")
+        self._index(sobject, field)
 
     def visible(self, sobject: SObject, field: Field) -> bool:
         """Field-level security: what an admin made by API nobody sees until a permission set grants it."""
