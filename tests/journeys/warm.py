@@ -14,6 +14,11 @@ from kamsync.plugins import installed_connectors
 
 # What commands load when they come to it; the parts of HubSpot's client are loaded at their first call.
 LATE = (
+    "apscheduler.triggers.cron",
+    "encodings.utf_16_le",
+    "encodings.utf_8_sig",
+    "kamsync.cli.progress_bars",
+    "kamsync.report.charts.gallery",
     "kamsync.report.digest.documents",
     "kamsync.run.digests",
     "kamsync_hubspot.connection",
@@ -22,7 +27,9 @@ LATE = (
         f"hubspot.crm.{name}"
         for name in ("associations", "associations.v4", "lists", "objects", "owners", "pipelines", "properties")
     ),
+    "opentelemetry.sdk.trace",
     "pydantic.type_adapter",
+    "rich._unicode_data.unicode17-0-0",
     "scipy.optimize",
     "sqlglot.dialects.sqlite",
     "sqlglot.generators.sqlite",
@@ -30,6 +37,8 @@ LATE = (
     "sqlite_utils.migrations",
     "structlog",
     "typer._adapters",
+    "typer._click._textwrap",
+    "typer._click.decorators",
 )
 
 for command in commands():
