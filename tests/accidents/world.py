@@ -38,6 +38,7 @@ from tests.journeys.command import PROCESSES
 from tests.sandboxes import Keeping, a_sandbox, wait_for_index
 
 ACCOUNTS, OPPORTUNITIES = 60, 300
+ROOT = Path(__file__).parents[2]
 # Written with whatever else is, and telling of a run rather than of a decision.
 MOMENTS = ("evaluated_at",)
 MARK, PAST = r"kamsync plan [0-9a-f-]+", "90 days ago"
