@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from kamsync.model import TaskType, Value
+from kamsync.model import Priority, TaskType, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class NewTask:
     subject: str
     body: str
     due: date
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Priority = "normal"
     type: TaskType = "todo"
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 
 Kind = Literal["text", "number", "boolean", "date", "instant"]
 Value = str | int | float | bool | date | datetime | None
+Priority = Literal["low", "normal", "high"]  # of a task
 TaskType = Literal["todo", "call", "email", "meeting"]  # the CRM's own kind of task, where it has one
 
 

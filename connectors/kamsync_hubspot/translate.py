@@ -70,6 +70,7 @@ ACTIVITY_KINDS: Mapping[str, str] = {
     "notes": "note",
     "tasks": "task",
 }
+MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
 PRIORITIES: Mapping[str, str] = {"low": "LOW", "normal": "MEDIUM", "high": "HIGH"}
 TASK_TYPES: Mapping[TaskType, str] = {"todo": "TODO", "call": "CALL", "email": "EMAIL", "meeting": "MEETING"}  # "Tasks" guide
 TASK_PROPERTIES = ("hs_timestamp", "hs_task_subject", "hs_task_status", "hubspot_owner_id")

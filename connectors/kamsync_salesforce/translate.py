@@ -18,6 +18,8 @@ from kamsync.flags import kind_of
 from kamsync.model import Column, Stream, Value
 
 STAMP = "SystemModstamp"
+PLAN, OBJECTIVE, MEASURE = "AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure"
+IDS_PER_QUERY = 150  # of 18 characters: far below the 16,384 bytes of an address
 
 # What a canonical name means on a standard object, where the mapping names no field.
 ACCOUNT_FIELDS: Mapping[str, str] = {

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from kamsync.decide.program import Axis, Goal
 from kamsync.glossary import LanguageName
+from kamsync.model import Priority, TaskType
 
 MOST_DAYS = 36_500  # a century: farther away the calendar ends
 MOST_DUE_DAYS = 9_999  # as decide.due reads them
@@ -130,8 +132,8 @@ class CriterionTable(_Table):
 
     name: Name
     label: Label = ""
-    axis: Literal["attractiveness", "strength", "health"]
-    goal: Literal["retention", "expansion", "authority", "market"]
+    axis: Axis
+    goal: Goal
     weight: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
     value: Written
     scale: dict[str, Any]  # its keys are those of decide.scales
@@ -181,8 +183,8 @@ class TaskTable(_Table):
     body: Texts = {}
     due: Text | Annotated[int, Field(ge=0, le=MOST_DUE_DAYS)] = 0
     assignee: Text = "owner"
-    priority: Literal["low", "normal", "high"] = "normal"
-    type: Literal["todo", "call", "email", "meeting"] = "todo"
+    priority: Priority = "normal"
+    type: TaskType = "todo"
     after: Text = ""
     ahead_days: Days | None = None
     late_days: Days | None = None

@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.log import log
-from kamsync.run.stop_signal import Stopping
+from kamsync.run.stop_signal import STOP_SECONDS, Stopping
 
 Status = Literal["running", "done", "failed"]
 Work = Callable[[Stopping], Any]
-STOP_SECONDS = 25.0  # as `kamsync run`: a batch in hand is finished
 
 
 @dataclass

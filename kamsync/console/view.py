@@ -20,7 +20,7 @@ from kamsync.decide.decision import FactValue
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import tier_order
 from kamsync.report.account_plan.plan import AccountPlan
-from kamsync.report.overview.overview import Overview, make_overview
+from kamsync.report.overview.overview import PERIOD_DAYS, Overview, make_overview
 from kamsync.report.overview.sources import Account, Sources
 from kamsync.report.portfolio import AccountRow, sort_rows
 from kamsync.run.account_plan import Portfolio, account_plan_of, planning, portfolio_of
@@ -30,7 +30,6 @@ from kamsync.run.people import Seen
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.laboratory import Laboratory
 
-PERIOD_DAYS = 90
 PATIENCE_SECONDS = 1.5  # how long a page waits for a newer state before it shows the one there is
 T = TypeVar("T")
 

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
+from kamsync.decide.backtest import LATER_MONTHS
 from kamsync.decide.months import add_months
 from kamsync.decide.places import places_in
 from kamsync.decide.program import Axis, Program
 
 Wanted = Literal["both", "revenue", "growth"]
 WANTED: tuple[Wanted, ...] = get_args(Wanted)
-LATER_MONTHS = 12
 DOES_NOTHING = 0.01  # of all weights: less than that is dropped
 RESAMPLES = 500
 SURE = 0.9  # how much of the resamples the interval holds

@@ -9,7 +9,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from kamsync.model import TaskType, Value
+from kamsync.model import Priority, TaskType, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class CreateTask:
     body: str
     due: date
     playbook: str
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Priority = "normal"
     reasons: tuple[str, ...] = ()
     type: TaskType = "todo"
 

@@ -18,7 +18,7 @@ from kamsync.decide.place import Expression as Expression
 from kamsync.decide.place import Place as Place
 from kamsync.decide.scales import Scale
 from kamsync.flags import FLAGS
-from kamsync.model import Kind, TaskType
+from kamsync.model import Kind, Priority, TaskType
 
 Axis = Literal["attractiveness", "strength", "health"]
 Goal = Literal["retention", "expansion", "authority", "market"]
@@ -108,7 +108,7 @@ class TaskTemplate:
     body: Mapping[str, str]
     due: str
     assignee: str = "owner"
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Priority = "normal"
     type: TaskType = "todo"
     after: str = ""
     ahead_days: int | None = None

@@ -18,11 +18,10 @@ from kamsync.decide.expressions import read_condition, refused_at
 from kamsync.decide.facts import unit_of
 from kamsync.decide.place import Expression, Place
 from kamsync.errors import ConfigError
+from kamsync.flags import LIGHTS, SEGMENTS
 from kamsync.model import Kind
 
 MOST_BRANCHES = 64
-LIGHTS = frozenset(("green", "amber", "red"))
-SEGMENTS = frozenset(("key", "development", "maintenance", "opportunistic"))
 PERIOD_DAYS: Mapping[str, int] = MappingProxyType({"month": 31, "quarter": 92, "year": 366})
 # What can be other tomorrow though nothing happened: named as an occurrence it would make a task every day or so.
 _MOVE_BY_THEMSELVES = frozenset(("days", "percent"))
@@ -171,9 +170,9 @@ def _of_all(name: str, tiers: int) -> _Range:
     if name in ("score", "score_30d_ago", "score_90d_ago"):
         return _Range(0, 100)
     if name in ("health", "previous_health"):
-        return _Range(words=LIGHTS)
+        return _Range(words=frozenset(LIGHTS))
     if name == "segment":
-        return _Range(words=SEGMENTS)
+        return _Range(words=frozenset(SEGMENTS))
     if name.startswith("days_since_") or unit_of(name) in ("count", "months"):
         return _Range(0)
     return _Range()

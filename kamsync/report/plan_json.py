@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from kamsync.decide.plan import (
     AttachTask,
@@ -29,13 +29,13 @@ from kamsync.decide.plan import (
     op_of,
 )
 from kamsync.flags import FLAGS, from_json, to_json
-from kamsync.model import TaskType, Value
+from kamsync.model import Priority, TaskType, Value
 from kamsync.note_text import mark_in
 
 VERSION = 1
 DIGEST = "digest"
-PRIORITIES: Final[tuple[Literal["low", "normal", "high"], ...]] = ("low", "normal", "high")
-TYPES: Final[tuple[TaskType, ...]] = ("todo", "call", "email", "meeting")
+PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
+TYPES: Final[tuple[TaskType, ...]] = get_args(TaskType)
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

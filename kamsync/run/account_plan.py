@@ -12,8 +12,9 @@ from kamsync.decide.goals import GoalStanding
 from kamsync.decide.people import Person
 from kamsync.decide.program import Program
 from kamsync.decide.white_space import Habits, habits_of, usual_of
+from kamsync.model import STAKEHOLDER_ROLES
 from kamsync.note_text import text_lines
-from kamsync.report.account_plan.plan import ROLES, AccountPlan, Bought, Deal, OwnGoals, Step, goal_scores, mean_scores
+from kamsync.report.account_plan.plan import AccountPlan, Bought, Deal, OwnGoals, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio
 from kamsync.run.overview import PICTURED, picturing, record_link
@@ -25,7 +26,7 @@ from kamsync.store.evaluate import Evaluation
 from kamsync.store.kpis import trend_of
 from kamsync.store.ledger import shown_tasks
 
-_SHOWN = (*PICTURED, "contacts_count", *(f"has_{role}" for role in ROLES))
+_SHOWN = (*PICTURED, "contacts_count", *(f"has_{role}" for role in STAKEHOLDER_ROLES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def account_plan_of(
         },
         deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
         people=int(count) if isinstance(count, int | float) else None,
-        roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in ROLES},
+        roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in STAKEHOLDER_ROLES},
         steps=tuple(portfolio.steps.get(account_id, ())),
         renewal=date.fromisoformat(str(renewal)[:10]) if renewal else None,
         problems=tuple(evaluation.problems),

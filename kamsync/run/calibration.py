@@ -8,7 +8,8 @@ from datetime import date
 
 import numpy as np
 
-from kamsync.decide.calibration import LATER_MONTHS, Calibration, PastDay, Wanted, calibrate, is_enough
+from kamsync.decide.backtest import LATER_MONTHS
+from kamsync.decide.calibration import Calibration, PastDay, Wanted, calibrate, is_enough
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.months import add_months
 from kamsync.decide.program import Program

@@ -27,14 +27,13 @@ from kamsync.decide.timetable import Timetable
 from kamsync.errors import ConfigError, KamsyncError
 from kamsync.run.heartbeat import Job, beat, schedule_lock
 from kamsync.run.shell import is_recorded
-from kamsync.run.stop_signal import Stopping, stopping_on
+from kamsync.run.stop_signal import STOP_SECONDS, Stopping, stopping_on
 
 MISFIRE_GRACE_SECONDS = 7 * 24 * 3600  # APScheduler's default of one second silently drops late runs
 BEAT_SECONDS = 20.0  # also how late a job may be that a suspended machine slept through: timers stand still meanwhile
 WATCH_SECONDS = 600
 FIRST_WATCH_SECONDS = 2  # by then a run that makes up for missed ones has begun
 LONGEST_RUN_SECONDS = 3 * 3600.0  # one that takes longer hangs
-STOP_SECONDS = 25.0  # systemd and Docker kill what has not ended after a while; the next run settles what is left open then
 Work = Callable[[bool], None]
 Log = Callable[..., None]
 

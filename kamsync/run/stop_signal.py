@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+# How long a batch in hand is waited for: systemd and Docker kill what has not ended after a while, and the next run settles what
+# is left open then.
+STOP_SECONDS = 25.0
+
 
 class Stopping:
     """Set once, by a signal; asked between pages and between batches."""

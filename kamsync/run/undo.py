@@ -22,7 +22,7 @@ from kamsync.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.model import Value
 from kamsync.note_text import mark_in, own_lines, program_part, read_note
-from kamsync.run.apply import NOTE, Applied
+from kamsync.run.apply import GUARDED_FLAGS, NOTE, Applied
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun
 from kamsync.run.recovery import NOTE_OPS, recover
@@ -34,8 +34,6 @@ from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, note_of, 
 from kamsync.store.ledger import created_tasks
 from kamsync.store.runs import Run, find_run, undone_by
 from kamsync.store.schema import Meta
-
-SETTLING = (*PEOPLES_WORD, "decided_tier")  # what is no longer as the run left it in one of these is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +147,9 @@ def _fields_back(wrote: Mapping[str, FieldChange], present: Mapping[str, Value])
     moved = [flag for flag, change in wrote.items() if not same_value(change.before, change.after)]
     foreign = [flag for flag in moved if not same_value(present.get(flag), wrote[flag].after)]
     theirs = [flag for flag in foreign if not same_value(present.get(flag), wrote[flag].before)]
-    if any(flag in SETTLING for flag in theirs):
+    if any(flag in GUARDED_FLAGS for flag in theirs):
         return {}, theirs
-    settling = [flag for flag in moved if flag in SETTLING]
+    settling = [flag for flag in moved if flag in GUARDED_FLAGS]
     as_before = [flag for flag in settling if flag in foreign]
     if as_before and as_before != settling:
         return {}, as_before  # a record is written whole: what is as before the run beside what the run left is a person's choice

@@ -23,6 +23,7 @@ from kamsync.store.migrations import SCHEMA_VERSION, migrate
 from kamsync.store.schema import SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
+ACCOUNTS_AT_ONCE = 5_000  # in one transaction: another process never waits longer than a second
 SQLITE_HEAD = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html
 OWN_TABLES = frozenset({"meta", "accounts"})
 

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from kamsync.decide.decision import FactValue
 from kamsync.decide.kpis import KPIS, Kpi
-from kamsync.store.database import Cache, without_waiting
+from kamsync.store.database import ACCOUNTS_AT_ONCE, Cache, without_waiting
 
-CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
 _NAMES = ", ".join(KPIS)
 _MARKS = ", ".join("?" * (len(KPIS) + 1))
 _UPSERT = (
@@ -64,7 +63,7 @@ def changed_figures(db: sqlite3.Connection, facts: Iterable[str]) -> Iterator[Fi
 def keep_figures(cache: Cache, figures: Iterable[Figures], day: date) -> int:
     """Keeps what changed as of that day; how many accounts. A second time on one day only the last counts."""
     count, source = 0, iter(figures)
-    while some := list(islice(source, CHUNK)):
+    while some := list(islice(source, ACCOUNTS_AT_ONCE)):
         with cache.transaction() as connection:
             for one in some:
                 (number,) = connection.execute(_UPSERT, (one.account_id, *one.now)).fetchone()

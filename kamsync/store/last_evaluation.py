@@ -19,7 +19,7 @@ from kamsync.decide.plain import as_plain
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
-from kamsync.store.database import Cache, without_waiting
+from kamsync.store.database import ACCOUNTS_AT_ONCE, Cache, without_waiting
 from kamsync.store.known_programme import KnownProgramme
 from kamsync.store.readings import Readings
 from kamsync.store.schema import Meta
@@ -27,8 +27,6 @@ from kamsync.store.schema import Meta
 if TYPE_CHECKING:
     from kamsync.decide.compiled import CompiledProgram
     from kamsync.store.evaluate import Evaluation
-
-CHUNK = 5_000  # accounts in one transaction: another process never waits longer than a second
 
 
 def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
@@ -39,10 +37,10 @@ def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of:
     with cache.transaction() as connection:
         cache.set_meta(Meta.LAST_EVALUATION, "")
         connection.execute("DELETE FROM kept")
-    bodies, kept = _bodies(evaluation), CHUNK
-    while kept == CHUNK:
+    bodies, kept = _bodies(evaluation), ACCOUNTS_AT_ONCE
+    while kept == ACCOUNTS_AT_ONCE:
         with cache.transaction() as connection:  # one account after the other: a list of them would be the run's largest
-            kept = connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", islice(bodies, CHUNK)).rowcount
+            kept = connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", islice(bodies, ACCOUNTS_AT_ONCE)).rowcount
     with cache.transaction():
         cache.set_meta(Meta.LAST_EVALUATION, key)
 

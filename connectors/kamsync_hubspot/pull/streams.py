@@ -32,9 +32,8 @@ from kamsync_hubspot.pull.rows import PARENT, Getter, rows_of
 from kamsync_hubspot.pull.sources import Source, source_of
 from kamsync_hubspot.pull.tally import reckon
 from kamsync_hubspot.pull.tasks import TaskReader
-from kamsync_hubspot.translate import MERGED_IDS, OBJECTS, Record, merged_pairs
+from kamsync_hubspot.translate import MAY_BE_MISSING, MERGED_IDS, OBJECTS, Record, merged_pairs
 
-MAY_BE_MISSING = frozenset({"currency", "probability"})  # the portal's currency and the stage stand in for them
 DISPENSABLE = {
     Stream.OWNERS: "Owners could not be read, so nobody can be given a task.",
     Stream.TASKS: "The tasks of this program could not be read, so none can be made, moved or closed.",

@@ -11,7 +11,7 @@ from kamsync.model import STREAMS, PlanMapping
 from kamsync_hubspot.mirror import IDEAL_PROFILE, TARGET_ACCOUNT, mirrors
 from kamsync_hubspot.setup.choices import lacking_in
 from kamsync_hubspot.setup.metadata import STANDARD_PREFIX
-from kamsync_hubspot.translate import OBJECTS, is_flag
+from kamsync_hubspot.translate import MAY_BE_MISSING, OBJECTS, is_flag
 
 Definitions = Mapping[str, Mapping[str, Any]]
 # Property types that hold values of a kind.
@@ -23,7 +23,6 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 _FLAG_TYPES = {**_TYPES, "text": frozenset({"string", "enumeration"})}
 # Names that the program can do without: where the property is missing, something sensible stands in.
-_OPTIONAL = frozenset({"currency", "probability"})
 
 
 def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def mapped(pull: PullRequest, known: Definitions) -> Iterator[Finding]:
         if not name or name == "hs_object_id" or is_flag(column):
             continue
         if name not in known:
-            if column.name in _OPTIONAL:
+            if column.name in MAY_BE_MISSING:
                 continue
             bad = True
             # HubSpot leaves unknown names out without an error, so the value would silently be unknown for everyone.

@@ -27,7 +27,7 @@ from kamsync_salesforce.api.vendor import exceptions
 
 SOAP_LOGIN_VERSION = "64.0"  # the last one that has login(): SOAP API Developer Guide, "login()"
 JWT_LIFE_SECONDS = 180  # at most 5 minutes are accepted; the rest is room for a clock that runs ahead
-CLOCK_TOLERANCE_SECONDS = 60
+CLOCK_TOLERANCE_SECONDS = 60  # a JWT is valid for minutes; cursors do not use our clock
 _FOR_PEOPLE = ".lightning.force.com"  # Salesforce Help, "My Domain URL Formats"
 
 

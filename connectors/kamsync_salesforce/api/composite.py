@@ -7,10 +7,10 @@ from typing import Any
 
 from kamsync.exchange import Outcome
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import GONE
 
 SUBREQUESTS = 25  # of one request
 HALTED = "PROCESSING_HALTED"  # of the others in a request that was all or nothing
-_GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
 
 
 def subrequest(client: Client, method: str, path: str, reference: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def code_of(answer: Mapping[str, Any]) -> str:
 
 def is_gone(answer: Mapping[str, Any]) -> bool:
     """Whether it was refused because the record does not exist any more."""
-    return code_of(answer) in _GONE
+    return code_of(answer) in GONE
 
 
 def outcome_of(account_id: str, record_id: str, answers: Sequence[Mapping[str, Any]]) -> Outcome:

@@ -89,6 +89,7 @@ class Fault:
 
 
 # What says that this one thing is refused or wrong, as opposed to a line that is down (TryLater) or a budget that is spent.
+GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")  # codes of a record that is not there, or not for us
 REFUSALS = (AccessDenied, ConfigError, BadAnswer, RecordRejected)
 
 

@@ -18,8 +18,9 @@ from kamsync_salesforce.translate import quote
 # Custom fields of tasks and events are defined on Activity, which can neither be described nor queried.
 DEFINED_ON = {"Task": "Activity", "Event": "Activity"}
 # Object Reference, "Field Types"
+NUMBERS = ("int", "double", "currency", "percent", "long")
 _KINDS: Mapping[str, Kind] = {
-    **dict.fromkeys(("int", "double", "currency", "percent", "long"), "number"),
+    **dict.fromkeys(NUMBERS, "number"),
     "boolean": "boolean",
     "date": "date",
     "datetime": "instant",

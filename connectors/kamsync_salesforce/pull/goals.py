@@ -18,15 +18,13 @@ from kamsync.model import PlanMapping
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of, means_unavailable
-from kamsync_salesforce.translate import quote, select
+from kamsync_salesforce.translate import IDS_PER_QUERY, MEASURE, OBJECTIVE, PLAN, quote, select
 
-PLAN, OBJECTIVE, MEASURE = "AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure"
 CUSTOMER_GOALS = {
     "AccountVision": "Vision",
     "AccountStrategicPriorities": "Strategic priorities",
     "AccountChallenges": "Challenges",
 }
-IDS_PER_QUERY = 150
 DOING = "reading the goals of an account"
 _STATES = {"New": "new", "In Progress": "in_progress", "Closed": "closed"}
 _UNITS: Mapping[str, Literal["currency", "number", "percent"]] = {

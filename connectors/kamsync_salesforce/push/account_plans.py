@@ -28,10 +28,8 @@ from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outc
 from kamsync_salesforce.api.errors import REFUSALS, is_unanswered
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.push.notes import Notes, after_silence
-from kamsync_salesforce.translate import quote, select
+from kamsync_salesforce.translate import IDS_PER_QUERY, MEASURE, OBJECTIVE, PLAN, quote, select
 
-PLAN, OBJECTIVE, MEASURE = "AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure"
-IDS_PER_QUERY = 150
 NAME_LENGTH = 255
 PLAN_LENGTH = 30_000  # of what a text area holds at least (Object Reference, "AccountPlan": 32,000), without the mark
 NOTE_ID = "069"  # the prefix of notes

@@ -13,13 +13,13 @@ from typing import Any
 
 from kamsync.contract import LeaseAnswer
 from kamsync_salesforce.api.client import Client
-from kamsync_salesforce.api.errors import REFUSALS, fault_of
+from kamsync_salesforce.api.errors import GONE, REFUSALS, fault_of
 from kamsync_salesforce.settings import LEASE_KEY, LEASE_MACHINE, LEASE_OBJECT, LEASE_RUN, LEASE_UNTIL
 from kamsync_salesforce.translate import parse_moment, quote, select, soql_moment
 
 ATTEMPTS = 3  # whoever holds it may give it back between our question and our look
 DOING = "the lease"
-GONE = ("NOT_FOUND", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "DUPLICATE_VALUE")
+TAKEN = (*GONE, "DUPLICATE_VALUE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Leases:
             self._client.rest("PATCH", f"sobjects/{LEASE_OBJECT}/{self._record_id}", json=body, doing=DOING)
         except REFUSALS as error:
             fault = fault_of(error)
-            if fault is None or fault.code not in GONE:
+            if fault is None or fault.code not in TAKEN:
                 raise
             return False
         return True

@@ -19,14 +19,12 @@ from kamsync.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outcome_of, send, subrequest
-from kamsync_salesforce.api.errors import fault_of, is_unanswered
-from kamsync_salesforce.translate import full_id, quote, select
+from kamsync_salesforce.api.errors import GONE, fault_of, is_unanswered
+from kamsync_salesforce.translate import IDS_PER_QUERY, full_id, quote, select
 
 NOTE, LINK = "ContentNote", "ContentDocumentLink"
-IDS_PER_QUERY = 150
 PAIRS = SUBREQUESTS // 2
 TITLE_LENGTH = 255
-_GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
 
 
 class Notes:
@@ -76,7 +74,7 @@ class Notes:
             self._client.download(f"sobjects/{NOTE}/{note_id}/Content", target, doing="reading a note", accept="*/*")
         except KamsyncError as error:
             fault = fault_of(error)
-            if fault is None or fault.code not in _GONE:
+            if fault is None or fault.code not in GONE:
                 raise
             return None
         return target.getvalue().decode("utf-8", "replace")

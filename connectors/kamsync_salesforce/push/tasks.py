@@ -19,6 +19,7 @@ from kamsync.errors import AccessDenied
 from kamsync.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.http import Silences
 from kamsync_salesforce.api.client import Client
+from kamsync_salesforce.api.errors import GONE
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.api.writes import HEADERS, RECORDS_PER_CALL, Result, collection, outcome, write, write_updates
 from kamsync_salesforce.push.task_lookup import TaskLookup
@@ -27,7 +28,6 @@ from kamsync_salesforce.translate import full_id
 
 UNANSWERED_ROUNDS = 4
 FIRST_WAIT_SECONDS = 2.0
-_GONE = ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
 _NOT_HERE = "The task is not in Salesforce."
 
 
@@ -112,7 +112,7 @@ class Tasks:
         records = [{"Id": task.task_id, "Status": status} for task in named]
         for position, result in write_updates(self._client, "Task", records, doing="closing tasks", sleep=self._sleep):
             task = named[position]
-            if result.code in _GONE:
+            if result.code in GONE:
                 yield Outcome(task.key, "done", task.task_id, "The task was already gone.")
             else:
                 yield outcome(task.key, task.task_id, result, self._url_of)
@@ -174,7 +174,7 @@ class Tasks:
             yield tasks[position], result
 
     def _gone_or(self, task: TaskRef, result: Result) -> Outcome:
-        if result.code in _GONE:
+        if result.code in GONE:
             return Outcome(task.key, "done", task.task_id)
         return outcome(task.key, task.task_id, result, self._url_of)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from kamsync.contract import Context, DoctorRequest, Finding, PullRequest
 from kamsync.errors import AccessDenied, PlanRefused, TryLater
+from kamsync_salesforce.api.auth import CLOCK_TOLERANCE_SECONDS
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import REFUSALS
 from kamsync_salesforce.api.fields import Fields
@@ -21,7 +22,6 @@ from kamsync_salesforce.setup.note_checks import note_finding
 from kamsync_salesforce.setup.people_checks import PeopleChecks
 from kamsync_salesforce.setup.stage_checks import stage_findings
 
-CLOCK_TOLERANCE_SECONDS = 60  # a JWT is valid for minutes; cursors do not use our clock
 LOW_SHARE_OF_CALLS = 0.1
 _VERBS = {"createable": "create", "updateable": "edit"}
 # Rights of an object that nothing in this program uses, and in which words they are told.

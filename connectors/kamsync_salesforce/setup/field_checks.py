@@ -8,7 +8,7 @@ from kamsync.contract import Context, Finding, PullRequest
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import STREAMS, Column
 from kamsync_salesforce.api.errors import REFUSALS
-from kamsync_salesforce.api.fields import Fields
+from kamsync_salesforce.api.fields import NUMBERS, Fields
 from kamsync_salesforce.api.org import Org
 from kamsync_salesforce.setup.choices import lacking_choices
 from kamsync_salesforce.setup.metadata import is_custom
@@ -16,7 +16,7 @@ from kamsync_salesforce.translate import SOBJECTS
 
 # What a mapped type may be in Salesforce: Object Reference, "Field Types". Any other kind of text may hold anything.
 _FIELD_TYPES: Mapping[str, frozenset[str]] = {
-    "number": frozenset({"int", "double", "currency", "percent", "long"}),
+    "number": frozenset(NUMBERS),
     "boolean": frozenset({"boolean"}),
     "date": frozenset({"date", "datetime"}),
     "instant": frozenset({"datetime"}),

@@ -14,6 +14,7 @@ from kamsync import words
 from kamsync.contract import Context, TierChoice
 from kamsync.flags import FLAGS, Flag
 from kamsync_salesforce.settings import LEASE_KEY, LEASE_MACHINE, LEASE_OBJECT, LEASE_RUN, LEASE_UNTIL
+from kamsync_salesforce.translate import MEASURE, OBJECTIVE, PLAN
 
 REASONS_LENGTH = 255  # a text area: longer ones cannot be shown in list views
 KEY_LENGTH = 255
@@ -100,13 +101,13 @@ class Grant:
 
 # Of Account Plans, which at first only administrators see (Salesforce Help, "Select Who Can Use Sales Account Plans"). What is
 # required cannot be granted: everybody who sees the record sees it.
-PLAN_OBJECTS = ("AccountPlan", "AccountPlanObjective", "AccountPlanObjectiveMeasure")
+PLAN_OBJECTS = (PLAN, OBJECTIVE, MEASURE)
 PLAN_GRANTS = (
-    *(Grant(PLAN_OBJECTS[0], name, True) for name in ("AccountId", "Status", "Notes")),
-    *(Grant(PLAN_OBJECTS[0], name, False) for name in ("AccountVision", "AccountStrategicPriorities", "AccountChallenges")),
-    *(Grant(PLAN_OBJECTS[1], name, True) for name in ("Status", "Description")),
-    *(Grant(PLAN_OBJECTS[1], name, False) for name in ("StartDate", "EndDate")),
-    *(Grant(PLAN_OBJECTS[2], name, True) for name in ("ValueType", "TargetValue", "CurrentValue")),
+    *(Grant(PLAN, name, True) for name in ("AccountId", "Status", "Notes")),
+    *(Grant(PLAN, name, False) for name in ("AccountVision", "AccountStrategicPriorities", "AccountChallenges")),
+    *(Grant(OBJECTIVE, name, True) for name in ("Status", "Description")),
+    *(Grant(OBJECTIVE, name, False) for name in ("StartDate", "EndDate")),
+    *(Grant(MEASURE, name, True) for name in ("ValueType", "TargetValue", "CurrentValue")),
 )
 
 

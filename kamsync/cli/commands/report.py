@@ -18,14 +18,13 @@ from kamsync.files import write_private
 from kamsync.glossary import LanguageName
 from kamsync.report.csv_text import csv_text
 from kamsync.report.overview.cells import Words, words_of
-from kamsync.report.overview.overview import Overview, make_overview
+from kamsync.report.overview.overview import PERIOD_DAYS, Overview, make_overview
 from kamsync.report.overview.tables import Table
 from kamsync.report.page import Pictures, report_page
 from kamsync.run.moments import today
 from kamsync.run.overview import picturing, record_link, sources_of
 from kamsync.store.evaluate import Evaluation
 
-PERIOD_DAYS = 90
 NEEDS_PICTURES = ConfigError("Pictures need libraries that are not installed.", fix="pip install 'kamsync[report]'")
 Format = Literal["html", "png", "svg", "csv", "parquet"]
 Link = Callable[[str], str]

@@ -15,8 +15,9 @@ from kamsync.decide.reasons import reasons_text
 from kamsync.decide.white_space import Usual
 from kamsync.exchange import Measure
 from kamsync.glossary import HEALTH
+from kamsync.model import STAKEHOLDER_ROLES
 from kamsync.printable import one_line
-from kamsync.report.account_plan.plan import ROLES, AccountPlan
+from kamsync.report.account_plan.plan import AccountPlan
 from kamsync.report.account_plan.words import text
 from kamsync.report.receipt_text import ways_up
 from kamsync.report.trend import TREND_DAYS
@@ -243,7 +244,7 @@ class _Page:
         return self._section("people", known, *said, unnamed, head=head if plan.persons else (), rows=rows)
 
     def _role(self, role: str) -> str:
-        return one_line(self._say(role) if role in ROLES else role.replace("_", " "))
+        return one_line(self._say(role) if role in STAKEHOLDER_ROLES else role.replace("_", " "))
 
     def steps(self) -> Section:
         head = (self._say("task"), self._say("due"), self._say("owner"))

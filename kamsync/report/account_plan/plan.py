@@ -13,10 +13,10 @@ from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.white_space import Usual
 from kamsync.exchange import Objective
+from kamsync.model import STAKEHOLDER_ROLES
 from kamsync.report.trend import Trend
 
 Bought = Literal["bought", "open", "never"]
-ROLES = ("sponsor", "decision_maker", "champion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,9 @@ NO_GOALS = OwnGoals()
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """The page. `roles`: whether each of ROLES is filled, None where the org does not tell. `families`: white space, by name.
+    """The page. `roles`: whether each of STAKEHOLDER_ROLES is filled, None where the org does not tell.
 
+    `families`: white space, by name.
     `usual`: of each family that it never bought, what accounts like it do, where any of them buys it.
     `targets`: each goal that has one, of the account and of all key accounts. `persons`: who is there, None where nobody asked
     the CRM; `unnamed`: why it did not tell. `own`: the goals that people keep. Neither is ever stored.
@@ -109,7 +110,7 @@ class AccountPlan:
     @property
     def gaps(self) -> tuple[str, ...]:
         """Roles that nobody is noted in."""
-        return tuple(role for role in ROLES if self.roles.get(role) is False)
+        return tuple(role for role in STAKEHOLDER_ROLES if self.roles.get(role) is False)
 
 
 def goal_scores(

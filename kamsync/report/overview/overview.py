@@ -10,6 +10,8 @@ from kamsync.report.overview import movement, position, workload, worth
 from kamsync.report.overview.sources import Sources
 from kamsync.report.overview.tables import Cell, ColumnKind, Note, Table
 
+PERIOD_DAYS = 90  # back to which moves are shown where nobody asks for another day
+
 SECTIONS: Mapping[str, Callable[[Sources], Table]] = MappingProxyType(
     {
         "matrix": position.matrix,
