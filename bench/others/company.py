@@ -56,7 +56,7 @@ class OtherCompany:
             is_customer = any(deal.won and deal.closed <= day for deal in life.deals)
             yield Account(
                 key=life.key, name=f"Account {life.key}", owner=life.owner, parent=life.parent,
-                type="Customer" if is_customer else "Prospect", industry="", country="Germany", country_code="DE", city="",
+                type="Customer" if is_customer else "Prospect", industry="", country="Germany", city="",
                 employees=employees if dice.random() < 0.85 else None, annual_revenue=None, currency="EUR", website="",
                 created=_moment(max(life.joined - timedelta(days=90), self._first)), nps=self._nps(life, day),
                 authority_evidence_date=max((one for one in life.evidence if one <= day), default=None),

@@ -130,7 +130,6 @@ class Company:
                 type="Customer" if customer else "Partner" if key % 37 == 0 else "Prospect" if key % 5 else "",
                 industry=industry if luck > 0.05 else "",
                 country=country.name if key % 41 else "",
-                country_code=country.code,
                 city=city,
                 employees=employees if luck > 0.12 else None,
                 annual_revenue=Decimal(employees * (90_000 + int(luck * 80_000))) if luck > 0.2 else None,

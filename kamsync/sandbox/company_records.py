@@ -35,7 +35,6 @@ class Account(NamedTuple):
     type: str  # "Customer", "Prospect", "Partner", "" (unknown)
     industry: str  # neutral English name: "Banking", "Manufacturing", …; "" unknown
     country: str  # English name; "" unknown
-    country_code: str  # ISO 3166 alpha-2
     city: str
     employees: int | None
     annual_revenue: Decimal | None  # in `currency`

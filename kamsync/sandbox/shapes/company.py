@@ -158,7 +158,6 @@ class ShapedCompany:
             type="Customer" if is_customer else "Prospect",
             industry=industry,
             country=country.name,
-            country_code=country.code,
             city=city,
             employees=employees if knows_size else None,
             annual_revenue=Decimal(employees * 120_000) if knows_revenue else None,

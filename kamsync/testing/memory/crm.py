@@ -30,6 +30,8 @@ class MemoryCrm:
     """One org. `fields`: account fields of its own, by name and kind. `provisioned`: as if `kamsync setup` had run.
 
     `daily_limit`: calls a day, None without limit. `token`: the secret that opens it.
+
+    Methods that take the id of a record raise KeyError where no living one has it.
     """
 
     def __init__(

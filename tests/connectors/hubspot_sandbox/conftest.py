@@ -46,7 +46,7 @@ class SmallCompany:
         for key in range(1, self._accounts + 1):
             parent = 1 if key in (2, 3) else None
             yield Account(
-                key, f"Açúcar {key}", 1 + key % 3, parent, "Customer", "Banking", "Brazil", "BR", "São Paulo", 100 * key,
+                key, f"Açúcar {key}", 1 + key % 3, parent, "Customer", "Banking", "Brazil", "São Paulo", 100 * key,
                 Decimal(1000 * key), "BRL", f"https://a{key}.example.com", datetime(2024, 1, 1, 12, 0, key % 60, tzinfo=UTC),
                 key % 10, date(2026, 1, 31), key % 2 == 0, None,
             )  # fmt: skip
