@@ -31,7 +31,7 @@ from kamsync.decide.compiled import CompiledProgram
 from kamsync.run.planning import When, make_plan
 from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.known_programme import known_of
+from kamsync.store.known_program import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 
 AS_OF = date(2025, 6, 30)

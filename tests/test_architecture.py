@@ -138,6 +138,20 @@ def test_a_file_is_named_after_what_it_holds_and_not_by_a_participle() -> None:
     assert found <= NAMED_AS_NOUNS | NAMED_AS_STATES
 
 
+def test_what_one_crm_calls_a_thing_names_nothing_in_the_core() -> None:
+    """An account is no company here, and an opportunity no deal: those words stay in the HubSpot connector, and in samples."""
+    vendors = re.compile(r"(?:^|_)(?:company|companies|deals?|engagements?)(?:_|$)")
+    named = [
+        f"{module.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for module in _modules(ROOT / "kamsync")
+        if not {"sandbox", "testing", "sandboxes.py"} & set(module.parts)
+        for node in _nodes(module)
+        if isinstance(node, Defined) and vendors.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name).lower())
+    ]
+
+    assert not named
+
+
 def test_whatever_is_public_says_what_it_is() -> None:
     """A class, function or method without a docstring fails here, but for what a protocol or a base class says already."""
     modules = list(_modules(*SHIPPED))

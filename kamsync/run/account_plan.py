@@ -14,12 +14,12 @@ from kamsync.decide.program import Program
 from kamsync.decide.white_space import Habits, habits_of, usual_of
 from kamsync.model import STAKEHOLDER_ROLES
 from kamsync.note_text import text_lines
-from kamsync.report.account_plan.plan import AccountPlan, Bought, Deal, OwnGoals, Step, goal_scores, mean_scores
+from kamsync.report.account_plan.plan import AccountPlan, Bought, Opportunity, OwnGoals, Step, goal_scores, mean_scores
 from kamsync.report.trend import TREND_DAYS, trends
 from kamsync.run.goals import goals_of_account, goals_of_portfolio
 from kamsync.run.overview import PICTURED, picturing, record_link
 from kamsync.run.people import Seen
-from kamsync.store.account_deals import open_deals, open_families
+from kamsync.store.account_opportunities import open_families, open_opportunities
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
@@ -110,7 +110,7 @@ def account_plan_of(
             for family in sold
             if family not in bought and (usual := usual_of(family, str(facts.get("industry") or ""), portfolio.habits))
         },
-        deals=tuple(Deal(*row) for row in open_deals(cache, account_id)),
+        opportunities=tuple(Opportunity(*row) for row in open_opportunities(cache, account_id)),
         people=int(count) if isinstance(count, int | float) else None,
         roles={role: _is_filled(role, facts.get(f"has_{role}"), shown.people) for role in STAKEHOLDER_ROLES},
         steps=tuple(portfolio.steps.get(account_id, ())),

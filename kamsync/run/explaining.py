@@ -15,7 +15,7 @@ from kamsync.run.moments import day_of
 from kamsync.store.accounts import find_account
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import Remembered, history_of
-from kamsync.store.known_programme import KnownProgramme, keep_known, known_of, load_known
+from kamsync.store.known_program import KnownProgram, keep_known, known_of, load_known
 from kamsync.store.last_evaluation import keep_if_free, kept_receipt
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def explain_anew(cache: Cache, config: Config, inputs: Inputs | None, account: s
     return _explanation(cache, known, receipt, name, as_of)
 
 
-def _keep(cache: Cache, config: Path, inputs: Inputs, known: KnownProgramme) -> None:
+def _keep(cache: Cache, config: Path, inputs: Inputs, known: KnownProgram) -> None:
     if load_known(cache, config.resolve(), inputs.digest) is None:
         keep_known(cache, config.resolve(), inputs.digest, known)
 
 
-def _receipt_of(cache: Cache, config: Config, known: KnownProgramme, account_id: str, as_of: date | None) -> Receipt:
+def _receipt_of(cache: Cache, config: Config, known: KnownProgram, account_id: str, as_of: date | None) -> Receipt:
     day = _day(known.program, as_of)
     receipt = kept_receipt(cache, known, day, account_id)
     if receipt is None:
@@ -80,7 +80,7 @@ def _receipt_of(cache: Cache, config: Config, known: KnownProgramme, account_id:
     return receipt
 
 
-def _explanation(cache: Cache, known: KnownProgramme, receipt: Receipt, name: str, as_of: date | None) -> Explanation:
+def _explanation(cache: Cache, known: KnownProgram, receipt: Receipt, name: str, as_of: date | None) -> Explanation:
     entries = history_of(cache, receipt.decision.account_id)
     before = [entry for entry in entries if as_of is None or entry.as_of <= as_of.isoformat()]
     return Explanation(name, receipt, known.program, known.hash, before)

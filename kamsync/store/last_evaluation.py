@@ -20,7 +20,7 @@ from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
 from kamsync.store.database import ACCOUNTS_AT_ONCE, Cache, without_waiting
-from kamsync.store.known_programme import KnownProgramme
+from kamsync.store.known_program import KnownProgram
 from kamsync.store.readings import Readings
 from kamsync.store.schema import Meta
 
@@ -51,7 +51,7 @@ def keep_if_free(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram
         keep(cache, evaluation, compiled, as_of)
 
 
-def kept_receipt(cache: Cache, known: KnownProgramme, as_of: date, account_id: str) -> Receipt | None:
+def kept_receipt(cache: Cache, known: KnownProgram, as_of: date, account_id: str) -> Receipt | None:
     """The receipt as deciding for all would give it now; None where that is not known."""
     connection = cache.connection
     if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, known.program, as_of):
@@ -70,7 +70,7 @@ def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         yield decision.account_id, orjson.dumps((tuple(decision), scaled, unknown, row))  # nan becomes null
 
 
-def _receipt(body: Sequence[Any], known: KnownProgramme) -> Receipt:
+def _receipt(body: Sequence[Any], known: KnownProgram) -> Receipt:
     decided, scaled, unknown, row = body
     named = dict(zip(Decision._fields, decided, strict=True))
     for name in ("since", "until"):

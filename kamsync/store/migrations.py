@@ -116,7 +116,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ),
     ("people_of_accounts", _PEOPLE),
     ("figures_over_time", _FIGURES),
-    # The programme that an account was last explained under (store.known_programme).
+    # The programme that an account was last explained under (store.known_program).
     ("known_programmes", "CREATE TABLE known_programmes (config TEXT PRIMARY KEY, inputs TEXT NOT NULL, body BLOB NOT NULL);"),
     # The last digest of each channel and reader: up to which entry of the history it told, and what besides (store.digests).
     (

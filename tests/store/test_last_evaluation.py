@@ -16,7 +16,7 @@ from kamsync.exchange import Identity
 from kamsync.store.accounts import forget_inherited_overrides, keep_flags, note_merges
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation
-from kamsync.store.known_programme import known_of
+from kamsync.store.known_program import known_of
 from kamsync.store.last_evaluation import keep, keep_if_free, kept_receipt
 from kamsync.store.notes import KnownNote, keep_notes
 from kamsync.store.origin import note_pull

@@ -17,7 +17,7 @@ from kamsync.store.database import open_cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.history import history_of
 from kamsync.store.journal import entries
-from kamsync.store.known_programme import known_of
+from kamsync.store.known_program import known_of
 from kamsync.store.last_evaluation import keep, kept_receipt
 from kamsync.store.ledger import known_keys
 from kamsync.store.migrations import SCHEMA_VERSION, STEPS, migrate

@@ -110,7 +110,7 @@ def as_json(plan: AccountPlan, program: Program, criteria_hash: str) -> dict[str
         "opportunities": [
             {"name": one.name, "amount": one.amount, "currency": one.currency, "stage": one.stage}
             | {"close_date": one.close_date and one.close_date.isoformat()}
-            for one in plan.deals
+            for one in plan.opportunities
         ],
         "people": _people(plan),
         "customer_goals": [{"heading": heading, "text": line} for heading, line in plan.own.customer],

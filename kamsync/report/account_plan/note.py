@@ -66,7 +66,7 @@ def state_values(plan: AccountPlan, score: float | None, language: str) -> Itera
     yield (language, plan.name, decision.tier, decision.code, decision.since, decision.segment, decision.health, decision.until)
     yield plan.owner
     yield None if score is None else round(score, 1)
-    yield [(one.name, one.amount, one.currency, one.close_date, one.stage) for one in plan.deals]
+    yield [(one.name, one.amount, one.currency, one.close_date, one.stage) for one in plan.opportunities]
     yield [sorted(plan.families.items()), sorted(plan.roles.items()), plan.renewal]
     yield [(one.subject, one.due, one.owner) for one in plan.open_steps]
     yield [(one.subject, one.due) for one in plan.done_steps]

@@ -47,7 +47,7 @@ def sections(plan: AccountPlan, program: Program) -> tuple[Section, ...]:
     made = _Page(plan, program)
     every = (
         made.standing(), made.why(), made.customer_goals(), made.objectives(), made.goals(), made.targets(), made.figures(),
-        made.white_space(), made.deals(), made.people(), made.steps(), made.done(), made.risks(),
+        made.white_space(), made.opportunities(), made.people(), made.steps(), made.done(), made.risks(),
     )  # fmt: skip
     return tuple(section for section in every if section.sentences or section.rows)
 
@@ -215,13 +215,13 @@ class _Page:
             return "", ""
         return _of(usual.buyers, usual.peers, self._reader), self._reader.compact_money(usual.typical)
 
-    def deals(self) -> Section:
+    def opportunities(self) -> Section:
         head = (self._say("opportunity"), self._say("amount"), self._say("close_date"), self._say("stage"))
         rows = (
             (one_line(one.name), self._money(one.amount, one.currency), self._day(one.close_date), one_line(one.stage))
-            for one in self._plan.deals
+            for one in self._plan.opportunities
         )
-        return self._section("deals", *(() if self._plan.deals else (self._say("none"),)), head=head, rows=rows)
+        return self._section("opportunities", *(() if self._plan.opportunities else (self._say("none"),)), head=head, rows=rows)
 
     def _money(self, amount: float | None, currency: str) -> str:
         if amount is None:
@@ -262,7 +262,7 @@ class _Page:
             found.append(self._say(f"risk_{plan.receipt.decision.health}"))
         if plan.renewal is not None and 0 <= (plan.renewal - plan.as_of).days <= RENEWAL_DAYS:
             found.append(self._say("risk_renewal", self._day(plan.renewal)))
-        stale = sum(deal.close_date is not None and deal.close_date < plan.as_of for deal in plan.deals)
+        stale = sum(one.close_date is not None and one.close_date < plan.as_of for one in plan.opportunities)
         found += [self._say("risk_stale", self._reader.number(stale))] if stale else []
         late = sum(step.due is not None and step.due < plan.as_of for step in plan.open_steps)
         found += [self._say("risk_late", late)] if late else []

@@ -20,7 +20,7 @@ Bought = Literal["bought", "open", "never"]
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
+class Opportunity:
     """An open opportunity; the amount in its own currency."""
 
     name: str
@@ -85,7 +85,7 @@ class AccountPlan:
     trends: tuple[Trend, ...]
     families: Mapping[str, Bought]
     usual: Mapping[str, Usual]
-    deals: tuple[Deal, ...]
+    opportunities: tuple[Opportunity, ...]
     people: int | None
     roles: Mapping[str, bool | None]
     steps: tuple[Step, ...]

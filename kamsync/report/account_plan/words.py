@@ -90,7 +90,7 @@ TEXTS: Texts = MappingProxyType(
         "bought": ("bought", "comprada", "comprada"),
         "open": ("in an open opportunity", "em oportunidade aberta", "en una oportunidad abierta"),
         "never": ("never", "nunca", "nunca"),
-        "deals": ("Open opportunities", "Oportunidades em aberto", "Oportunidades abiertas"),
+        "opportunities": ("Open opportunities", "Oportunidades em aberto", "Oportunidades abiertas"),
         "opportunity": ("Opportunity", "Oportunidade", "Oportunidad"),
         "amount": ("Amount", "Valor", "Importe"),
         "close_date": ("Close date", "Data de fechamento", "Fecha de cierre"),

@@ -21,12 +21,12 @@ from kamsync.store.database import Cache, without_waiting
 if TYPE_CHECKING:
     from kamsync.decide.compiled import CompiledProgram
 
-_VALUES = {("builtins", "frozenset"), ("datetime", "date"), ("kamsync.store.known_programme", "_read_only")}
+_VALUES = {("builtins", "frozenset"), ("datetime", "date"), ("kamsync.store.known_program", "_read_only")}
 _PACKAGE = "kamsync.decide."
 
 
 @dataclass(frozen=True, slots=True)
-class KnownProgramme:
+class KnownProgram:
     """What explaining needs of a programme: `columns` are the facts that each criterion's value reads, `hash` the programme's."""
 
     program: Program
@@ -34,12 +34,12 @@ class KnownProgramme:
     hash: str
 
 
-def known_of(compiled: CompiledProgram) -> KnownProgramme:
+def known_of(compiled: CompiledProgram) -> KnownProgram:
     """The part of a compiled programme that explaining needs."""
-    return KnownProgramme(compiled.program, tuple(one.value.columns for one in compiled.criteria), compiled.hash)
+    return KnownProgram(compiled.program, tuple(one.value.columns for one in compiled.criteria), compiled.hash)
 
 
-def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgramme | None:
+def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:
     """What was kept for that configuration; None where it was made of other inputs, or of anything that cannot be read."""
     sql = "SELECT body FROM known_programmes WHERE config = ? AND inputs = ?"
     row = cache.connection.execute(sql, (str(config), inputs)).fetchone()
@@ -49,10 +49,10 @@ def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgramme | None
         program, columns, hashed = _Unpickler(io.BytesIO(row[0])).load()
     except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
-    return KnownProgramme(program, columns, hashed)
+    return KnownProgram(program, columns, hashed)
 
 
-def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgramme) -> None:
+def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgram) -> None:
     """Keeps it; where a run is writing to the cache, or the disk is full, nothing is kept."""
     body = io.BytesIO()
     _Pickler(body).dump((known.program, known.columns, known.hash))

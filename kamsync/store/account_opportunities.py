@@ -8,7 +8,7 @@ from datetime import date
 from kamsync.store.database import Cache
 
 
-def open_deals(cache: Cache, account_id: str) -> Iterator[tuple[str, float | None, str, date | None, str]]:
+def open_opportunities(cache: Cache, account_id: str) -> Iterator[tuple[str, float | None, str, date | None, str]]:
     """Name, amount in its own currency, that currency, close date and stage, the nearest first."""
     rows = cache.connection.execute(
         "SELECT coalesce(name, id), amount, coalesce(currency, ''), close_date, coalesce(stage, '') FROM opportunities"
