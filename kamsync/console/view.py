@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from kamsync.config import Config
 from kamsync.console.doors import Doors
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.tiers import tier_order
 from kamsync.report.account_plan.plan import AccountPlan

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 from kamsync.decide.assignees import Assignees, NoAssignee
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.occurrences import parse_key
 from kamsync.decide.plan import AttachTask, CloseTask, HeldBack, ReassignTask
 from kamsync.decide.playbooks import Playbooks

@@ -9,8 +9,8 @@ from itertools import compress
 from operator import mul
 from typing import NamedTuple
 
+from kamsync.decide.fact import FactValue
 from kamsync.decide.program import Criterion
-from kamsync.decide.scales import FactInput
 from kamsync.decide.scoring import coverage, round_half_away, scorer, unknown_score
 
 
@@ -21,7 +21,7 @@ class ScoredColumn(NamedTuple):
     known: list[bool]
 
 
-ColumnScorer = Callable[[Sequence[FactInput], Sequence[str | None]], ScoredColumn]
+ColumnScorer = Callable[[Sequence[FactValue], Sequence[str | None]], ScoredColumn]
 
 
 def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
@@ -29,14 +29,14 @@ def column_scorer(criterion: Criterion, as_of: date) -> ColumnScorer:
     if criterion.decay is not None:
         score = scorer(criterion, as_of)
 
-        def faded(values: Sequence[FactInput], since: Sequence[str | None]) -> ScoredColumn:
+        def faded(values: Sequence[FactValue], since: Sequence[str | None]) -> ScoredColumn:
             both = list(map(score, values, since))
             return ScoredColumn([one.scaled for one in both], [one.known for one in both])
 
         return faded
     scale, unknown = criterion.scale.scaler(), unknown_score(criterion).scaled
 
-    def scored(values: Sequence[FactInput], since: Sequence[str | None]) -> ScoredColumn:
+    def scored(values: Sequence[FactValue], since: Sequence[str | None]) -> ScoredColumn:
         found = [None if value is None else scale(value) for value in values]
         known = [one is not None for one in found]
         return ScoredColumn([unknown if one is None else one for one in found], known)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-from kamsync.decide.fact import Unit
+from kamsync.decide.fact import FactValue, Unit
 from kamsync.decide.program import Axis, Goal
 
 Code = Literal[
@@ -28,7 +28,6 @@ Code = Literal[
     "group",
     "override",
 ]
-FactValue = str | float | int | None
 
 
 def number_of(value: FactValue) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from kamsync.decide.calendar import BusinessCalendar
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.months import days_after
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError

@@ -7,6 +7,7 @@ from typing import Literal
 
 from kamsync.model import Kind, Stream
 
+FactValue = str | float | int | None  # of one account; None: not known. A date is ISO text, a boolean 0 or 1
 Words = tuple[str, str, str] | tuple[()]  # in English, Portuguese and Spanish, with {} for the value
 UNSAID: Words = ()
 Unit = Literal["", "money", "percent", "count", "days", "months", "date"]  # percent: 0.25 reads 25 %

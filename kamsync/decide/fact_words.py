@@ -12,8 +12,8 @@ from datetime import date
 from babel.dates import format_date
 
 from kamsync import printable
-from kamsync.decide.decision import Contribution, FactValue
-from kamsync.decide.fact import Unit, Words
+from kamsync.decide.decision import Contribution
+from kamsync.decide.fact import FactValue, Unit, Words
 from kamsync.decide.facts import is_growth, unit_of, words_of
 from kamsync.decide.reader import Reader
 

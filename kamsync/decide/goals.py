@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from kamsync.decide.decision import FactValue, number_of
-from kamsync.decide.fact import Unit
+from kamsync.decide.decision import number_of
+from kamsync.decide.fact import FactValue, Unit
 from kamsync.decide.facts import unit_of
 from kamsync.decide.kpis import MEASURES
 from kamsync.decide.program import Goal, GoalTarget

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from kamsync.decide.assignees import Assignees, NoAssignee, Owner
 from kamsync.decide.calendar import BusinessCalendar, account_calendar
-from kamsync.decide.decision import FactValue
 from kamsync.decide.due import NoDate
 from kamsync.decide.entries import Entries, occurrence_of
+from kamsync.decide.fact import FactValue
 from kamsync.decide.occurrences import NoOccurrence, NotYet, task_key
 from kamsync.decide.plan import HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, PreparedTask

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.months import add_months, days_after, whole_months
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.fact_words import say_contribution
 from kamsync.decide.program import NO_TIER, Program, Tier
 from kamsync.decide.reader import Reader, reader_for, reader_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.facts import unit_of
 from kamsync.decide.program import Criterion
 from kamsync.decide.scoring import Scored, points

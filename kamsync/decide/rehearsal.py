@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from kamsync.decide.assignees import Assignees, Owner
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.new_tasks import NotNow, Unassigned, Wanted, steps_of
 from kamsync.decide.plan import CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks, PreparedTask

@@ -15,11 +15,11 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from kamsync.decide.fact import FactValue
 from kamsync.decide.place import Expression, Place
 from kamsync.model import Kind
 
-FactInput = str | float | int | None
-Scaler = Callable[[FactInput], float | None]
+Scaler = Callable[[FactValue], float | None]
 LEAST, MOST = 0.0, 100.0
 
 
@@ -61,7 +61,7 @@ class Scale(ABC):
         """The expressions that it reads beside the criterion's value."""
         return ()
 
-    def among(self, values: Sequence[FactInput], groups: Sequence[FactInput] | None) -> list[float | None] | None:
+    def among(self, values: Sequence[FactValue], groups: Sequence[FactValue] | None) -> list[float | None] | None:
         """Each of all accounts' values (None: not eligible, or unknown) seen among the others; None where that plays no part."""
         return None
 
@@ -80,7 +80,7 @@ class Scale(ABC):
 def _by_number(of_number: Callable[[float], float]) -> Scaler:
     """The rule for numbers, applied to whatever is one; unknown where it is none, or has no end."""
 
-    def scaled(value: FactInput) -> float | None:
+    def scaled(value: FactValue) -> float | None:
         kind = type(value)
         if kind is not float and kind is not int:
             value = _number(value)
@@ -200,7 +200,7 @@ class Percentile(Scale):
     def expressions(self) -> tuple[Expression, ...]:
         return () if self.within is None else (self.within,)
 
-    def among(self, values: Sequence[FactInput], groups: Sequence[FactInput] | None) -> list[float | None] | None:
+    def among(self, values: Sequence[FactValue], groups: Sequence[FactValue] | None) -> list[float | None] | None:
         return percent_ranks(values, groups)
 
 
@@ -228,7 +228,7 @@ class Share(Scale):
     def scaler(self) -> Scaler:
         return Linear(self.low, self.high).scaler()
 
-    def among(self, values: Sequence[FactInput], groups: Sequence[FactInput] | None) -> list[float | None] | None:
+    def among(self, values: Sequence[FactValue], groups: Sequence[FactValue] | None) -> list[float | None] | None:
         numbers = [_number(value) for value in values]
         whole = math.fsum(number for number in numbers if number is not None and number > 0)
         return [None if number is None else 100 * number / whole if whole else 0.0 for number in numbers]
@@ -299,7 +299,7 @@ class Flag(Scale):
     def scaler(self) -> Scaler:
         number = _by_number(lambda value: 100.0 if value else 0.0)
 
-        def scaled(value: FactInput) -> float | None:
+        def scaled(value: FactValue) -> float | None:
             found = number(value)
             return 100.0 if found is None and isinstance(value, str) and value else found
 
@@ -336,14 +336,14 @@ def scale_keys() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*SCALES, *(option for scale in SCALES.values() for option in scale.options))))
 
 
-def percent_ranks(values: Sequence[FactInput], groups: Sequence[FactInput] | None = None) -> list[float | None]:
+def percent_ranks(values: Sequence[FactValue], groups: Sequence[FactValue] | None = None) -> list[float | None]:
     """PERCENT_RANK, 0…1 ascending, of each value among those that are not None, within its group; ties share the lowest rank.
 
     Numbers come before texts, texts in the order of their code points, as in SQLite. A value alone in its group has rank 0.
     """
     if groups is None:
         return _ranked(values)
-    members: dict[FactInput, list[int]] = {}
+    members: dict[FactValue, list[int]] = {}
     for position, group in enumerate(groups):
         members.setdefault(group, []).append(position)
     found: list[float | None] = [None] * len(values)
@@ -353,16 +353,16 @@ def percent_ranks(values: Sequence[FactInput], groups: Sequence[FactInput] | Non
     return found
 
 
-def _ranked(values: Sequence[FactInput]) -> list[float | None]:
+def _ranked(values: Sequence[FactValue]) -> list[float | None]:
     ordered = sorted((value for value in values if value is not None), key=_numbers_first)
-    lowest: dict[FactInput, int] = {}
+    lowest: dict[FactValue, int] = {}
     for place, value in enumerate(ordered):
         lowest.setdefault(value, place)
     above = max(len(ordered) - 1, 1)
     return [None if value is None else lowest[value] / above for value in values]
 
 
-def _numbers_first(value: FactInput) -> tuple[bool, FactInput]:
+def _numbers_first(value: FactValue) -> tuple[bool, FactValue]:
     return isinstance(value, str), value
 
 
@@ -387,7 +387,7 @@ def _only_true(given: Any, key: str) -> None:
         raise ScaleRefused(f"{key} takes true and nothing else")
 
 
-def _number(value: FactInput) -> float | None:
+def _number(value: FactValue) -> float | None:
     try:
         number = math.nan if value is None else float(value)
     except ValueError:

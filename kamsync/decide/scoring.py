@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from kamsync.decide.fact import FactValue
 from kamsync.decide.program import Criterion
-from kamsync.decide.scales import FactInput
 
 _NOISE_DECIMALS = 7  # of cents
 
@@ -36,11 +36,11 @@ def fade(age_days: int, half_life_days: float) -> float:
     return 1.0 if age_days <= 0 else float(0.5 ** (age_days / half_life_days))
 
 
-def scorer(criterion: Criterion, as_of: date) -> Callable[[FactInput, str | None], Scored]:
+def scorer(criterion: Criterion, as_of: date) -> Callable[[FactValue, str | None], Scored]:
     """Takes the value as the expression gave it (or as Scale.among did), and the decay's date as ISO text."""
     scale, decay, unknown = criterion.scale.scaler(), criterion.decay, unknown_score(criterion)
 
-    def score(value: FactInput, since: str | None) -> Scored:
+    def score(value: FactValue, since: str | None) -> Scored:
         scaled = scale(value)
         if scaled is not None and decay is not None:
             day = _day(since)

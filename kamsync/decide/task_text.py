@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from kamsync.decide.assignees import Assignees
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.new_tasks import Wanted
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.playbooks import Playbooks, PreparedPlaybook, names_read

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack, ReassignTask
 
 

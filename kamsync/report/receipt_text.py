@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kamsync.decide.decision import Contribution, Decision, FactValue
+from kamsync.decide.decision import Contribution, Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.fact_words import say_fact, say_value
 from kamsync.decide.program import Program, Tier
 from kamsync.decide.reader import Reader, reader_of

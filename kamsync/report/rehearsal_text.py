@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.rehearsal import Condition, Rehearsal, RehearsedStep
 from kamsync.report.text_width import one_line, wrap

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
 from kamsync.decide.kpis import KPIS, Kpi

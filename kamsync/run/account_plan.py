@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.goals import GoalStanding
 from kamsync.decide.people import Person
 from kamsync.decide.program import Program

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.goals import GoalStanding, of_account, of_portfolio
 from kamsync.decide.kpis import MEASURES, Kpi
 from kamsync.decide.program import NO_TIER, Program

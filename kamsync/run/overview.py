@@ -11,7 +11,8 @@ from datetime import date
 
 from kamsync.config import Config
 from kamsync.decide.compiled import CompiledProgram
-from kamsync.decide.decision import FactValue, number_of
+from kamsync.decide.decision import number_of
+from kamsync.decide.fact import FactValue
 from kamsync.decide.facts import streams_of, with_what_they_need
 from kamsync.decide.influence import Influence, influences
 from kamsync.decide.program import Program

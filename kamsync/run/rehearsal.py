@@ -8,8 +8,8 @@ from datetime import date
 
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decided_names import DECIDED_NAMES
-from kamsync.decide.decision import FactValue
 from kamsync.decide.expressions import compile_expression, parts_of
+from kamsync.decide.fact import FactValue
 from kamsync.decide.program import Playbook
 from kamsync.decide.rehearsal import Condition, Rehearsal, RehearsedStep, rehearse
 from kamsync.decide.task_values import Firing

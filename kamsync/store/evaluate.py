@@ -15,8 +15,9 @@ from typing import Self
 from kamsync.decide.candidate import Standing
 from kamsync.decide.compiled import CompiledProgram
 from kamsync.decide.decided_names import DECIDED_NAMES
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
 from kamsync.decide.expressions import Compiled
+from kamsync.decide.fact import FactValue
 from kamsync.decide.months import months_before
 from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
 from kamsync.decide.playbooks import reads_the_move

@@ -13,7 +13,7 @@ from datetime import date
 from itertools import islice
 from typing import NamedTuple
 
-from kamsync.decide.decision import FactValue
+from kamsync.decide.fact import FactValue
 from kamsync.decide.kpis import KPIS, Kpi
 from kamsync.store.database import ACCOUNTS_AT_ONCE, Cache, without_waiting
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.program import Criterion
 from kamsync.decide.receipts import Receipt, make_receipt
 from kamsync.decide.scoring import Scored

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from kamsync.decide.candidate import Standing
 from kamsync.decide.columns import column_scorer, coverages, means
 from kamsync.decide.compiled import CompiledCriterion, CompiledProgram, CompiledSeat
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.months import days_before
 from kamsync.decide.program import Held, Program, Seat
 from kamsync.decide.receipts import Receipt

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamsync.decide.columns import column_scorer, coverages, means
+from kamsync.decide.fact import FactValue
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Decay
-from kamsync.decide.scales import Bands, FactInput, Flag, Linear, Log, Scale, Values, percent_ranks
+from kamsync.decide.scales import Bands, Flag, Linear, Log, Scale, Values, percent_ranks
 from kamsync.decide.scoring import Scored, coverage, scorer, weighted_mean
 
 T = TypeVar("T")
 AS_OF = date(2025, 6, 30)
-VALUES: list[FactInput] = [None, 0, 50, 12.5, -3, 1e9, "25", "Energy", "", "inf"]
+VALUES: list[FactValue] = [None, 0, 50, 12.5, -3, 1e9, "25", "Energy", "", "inf"]
 DAYS = [None, "2025-06-30", "2025-06-20", "2024-01-01T10:00:00Z", "2030-01-01", "soon"]
 WEIGHTS = st.lists(st.sampled_from([0.0, 0.1, 1.0, 7.3]), max_size=5)
 

@@ -15,8 +15,9 @@ from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import business_calendar
 from kamsync.decide.closures import plan_attachments, plan_closes
 from kamsync.decide.decided_names import DECIDED_NAMES, TEMPLATE_NAMES
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
 from kamsync.decide.entries import keys_by_account
+from kamsync.decide.fact import FactValue
 from kamsync.decide.occurrences import parse_key, task_key
 from kamsync.decide.plan import AttachTask, CloseTask, CreateTask, HeldBack
 from kamsync.decide.playbooks import Playbooks, compile_playbooks, reads_the_move

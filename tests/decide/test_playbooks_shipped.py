@@ -17,7 +17,8 @@ from kamsync.decide.assignees import Owner
 from kamsync.decide.calendar import account_calendar
 from kamsync.decide.compiled import CompiledProgram, compile_program
 from kamsync.decide.decided_names import DECIDED_NAMES
-from kamsync.decide.decision import Decision, FactValue
+from kamsync.decide.decision import Decision
+from kamsync.decide.fact import FactValue
 from kamsync.decide.facts import known_columns
 from kamsync.decide.occurrences import parse_key
 from kamsync.decide.plan import CreateTask

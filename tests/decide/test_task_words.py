@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kamsync.decide.assignees import Assignees, NoAssignee, Owner, check_assignee
 from kamsync.decide.calendar import BusinessCalendar, check_country
-from kamsync.decide.decision import FactValue
 from kamsync.decide.due import Due, NoDate, parse_due
+from kamsync.decide.fact import FactValue
 from kamsync.decide.occurrences import Key, NoOccurrence, check_every, entry_of, occurrence_word, parse_key, task_key
 from kamsync.decide.playbooks import fires_for_one_run_only, names_read
 from kamsync.decide.program import Expression, Place, Playbook, TaskTemplate
