@@ -18,6 +18,11 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
+def one_blank(text: str) -> str:
+    """The text as one printable line, with every run of white space as one blank."""
+    return " ".join(one_line(text).split())
+
+
 def printable_lines(text: str) -> str:
     """A text of our own of several lines, each printable: only a plain line feed parts them."""
     if text.isprintable():

@@ -18,7 +18,7 @@ from kamsync.config.toml_source import TomlSource
 from kamsync.decide.kpis import MEASURES
 from kamsync.decide.place import Expression, Place
 from kamsync.decide.program import NO_TIER, Criterion, Decay, Goal, GoalTarget, Playbook, Rule, Seat, TaskTemplate, Tier
-from kamsync.decide.scales import Flag, Scale, ScaleRefused, read_scale
+from kamsync.decide.scales import FlagScale, Scale, ScaleRefused, read_scale
 from kamsync.decide.texts import in_language
 from kamsync.model import Kind
 
@@ -223,4 +223,4 @@ def _scale(table: CriterionTable, source: TomlSource, index: int, problems: Prob
         return read_scale(table.scale, place)
     except ScaleRefused as refused:
         problems.add(place, str(refused))
-        return Flag()
+        return FlagScale()

@@ -10,12 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from kamsync.config.toml_source import TomlSource, dotted
+from kamsync.config.toml_source import KeyPath, TomlSource, dotted
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 
-Path_ = tuple[str | int, ...]
 Model = typing.TypeVar("Model", bound=BaseModel)
 EXAMPLE = "config.example.toml"
 SHOWN_LENGTH = 40
@@ -58,7 +57,7 @@ def validate(model: type[Model], source: TomlSource, *, explained_in: str = EXAM
 
 def _problems_of(error: ValidationError, source: TomlSource, model: type[BaseModel]) -> list[str]:
     """One sentence a finding, in the order of the file; alternatives for one key make one sentence."""
-    findings: dict[Path_, list[Mapping[str, Any]]] = {}
+    findings: dict[KeyPath, list[Mapping[str, Any]]] = {}
     for detail in error.errors(include_url=False):
         findings.setdefault(_in_document(detail, source), []).append(typing.cast(Mapping[str, Any], detail))
     sentences = []
@@ -111,7 +110,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[-\s/]+", "_", name.strip().casefold())
 
 
-def _in_document(detail: Mapping[str, Any], source: TomlSource) -> Path_:
+def _in_document(detail: Mapping[str, Any], source: TomlSource) -> KeyPath:
     """The path of the finding without what pydantic adds to it: names of the tried alternatives, `[key]`."""
     value: Any = source.document
     path: list[str | int] = []
@@ -128,7 +127,7 @@ def _in_document(detail: Mapping[str, Any], source: TomlSource) -> Path_:
     return tuple(path)
 
 
-def _sentence(details: Sequence[Mapping[str, Any]], path: Path_, model: type[BaseModel]) -> str:
+def _sentence(details: Sequence[Mapping[str, Any]], path: KeyPath, model: type[BaseModel]) -> str:
     first = details[0]
     name = dotted(path) or "the file"
     if first["type"] == "extra_forbidden":
@@ -163,7 +162,7 @@ def _choices(detail: Mapping[str, Any]) -> list[str]:
     return re.findall(r"'([^']*)'", expected) or [expected.lower()]
 
 
-def _unknown_key(path: Path_, model: type[BaseModel]) -> str:
+def _unknown_key(path: KeyPath, model: type[BaseModel]) -> str:
     known = _known_keys(model, path[:-1])
     table = dotted(path[:-1])
     inside = f" in [{table}]" if table else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kamsync.config.layers import INHERIT, merged
-from kamsync.config.toml_source import Path_, TomlSource, read_toml
+from kamsync.config.toml_source import KeyPath, TomlSource, read_toml
 from kamsync.errors import ConfigError
 from kamsync.files import path_of
 from kamsync.printable import one_line
@@ -32,5 +32,5 @@ def read_configuration(path: Path) -> TomlSource:
     if INHERIT in base.document:
         raise ConfigError(f"{base.place((INHERIT,))}: a common configuration inherits from none.", fix="Put both into one file.")
     replaced = tuple(key for key, value in own.document.items() if isinstance(value, list))
-    lines: dict[Path_, int] = {at: line for at, line in base.lines.items() if at[0] not in replaced}
+    lines: dict[KeyPath, int] = {at: line for at, line in base.lines.items() if at[0] not in replaced}
     return TomlSource(own.name, merged(base.document, own.document), own.lines, TomlSource(base.name, base.document, lines))

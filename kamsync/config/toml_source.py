@@ -21,7 +21,7 @@ from kamsync.files import CONFIG_LIMIT_BYTES, read_text
 from kamsync.printable import named, one_line
 
 DEEPEST = 30
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _INLINE_KEY = re.compile(r"""[{,]\s*([A-Za-z0-9_-]+)\s*=""")
@@ -38,7 +38,7 @@ class TomlSource:
 
     name: str
     document: Mapping[str, Any]
-    lines: Mapping[Path_, int] = dataclass_field(default_factory=dict)
+    lines: Mapping[KeyPath, int] = dataclass_field(default_factory=dict)
     base: TomlSource | None = None
 
     def place(self, path: Sequence[str | int]) -> Place:
@@ -106,9 +106,9 @@ def _too_deep(name: str) -> ConfigError:
 
 def _check_values(source: TomlSource) -> None:
     """Control characters written as escapes would end up in names, in SQL and in the CRM; depth would end in a crash."""
-    level: list[tuple[Path_, Any]] = [((), source.document)]
+    level: list[tuple[KeyPath, Any]] = [((), source.document)]
     for _ in range(DEEPEST):
-        following: list[tuple[Path_, Any]] = []
+        following: list[tuple[KeyPath, Any]] = []
         for path, value in level:
             if isinstance(value, Mapping):
                 following += [((*path, key), item) for key, item in value.items()]
@@ -129,10 +129,10 @@ def _control_in(text: Any) -> str:
     return found[0] if found else ""
 
 
-def _locate(text: str) -> dict[Path_, int]:
-    lines: dict[Path_, int] = {}
-    items: Counter[Path_] = Counter()
-    table: Path_ = ()
+def _locate(text: str) -> dict[KeyPath, int]:
+    lines: dict[KeyPath, int] = {}
+    items: Counter[KeyPath] = Counter()
+    table: KeyPath = ()
     closing = ""
     # As tomllib counts: NEL and U+2028 end no line, though splitlines() says so.
     for number, line in enumerate(text.split("\n"), start=1):
@@ -156,9 +156,9 @@ def _locate(text: str) -> dict[Path_, int]:
     return lines
 
 
-def _resolve(names: tuple[str, ...], items: Counter[Path_], *, is_item: bool) -> Path_:
+def _resolve(names: tuple[str, ...], items: Counter[KeyPath], *, is_item: bool) -> KeyPath:
     """The path of a table header, with the index of each array of tables on the way."""
-    path: Path_ = ()
+    path: KeyPath = ()
     for position, name in enumerate(names):
         path = (*path, name)
         if is_item and position == len(names) - 1:

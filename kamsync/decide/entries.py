@@ -16,20 +16,20 @@ from kamsync.decide.task_values import Firing
 
 
 @dataclass(slots=True)
-class Made:
+class DaysGiven:
     """Days on which an account was given one task of an entry: by itself, or as one that was merged into it."""
 
     own: list[date] = dataclass_field(default_factory=list)
     inherited: list[date] = dataclass_field(default_factory=list)
 
 
-Entries = Mapping[tuple[str, str, str, str], Made]  # by (playbook, task, account id, tier)
+Entries = Mapping[tuple[str, str, str, str], DaysGiven]  # by (playbook, task, account id, tier)
 
 
 def entries_made(playbooks: Playbooks, existing: Iterable[str], inherited: Collection[str]) -> Entries:
     """The days of the tasks that exist, of playbooks that go by the entry; `inherited` are the keys of merged accounts."""
     by_entry = {name for name, prepared in playbooks.by_name.items() if prepared.playbook.every == "entry"}
-    made: dict[tuple[str, str, str, str], Made] = defaultdict(Made)
+    made: dict[tuple[str, str, str, str], DaysGiven] = defaultdict(DaysGiven)
     if not by_entry:
         return made
     for text in existing:
@@ -56,7 +56,7 @@ def occurrence_of(playbook: Playbook, task: PreparedTask, firing: Firing, entrie
     return occurrence_word(playbook.every, day, decision.tier, decision.since or day, firing.facts)
 
 
-def day_of_same_entry(firing: Firing, made: Made) -> date | None:
+def day_of_same_entry(firing: Firing, made: DaysGiven) -> date | None:
     """The day under which tasks of this very entry exist, which need not be the decision's `since`.
 
     Its own tasks are those since `stay_began`; those of an account that was merged into it also where it was merged during this

@@ -11,11 +11,11 @@ from datetime import date
 
 from babel.dates import format_date
 
-from kamsync import printable
 from kamsync.decide.decision import Contribution
 from kamsync.decide.fact import FactValue, Unit, Words
 from kamsync.decide.facts import is_growth, unit_of, words_of
 from kamsync.decide.reader import Reader
+from kamsync.printable import one_blank
 
 _UNKNOWN = {"en": "unknown", "pt_BR": "desconhecido", "es": "desconocido"}
 _UNITS = {
@@ -45,7 +45,7 @@ def say_value(value: FactValue, unit: Unit, reader: Reader) -> str:
     if value is None:
         return _UNKNOWN[reader.words.name]
     if isinstance(value, str):
-        return _day(value, reader) if unit == "date" else _one_line(value)
+        return _day(value, reader) if unit == "date" else one_blank(value)
     match unit:
         case "money":
             return reader.compact_money(value)
@@ -63,7 +63,7 @@ def say_contribution(contribution: Contribution, reader: Reader) -> str:
 
     The label alone where the value is only yes or no. "" where nothing was known.
     """
-    c, label = contribution, _one_line(contribution.label or contribution.criterion)
+    c, label = contribution, one_blank(contribution.label or contribution.criterion)
     if not c.known or c.value is None:
         return ""
     same = [name for name, value in c.facts.items() if value == c.value and _words(name, reader)]
@@ -84,10 +84,6 @@ def say_contribution(contribution: Contribution, reader: Reader) -> str:
     return f"{label} {say_value(c.value, '', reader)}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(printable.one_line(text).split())
-
-
 def _words(name: str, reader: Reader, *, one: bool = False) -> str:
     fields = _FIELDS_OF_ONE if one else _FIELDS
     words = fields.get(name) or words_of(name, one=one)
@@ -98,4 +94,4 @@ def _day(text: str, reader: Reader) -> str:
     try:
         return format_date(date.fromisoformat(text[:10]), "medium", locale=reader.locale)  # its month by name
     except ValueError:
-        return _one_line(text)
+        return one_blank(text)

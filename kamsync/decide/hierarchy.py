@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Whereabouts:
     """Where a member of a group is, and since when: its creation as an ISO date, its country and industry, "" where unknown.
 
     `country_key`: by which two spellings of one country are one.
@@ -74,7 +74,7 @@ def leads_of(parents: Mapping[str, str], accounts: Collection[str]) -> dict[str,
     return leads
 
 
-def new_territories(links: Mapping[str, str], places: Mapping[str, Place]) -> dict[str, tuple[str, str]]:
+def new_territories(links: Mapping[str, str], places: Mapping[str, Whereabouts]) -> dict[str, tuple[str, str]]:
     """The latest step of a group into a country or an industry in which no account of it was: the day, and its name.
 
     For each account above the one that made the step and older than it. Of accounts in one place the oldest was the first there,
@@ -92,7 +92,7 @@ def new_territories(links: Mapping[str, str], places: Mapping[str, Place]) -> di
     return {account: (day, territory) for account, (day, _, territory) in found.items()}
 
 
-def _firsts(links: Mapping[str, str], places: Mapping[str, Place]) -> Iterator[tuple[str, str]]:
+def _firsts(links: Mapping[str, str], places: Mapping[str, Whereabouts]) -> Iterator[tuple[str, str]]:
     """Members that are the first of their group in their country, else in their industry, with the name of it."""
     leads = leads_of(links, places.keys())
     members = {one for one in (*leads, *leads.values()) if one in places}

@@ -19,7 +19,7 @@ UNFINISHED_ENTRY = timedelta(days=92)  # for how long what a move asked for, and
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class LastMoves:
     """An account's last moves as the history has them: between tiers (None: only seen where it was), and of its health.
 
     `previous_since`: since when it had been in the tier that it came from, as the CRM showed it.
@@ -44,7 +44,7 @@ class Move:
 
 
 def move_of(
-    decision: Decision, held: Held, remembered: Remembered | None, order: Mapping[str, int], earliest: date
+    decision: Decision, held: Held, remembered: LastMoves | None, order: Mapping[str, int], earliest: date
 ) -> Move | None:
     """The move into the tier that the account keeps in this run; None where it is older than `earliest`, or was none.
 
@@ -60,7 +60,7 @@ def move_of(
     return Move(held.since, previous, order[decision.tier] < order[previous])
 
 
-def stay_began(decision: Decision, held: Held, remembered: Remembered | None) -> date | None:
+def stay_began(decision: Decision, held: Held, remembered: LastMoves | None) -> date | None:
     """The first day whose tasks can be of the account's present stay in its tier; None where the CRM shows no date.
 
     Flags are written before tasks, so a tier that is kept has its tasks under its own `since`. Only where the CRM went back to an

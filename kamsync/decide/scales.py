@@ -280,7 +280,7 @@ class Values(Scale):
 
 
 @dataclass(frozen=True, slots=True)
-class Flag(Scale):
+class FlagScale(Scale):
     """All or nothing, by whether the expression is true."""
 
     key = "flag"
@@ -307,7 +307,7 @@ class Flag(Scale):
 
 
 SCALES: Mapping[str, type[Scale]] = MappingProxyType(
-    {scale.key: scale for scale in (Linear, Log, Bands, Percentile, Share, Values, Flag)}
+    {scale.key: scale for scale in (Linear, Log, Bands, Percentile, Share, Values, FlagScale)}
 )
 _BOOLEANS = {"true": "1", "yes": "1", "1": "1", "false": "0", "no": "0", "0": "0"}
 

@@ -30,7 +30,7 @@ from kamsync.decide.plan import (
 from kamsync.decide.program import NO_TIER
 from kamsync.model import Value
 from kamsync.numerals import counted
-from kamsync.report.text_width import one_line
+from kamsync.printable import one_blank
 
 Role = Literal[
     "enters", "rises", "falls", "leaves", "kept", "updates", "creates", "attaches", "reassigns", "closes", "deletes",
@@ -183,7 +183,7 @@ def _update(change: UpdateAccount, role: Role) -> PlanLine:
     else:
         shown = [name for name in change.fields if name not in _BOOKKEEPING]
         what = ", ".join(_moved(name, change.fields[name]) for name in shown) or "reasons told anew"
-    return PlanLine(_MARKS[role], one_line(change.name), what, _because(change.reasons))
+    return PlanLine(_MARKS[role], one_blank(change.name), what, _because(change.reasons))
 
 
 def _moved(name: str, change: FieldChange) -> str:
@@ -207,7 +207,7 @@ def _of_owner(name: str, tasks: Sequence[CreateTask], limit: int | None) -> Plan
     days = Counter(task.due for task in tasks)
     day, most = min(days.items(), key=lambda item: (-item[1], item[0]))
     heaviest = f", most on {day.isoformat()}: {most:,}" if len(tasks) > 1 else ""
-    heading = f"{one_line(name) or 'no owner'}: {counted(len(tasks), 'task')}{heaviest}"
+    heading = f"{one_blank(name) or 'no owner'}: {counted(len(tasks), 'task')}{heaviest}"
     ordered = sorted(tasks, key=lambda task: (task.due, task.account_name, task.key))
     kept = ordered if limit is None else ordered[:limit]
     return PlanBlock(heading, tuple(_create(task) for task in kept), len(ordered) - len(kept))
@@ -215,13 +215,13 @@ def _of_owner(name: str, tasks: Sequence[CreateTask], limit: int | None) -> Plan
 
 def _create(task: CreateTask) -> PlanLine:
     because = _because(task.reasons) or f"playbook {task.playbook}"
-    return PlanLine("+", one_line(task.account_name), f'task "{one_line(task.subject)}" due {task.due.isoformat()}', because)
+    return PlanLine("+", one_blank(task.account_name), f'task "{one_blank(task.subject)}" due {task.due.isoformat()}', because)
 
 
 def _on_tasks(role: Role, tasks: Sequence[AttachTask | CloseTask | DeleteTask], what: str, limit: int | None) -> PlanGroup:
     mark = "~" if role == "attaches" else "-"
     lines = [
-        PlanLine(mark, one_line(task.account_name), f'task "{one_line(task.subject)}" {what}', _because(task.reasons))
+        PlanLine(mark, one_blank(task.account_name), f'task "{one_blank(task.subject)}" {what}', _because(task.reasons))
         for task in tasks
     ]
     return _group(role, sorted(lines, key=lambda line: (line.account, line.what)), limit)
@@ -229,13 +229,13 @@ def _on_tasks(role: Role, tasks: Sequence[AttachTask | CloseTask | DeleteTask], 
 
 def _hand_overs(tasks: Sequence[ReassignTask], reader: PlanReader, limit: int | None) -> PlanGroup:
     def person(owner_id: str) -> str:
-        return one_line(reader.owners.get(owner_id, owner_id))
+        return one_blank(reader.owners.get(owner_id, owner_id))
 
     lines = [
         PlanLine(
             "→",
-            one_line(task.account_name),
-            f'task "{one_line(task.subject)}" {person(task.owner_id)} → {person(task.new_owner_id)}',
+            one_blank(task.account_name),
+            f'task "{one_blank(task.subject)}" {person(task.owner_id)} → {person(task.new_owner_id)}',
             _because(task.reasons),
         )
         for task in tasks
@@ -250,7 +250,7 @@ def _notes(notes: Sequence[WriteNote | DeleteNote], limit: int | None) -> PlanGr
         mark, what = ("+", "a new note") if is_new else ("~", "its note, written anew")
         if isinstance(note, DeleteNote):
             mark, what = "-", "its note, removed"
-        lines.append(PlanLine(mark, one_line(note.account_name), what, _because(note.reasons)))
+        lines.append(PlanLine(mark, one_blank(note.account_name), what, _because(note.reasons)))
     return _group("notes", sorted(lines, key=lambda line: (line.account, line.what)), limit)
 
 
@@ -258,7 +258,7 @@ def _held_back(held: Sequence[HeldBack], limit: int | None) -> PlanGroup:
     """Accounts that are held back in the same words share a line."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in held:
-        alike[(one_line(one.what), one_line(one.reason))].append(one_line(one.name) or one.account_id)
+        alike[(one_blank(one.what), one_blank(one.reason))].append(one_blank(one.name) or one.account_id)
     ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))
     lines = [PlanLine("!", _together(names), what, f"held back: {reason}") for (what, reason), names in ordered]
     kept = lines if limit is None else lines[:limit]
@@ -280,7 +280,7 @@ def _group(role: Role, lines: Sequence[PlanLine], limit: int | None) -> PlanGrou
 
 
 def _because(reasons: Iterable[str]) -> str:
-    return "; ".join(one_line(reason) for reason in reasons)
+    return "; ".join(one_blank(reason) for reason in reasons)
 
 
 def _rank(tier: str, reader: PlanReader) -> int:

@@ -9,14 +9,15 @@ from typing import Any
 from kamsync.decide.fact import FactValue
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.rehearsal import Condition, Rehearsal, RehearsedStep
-from kamsync.report.text_width import one_line, wrap
+from kamsync.printable import one_blank
+from kamsync.report.text_width import wrap
 
 INDENT = 4
 
 
 def rehearsal_lines(rehearsal: Rehearsal, label: str, account: str, people: Mapping[str, str], width: int) -> Iterator[str]:
     """Lines of at most `width` columns, but for subjects. `people`: names by id."""
-    name = one_line(account)
+    name = one_blank(account)
     if not rehearsal.lead:
         yield f"{label} makes nothing for {name}: the account at the head of its group has the plan."
         return
@@ -40,7 +41,7 @@ def _values(condition: Condition) -> str:
 def _value(value: FactValue) -> str:
     if value is None:
         return "unknown"
-    return f"{value:.10g}" if isinstance(value, float) else one_line(str(value))
+    return f"{value:.10g}" if isinstance(value, float) else one_blank(str(value))
 
 
 def _step_lines(step: RehearsedStep, people: Mapping[str, str], width: int) -> Iterator[str]:
@@ -48,11 +49,11 @@ def _step_lines(step: RehearsedStep, people: Mapping[str, str], width: int) -> I
     if task is None:
         yield f"  - {step.name}: not made, {step.why}"
         return
-    yield f'  + "{one_line(task.subject)}"'
-    whose = one_line(people.get(task.owner_id, task.owner_id))
+    yield f'  + "{one_blank(task.subject)}"'
+    whose = one_blank(people.get(task.owner_id, task.owner_id))
     yield f"    due {task.due.isoformat()}, for {whose}, {task.priority} priority, {task.type}"
     for reason in task.reasons[1:]:
-        yield f"    {one_line(reason)}"
+        yield f"    {one_blank(reason)}"
     for paragraph in task.body.splitlines():
         yield from (f"    {line}" for line in wrap(paragraph, width - INDENT))
 

@@ -9,21 +9,16 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells
 
-from kamsync import printable
+from kamsync.printable import one_blank
 
 ELLIPSIS = "…"
-
-
-def one_line(text: str) -> str:
-    """The text as one printable line, with every run of white space as one blank."""
-    return " ".join(printable.one_line(text).split())
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
     """Lines of at most `width` columns, broken between words; a word that is longer than a line has lines of its own."""
     lines: list[str] = []
     line = ""
-    for word in one_line(text).split():
+    for word in one_blank(text).split():
         if line and cell_len(line) + 1 + cell_len(word) <= width:
             line = f"{line} {word}"
             continue
@@ -44,7 +39,7 @@ def fold(line: str, width: int) -> tuple[str, ...]:
 
 def cut(text: str, width: int) -> str:
     """The text in at most `width` columns: whole words, and an ellipsis where something is left out."""
-    text = one_line(text)
+    text = one_blank(text)
     if cell_len(text) <= width:
         return text
     first, *_ = wrap(text, max(1, width - 1)) or ("",)

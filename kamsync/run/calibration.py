@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,7 +15,7 @@ from kamsync.decide.months import add_months
 from kamsync.decide.program import Program
 from kamsync.decide.replay import LeftOut, replayable
 from kamsync.errors import TryLater
-from kamsync.run.backtest import of_imports
+from kamsync.run.backtest import Said, of_imports
 from kamsync.store.database import Cache
 from kamsync.store.evaluate import Evaluation
 from kamsync.store.past import first_activity_day, first_opportunity_day
@@ -25,8 +25,6 @@ MOST_DAYS = 8  # half-yearly: what was worth knowing five years ago says little 
 BEFORE_MONTHS = 12  # of customers, before the first day
 LEAST_CUSTOMERS = 30
 SEED = 1  # the same cache suggests the same
-
-Said = Callable[[date, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from kamsync.run.overview import picturing, record_link
 from kamsync.store.accounts import owners
 from kamsync.store.database import Cache
 from kamsync.store.digests import (
-    Move,
+    NetMove,
     Told,
     claim,
     entry_before,
@@ -254,7 +254,7 @@ class _Making:
 class _Lasting:
     """What stands, whenever it came about: accounts at risk, overrides that end, tasks that are due; and why accounts moved."""
 
-    def __init__(self, cache: Cache, config: Config, as_of: date, people: Mapping[str, Owner], moves: Sequence[Move]) -> None:
+    def __init__(self, cache: Cache, config: Config, as_of: date, people: Mapping[str, Owner], moves: Sequence[NetMove]) -> None:
         program = config.program
         self._labels = {tier.name: tier.label or tier.name for tier in program.tiers}
         self._order = tier_order(program)
@@ -293,7 +293,7 @@ class _Lasting:
             around=record_link(cache),
         )
 
-    def moved(self, moves: Sequence[Move], program: Program) -> Iterator[Moved]:
+    def moved(self, moves: Sequence[NetMove], program: Program) -> Iterator[Moved]:
         """The moves as people read them, into the best tier first."""
         order = self._order
         last = max(order.values(), default=0) + 1

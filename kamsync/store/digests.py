@@ -32,7 +32,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class NetMove:
     """Where an account stood before the first of some decisions, and after the last of them."""
 
     account_id: str
@@ -115,15 +115,15 @@ def last_settled_entry(cache: Cache) -> int:
     return found
 
 
-def moves_between(cache: Cache, since: int, upto: int) -> list[Move]:
+def moves_between(cache: Cache, since: int, upto: int) -> list[NetMove]:
     """What the entries after `since` up to `upto` came to, by account; who is back where it was, also by an undo, is left out."""
     rows = cache.connection.execute(
         "SELECT account_id, name, previous_tier, tier, code FROM history"
         f" WHERE settled AND tier <> previous_tier AND id > ? AND id <= ? AND NOT {TAKEN_BACK} ORDER BY id",
         (since, upto),
     )
-    found: dict[str, Move] = {}
+    found: dict[str, NetMove] = {}
     for account_id, name, before, tier, code in rows:
         first = found.get(account_id)
-        found[account_id] = Move(account_id, name or account_id, first.before if first else before, tier, code)
+        found[account_id] = NetMove(account_id, name or account_id, first.before if first else before, tier, code)
     return [move for move in found.values() if move.before != move.tier]

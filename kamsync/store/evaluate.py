@@ -19,7 +19,7 @@ from kamsync.decide.decision import Decision
 from kamsync.decide.expressions import Compiled
 from kamsync.decide.fact import FactValue
 from kamsync.decide.months import months_before
-from kamsync.decide.moves import UNFINISHED_ENTRY, Remembered, move_of, stay_began
+from kamsync.decide.moves import UNFINISHED_ENTRY, LastMoves, move_of, stay_began
 from kamsync.decide.playbooks import reads_the_move
 from kamsync.decide.program import NO_TIER, Held, Playbook
 from kamsync.decide.receipts import Receipt
@@ -87,7 +87,7 @@ class Evaluation:
         return stay_began(self.decision(account_id), self.held(account_id), self._remembered.get(account_id))
 
     @cached_property
-    def _remembered(self) -> Mapping[str, Remembered]:
+    def _remembered(self) -> Mapping[str, LastMoves]:
         return recent_moves_by_account(self._db)
 
     def settled(self) -> Iterator[tuple[Decision, str, Mapping[str, Value]]]:
@@ -273,7 +273,7 @@ class Evaluation:
             return
         self._fill("moved", self._moves(self._remembered, self._shown_health()))
 
-    def _moves(self, known: Mapping[str, Remembered], health: Mapping[str, str]) -> Iterator[tuple[FactValue, ...]]:
+    def _moves(self, known: Mapping[str, LastMoves], health: Mapping[str, str]) -> Iterator[tuple[FactValue, ...]]:
         earliest = self._as_of - UNFINISHED_ENTRY
         for position, d in enumerate(self._decisions, start=1):
             last = known.get(d.account_id)

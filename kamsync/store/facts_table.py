@@ -23,7 +23,7 @@ from kamsync.decide.facts import (
     facts_from,
     windows,
 )
-from kamsync.decide.hierarchy import Place, break_cycles, leads_of, new_territories, roll_up
+from kamsync.decide.hierarchy import Whereabouts, break_cycles, leads_of, new_territories, roll_up
 from kamsync.decide.money import Rates
 from kamsync.decide.months import term_months, usual_gap, whole_months
 from kamsync.errors import ConfigError
@@ -235,7 +235,7 @@ class _Facts:
             ],
         )
 
-    def _places(self, members: Collection[str]) -> dict[str, Place]:
+    def _places(self, members: Collection[str]) -> dict[str, Whereabouts]:
         """Where the members of groups are; what was not loaded is not known."""
         missing = self._fields_not_loaded() | (set(CORE_ACCOUNT_NAMES) - self._account_columns)
         names = ("created_date", "country", "industry")
@@ -243,7 +243,7 @@ class _Facts:
         key_of = lru_cache(maxsize=4096)(_country_key)
         rows = self._db.execute(f"SELECT id, {columns} FROM accounts ORDER BY id")
         return {
-            account: Place(created[:10], country, key_of(country), industry)
+            account: Whereabouts(created[:10], country, key_of(country), industry)
             for account, created, country, industry in rows
             if account in members
         }

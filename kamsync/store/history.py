@@ -89,7 +89,7 @@ def flaps(cache: Cache) -> list[tuple[str, str, int]]:
     ).fetchall()
 
 
-def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.Remembered]:
+def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.LastMoves]:
     """The last move between tiers, and the last change of health, of every account that has a history."""
     from kamsync.decide import moves  # only planning asks
 
@@ -104,4 +104,4 @@ def recent_moves_by_account(db: sqlite3.Connection) -> dict[str, moves.Remembere
             last |= {"moved_on": date.fromisoformat(as_of), "previous_since": came_from}
         if health != previous_health:
             last |= {"health": health, "previous_health": previous_health, "health_moved_on": date.fromisoformat(as_of)}
-    return {account_id: moves.Remembered(**last) for account_id, last in found.items()}
+    return {account_id: moves.LastMoves(**last) for account_id, last in found.items()}

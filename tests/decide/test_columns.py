@@ -13,7 +13,7 @@ from kamsync.decide.columns import column_scorer, coverages, means
 from kamsync.decide.fact import FactValue
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Decay
-from kamsync.decide.scales import Bands, Flag, Linear, Log, Scale, Values, percent_ranks
+from kamsync.decide.scales import Bands, FlagScale, Linear, Log, Scale, Values, percent_ranks
 from kamsync.decide.scoring import Scored, coverage, scorer, weighted_mean
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def a_criterion(scale: Scale, missing: object, decay: Decay | None) -> Criterion
 @pytest.mark.parametrize("decay", [None, Decay(Expression("since"), 10)], ids=["lasting", "fading"])
 @pytest.mark.parametrize("missing", ["zero", "skip", 40])
 @pytest.mark.parametrize(
-    "scale", [Linear(0, 100), Log(10, 1000), Bands(((1, 25), (30, 50))), Values({"Energy": 80}, 5), Flag()], ids=repr
+    "scale", [Linear(0, 100), Log(10, 1000), Bands(((1, 25), (30, 50))), Values({"Energy": 80}, 5), FlagScale()], ids=repr
 )
 def test_a_column_is_scored_like_each_of_its_values(scale: Scale, missing: object, decay: Decay | None) -> None:
     criterion = a_criterion(scale, missing, decay)

@@ -12,7 +12,7 @@ from kamsync.decide.criteria import criteria_hash, unknown_names
 from kamsync.decide.facts import known_columns
 from kamsync.decide.place import Expression, Place
 from kamsync.decide.program import Criterion, Decay, Guards, Playbook, Program, Rule, TaskTemplate, Tier
-from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Values
+from kamsync.decide.scales import Bands, FlagScale, Linear, Log, Percentile, Values
 from kamsync.errors import ConfigError
 from kamsync.model import Stream
 
@@ -50,7 +50,7 @@ def with_rule(**changes: Any) -> Program:
         with_criterion(scale=Percentile(Expression("industry"))),
         with_criterion(scale=Bands(((1, 2),))),
         with_criterion(scale=Values({"1": 2})),
-        with_criterion(scale=Flag()),
+        with_criterion(scale=FlagScale()),
         with_criterion(missing="skip"),
         with_criterion(missing=0),
         with_criterion(decay=Decay(Expression("created_date"), 30)),

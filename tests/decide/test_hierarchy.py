@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamsync.decide.hierarchy import Place, break_cycles, new_territories, roll_up
+from kamsync.decide.hierarchy import Whereabouts, break_cycles, new_territories, roll_up
 
 IDS = [f"a{i}" for i in range(9)]
 
@@ -65,10 +65,10 @@ def test_an_account_whose_parent_is_its_own_child_keeps_its_other_children() -> 
 
 
 GROUP = {
-    "lead": Place("2020-01-01", "Brasil", "BR", "Mining"),
-    "peru": Place("2026-03-01", "Peru", "PE", "Mining"),
-    "lima": Place("2026-05-01", "Perú", "PE", "Mining"),
-    "retail": Place("2026-04-01", "Brazil", "BR", "Retail"),
+    "lead": Whereabouts("2020-01-01", "Brasil", "BR", "Mining"),
+    "peru": Whereabouts("2026-03-01", "Peru", "PE", "Mining"),
+    "lima": Whereabouts("2026-05-01", "Perú", "PE", "Mining"),
+    "retail": Whereabouts("2026-04-01", "Brazil", "BR", "Retail"),
 }
 LINKS = {"peru": "lead", "lima": "peru", "retail": "lead"}
 
@@ -76,14 +76,16 @@ LINKS = {"peru": "lead", "lima": "peru", "retail": "lead"}
 def test_the_first_account_of_a_group_in_a_country_or_an_industry_is_a_step_and_one_more_there_is_none() -> None:
     assert new_territories(LINKS, GROUP) == {"lead": ("2026-04-01", "Retail")}
     assert new_territories({"peru": "lead", "lima": "peru"}, GROUP) == {"lead": ("2026-03-01", "Peru")}
-    assert new_territories({"retail": "lead"}, {**GROUP, "lead": Place("2020-01-01", "", "", "Retail")}) == {
+    assert new_territories({"retail": "lead"}, {**GROUP, "lead": Whereabouts("2020-01-01", "", "", "Retail")}) == {
         "lead": ("2026-04-01", "Brazil")
     }
 
 
 def test_accounts_that_came_with_their_parent_or_whose_age_nobody_knows_are_no_step() -> None:
-    imported = {name: Place("2026-03-01", place.country, place.country_key, place.industry) for name, place in GROUP.items()}
+    imported = {
+        name: Whereabouts("2026-03-01", place.country, place.country_key, place.industry) for name, place in GROUP.items()
+    }
     assert new_territories(LINKS, imported) == {}
-    assert new_territories(LINKS, {**GROUP, "lead": Place("", "Brasil", "BR", "Mining")}) == {}
-    unknown = {**GROUP, "lima": Place("", "Peru", "PE", "Mining")}  # which may have been there before
+    assert new_territories(LINKS, {**GROUP, "lead": Whereabouts("", "Brasil", "BR", "Mining")}) == {}
+    unknown = {**GROUP, "lima": Whereabouts("", "Peru", "PE", "Mining")}  # which may have been there before
     assert new_territories({"peru": "lead", "lima": "lead"}, unknown) == {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Decay
-from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Values
+from kamsync.decide.scales import Bands, FlagScale, Linear, Log, Percentile, Scale, Values
 from kamsync.decide.scoring import (
     Scored,
     coverage,
@@ -54,9 +54,9 @@ def a_criterion(scale: Scale = Linear(0, 100), missing: object = "zero", decay: 
         (Values({"Energy": 80, "3": 10}, 5), "energy", 5),
         (Values({"Energy": 80, "3": 10}, 5), 3.0, 10),
         (Values({"Energy": 80}), 3.5, 0),
-        (Flag(), 1, 100),
-        (Flag(), 0, 0),
-        (Flag(), -0.5, 100),
+        (FlagScale(), 1, 100),
+        (FlagScale(), 0, 0),
+        (FlagScale(), -0.5, 100),
         (Linear(0, 10), "5", 50),
         (Linear(0, 10), "five", None),
         (Linear(0, 10), "inf", None),
@@ -156,7 +156,7 @@ def test_the_order_of_criteria_does_not_change_the_score(parts: list[tuple[float
 
 @pytest.mark.parametrize(("value", "score"), [("yes", 100), ("no", 100), ("", None), ("0", 0), ("1", 100), (None, None)])
 def test_a_text_is_a_flag_where_it_says_something(value: str | None, score: float | None) -> None:
-    assert Flag().scaler()(value) == score
+    assert FlagScale().scaler()(value) == score
 
 
 def test_a_text_is_no_number_for_any_other_scale() -> None:

@@ -12,9 +12,10 @@ from rich.cells import cell_len
 
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, HeldBack, Plan, UpdateAccount
 from kamsync.model import Value
+from kamsync.printable import one_blank
 from kamsync.report.plan_layout import lay_out_plan
 from kamsync.report.plan_text import PlanReader, headline
-from kamsync.report.text_width import cut, one_line, wrap
+from kamsync.report.text_width import cut, wrap
 from tests.conftest import Golden
 
 READER = PlanReader(("A", "B", "C"), {"o1": "Ana Souza", "o2": "Sadio Mané", "o3": "Jürgen Öztürk"})
@@ -136,7 +137,7 @@ def test_the_headline_counts_what_happens() -> None:
 def test_wrapping_and_cutting_keep_to_the_width_and_to_the_words(text: str, width: int) -> None:
     lines = wrap(text, width)
     assert all(cell_len(line) <= width for line in lines)
-    assert "".join("".join(lines).split()) == "".join(one_line(text).split())
+    assert "".join("".join(lines).split()) == "".join(one_blank(text).split())
     assert cell_len(cut(text, width)) <= width
 
 

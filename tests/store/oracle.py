@@ -22,7 +22,7 @@ from typing import Any
 from kamsync.decide.facts import FACTS, streams_of
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Axis, Criterion, Decay, Program, Rule, Seat, Tier
-from kamsync.decide.scales import Bands, Flag, Linear, Log, Percentile, Scale, Share, Values
+from kamsync.decide.scales import Bands, FlagScale, Linear, Log, Percentile, Scale, Share, Values
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import Kind, Stream
 from kamsync.store.database import Cache
@@ -342,7 +342,7 @@ def scaled(criterion: Criterion, facts: Row, rivals: Sequence[Row], meanings: Ma
                     result = score
         case Values(scores, otherwise):
             result = scores.get(str(value), otherwise)
-        case Flag():
+        case FlagScale():
             result = 100 if value else 0
         case Share(low, high):
             values = [v for r in rivals if (v := meanings[criterion.value.text](r)) is not None]
@@ -787,7 +787,7 @@ def random_program(rng: random.Random) -> Program:
             Percentile(),
             Percentile(Expression("coalesce(industry, 'other')")),
             Share(0, rng.choice([5, 50])),
-            Flag(),
+            FlagScale(),
         ]
         scale = rng.choice(scales)
         if rng.random() < 0.15:

@@ -16,7 +16,7 @@ from kamsync.decide.compiled import compile_program
 from kamsync.decide.decision import Decision
 from kamsync.decide.place import Expression
 from kamsync.decide.program import Criterion, Playbook, Program, TaskTemplate, Tier
-from kamsync.decide.scales import Flag, Linear, Percentile
+from kamsync.decide.scales import FlagScale, Linear, Percentile
 from kamsync.errors import ConfigError
 from kamsync.run.planning import When, make_plan
 from kamsync.store.evaluate import Evaluation
@@ -38,7 +38,7 @@ from tests.store.oracle import MEANINGS as ORACLE_MEANINGS
 EVERY_FACT = Program(
     tiers=(),
     criteria=tuple(
-        Criterion(name, "strength", "retention", 1, Expression(name), Flag() if name.startswith("has_") else Percentile())
+        Criterion(name, "strength", "retention", 1, Expression(name), FlagScale() if name.startswith("has_") else Percentile())
         for name in PLAIN
     ),
     renewal_types=("Renewal",),
