@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
 from itertools import count
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from kamsync.contract import Connection, HandsTasksOver, KeepsNotes
 from kamsync.decide.plan import (
@@ -31,12 +31,11 @@ from kamsync.decide.plan import (
     op_of,
     ref_of,
 )
-from kamsync.exchange import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef, TaskSeen
-from kamsync.flags import PEOPLES_WORD, same_value
+from kamsync.exchange import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef
 from kamsync.log import log
-from kamsync.model import Value
 from kamsync.run.account_notes import look_once_more, new_note, written_note
-from kamsync.store.accounts import flags_of, forget_inherited_overrides, keep_flags
+from kamsync.run.second_look import NOTE, changed_accounts, following, untouched
+from kamsync.store.accounts import forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history
 from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
@@ -45,15 +44,10 @@ from kamsync.store.notes import KnownNote, keep_notes
 
 TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
-GUARDED_FLAGS = (*PEOPLES_WORD, "decided_tier")
-STAMP = "evaluated_at"  # moves with every write of this program, and with nobody's hand
 SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
-FOLLOWS = "its account's update did not go through, and it follows from that"
-TOUCHED = "a person changed the task since the plan was made"
-GONE = "the task is gone from the CRM"
-NOTE = "account plan's note"
 T = TypeVar("T", bound=Change)
 F = TypeVar("F", CreateTask, WriteNote)
+E = TypeVar("E", ReassignTask, CloseTask, DeleteTask)
 
 
 @dataclass
@@ -95,24 +89,6 @@ class Applied:
         }
 
 
-class _OnTask(Protocol):
-    """A change of a task that exists."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def account_name(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-
-
-E = TypeVar("E", bound=_OnTask)
-
-
 @dataclass(frozen=True)
 class Applier:
     """Everything that carrying out needs. `stopping` is asked between batches; `history` has the decisions by account id.
@@ -123,15 +99,16 @@ class Applier:
     cache: Cache
     run_id: str
     clock: Callable[[], datetime]
-    stopping: Callable[[], bool] = lambda: False
-    history: Mapping[str, Remembered] = dataclass_field(default_factory=dict)
-    mapped_flags: Collection[str] = (STAMP, *GUARDED_FLAGS)
-    progress: Callable[[str, int, int | None], None] = lambda stream, count, total: None
+    stopping: Callable[[], bool]
+    history: Mapping[str, Remembered]
+    mapped_flags: Collection[str]
+    progress: Callable[[str, int, int | None], None]
 
     def apply(self, plan: Plan) -> Applied:
         """Writes the plan; never raises for a record, only for what stops the whole (no network, no access, no calls left)."""
         applied = Applied()
-        held = self._held_accounts(plan, applied)
+        held, updates = changed_accounts(self.connection, self.cache, plan, self.mapped_flags)
+        applied.held_back += updates
         refused = self._update([c for c in plan.changes if isinstance(c, UpdateAccount) and c.account_id not in held], applied)
         self._create(self._allowed([c for c in plan.changes if isinstance(c, CreateTask)], held | refused, applied), applied)
         self._attach([c for c in plan.changes if isinstance(c, AttachTask)], applied)
@@ -144,61 +121,16 @@ class Applier:
             self._delete_notes(self.connection, [c for c in plan.changes if isinstance(c, DeleteNote)], applied)
         return applied
 
-    # -- looking once more ---------------------------------------------------------------------------------------------------
-
-    def _held_accounts(self, plan: Plan, applied: Applied) -> set[str]:
-        """Accounts, of those that get an update or a task, whose tier or override a person changed after the plan looked, or that
-        another installation wrote."""
-        names = {c.account_id: account_name_of(c) for c in plan.changes if isinstance(c, UpdateAccount | CreateTask)}
-        if not names:
-            return set()
-        updated = {change.account_id for change in plan.changes if isinstance(change, UpdateAccount)}
-        flags = [flag for flag in (STAMP, *GUARDED_FLAGS) if flag in self.mapped_flags]
-        shown = self.connection.fetch_accounts(list(names), flags)
-        held = set()
-        for account_id, name in names.items():
-            reason = self._moved_on(account_id, shown.get(account_id), flags)
-            if reason:
-                held.add(account_id)
-                if account_id in updated:
-                    applied.held_back.append(HeldBack(account_id, name, "account update", reason))
-        return held
-
-    def _moved_on(self, account_id: str, shown: Mapping[str, Value] | None, flags: Sequence[str]) -> str:
-        if shown is None:
-            return "the account is gone from the CRM"
-        known = flags_of(self.cache, account_id, flags) or {}
-        for flag in flags:
-            if flag in shown and flag in known and not same_value(shown[flag], known[flag]):
-                who = "another kamsync wrote it" if flag == STAMP else f"a person changed {flag}"
-                return f"{who} since the plan was made; the next run takes it into account"
-        return ""
-
     def _allowed(self, changes: Sequence[F], held: set[str], applied: Applied) -> list[F]:
-        for change in changes:
-            if change.account_id in held:
-                what, key = (f'task "{change.subject}"', change.key) if isinstance(change, CreateTask) else (NOTE, "")
-                applied.held_back.append(HeldBack(change.account_id, change.account_name, what, FOLLOWS, key, waits=True))
+        applied.held_back += following(changes, held)
         return [change for change in changes if change.account_id not in held]
 
     def _untouched(
         self, changes: Sequence[E], expected: Callable[[E], tuple[str, str, date | None]], applied: Applied
     ) -> list[E]:
-        """Leaves out tasks that a person edited, completed or removed after the plan looked."""
-        if not changes:
-            return []
-        seen = self.connection.fetch_tasks([TaskRef(change.key, change.task_id) for change in changes], with_accounts=False)
-        kept = []
-        for change in changes:
-            reason = _touched(seen.get(change.key), expected(change))
-            if reason:
-                what = f'task "{change.subject}"'
-                applied.held_back.append(HeldBack(change.account_id, change.account_name, what, reason, change.key))
-            else:
-                kept.append(change)
+        kept, held = untouched(self.connection, changes, expected)
+        applied.held_back += held
         return kept
-
-    # -- writing -------------------------------------------------------------------------------------------------------------
 
     def _chunks(self, changes: Sequence[T], applied: Applied) -> Iterator[Sequence[T]]:
         """Portions whose intents are noted before the first call of each."""
@@ -401,9 +333,3 @@ def _account_update(update: UpdateAccount) -> AccountUpdate:
 
 def _new_task(task: CreateTask) -> NewTask:
     return NewTask(task.key, task.account_id, task.owner_id, task.subject, task.body, task.due, task.priority, task.type)
-
-
-def _touched(seen: TaskSeen | None, expected: tuple[str, str, date | None]) -> str:
-    if seen is None or seen.is_deleted:
-        return GONE
-    return "" if seen.is_open and (seen.owner_id, seen.subject, seen.due) == expected else TOUCHED

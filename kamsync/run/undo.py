@@ -22,11 +22,12 @@ from kamsync.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.model import Value
 from kamsync.note_text import mark_in, own_lines, program_part, read_note
-from kamsync.run.apply import GUARDED_FLAGS, NOTE, Applied
+from kamsync.run.apply import Applied
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.planning import PlannedRun
 from kamsync.run.recovery import NOTE_OPS, recover
 from kamsync.run.refresh import refresh
+from kamsync.run.second_look import GUARDED_FLAGS, NOTE
 from kamsync.run.shell import Shell
 from kamsync.run.sync import carry_out
 from kamsync.store.accounts import flags_of, merged_into
