@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from kamsync.sandbox.company_records import Account, Activity, Contact, ContactRole, Opportunity, OpportunityStage, SampleCompany
@@ -30,6 +31,7 @@ ROLE_NAMES: Mapping[ContactRole, str] = {
 }
 TYPES = {"new": "New Business", "expansion": "Existing Business", "renewal": "Renewal"}
 ARCHIVED_AFTER_DAYS = 365
+ACTIVITIES_AT_ONCE = 10_000  # in memory; the largest companies have millions
 _SYSTEM = ("IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 
@@ -211,9 +213,10 @@ class _Loader:
         columns = ["Id", "Subject", "WhatId", "AccountId", "OwnerId", "ActivityDate", "IsArchived"]
         task = [*columns, "Status", "Priority", "IsClosed", "CompletedDateTime", "TaskSubtype", *_SYSTEM]
         event = [*columns, "ActivityDateTime", "StartDateTime", "EndDateTime", "DurationInMinutes", "IsAllDayEvent", *_SYSTEM]
-        everything = self._company.activities
-        self._org.insert_rows("Task", task, self._tasks(one for one in everything() if one.kind != "meeting"))
-        self._org.insert_rows("Event", event, self._events(one for one in everything() if one.kind == "meeting"))
+        everything = self._company.activities()
+        while some := list(islice(everything, ACTIVITIES_AT_ONCE)):
+            self._org.insert_rows("Task", task, self._tasks(one for one in some if one.kind != "meeting"))
+            self._org.insert_rows("Event", event, self._events(one for one in some if one.kind == "meeting"))
 
     def _tasks(self, activities: Iterator[Activity]) -> Iterator[tuple[Any, ...]]:
         """Calls and e-mails are tasks with a subtype here, notes are plain ones; all are done when they were logged."""

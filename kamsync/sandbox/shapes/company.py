@@ -96,7 +96,7 @@ class ShapedCompany:
         talks = sorted(
             talk
             for traits, trade in zip(self._traits, self._trades, strict=True)
-            for talk in talks_of(traits, self.shape, trade.left, self._dice("talks", traits.key), self.span)
+            for talk in talks_of(traits, self.shape, trade.left, self._dice("talks", traits.key), self.span, self.today)
             if self.span.first <= talk.day <= self.today
         )
         for key, talk in enumerate(talks, start=1):

@@ -26,13 +26,15 @@ class Talk(NamedTuple):
     incoming: bool
 
 
-def talks_of(traits: Traits, shape: Shape, left: date | None, dice: Random, span: Span) -> Iterator[Talk]:
-    """What was logged from sixty days before the account joined to the span's end, not in order of days."""
+def talks_of(traits: Traits, shape: Shape, left: date | None, dice: Random, span: Span, until: date) -> Iterator[Talk]:
+    """What was logged from sixty days before the account joined to the day `until`, not in order of days; of an account that
+    leaves to the span's end."""
     if shape.logged == 0:
         return
     day = traits.joined - timedelta(days=60)
-    last = left or span.end
-    while day < min(last, span.end):
+    # What comes after depends on the dice that fell before: only where nothing comes after can it end with the day.
+    last = min(until + timedelta(days=1) if left is None else left, span.end)
+    while day < last:
         if dice.random() < shape.logged:
             yield _spoken(traits, day, dice)
         day += timedelta(days=max(round(dice.gammavariate(2.0, _gap(traits, left, day) / 2)), 1))
