@@ -5,7 +5,9 @@ The CRM lives here, so commands run here too; a small distribution in the desk's
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,14 +66,24 @@ class MemoryDesk:
     ) -> None:
         self.folder = folder
         self.crm = CONNECTOR.serve(MemoryCrm(f"memory-{folder.name}", fields=fields))
-        places = folder / "site"
-        write_entry_point(places)
-        monkeypatch.syspath_prepend(str(places))
-        monkeypatch.setenv("MEMORY_TOKEN", self.crm.token)
-        monkeypatch.chdir(folder)
+        write_entry_point(folder / "site")
+        self._sit_down(monkeypatch)
         (folder / "memory.toml").write_text(mapping_text(fields), encoding="utf-8")
         crm = f'[crm]\nkind = "memory"\nmapping = "memory.toml"\n[crm.memory]\norg = "{self.crm.org_id}"\n'
         self.write_config(f'{crm}token = {{ env = "MEMORY_TOKEN" }}\n{program}')
+
+    def _sit_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.syspath_prepend(str(self.folder / "site"))
+        monkeypatch.setenv("MEMORY_TOKEN", self.crm.token)
+        monkeypatch.chdir(self.folder)
+
+    def twin(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
+        """A desk with the same files in another folder, before a CRM with the same records; this one has had its day."""
+        other = copy.copy(self)
+        other.folder, other.crm = folder, CONNECTOR.serve(copy.deepcopy(self.crm))
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        other._sit_down(monkeypatch)
+        return other
 
     def write_config(self, text: str) -> None:
         (self.folder / "config.toml").write_text(text, encoding="utf-8")

@@ -58,10 +58,20 @@ MINE = ("--config", "mine.toml")
 Check = Callable[[MemoryDesk, Result], object]
 
 
+@pytest.fixture(scope="module")
+def first_desk(tmp_path_factory: pytest.TempPathFactory) -> MemoryDesk:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return made_desk(tmp_path_factory.mktemp("desk"), monkeypatch)
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
+def desk(first_desk: MemoryDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
     """Three key accounts and a small one, in the CRM and in the cache; their configuration is mine.toml."""
-    desk = MemoryDesk(tmp_path, monkeypatch, PROGRAM, {"potential": "number"})
+    return first_desk.twin(tmp_path, monkeypatch)
+
+
+def made_desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
+    desk = MemoryDesk(folder, monkeypatch, PROGRAM, {"potential": "number"})
     ana, bo = (desk.crm.add_owner(name, f"{name.lower()}@example.com") for name in ("Ana", "Bo"))
     for name, potential, won, owner in (
         ("Acme", 90, 1000, ana),
