@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 from typing import Any
 
 from hypothesis import given, settings
@@ -21,65 +22,56 @@ WHEN = Expression("true")
 RULES = (Rule(WHEN, floor="B"), Rule(WHEN, ceiling="B"), Rule(WHEN, exclude=True), Rule(WHEN, ceiling=NO_TIER))
 NAMES = ("A", "B", "C")
 
-DAYS = st.one_of(st.none(), st.integers(0, 60).map(lambda days: AS_OF - timedelta(days=days)))
-HELD = st.builds(
-    Held,
-    tier=st.sampled_from([*NAMES, None]),
-    since=DAYS,
-    override=st.sampled_from([None, None, None, None, "A", "C", NO_TIER]),
-    override_until=st.sampled_from([None, AS_OF, AS_OF - timedelta(days=1)]),
-    decided_tier=st.sampled_from([None, None, *NAMES, NO_TIER]),
-    is_mapped=st.sampled_from([True, True, True, False]),
-    inherited=st.sampled_from([False, False, True]),
-).map(lambda held: held if held.is_mapped else replace(held, decided_tier=None))
+
+def one_of_each(*choices: Sequence[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """One choice of each list, in a single draw: drawing takes longer than deciding. What stands twice comes twice as often."""
+    return st.sampled_from(list(product(*choices)))
+
+
 # Scores on a coarse grid, so that ties and thresholds are met often.
-SCORES = st.one_of(st.none(), st.integers(0, 20).map(lambda step: step * 5.0))
-FIRED = st.sampled_from([(), (), (), (0,), (1,), (0, 1), (2,), (0, 3)])
+SCORES = st.sampled_from([*[None] * 21, *(step * 5.0 for step in range(21))])
+DAYS = st.sampled_from([*[None] * 61, *(AS_OF - timedelta(days=days) for days in range(61))])
+OWNERS, ELIGIBLE, COVERAGE, WON = ("p", "q", None), (*[True] * 9, False), (1.0, 1.0, 0.3), (0.0, 10.0, 20.0)
+FIRED = ((), (), (), (0,), (1,), (0, 1), (2,), (0, 3))
+HELD_TIERS, INHERITED = (*NAMES, None), (False, False, True)
+OVERRIDES, UNTIL = (None, None, None, None, "A", "C", NO_TIER), (None, AS_OF, AS_OF - timedelta(days=1))
+# Whether the field of the decided tier is mapped, and what it says: nothing where it is not.
+DECIDED = (*product([True] * 3, (None, None, *NAMES, NO_TIER)), *[(False, None)] * 6)
+SEEN = one_of_each(OWNERS, ELIGIBLE, COVERAGE, WON, FIRED)
+HELD = one_of_each(HELD_TIERS, OVERRIDES, UNTIL, DECIDED, INHERITED)
 
 
-@st.composite
-def portfolios(draw: st.DrawFn) -> list[Standing]:
-    return [
-        Standing(
-            account_id=f"a{number:02}",
-            owner_id=draw(st.sampled_from(["p", "q", None])),
-            eligible=draw(st.integers(0, 9)) > 0,
-            score=score,
-            attractiveness=score,
-            strength=score,
-            health_score=score,
-            coverage=draw(st.sampled_from([1.0, 1.0, 0.3])),
-            won_amount_12m=draw(st.sampled_from([0.0, 10.0, 20.0])),
-            held=draw(HELD),
-            fired=draw(FIRED),
-        )
-        for number, score in enumerate(draw(st.lists(SCORES, max_size=12)))
-    ]
+def a_standing(number: int, score: float | None, since: date | None, seen: tuple[Any, ...], held: tuple[Any, ...]) -> Standing:
+    owner, eligible, coverage, won, fired = seen
+    tier, override, until, (is_mapped, decided), inherited = held
+    found = Held(tier, since, override, until, decided, is_mapped=is_mapped, inherited=inherited)
+    return Standing(f"a{number:02}", owner, eligible, score, score, score, score, coverage, won, found, fired)
 
 
-@st.composite
-def programs(draw: st.DrawFn) -> Program:
-    def a_tier(name: str, enter: float) -> Tier:
-        return Tier(
-            name,
-            enter,
-            enter - draw(st.sampled_from([0, 5, 15])),
-            min_days=draw(st.sampled_from([0, 0, 30])),
-            max_accounts=draw(st.sampled_from([None, 0, 1, 3])),
-            top_percent=draw(st.sampled_from([None, None, 25.0])),
-            max_per_owner=draw(st.sampled_from([None, None, 1, 2])),
-        )
+def portfolios() -> st.SearchStrategy[list[Standing]]:
+    drawn = st.lists(st.tuples(SCORES, DAYS, SEEN, HELD), max_size=12)
+    return drawn.map(lambda accounts: [a_standing(number, *account) for number, account in enumerate(accounts)])
 
-    tiers = tuple(a_tier(name, enter) for name, enter in zip(NAMES, (75, 50, 25), strict=True))
-    return Program(
-        tiers,
-        (),
-        RULES,
-        min_coverage=draw(st.sampled_from([0.0, 0.5])),
-        drift=draw(st.sampled_from(["adopt", "adopt", "reclaim"])),
-        adopt_days=draw(st.sampled_from([0, 90])),
-        existing_tiers=draw(st.sampled_from(["current", "override"])),
-    )
+
+LEAVE, MIN_DAYS, MAX_ACCOUNTS = (0, 5, 15), (0, 0, 30), (None, 0, 1, 3)
+TOP_PERCENT, MAX_PER_OWNER = (None, None, 25.0), (None, None, 1, 2)
+LIMITS = one_of_each(LEAVE, MIN_DAYS, MAX_ACCOUNTS, TOP_PERCENT, MAX_PER_OWNER)
+SETTINGS = one_of_each((0.0, 0.5), ("adopt", "adopt", "reclaim"), (0, 90), ("current", "override"))
+
+
+def a_tier(name: str, enter: float, limits: tuple[Any, ...]) -> Tier:
+    leave, min_days, most, percent, per_owner = limits
+    return Tier(name, enter, enter - leave, min_days=min_days, max_accounts=most, top_percent=percent, max_per_owner=per_owner)
+
+
+def a_program(limits: Sequence[tuple[Any, ...]], chosen: tuple[Any, ...]) -> Program:
+    coverage, drift, days, existing = chosen
+    tiers = tuple(a_tier(name, enter, limit) for name, enter, limit in zip(NAMES, (75, 50, 25), limits, strict=True))
+    return Program(tiers, (), RULES, min_coverage=coverage, drift=drift, adopt_days=days, existing_tiers=existing)
+
+
+def programs() -> st.SearchStrategy[Program]:
+    return st.builds(a_program, st.tuples(LIMITS, LIMITS, LIMITS), SETTINGS)
 
 
 def decide(standings: Sequence[Standing], program: Program) -> dict[str, Decision]:
