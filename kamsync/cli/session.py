@@ -85,7 +85,8 @@ class Session:
         With a `kind`, the run is recorded from its first moment, so that one which cannot even sign in leaves a trace; SIGTERM
         lets it finish the page or batch in hand, as `stopping` does where the caller has signals of its own.
         """
-        from kamsync.run.shell import Shell, recorded, run_lock  # most commands only read
+        from kamsync.run.lock import run_lock  # most commands only read
+        from kamsync.run.shell import Shell, recorded
         from kamsync.run.stop_signal import Stopping, stopping_on
 
         with run_lock(self.config.cache_path), self.cache() as cache, ExitStack() as stack:

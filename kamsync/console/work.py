@@ -13,7 +13,8 @@ from kamsync.errors import KamsyncError, PlanRefused
 from kamsync.report.plan_json import fingerprint_of
 from kamsync.report.plan_text import PlanReader
 from kamsync.run.apply import Applied
-from kamsync.run.shell import Shell, recorded, run_lock
+from kamsync.run.lock import run_lock
+from kamsync.run.shell import Shell, recorded
 from kamsync.run.stop_signal import Stopping
 from kamsync.run.sync import carry_out, pull_and_plan, refusals
 from kamsync.run.undo import carry_out_undo, plan_undo

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kamsync.decide.plan import HeldBack
 from kamsync.printable import one_line
 from kamsync.report.csv_text import csv_text
+
+if TYPE_CHECKING:
+    from kamsync.decide.plan import HeldBack
 
 MOST_SHOWN = 60  # characters of a value in a line; JSON and CSV have all of it
 CSV_COLUMNS = (

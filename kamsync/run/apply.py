@@ -38,9 +38,10 @@ from kamsync.run.second_look import NOTE, changed_accounts, following, untouched
 from kamsync.store.accounts import forget_inherited_overrides, keep_flags
 from kamsync.store.database import Cache
 from kamsync.store.history import Remembered, remember, settle_history
-from kamsync.store.journal import HAPPENED, note_intents, note_outcomes
+from kamsync.store.journal import note_intents, note_outcomes
 from kamsync.store.ledger import free_keys, keep_made, made_from, mark_attached, mark_closed, mark_reassigned
 from kamsync.store.notes import KnownNote, keep_notes
+from kamsync.store.schema import HAPPENED
 
 TOLD = 200  # times that progress is told of one kind of write
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them

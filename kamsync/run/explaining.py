@@ -8,14 +8,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamsync.config.inputs import Inputs, inputs_of
+from kamsync.config.inputs import Inputs
 from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
+from kamsync.run.known import remember
 from kamsync.run.moments import day_of
 from kamsync.store.accounts import find_account
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import Remembered, history_of
-from kamsync.store.known_program import KnownProgram, keep_known, known_of, load_known
+from kamsync.store.known_program import KnownProgram, known_of, load_known
 from kamsync.store.last_evaluation import keep_if_free, kept_receipt
 
 if TYPE_CHECKING:
@@ -54,17 +55,10 @@ def explain_anew(cache: Cache, config: Config, inputs: Inputs | None, account: s
 
     `inputs`: as they were before it was loaded; where they have changed meanwhile, nothing is kept.
     """
-    known = known_of(config.compiled)
     account_id, name = find_account(cache, account)
-    receipt = _receipt_of(cache, config, known, account_id, as_of)
-    if inputs is not None and inputs == inputs_of(config.path) and inputs.cache_path == config.cache_path:
-        _keep(cache, config.path, inputs, known)
+    receipt = _receipt_of(cache, config, known_of(config.compiled), account_id, as_of)
+    known = remember(cache, config, inputs)
     return _explanation(cache, known, receipt, name, as_of)
-
-
-def _keep(cache: Cache, config: Path, inputs: Inputs, known: KnownProgram) -> None:
-    if load_known(cache, config.resolve(), inputs.digest) is None:
-        keep_known(cache, config.resolve(), inputs.digest, known)
 
 
 def _receipt_of(cache: Cache, config: Config, known: KnownProgram, account_id: str, as_of: date | None) -> Receipt:

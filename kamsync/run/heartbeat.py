@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from kamsync import __version__
 from kamsync.errors import PlanRefused
 from kamsync.files import write_private
-from kamsync.run.shell import LOOK_SECONDS
+from kamsync.run.lock import LOOK_SECONDS
 from kamsync.store.database import make_room, saying_what_is_wrong
 
 

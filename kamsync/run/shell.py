@@ -1,4 +1,4 @@
-"""What a run needs from outside, and the frame around it: the lock, and a record of how it ended, whatever happened."""
+"""What a run needs from outside, and the frame around it: a record of how it ended, whatever happened."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from kamsync.config import Config
 from kamsync.contract import Connection
@@ -18,15 +15,13 @@ from kamsync.log import log, stamped
 from kamsync.run.moments import new_run_id, today
 from kamsync.run.refresh import Progress
 from kamsync.run.stop_signal import Stopping
-from kamsync.store.database import Cache, make_room, saying_what_is_wrong
+from kamsync.store.database import Cache
 from kamsync.store.erasure import erase_older
 from kamsync.store.runs import RunKind, RunStatus, finish_run, is_running, start_run
 from kamsync.store.schema import Meta
 
 MONTH = timedelta(days=365.25 / 12)
 RECORDED = "Recorded as run "
-LOCK_WAIT_SECONDS = 60.0  # for whoever comes again by itself
-LOOK_SECONDS = 0.5  # `is_locked` holds the lock for a moment: a run that begins in it must not be refused
 
 
 @dataclass(frozen=True)
@@ -49,43 +44,6 @@ class Shell:
         if self.stopping():
             raise Stopped("Stopped on request while reading the CRM.", fix="Nothing is lost: the next run goes on from here.")
         self.progress(stream, count, total)
-
-
-@contextmanager
-def run_lock(cache_path: Path) -> Iterator[None]:
-    """Holds off a second run on the same cache; PlanRefused where one is under way."""
-    make_room(cache_path)
-    lock = _lock(cache_path)
-    with saying_what_is_wrong(cache_path):
-        try:
-            lock.acquire(timeout=LOOK_SECONDS)
-        except Timeout:
-            raise PlanRefused(
-                f"Another kamsync run holds the lock {lock.lock_file}.",
-                fix="Wait for it to end, then run the command again.",
-                retry_after_seconds=LOCK_WAIT_SECONDS,
-            ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_locked(cache_path: Path) -> bool:
-    """Whether a run is under way on this cache at this moment: a dead process holds no lock."""
-    if not cache_path.exists():
-        return False
-    lock = _lock(cache_path)
-    try:
-        lock.acquire()
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
-def _lock(cache_path: Path) -> FileLock:
-    return FileLock(cache_path.with_name(cache_path.name + ".lock"), timeout=0, mode=0o600)
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kamsync.report.run_trace import Trace, Value, Write
-from kamsync.run.shell import is_locked
 from kamsync.store.database import Cache
-from kamsync.store.held_back import held_of
-from kamsync.store.journal import Entry, entries
 from kamsync.store.runs import Run, find_run, list_runs, written_so_far
+
+if TYPE_CHECKING:
+    from kamsync.store.journal import Entry
 
 KILLED = "the process ended without a word; the next run settles what it left open"
 
@@ -18,7 +18,7 @@ KILLED = "the process ended without a word; the next run settles what it left op
 def seen_runs(cache: Cache, limit: int) -> list[Run]:
     """The latest runs, newest first; one whose process is dead is `interrupted`, with what it had written by then."""
     runs = list_runs(cache, limit)
-    if not any(run.status == "running" for run in runs) or is_locked(cache.path):
+    if not any(run.status == "running" for run in runs) or _is_locked(cache):
         return runs
     return [_dead(cache, run) if run.status == "running" else run for run in runs]
 
@@ -26,12 +26,21 @@ def seen_runs(cache: Cache, limit: int) -> list[Run]:
 def seen_run(cache: Cache, run_id: str) -> Run | None:
     """The run of that id or beginning, as `seen_runs` shows it; None where there is none, or more than one."""
     run = find_run(cache, run_id)
-    return _dead(cache, run) if run is not None and run.status == "running" and not is_locked(cache.path) else run
+    return _dead(cache, run) if run is not None and run.status == "running" and not _is_locked(cache) else run
 
 
 def trace_of(cache: Cache, run_id: str) -> Trace:
     """Every write that the run tried, and every one that it held back, in order."""
+    from kamsync.store.held_back import held_of  # a list of runs reads neither
+    from kamsync.store.journal import entries
+
     return Trace(run_id, tuple(_write(entry) for entry in entries(cache, run_id)), tuple(held_of(cache, run_id)))
+
+
+def _is_locked(cache: Cache) -> bool:
+    from kamsync.run.lock import is_locked  # nobody asks while no run goes on
+
+    return is_locked(cache.path)
 
 
 def _dead(cache: Cache, run: Run) -> Run:

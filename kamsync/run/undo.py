@@ -31,10 +31,10 @@ from kamsync.run.second_look import GUARDED_FLAGS, NOTE
 from kamsync.run.shell import Shell
 from kamsync.run.sync import carry_out
 from kamsync.store.accounts import flags_of, merged_into
-from kamsync.store.journal import HAPPENED, Entry, entries, fields_of, note_of, task_of
+from kamsync.store.journal import Entry, entries, fields_of, note_of, task_of
 from kamsync.store.ledger import created_tasks
 from kamsync.store.runs import Run, find_run, undone_by
-from kamsync.store.schema import Meta
+from kamsync.store.schema import HAPPENED, Meta
 
 
 @dataclass(frozen=True, slots=True)

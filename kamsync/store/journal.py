@@ -35,8 +35,6 @@ from kamsync.store.database import Cache
 # record since, so that nobody can tell; or a task's key is freed, and the task still there.
 Settled = Literal["done", "absent", "unclear", "halved"]
 
-HAPPENED = ("done", "existed")
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kamsync.decide.program import Program
 from kamsync.store.database import Cache, without_waiting
 
 if TYPE_CHECKING:
     from kamsync.decide.compiled import CompiledProgram
+    from kamsync.decide.program import Program
 
 _VALUES = {("builtins", "frozenset"), ("datetime", "date"), ("kamsync.store.known_program", "_read_only")}
 _PACKAGE = "kamsync.decide."
@@ -37,6 +37,12 @@ class KnownProgram:
 def known_of(compiled: CompiledProgram) -> KnownProgram:
     """The part of a compiled programme that explaining needs."""
     return KnownProgram(compiled.program, tuple(one.value.columns for one in compiled.criteria), compiled.hash)
+
+
+def is_known(cache: Cache, config: Path, inputs: str) -> bool:
+    """Whether that configuration was loaded when it was made of these inputs."""
+    sql = "SELECT 1 FROM known_programmes WHERE config = ? AND inputs = ?"
+    return cache.connection.execute(sql, (str(config), inputs)).fetchone() is not None
 
 
 def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from kamsync.redaction import kept_words, redact
 from kamsync.store.database import Cache
-from kamsync.store.journal import HAPPENED
+from kamsync.store.schema import HAPPENED
 
 _RUN_COLUMNS = "run_id, kind, as_of, started_at, finished_at, status, summary, message, fix, criteria_hash, undoes"
 

@@ -28,6 +28,7 @@ class Meta(StrEnum):
 
 
 RECORD_PLACE = "KAMSYNCRECORD"
+HAPPENED = ("done", "existed")  # outcomes in the journal after which the CRM holds what was written
 
 SQL_TYPES: Mapping[Kind, str] = {"text": "TEXT", "number": "REAL", "boolean": "INTEGER", "date": "TEXT", "instant": "TEXT"}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kamsync.store.database import Cache
 from kamsync.store.history import COLUMNS, Remembered
-from kamsync.store.journal import HAPPENED
+from kamsync.store.schema import HAPPENED
 
 UNDO = "undo"  # in place of the code of a decision
 _NAMES = ", ".join(COLUMNS)

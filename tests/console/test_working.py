@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from kamsync.run.shell import run_lock
+from kamsync.run.lock import run_lock
 from kamsync.store.database import open_cache
 from tests.console.console_client import READY_SECONDS, Console, running
 from tests.journeys.conftest import Desk, Opener, desks

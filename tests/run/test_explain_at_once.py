@@ -1,4 +1,4 @@
-"""The second explanation loads no configuration, says the same, and is made anew as soon as anything that it rests on changes."""
+"""What only reads loads no configuration the second time, says the same, and loads it as soon as anything of it has changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAVY = (
     "sqlglot", "jinja2", "sqlite_utils", "hubspot", "simple_salesforce", "requests", "structlog", "holidays", "pydantic",
     "pydantic_core", "typing_extensions", "importlib.metadata", "platformdirs", "filelock", "logging", "email", "statistics",
     "rich.progress", "rich.live", "kamsync.contract", "kamsync.plugins", "kamsync.config.models", "kamsync.config.toml_source",
-    "kamsync.decide.compiled", "kamsync.decide.plan", "kamsync.store.evaluate",
+    "kamsync.decide.compiled", "kamsync.decide.tasks", "kamsync.store.evaluate", "kamsync.run.shell",
 )  # fmt: skip
 
 
@@ -42,26 +42,33 @@ def knows(desk: MemoryDesk) -> bool:
     return recall(config, inputs_of(config), "Acme", None) is not None
 
 
-def test_a_second_explanation_says_the_same_and_loads_nothing_that_is_slow(desk: MemoryDesk) -> None:
-    assert knows(desk)
-    recalled = desk.good("explain", "Acme", "--json")
+READS = [
+    ("explain", "Acme"),
+    ("runs",),
+    ("runs", "show", "2"),
+    ("history",),
+    ("history", "Acme"),
+    ("history", "Acme", "--figures"),
+]
+
+
+@pytest.mark.parametrize("command", READS, ids=" ".join)
+def test_what_only_reads_says_the_same_from_what_is_known_and_loads_nothing_that_is_slow(
+    desk: MemoryDesk, command: tuple[str, ...]
+) -> None:
+    known = desk.good(*command), desk.good(*command, "--json")
     with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
         connection.execute("DELETE FROM known_programmes")
-    assert desk.good("explain", "Acme", "--json") == recalled
+    assert (desk.good(*command), desk.good(*command, "--json")) == known
 
     said = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.argv = ['kamsync', 'explain', 'Acme']\n{LOADED}"],
-        cwd=desk.folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert said.stdout.splitlines()[-1] == "[]"
-    assert "Acme (acc-000001): tier B" in said.stdout
+        [sys.executable, "-c", LOADED, *command], cwd=desk.folder, capture_output=True, text=True, check=True
+    ).stdout
+    assert said == known[0].out + "[]\n"
 
 
 LOADED = f"""
+import sys
 from kamsync.cli import main
 try:
     main()
@@ -69,6 +76,29 @@ except SystemExit as ended:
     assert not ended.code
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
+
+
+@pytest.mark.parametrize("command", READS[1:], ids=" ".join)
+def test_a_configuration_that_is_sound_no_more_is_refused_although_it_was_known(
+    desk: MemoryDesk, command: tuple[str, ...]
+) -> None:
+    desk.good(*command)
+    config = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(config.replace("weight = 2", "weight = -2"))
+    assert desk.run(*command).code == 2
+    desk.write_config(config)
+    desk.good(*command)
+    del os.environ["MEMORY_TOKEN"]
+    refused = desk.run(*command)
+    assert refused.code == 2 and "MEMORY_TOKEN" in refused.err
+
+
+def test_what_only_reads_says_that_there_is_no_cache_yet(desk: MemoryDesk) -> None:
+    (desk.folder / "kamsync.db").unlink()
+    for command in READS[1:]:
+        refused = desk.run(*command)
+        assert refused.code == 2 and "There is no cache" in refused.err
+        assert not (desk.folder / "kamsync.db").exists()
 
 
 def change_a_weight(desk: MemoryDesk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kamsync.run.shell import run_lock
+from kamsync.run.lock import run_lock
 from tests.run.memory_desk import MemoryDesk
 from tests.run.test_on_memory import PROGRAM
 from tests.run.test_schedule import run_until

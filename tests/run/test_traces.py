@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kamsync.run.shell import run_lock
+from kamsync.run.lock import run_lock
 from tests.run.memory_desk import MemoryDesk
 from tests.run.test_on_memory import PROGRAM
 

@@ -11,7 +11,7 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, YesOpt
 from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
-from kamsync.run.shell import run_lock
+from kamsync.run.lock import run_lock
 from kamsync.store.erasure import erase_account, known_ids
 
 

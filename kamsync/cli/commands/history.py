@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from kamsync.cli.console import show, show_json
+from kamsync.cli.known import known_cache
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from kamsync.cli.session import open_session
 from kamsync.decide.fact_words import say_value
 from kamsync.decide.facts import unit_of
 from kamsync.decide.reader import Reader, reader_of
@@ -18,7 +18,7 @@ from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 from kamsync.report.receipt_json import tier_to_json
 from kamsync.report.trend import trend_lines, trends
-from kamsync.run.moments import today
+from kamsync.run.moments import day_of
 from kamsync.store.accounts import find_account
 from kamsync.store.history import Remembered, flaps
 from kamsync.store.kpis import KpiChange, trend_of
@@ -39,8 +39,7 @@ def history(
 
     Of one account also how its key figures moved in the last 90 days.
     """
-    session = open_session(config)
-    with session.cache(must_exist=True) as cache:
+    with known_cache(config) as (cache, known):
         wanted = None if account is None else find_account(cache, account)[0]
         entries = told_moves(cache, limit) if wanted is None else told_history_of(cache, wanted, limit)
         older = count_told(cache, wanted) - len(entries)
@@ -49,7 +48,7 @@ def history(
     if figures:
         if wanted is None:
             raise ConfigError("--figures wants an account.", fix="Name one: `kamsync history ACCOUNT --figures`.")
-        _show_figures(kept, reader_of(session.config.program), as_json=json)
+        _show_figures(kept, reader_of(known.program), as_json=json)
         return
     if json:
         show_json([_as_json(entry) for entry in entries])
@@ -60,8 +59,8 @@ def history(
         show(one_line(f"{entry.as_of}  {entry.previous_tier} → {entry.tier}  score {score}  {code}  {entry.name}"))
     if not entries:
         show("No decision has changed yet.")
-    now = today(session.config, datetime.now(UTC))
-    for line in trend_lines(trends(kept, now), reader_of(session.config.program)):
+    now = day_of(known.program, datetime.now(UTC))
+    for line in trend_lines(trends(kept, now), reader_of(known.program)):
         show(f"  {line}")
     if older > 0:
         show(f"… and {older:,} older ones (--limit shows more).")

@@ -12,8 +12,8 @@ from kamsync.cli.console import pulling, show, show_json
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.session import open_session
 from kamsync.printable import one_line
+from kamsync.run.lock import run_lock
 from kamsync.run.refresh import refresh
-from kamsync.run.shell import run_lock
 
 
 def pull(

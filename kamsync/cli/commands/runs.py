@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from kamsync.cli.console import say, show, show_json
+from kamsync.cli.known import sound_cache
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from kamsync.cli.session import open_session
 from kamsync.errors import ConfigError
 from kamsync.printable import one_line
 from kamsync.report.run_trace import duration, trace_csv, trace_json, trace_lines
@@ -35,7 +35,7 @@ def _group(
 
 
 def _list(config: ConfigOption, limit: int, json: bool) -> None:
-    with open_session(config).cache(must_exist=True) as cache:
+    with sound_cache(config) as cache:
         found = seen_runs(cache, limit)
     if json:
         show_json([run_json(run) for run in found])
@@ -58,7 +58,7 @@ def show_run(
 ) -> None:
     """Show every write of a run: before, after, what came of it, the CRM's words; and what it held back. Reads the cache only."""
     path = context.obj if context.obj is not None and config == DEFAULT_CONFIG else config
-    with open_session(path).cache(must_exist=True) as cache:
+    with sound_cache(path) as cache:
         found = seen_run(cache, run)
         if found is None:
             raise ConfigError(f"There is no run {one_line(run)!r}, or more than one begins so.", fix="See `kamsync runs`.")
