@@ -6,6 +6,7 @@ what belongs together, secure_delete, and mode 0600.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -24,7 +25,6 @@ from kamsync.store.schema import SQL_TYPES, Meta
 
 BUSY_TIMEOUT_MS = 10_000
 ACCOUNTS_AT_ONCE = 5_000  # in one transaction: another process never waits longer than a second
-SQLITE_HEAD = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html
 OWN_TABLES = frozenset({"meta", "accounts"})
 
 
@@ -144,13 +144,24 @@ def _refuse_foreign(path: Path) -> None:
         raise CacheUnusable(
             f"The cache {path} belongs to another user ({found.st_uid}).", fix="Run kamsync as that user, or move the file away."
         )
-    with path.open("rb") as file:
-        head = file.read(len(SQLITE_HEAD))
-    if head not in (b"", SQLITE_HEAD):
+    if not _is_empty_or_database(path):
         raise CacheUnusable(
             f"The cache {path} is damaged, or it is another file: it is not a database.",
             fix=f"Move the file away: the next run rebuilds it from the CRM. If it is something else: {elsewhere}",
         )
+
+
+def _is_empty_or_database(path: Path) -> bool:
+    """By its head, which SQLite reads: to open and close the file ourselves would give up the locks that other connections of
+    this process have on it (https://sqlite.org/howtocorrupt.html, 2.2). `immutable`: nothing is locked, recovered or made."""
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB  # whatever else is wrong, opening it will tell
+    return True
 
 
 def _refuse_second_names(path: Path) -> None:
