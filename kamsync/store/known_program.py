@@ -1,4 +1,4 @@
-"""The programme that the last explanation was made under, kept in the cache, so that the next one loads no configuration.
+"""The programme of the configuration that was last loaded, kept in the cache, so that what only reads need not load it again.
 
 What is kept belongs to the very files and surroundings that it was made of (`inputs`); for any others it is as if nothing were
 kept. It is pickled, because a programme is values of some thirty classes, and read by an unpickler that makes values of this
@@ -7,14 +7,18 @@ package's decisions and of nothing else: the cache is this user's own file, but 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from kamsync.decide.plain import as_plain
 from kamsync.store.database import Cache, without_waiting
 
 if TYPE_CHECKING:
@@ -27,16 +31,29 @@ _PACKAGE = "kamsync.decide."
 
 @dataclass(frozen=True, slots=True)
 class KnownProgram:
-    """What explaining needs of a programme: `columns` are the facts that each criterion's value reads, `hash` the programme's."""
+    """What reading needs of a programme: all but its playbooks and whom it names, for no address of a person is kept.
+
+    `columns`: the facts that each criterion's value reads. `hash`: what the CRM is told of the programme. `mark`: of the whole
+    programme, as decisions are kept by.
+    """
 
     program: Program
     columns: tuple[tuple[str, ...], ...]
     hash: str
+    mark: str
 
 
 def known_of(compiled: CompiledProgram) -> KnownProgram:
-    """The part of a compiled programme that explaining needs."""
-    return KnownProgram(compiled.program, tuple(one.value.columns for one in compiled.criteria), compiled.hash)
+    """The part of a compiled programme that reading needs."""
+    columns = tuple(one.value.columns for one in compiled.criteria)
+    return KnownProgram(
+        replace(compiled.program, playbooks=(), fallback_owner=""), columns, compiled.hash, mark_of(compiled.program)
+    )
+
+
+def mark_of(program: Program) -> str:
+    """Names the programme by everything in it."""
+    return hashlib.sha256(orjson.dumps(as_plain(program), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def is_known(cache: Cache, config: Path, inputs: str) -> bool:
@@ -52,16 +69,16 @@ def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:
     if row is None:
         return None
     try:
-        program, columns, hashed = _Unpickler(io.BytesIO(row[0])).load()
+        known = KnownProgram(*_Unpickler(io.BytesIO(row[0])).load())
     except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
-    return KnownProgram(program, columns, hashed)
+    return known
 
 
 def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgram) -> None:
     """Keeps it; where a run is writing to the cache, or the disk is full, nothing is kept."""
     body = io.BytesIO()
-    _Pickler(body).dump((known.program, known.columns, known.hash))
+    _Pickler(body).dump((known.program, known.columns, known.hash, known.mark))
     with without_waiting(cache), cache.transaction() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO known_programmes (config, inputs, body) VALUES (?, ?, ?)",

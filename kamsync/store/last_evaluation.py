@@ -15,12 +15,10 @@ import orjson
 
 from kamsync import __version__
 from kamsync.decide.decision import Capacity, Decision
-from kamsync.decide.plain import as_plain
-from kamsync.decide.program import Program
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.scoring import Scored
 from kamsync.store.database import ACCOUNTS_AT_ONCE, Cache, without_waiting
-from kamsync.store.known_program import KnownProgram
+from kamsync.store.known_program import KnownProgram, mark_of
 from kamsync.store.readings import Readings
 from kamsync.store.schema import Meta
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 def keep(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram, as_of: date) -> None:
     """Keeps what explaining any account needs. Raises CacheUnusable; then nothing counts as kept."""
-    key = _key(evaluation.generation, compiled.program, as_of)
+    key = _key(evaluation.generation, mark_of(compiled.program), as_of)
     if cache.meta(Meta.LAST_EVALUATION) == key:
         return
     with cache.transaction() as connection:
@@ -54,15 +52,14 @@ def keep_if_free(cache: Cache, evaluation: Evaluation, compiled: CompiledProgram
 def kept_receipt(cache: Cache, known: KnownProgram, as_of: date, account_id: str) -> Receipt | None:
     """The receipt as deciding for all would give it now; None where that is not known."""
     connection = cache.connection
-    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, known.program, as_of):
+    if cache.meta(Meta.LAST_EVALUATION) != _key(cache.generation, known.mark, as_of):
         return None
     row: tuple[bytes] | None = connection.execute("SELECT body FROM kept WHERE account_id = ?", (account_id,)).fetchone()
     return None if row is None else _receipt(orjson.loads(row[0]), known)
 
 
-def _key(generation: str, program: Program, as_of: date) -> str:
-    described = orjson.dumps(as_plain(program), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(f"{__version__} {generation} {as_of} ".encode() + described).hexdigest()
+def _key(generation: str, mark: str, as_of: date) -> str:
+    return hashlib.sha256(f"{__version__} {generation} {as_of} {mark}".encode()).hexdigest()
 
 
 def _bodies(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:

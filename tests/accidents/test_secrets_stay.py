@@ -105,7 +105,10 @@ def test_no_night_prints_logs_stores_or_sends_a_secret_or_an_address(crm: str, t
         config.write_text(config.read_text(encoding="utf-8") + EXTRA, encoding="utf-8")
 
         said = list(nights(world, echo))
-        said += [world.run(*words).out for words in (("runs", "--json"), ("status",), ("runs", "--limit", "3"))]
+        said += [world.run(*words).out for words in (("runs", "--json"), ("status",), ("runs", "--limit", "3"), ("history",))]
+        said.append(world.good("pull").out)
+        account = json.loads(world.good("accounts", "--json").out)[0]["id"]
+        said.append(world.good("explain", account).out)
         newest = json.loads(world.good("runs", "--json").out)[0]["run_id"]
         said += [world.run("runs", "show", newest, "--format", form).out for form in ("text", "csv", "json")]
         said += [str(channel.heard), *stored(world.folder)]
