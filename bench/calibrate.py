@@ -32,7 +32,7 @@ def calibrate(path: Path) -> None:
         print(f"{day}: {count} customers, after {time.perf_counter() - started:.1f} s", flush=True)
 
     with open_cache(path) as cache:
-        learned = learn(cache, compiled.program, AS_OF, "both", 1.0, said=said)
+        learned = learn(cache, compiled.program, AS_OF, "both", 1.0, fixed=(), said=said)
     took, used = time.perf_counter() - started, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"calibrated: {took:.1f} s ({used:.1f} s of CPU), {len(learned.found.weights)} criteria, {peak:.0f} MB", flush=True)

@@ -85,7 +85,7 @@ class Capabilities:
     batch_size: int
     attaches_later: bool = False
     reassigns: bool = False
-    note_length: int = 60_000
+    note_length: int = 60_000  # HubSpot takes 65,536 ("Notes" guide), and the mark comes to it
     keeps_goals: bool = False
 
 

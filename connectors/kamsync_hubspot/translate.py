@@ -227,7 +227,7 @@ def named_account(key: str) -> str:
     return key.rpartition(":")[2]
 
 
-def task_values(record: Record, key_property: str, account_id: str | None, *, is_deleted: bool = False) -> dict[str, Any]:
+def task_values(record: Record, key_property: str, account_id: str | None, *, is_deleted: bool) -> dict[str, Any]:
     """A task as canonical values by column name; `account_id` is what its associations named."""
     properties = record["properties"]
     return {

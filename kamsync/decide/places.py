@@ -19,7 +19,7 @@ Rank = tuple[int, tuple[int, int], float, float, str]
 
 
 def fill_places(
-    standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False, counted_elsewhere: int = 0
+    standings: Iterable[Standing], program: Program, as_of: date, *, keeps_all: bool = False, counted_elsewhere: int
 ) -> None:
     """Best tier first; who does not fit competes further down. `keeps_all`: nobody leaves the current tier for lack of room.
 

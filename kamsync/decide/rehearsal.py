@@ -54,8 +54,8 @@ def rehearse(
     existing: Collection[str],
     owners: Iterable[Owner],
     as_of: date,
-    seen: Sequence[SeenTask] = (),
-    inherited: Collection[str] = frozenset(),
+    seen: Sequence[SeenTask],
+    inherited: Collection[str],
 ) -> tuple[RehearsedStep, ...]:
     """Every task of the playbook that fires. `at_work`: (playbook, account id) of what fires beside it; the rest as `plan_tasks`.
 

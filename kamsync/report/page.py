@@ -64,9 +64,7 @@ def charts_script() -> str:
     return (files("kamsync.report") / "templates" / "charts.js").read_text(encoding="utf-8")
 
 
-def report_page(
-    overview: Overview, words: Words, pictures: Pictures | None = None, link: Callable[[str], str] = lambda account_id: ""
-) -> str:
+def report_page(overview: Overview, words: Words, pictures: Pictures | None, link: Callable[[str], str]) -> str:
     """The whole file as text. `link`: an account's address in the CRM, "" where none is known."""
     drawn = {} if pictures is None else pictures.by_section
     bundle, script = (pictures.bundle, charts_script()) if pictures is not None else ("", "")

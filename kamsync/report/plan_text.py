@@ -116,7 +116,7 @@ class PlanGroup:
     left_out: int = 0  # whole blocks
 
 
-def describe_plan(plan: Plan, reader: PlanReader, *, limit: int | None = 20) -> tuple[PlanGroup, ...]:
+def describe_plan(plan: Plan, reader: PlanReader, *, limit: int | None) -> tuple[PlanGroup, ...]:
     """The groups of `plan` that hold something, at most `limit` lines of each (None: all)."""
     updates: dict[Role, list[UpdateAccount]] = defaultdict(list)
     for change in plan.changes:

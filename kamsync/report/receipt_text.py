@@ -86,7 +86,7 @@ def margin_below(decision: Decision, tier: Tier | None) -> str:
     return f"It keeps {tier.name} down to a score of {tier.leave:g}: {room:.2f} points of room." if room >= 0 else ""
 
 
-def settled_by(decision: Decision, enter: float | None = None) -> str:
+def settled_by(decision: Decision, enter: float | None) -> str:
     """The one sentence on what settled the tier. `enter` is the entry threshold of the tier, where there is one."""
     score = "no score" if decision.score is None else f"score {decision.score:.2f}"
     match decision.code:

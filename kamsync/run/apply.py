@@ -44,6 +44,7 @@ from kamsync.store.notes import KnownNote, keep_notes
 from kamsync.store.schema import HAPPENED
 
 TOLD = 200  # times that progress is told of one kind of write
+BATCH = 200  # answers that are kept together
 CHUNK = 20_000  # writes that are noted together; a connector may make one bulk job of them
 SETTLE_AN_ENTRY = ("tier", "since")  # what the tasks of an entry, and their keys, follow from
 T = TypeVar("T", bound=Change)
@@ -162,12 +163,12 @@ class Applier:
 
         return tell
 
-    def _batches(self, outcomes: Iterable[Outcome], applied: Applied, size: int = 200) -> Iterator[list[Outcome]]:
+    def _batches(self, outcomes: Iterable[Outcome], applied: Applied) -> Iterator[list[Outcome]]:
         """Outcomes as they arrive, in portions small enough that a kill loses little; none after somebody wants to stop."""
         batch: list[Outcome] = []
         for outcome in outcomes:
             batch.append(outcome)
-            if len(batch) >= size:
+            if len(batch) >= BATCH:
                 yield batch
                 batch = []
                 if self._stops(applied):

@@ -36,15 +36,7 @@ class Learned:
     notes: tuple[str, ...]
 
 
-def learn(
-    cache: Cache,
-    program: Program,
-    now: date,
-    wanted: Wanted,
-    penalty: float,
-    fixed: Sequence[str] = (),
-    said: Said = lambda day, count: None,
-) -> Learned:
+def learn(cache: Cache, program: Program, now: date, wanted: Wanted, penalty: float, fixed: Sequence[str], said: Said) -> Learned:
     """Weights for the programme. `said` hears of each day. Raises TryLater where the history is too short."""
     grid = _days(cache, now)
     of_score = tuple(criterion for criterion in program.criteria if criterion.axis != "health")

@@ -80,7 +80,7 @@ def run_schedule(
     stopping: Stopping,
     *,
     last_runs: Callable[[], tuple[datetime | None, datetime | None]],
-    watch: Callable[[], None] | None = None,
+    watch: Callable[[], None] | None,
 ) -> None:
     """Calls `work(full)` at the configured times until `stopping`; missed ones are made up for once at the start.
 

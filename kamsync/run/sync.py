@@ -68,7 +68,7 @@ def pull_and_plan(
 
 
 def plan_from_cache(
-    shell: Shell, *, as_of: date | None = None, problems: tuple[str, ...] = (), to_apply: bool = False, unattended: bool = False
+    shell: Shell, *, as_of: date | None, problems: tuple[str, ...], to_apply: bool, unattended: bool
 ) -> PlannedRun:
     """A plan from what the cache holds now. `problems` of the pull join those of the decision."""
     now = shell.clock()

@@ -49,7 +49,7 @@ def start_run(cache: Cache, run_id: str, kind: RunKind, now: datetime, as_of: da
         )
 
 
-def describe_run(cache: Cache, run_id: str, *, as_of: date, criteria_hash: str, undoes: str = "") -> None:
+def describe_run(cache: Cache, run_id: str, *, as_of: date, criteria_hash: str, undoes: str) -> None:
     """What became known of a run after it began: its day, its criteria, the run that it takes back."""
     with cache.transaction() as connection:
         connection.execute(

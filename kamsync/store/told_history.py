@@ -49,7 +49,7 @@ _RUN = "coalesce((SELECT rowid FROM runs WHERE runs.run_id = told.run_id), 0)"
 _MOVED = "tier <> previous_tier"
 
 
-def told_history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Remembered]:
+def told_history_of(cache: Cache, account_id: str, limit: int) -> list[Remembered]:
     """One account's decisions and what undos made of them, newest first; behind its own those of accounts merged into it."""
     rows = cache.connection.execute(
         f"{_TOLD} SELECT {_NAMES} FROM told"
@@ -60,7 +60,7 @@ def told_history_of(cache: Cache, account_id: str, limit: int = 100) -> list[Rem
     return [Remembered(*row) for row in rows]
 
 
-def told_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
+def told_moves(cache: Cache, limit: int) -> list[Remembered]:
     """The latest tier changes of the portfolio: the newest day first, on it the last run, and of a run the highest score."""
     # Of runs that were erased the last entry tells which came later: two may share the second that their ids tell.
     order = f"as_of DESC, {_RUN} DESC, max(place) OVER (PARTITION BY run_id) DESC, score IS NULL, score DESC, name, place DESC"
@@ -68,7 +68,7 @@ def told_moves(cache: Cache, limit: int = 100) -> list[Remembered]:
     return [Remembered(*row) for row in rows]
 
 
-def count_told(cache: Cache, account_id: str | None = None) -> int:
+def count_told(cache: Cache, account_id: str | None) -> int:
     """How many entries `told_history_of` that account, or without one `told_moves`, has in all."""
     which = _MOVED if account_id is None else "account_id = ?1 OR account_id IN (SELECT old_id FROM merges WHERE new_id = ?1)"
     given = () if account_id is None else (account_id,)

@@ -179,7 +179,7 @@ def _with_words(row: Sequence[Any], booleans: Sequence[int]) -> list[Any]:
 
 
 def retrieved(
-    org: Org, record: Mapping[str, Any], sobject_name: str, version: str, fields: Sequence[str] | None = None
+    org: Org, record: Mapping[str, Any], sobject_name: str, version: str, fields: Sequence[str] | None
 ) -> dict[str, Any]:
     """A record as GET sobjects/X/Id answers: every visible field, or those asked for."""
     sobject = org.objects[sobject_name.lower()]

@@ -21,7 +21,6 @@ from kamsync.report.account_plan.plan import NO_GOALS, AccountPlan
 from kamsync.report.account_plan.words import text
 
 MOST_ITEMS = 30  # of one section
-MOST_CHARACTERS = 60_000  # HubSpot takes 65,536 ("Notes" guide), and the mark comes to it
 TEXT_LENGTH = 300  # of one cell
 _OWN_PART = re.compile(r"\s+".join(OWN_PART.split()), re.IGNORECASE)
 
@@ -31,7 +30,7 @@ def note_title(plan: AccountPlan, program: Program) -> str:
     return one_line(f"{text('title', program.language)}: {plan.name}")[:255]
 
 
-def note_html(plan: AccountPlan, program: Program, *, length: int = MOST_CHARACTERS, keeps_goals: bool = False) -> str:
+def note_html(plan: AccountPlan, program: Program, *, length: int, keeps_goals: bool) -> str:
     """Without its mark. Sections that no longer fit into `length` are left out from the end. `keeps_goals`: the goals that have a
     target are named in a line that the CRM's connector reads too."""
     named = replace(plan, persons=None, unnamed="", own=NO_GOALS)
@@ -40,7 +39,7 @@ def note_html(plan: AccountPlan, program: Program, *, length: int = MOST_CHARACT
     goals = goals_html([_goal(own, program) for own, _ in plan.targets]) if keeps_goals else ""
     for section in sections(named, program):
         part = "".join(_section(section))
-        if len(body) + len(part) + len(goals) > min(length, MOST_CHARACTERS):
+        if len(body) + len(part) + len(goals) > length:
             break
         body += part
     return body + goals
