@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import pytest
 
 from bench.decide import build, programme
 from tests.console.console_client import Console, running, tiered_desk
+from tests.journeys.command import Started
 from tests.journeys.conftest import Desk, desks
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -173,27 +173,26 @@ def test_every_page_of_thousands_of_accounts_is_no_larger_than_of_few(browser: A
     programme(tmp_path, all_playbooks=False)
     sizes = Namespace(accounts=accounts, opportunities=accounts * 6 // 10, activities=0, line_items=0, contacts=0)
     build(tmp_path / "kamsync.db", sizes, datetime.now(UTC).date())
-    command = [sys.executable, "-m", "kamsync", "console", "--read-only"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        console = Console(process.stdout.readline().strip())
-        try:
-            console.enter()
-            account = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
-            assert account
-            tab = Tab(browser)
-            tab.page.goto(console.address)
-            for path in (*PAGES, account[1]):
-                tab.page.goto(console.base + path)
-                tab.settle()
-                assert not tab.overflows, path
-                assert tab.page.locator("main h1").is_visible(), path
-                assert tab.page.evaluate("document.querySelectorAll('*').length") < MOST_ELEMENTS, path
-            assert tab.page.request.get(f"{console.base}/accounts?q=Account+{accounts - 1}").ok
-            assert not tab.wrong
-            tab.close()
-        finally:
-            process.terminate()
+    process = Started(["console", "--read-only"], tmp_path, os.environ)
+    console = Console(process.stdout.readline().strip())
+    try:
+        console.enter()
+        account = re.search(r'href="(/accounts/[^"?]+)"', console.open("/accounts").text)
+        assert account
+        tab = Tab(browser)
+        tab.page.goto(console.address)
+        for path in (*PAGES, account[1]):
+            tab.page.goto(console.base + path)
+            tab.settle()
+            assert not tab.overflows, path
+            assert tab.page.locator("main h1").is_visible(), path
+            assert tab.page.evaluate("document.querySelectorAll('*').length") < MOST_ELEMENTS, path
+        assert tab.page.request.get(f"{console.base}/accounts?q=Account+{accounts - 1}").ok
+        assert not tab.wrong
+        tab.close()
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -52,15 +52,20 @@ def imported(*folders: str) -> set[str]:
 
 @cache
 def _imports(path: Path) -> frozenset[str]:
-    return frozenset() if "node_modules" in path.parts else frozenset(_imported_by(ast.parse(path.read_text(encoding="utf-8"))))
+    return (
+        frozenset() if "node_modules" in path.parts else frozenset(_imported_by(ast.parse(path.read_text(encoding="utf-8")).body))
+    )
 
 
-def _imported_by(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imported_by(statements: Iterable[ast.AST]) -> Iterator[str]:
+    for node in statements:
         if isinstance(node, ast.Import):
             yield from (one.name.partition(".")[0] for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):  # no expression, of which there are most, imports
+            if isinstance(below := getattr(node, inner, None), list):
+                yield from _imported_by(below)
 
 
 RUNTIME = declared(PROJECT["dependencies"])
