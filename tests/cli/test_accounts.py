@@ -21,7 +21,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def listed(desk: Desk, *options: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = desk.good("accounts", "--json", *options).json
+    found: list[dict[str, Any]] = desk.look("accounts", "--json", *options).json
     return found
 
 
@@ -37,7 +37,7 @@ def test_an_owner_is_found_by_id_e_mail_or_a_part_of_the_name(desk: Desk) -> Non
     owner = listed(desk)[0]["facts"]["owner_id"]
     of_one = listed(desk, "--owner", owner)
     assert of_one and {account["facts"]["owner_id"] for account in of_one} == {owner}
-    line = desk.good("accounts", "--owner", owner, "--limit", "1").out.splitlines()[1]
+    line = desk.look("accounts", "--owner", owner, "--limit", "1").out.splitlines()[1]
     name = next(word for word in line.split()[-4:] if word.isalpha())
     assert owner in {account["facts"]["owner_id"] for account in listed(desk, "--owner", name.lower())}
 
@@ -78,31 +78,31 @@ def test_a_value_that_does_not_exist_is_an_error_with_the_nearest(desk: Desk, op
 
 
 def test_lists_say_what_they_leave_out(desk: Desk) -> None:
-    assert "more accounts (--all shows them)" in desk.good("accounts", "--limit", "2").out
-    assert "older ones (--limit shows more)" in desk.good("history", "--limit", "1").out
-    simulated = desk.good("simulate", "--criteria", "startups", "--limit", "2").out
+    assert "more accounts (--all shows them)" in desk.look("accounts", "--limit", "2").out
+    assert "older ones (--limit shows more)" in desk.look("history", "--limit", "1").out
+    simulated = desk.look("simulate", "--criteria", "startups", "--limit", "2").out
     assert "(--all shows them)" in simulated
-    assert "(--all shows them)" not in desk.good("simulate", "--criteria", "startups", "--all").out
+    assert "(--all shows them)" not in desk.look("simulate", "--criteria", "startups", "--all").out
 
 
 def test_simulate_lists_the_best_tier_first(desk: Desk) -> None:
-    text = desk.good("simulate", "--criteria", "smb", "--all").out
+    text = desk.look("simulate", "--criteria", "smb", "--all").out
     entering = text[text.index("Enter:") : text.index("Leave:")].splitlines()[1:]
     tiers = [line.partition("→")[2].split()[0] for line in entering]
     assert tiers == sorted(tiers)
 
 
 def test_the_history_has_the_last_run_first_and_in_it_the_highest_score(desk: Desk) -> None:
-    moves = desk.good("history", "--json", "--limit", "10").json
+    moves = desk.look("history", "--json", "--limit", "10").json
     assert [(move["as_of"], move["run_id"], move["score"]) for move in moves] == sorted(
         ((move["as_of"], move["run_id"], move["score"]) for move in moves), reverse=True
     )
-    assert moves[0]["score"] == max(one["score"] for one in desk.good("accounts", "--json").json if one["score"] is not None)
+    assert moves[0]["score"] == max(one["score"] for one in desk.look("accounts", "--json").json if one["score"] is not None)
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 def test_who_it_is_and_which_tier_stand_on_any_screen(desk: Desk, columns: int) -> None:
-    (best, *_) = desk.good("accounts", "--json").json
+    (best, *_) = desk.look("accounts", "--json").json
     with Terminal(("accounts", "--limit", "1"), desk.folder, {**os.environ, **desk.environment}, columns=columns) as terminal:
         assert terminal.end() == 0
         head, first, *_ = terminal.shown().splitlines()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from kamsync.cli.command_list import commands
 from tests.conftest import Golden
-from tests.journeys.command import run_command
+from tests.journeys.command import run_here
 from tests.journeys.conftest import Desk, Opener, Result
 
 GROUPS = tuple((group, command) for group in ("criteria", "mapping", "playbooks") for command in ("show", "copy"))
@@ -20,17 +19,13 @@ CASES = [(), *((name,) for name in commands()), ("criteria", "check"), ("criteri
 
 @pytest.mark.parametrize("command", CASES, ids=lambda words: "-".join(words) or "kamsync")
 def test_help_reads_as_it_was_reviewed(golden: Golden, tmp_path: Path, command: tuple[str, ...]) -> None:
-    result = Result(*run_command((*command, "--help"), tmp_path, {**os.environ, "COLUMNS": "100"}))
+    result = Result(*run_here((*command, "--help"), tmp_path, {"COLUMNS": "100"}))
     assert result.code == 0
     golden.holds(f"help-{'-'.join(command) or 'kamsync'}.txt", result.out)
 
 
 def test_the_list_of_commands_says_what_each_does_in_one_line_at_80_columns(tmp_path: Path) -> None:
-    listed = (
-        run_command(("--help",), tmp_path, {**os.environ, "COLUMNS": "80"})[1]
-        .partition("Commands:")[2]
-        .partition("Exit codes")[0]
-    )
+    listed = run_here(("--help",), tmp_path, {"COLUMNS": "80"})[1].partition("Commands:")[2].partition("Exit codes")[0]
     lines = [line for line in listed.splitlines() if line.strip()]
     assert len(lines) == len(commands()) and [line for line in lines if line.endswith("...")] == []
 

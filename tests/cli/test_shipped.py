@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import pytest
 from kamsync.config.mapping import load_mapping
 from kamsync.config.shipped import read_shipped, shipped_names
 from kamsync.model import Stream
-from tests.journeys.command import run_command
+from tests.journeys.command import run_here
 from tests.journeys.conftest import Opener, Result
 
 
 def run(folder: Path, *arguments: str) -> Result:
-    return Result(*run_command(arguments, folder, {**os.environ, "COLUMNS": "100"}))
+    return Result(*run_here(arguments, folder, {"COLUMNS": "100"}))
 
 
 @pytest.mark.parametrize(("command", "folder"), [("criteria", "criteria"), ("playbooks", "playbooks")])

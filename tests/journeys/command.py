@@ -166,17 +166,18 @@ class AtTerminal:
         return self._process.exitcode
 
 
-def run_here(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
-    """The same in this very process and its environment: quicker, and what it patches holds."""
+def run_here(arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """The same in this very process and its environment: quicker, and what it patches holds. `environment`: for the command."""
     from kamsync.cli import main
     from kamsync.log import silence_logs
 
     out, err = io.StringIO(), io.StringIO()
-    argv, where = sys.argv, Path.cwd()
+    argv, where, present = sys.argv, Path.cwd(), dict(os.environ)
     silence_logs()  # what the command before has set up
     sys.argv = ["kamsync", *arguments]
     os.chdir(folder)
     try:
+        os.environ.update(environment or {})
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
     except SystemExit as ended:
@@ -184,6 +185,9 @@ def run_here(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
     finally:
         sys.argv = argv
         os.chdir(where)
+        if environment is not None:
+            os.environ.clear()
+            os.environ.update(present)
     raise AssertionError("main() never returns")
 
 
