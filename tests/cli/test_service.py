@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from kamsync.config.example import Answers, render_config
-from tests.journeys.command import run_command
+from tests.journeys.command import run_here
 
 TOOLS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def printed(folder: Path, kind: str) -> str:
     """No secret is set: none is needed to print a file."""
-    code, out, err = run_command(("service", kind), folder, {**os.environ})
+    code, out, err = run_here(("service", kind), folder)
     assert code == 0, err
     return out
 
@@ -163,8 +163,8 @@ def test_a_configuration_as_kubernetes_mounts_it_is_read(folder: Path) -> None:
     (folder / "..data").symlink_to(real.name)
     (folder / "config.toml").symlink_to("..data/config.toml")
 
-    signing_in = {**os.environ, "SF_CLIENT_ID": "x" * 20, "SF_CLIENT_SECRET": "y" * 20}
-    assert "There is no cache" in run_command(("status",), folder, signing_in)[2]
+    signing_in = {"SF_CLIENT_ID": "x" * 20, "SF_CLIENT_SECRET": "y" * 20}
+    assert "There is no cache" in run_here(("status",), folder, signing_in)[2]
 
 
 ODD = "a key's $HOME 100% \\ folder"
@@ -215,7 +215,7 @@ def test_a_shell_reads_a_printed_command_as_it_is_meant_whatever_the_folder_is_c
 
 
 def test_kubernetes_takes_no_file_of_an_odd_name_and_says_so(odd: Path) -> None:
-    code, out, err = run_command(("service", "kubernetes"), odd, {**os.environ})
+    code, out, err = run_here(("service", "kubernetes"), odd)
     assert code == 2 and not out and "our $own.toml" in err and "another name" in err
 
 
@@ -225,7 +225,7 @@ def test_no_path_begins_a_line_of_its_own_in_a_service_file(tmp_path: Path, fold
     broken.mkdir()
     shutil.copy(folder / "config.toml", broken)
 
-    code, out, err = run_command(("service", kind), broken, {**os.environ})
+    code, out, err = run_here(("service", kind), broken)
 
     assert code == 2 and not out and "line break" in err
 
@@ -233,7 +233,7 @@ def test_no_path_begins_a_line_of_its_own_in_a_service_file(tmp_path: Path, fold
 @pytest.mark.parametrize("line", ["program = 5", "serve = { port = 'x' }", "schedule = []", "log = { file = 5 }", "cache = 'x'"])
 def test_a_configuration_that_is_not_sound_yet_is_no_bug_of_ours(tmp_path: Path, line: str) -> None:
     (tmp_path / "config.toml").write_text(f"{line}\n", encoding="utf-8")
-    code, _, err = run_command(("service", "systemd"), tmp_path, {**os.environ})
+    code, _, err = run_here(("service", "systemd"), tmp_path)
     assert code in (0, 2) and "bug" not in err
 
 
@@ -244,5 +244,5 @@ def test_windows_holds_the_schedule_from_the_start_of_the_machine(folder: Path) 
 
 
 def test_without_a_configuration_it_says_what_to_do(tmp_path: Path) -> None:
-    code, _, err = run_command(("service", "systemd"), tmp_path, {**os.environ})
+    code, _, err = run_here(("service", "systemd"), tmp_path)
     assert code == 2 and "kamsync init" in err

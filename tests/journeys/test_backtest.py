@@ -13,7 +13,7 @@ import pytest
 
 from bench.shape_cache import fill, programme
 from kamsync.sandbox.shapes import SHAPES, ShapedCompany
-from tests.journeys.command import run_command
+from tests.journeys.command import run_here
 
 FIRST, LAST = "2025-02-01", "2025-07-01"
 CHANGES: dict[str, str] = {
@@ -69,7 +69,7 @@ def backtest(folder: Path, *more: str) -> Any:
         "--json",
         *more,
     )
-    code, out, err = run_command(arguments, folder, {"PATH": "/usr/bin:/bin"})
+    code, out, err = run_here(arguments, folder)
     assert code == 0, err
     return json.loads(out)
 
@@ -137,7 +137,7 @@ def test_an_import_is_named_where_it_hides_the_past(made: Path, changed: Callabl
 
 def test_people_read_it_beside_revenue_and_chance(made: Path) -> None:
     arguments = ("backtest", "--config", "balanced.toml", "--criteria", "balanced", "--from", FIRST, "--to", LAST)
-    code, out, _ = run_command(arguments, made, {"PATH": "/usr/bin:/bin"})
+    code, out, _ = run_here(arguments, made)
     assert code == 0
     assert "in as many by revenue" in out and "by chance" in out
     assert "Left out: criterion potential, because only today's employees is known." in out
@@ -149,7 +149,7 @@ def test_a_group_is_one_key_account_with_all_that_its_members_bring(tmp_path: Pa
     heads = sum(account.parent is None for account in company.accounts())
     fill(tmp_path / "kamsync.db", company)
     arguments = ("backtest", "--config", "groups.toml", "--criteria", "groups", "--from", FIRST, "--to", LAST, "--json")
-    code, out, err = run_command(arguments, tmp_path, {"PATH": "/usr/bin:/bin"})
+    code, out, err = run_here(arguments, tmp_path)
     assert code == 0, err
     best, *_, last = json.loads(out)["tiers"]
     for day in best["days"]:
@@ -165,11 +165,11 @@ def test_it_says_since_when_activities_are_known(made: Path, changed: Callable[[
         ("DELETE FROM activities WHERE activity_date < '2025-01-15'", "activities are known from 2025-01-"),
         ("DELETE FROM activities", "no activities are known."),
     ):
-        code, out, _ = run_command(arguments, changed(sql), {"PATH": "/usr/bin:/bin"})
+        code, out, _ = run_here(arguments, changed(sql))
         assert code == 0 and f"Left out: criterion engagement, because {why}" in out
 
 
 def test_of_days_before_anybody_bought_it_says_that_nobody_had_a_tier(made: Path) -> None:
     arguments = ("backtest", "--config", "balanced.toml", "--criteria", "balanced", "--from", "2001-01-01", "--to", "2001-02-01")
-    code, out, _ = run_command(arguments, made, {"PATH": "/usr/bin:/bin"})
+    code, out, _ = run_here(arguments, made)
     assert code == 0 and "Nobody had a tier on any of these days." in out

@@ -18,7 +18,7 @@ import pytest
 
 from bench.shape_cache import fill, programme
 from kamsync.sandbox.shapes import SHAPES, ShapedCompany
-from tests.journeys.command import run_command
+from tests.journeys.command import run_here
 from tests.journeys.test_json import faults
 
 TODAY = "2027-11-01"
@@ -50,7 +50,7 @@ def changed(made: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 def calibrate(folder: Path, *more: str, code: int = 0) -> tuple[str, str]:
     arguments = ("calibrate", "--config", "balanced.toml", "--as-of", TODAY, *more)
-    found, out, err = run_command(arguments, folder, {"PATH": "/usr/bin:/bin"})
+    found, out, err = run_here(arguments, folder)
     assert found == code, out + err
     return out, err
 
@@ -103,7 +103,7 @@ def test_people_read_who_is_dropped_and_whether_it_may_be_chance(said: str, foun
 def test_the_output_is_a_diff_that_patch_applies_to_a_copy_of_the_preset(
     made: Path, said: str, found: Any, tmp_path: Path
 ) -> None:
-    run_command(("criteria", "copy", "balanced", "mine.toml"), tmp_path, {"PATH": "/usr/bin:/bin"})
+    run_here(("criteria", "copy", "balanced", "mine.toml"), tmp_path)
     subprocess.run(["patch", "mine.toml"], cwd=tmp_path, input=said, text=True, check=True, capture_output=True)
 
     assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == (made / "new.toml").read_text(encoding="utf-8")
@@ -112,9 +112,7 @@ def test_the_output_is_a_diff_that_patch_applies_to_a_copy_of_the_preset(
 
 @pytest.mark.usefixtures("said")
 def test_what_it_writes_is_a_criteria_file_whose_comments_say_the_new_weights(made: Path, found: Any) -> None:
-    code, out, err = run_command(
-        ("criteria", "check", "new.toml", "--config", "balanced.toml", "--json"), made, {"PATH": "/usr/bin:/bin"}
-    )
+    code, out, err = run_here(("criteria", "check", "new.toml", "--config", "balanced.toml", "--json"), made)
     assert code == 0, err
     dropped = {one["criterion"] for one in found["weights"] if one["today"] and not one["suggested"]}
     assert dropped and dropped.isdisjoint({one["criterion"] for one in json.loads(out)})
@@ -131,7 +129,7 @@ def test_a_file_that_is_there_already_is_overwritten_only_by_force(made: Path) -
 def test_the_weights_of_ones_own_configuration_are_suggested_in_its_own_lines(made: Path, tmp_path: Path) -> None:
     for file in made.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    code, out, _ = run_command(("criteria", "show", "smb"), tmp_path, {"PATH": "/usr/bin:/bin"})
+    code, out, _ = run_here(("criteria", "show", "smb"), tmp_path)
     own = tmp_path / "balanced.toml"
     active = next(line for line in out.splitlines() if line.startswith("active = "))  # there a key of [program]
     rest, out = own.read_text(encoding="utf-8").replace('criteria = "balanced"', active), out.replace(active, "")
@@ -195,7 +193,7 @@ def test_without_its_libraries_it_says_which_extra_brings_them(made: Path, tmp_p
 
 
 def test_criteria_that_are_written_otherwise_are_not_edited(made: Path, tmp_path: Path) -> None:
-    code, text, _ = run_command(("criteria", "show", "balanced"), made, {"PATH": "/usr/bin:/bin"})
+    code, text, _ = run_here(("criteria", "show", "balanced"), made)
     odd = tmp_path / "odd.toml"
     odd.write_text(text.replace("weight = 20", '"weight" = 20'), encoding="utf-8")
     assert code == 0
