@@ -47,8 +47,9 @@ settings.load_profile("explore" if os.environ.get("KAMSYNC_EXPLORE") else "stead
 
 def pytest_configure(config: pytest.Config) -> None:
     """What the program keeps in a user's cache folder stays in that of pytest, from one run of the tests to the next."""
-    if config.cache is not None:
-        os.environ["XDG_CACHE_HOME"] = str(config.cache.mkdir("kamsync"))
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # none under `-p no:cacheprovider`
+    if cache is not None:
+        os.environ["XDG_CACHE_HOME"] = str(cache.mkdir("kamsync"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
