@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 TOLD_ENDING = ".told"
-BESIDE_THE_CACHE = ("-wal", "-shm", "-journal", ".lock", ".schedule", TOLD_ENDING)
+BESIDE_THE_CACHE = ("-wal", "-shm", "-journal", ".lock", ".schedule", ".schedule.lock", TOLD_ENDING)
 
 
 @dataclass(frozen=True)

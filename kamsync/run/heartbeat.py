@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from kamsync import __version__
 from kamsync.errors import PlanRefused
 from kamsync.files import write_private
-from kamsync.run.lock import LOOK_SECONDS
-from kamsync.store.database import make_room, saying_what_is_wrong
+from kamsync.run.lock import hold, is_held
+
+LOCK = ".schedule.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def beat(cache_path: Path, started_at: str, now: str, jobs: Sequence[Job]) -> No
 
 def living_schedule(cache_path: Path) -> Heartbeat | None:
     """The schedule that runs on this cache at this moment, None where none does."""
-    if not _file(cache_path).is_file() or not _is_held(cache_path):
+    if not _file(cache_path).is_file() or not is_held(cache_path, LOCK):
         return None
     try:
         read: dict[str, Any] = json.loads(_file(cache_path).read_text(encoding="utf-8"))
@@ -65,37 +64,20 @@ def living_schedule(cache_path: Path) -> Heartbeat | None:
 
 @contextmanager
 def schedule_lock(cache_path: Path) -> Iterator[None]:
-    """Holds off a second `kamsync run` on the same cache; PlanRefused where one is running."""
-    make_room(cache_path)
-    lock = _lock(cache_path)
-    with saying_what_is_wrong(cache_path):
+    """Holds off a second `kamsync run` on the same cache. Raises PlanRefused where one is running."""
+
+    def refused(lock: str) -> PlanRefused:
+        return PlanRefused(
+            f"Another `kamsync run` holds the schedule of the cache {cache_path}.",
+            fix="Stop that one first, or run once by hand: kamsync sync",
+        )
+
+    with hold(cache_path, LOCK, refused):
         try:
-            lock.acquire(timeout=LOOK_SECONDS)
-        except Timeout:
-            raise PlanRefused(
-                f"Another `kamsync run` holds the schedule of the cache {cache_path}.",
-                fix="Stop that one first, or run once by hand: kamsync sync",
-            ) from None
-    try:
-        yield
-    finally:
-        _file(cache_path).unlink(missing_ok=True)
-        lock.release()
-
-
-def _is_held(cache_path: Path) -> bool:
-    lock = _lock(cache_path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+            yield
+        finally:
+            _file(cache_path).unlink(missing_ok=True)
 
 
 def _file(cache_path: Path) -> Path:
     return cache_path.with_name(cache_path.name + ".schedule")
-
-
-def _lock(cache_path: Path) -> FileLock:
-    return FileLock(cache_path.with_name(cache_path.name + ".schedule.lock"), timeout=0, mode=0o600)

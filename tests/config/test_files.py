@@ -184,7 +184,9 @@ def test_another_name_of_a_file_in_the_place_of_one_beside_the_cache_costs_it_no
     assert (folder.path / "own.txt").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("name", ["config.toml", "./config.toml", "kamsync.db", "kamsync.db.lock", "kamsync.db-wal"])
+@pytest.mark.parametrize(
+    "name", ["config.toml", "./config.toml", *(f"kamsync.db{end}" for end in ("", ".lock", ".schedule.lock", "-wal"))]
+)
 @pytest.mark.parametrize("command", ["plan", "report", "account-plan X", "digest"])
 def test_what_the_program_lives_by_is_no_file_to_write_to(folder: Folder, command: str, name: str) -> None:
     folder.write(GOOD)
