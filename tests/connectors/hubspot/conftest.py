@@ -25,6 +25,7 @@ from kamsync_hubspot.sandbox import HubSpotSandbox
 from tests.sandboxes import a_sandbox
 
 TODAY = date(2026, 6, 30)  # the portal is quiet: nothing in it changed today
+MAPPING = load_mapping("hubspot", crm="hubspot", folder=Path())
 TIERS = (TierChoice("A", "A"), TierChoice("B", "B"), TierChoice("C", "C"))
 
 
@@ -53,8 +54,7 @@ class World:
         return {**values, "base_url": given["base_url"], "access_token": Secret(given["access_token"]), **more}
 
     def context(self, **more: Any) -> Context:
-        mapping = load_mapping("hubspot", crm="hubspot", folder=Path())
-        base = Context(mapping=mapping, timezone=ZoneInfo("America/Sao_Paulo"), tiers=TIERS)
+        base = Context(mapping=MAPPING, timezone=ZoneInfo("America/Sao_Paulo"), tiers=TIERS)
         return replace(base, **more)
 
     def connect(self, settings: Mapping[str, Any] | None = None, **context: Any) -> Connection:
@@ -78,12 +78,11 @@ class World:
 
     def request(self, stream: Stream, cursor: str | None = None, **more: Any) -> PullRequest:
         columns: tuple[Column, ...] = STREAMS[stream].columns
-        mapping = self.context().mapping
-        mapped = mapping.of(stream)
+        mapped = MAPPING.of(stream)
         fields = {column.name: column for column in mapped}
         columns = tuple(fields.get(column.name, column) for column in columns)
         if stream is Stream.ACCOUNTS:
-            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in mapping.flags.items())
+            columns += tuple(Column(FLAG_PREFIX + name, FLAGS[name].kind, field) for name, field in MAPPING.flags.items())
         return PullRequest(stream, columns, cursor, **more)
 
     def pull(self, connection: Connection, stream: Stream, cursor: str | None = None, **more: Any) -> Pulled:
