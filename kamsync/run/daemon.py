@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,9 +21,10 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from kamsync.config import Config, Schedule
+from kamsync.config import Config
 from kamsync.decide.timetable import Timetable
 from kamsync.errors import ConfigError, KamsyncError
+from kamsync.run.due_lines import DueLine, scheduled, was_missed
 from kamsync.run.heartbeat import Job, beat, schedule_lock
 from kamsync.run.shell import is_recorded
 from kamsync.run.stop_signal import STOP_SECONDS, Stopping, stopping_on
@@ -36,15 +36,6 @@ FIRST_WATCH_SECONDS = 2  # by then a run that makes up for missed ones has begun
 LONGEST_RUN_SECONDS = 3 * 3600.0  # one that takes longer hangs
 Work = Callable[[bool], None]
 Log = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """One line of the schedule; `full` reads everything."""
-
-    name: str
-    table: Timetable
-    full: bool
 
 
 class _Times(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
@@ -59,18 +50,6 @@ class _Times(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
             return None
         # In UTC: Python compares two moments of one zone by their wall clocks, which lie in the hour that comes twice.
         return following.astimezone(UTC) + timedelta(seconds=random.uniform(0, self._jitter_seconds))
-
-
-def scheduled(schedule: Schedule) -> tuple[Due, ...]:
-    """The lines that the configuration has; the full pull first, so that the sync of the same minute finds everything read."""
-    lines = (("full_pull", schedule.full_pull, True), ("sync", schedule.sync, False))
-    return tuple(Due(name, table, full) for name, table, full in lines if table is not None)
-
-
-def was_missed(due: Due, last: datetime | None, now: datetime) -> bool:
-    """Whether a time of this line has come since `last`, when a run of its kind began; never where there was none yet."""
-    following = None if last is None else due.table.next_after(last)
-    return following is not None and following <= now
 
 
 def run_schedule(
@@ -113,7 +92,7 @@ def _make_up(keeper: _Keeper, last_runs: tuple[datetime | None, datetime | None]
 class _Keeper:
     """The running scheduler, its heartbeat, and its end."""
 
-    def __init__(self, config: Config, work: Work, log: Log, stopping: Stopping, jobs: tuple[Due, ...]) -> None:
+    def __init__(self, config: Config, work: Work, log: Log, stopping: Stopping, jobs: tuple[DueLine, ...]) -> None:
         self.jobs = jobs
         self._config, self._work, self._log, self._stopping = config, work, log, stopping
         self._turn = threading.Lock()  # a weekly full pull and the morning's run never overlap
@@ -138,7 +117,7 @@ class _Keeper:
         for job in self._next():
             self._log("scheduled", job=job.name, line=job.line, next=job.next_at or "never")
 
-    def run_now(self, due: Due) -> None:
+    def run_now(self, due: DueLine) -> None:
         self._scheduler.add_job(self._survivor(due), id="missed")
 
     def hold(self) -> None:
@@ -168,7 +147,7 @@ class _Keeper:
             shown = None if following is None else following.astimezone(zone).isoformat(timespec="seconds")
             yield Job(due.name, due.table.cron, due.table.timezone, shown)
 
-    def _survivor(self, due: Due) -> Callable[[], None]:
+    def _survivor(self, due: DueLine) -> Callable[[], None]:
         def job() -> None:
             with self._turn:
                 if not self._stopping():

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from kamsync.config.inputs import Inputs, inputs_of
 from kamsync.errors import CacheUnusable
+from kamsync.run.due_lines import scheduled
 from kamsync.store.database import Cache, open_cache
-from kamsync.store.known_program import is_known, keep_known, known_of, load_known
+from kamsync.store.known_program import Beside, is_known, keep_known, known_of, load_known
 
 if TYPE_CHECKING:
     from kamsync.config import Config
@@ -35,12 +36,18 @@ def program_of(cache: Cache, config: Path, inputs: Inputs) -> KnownProgram | Non
     return load_known(cache, config.resolve(), inputs.digest)
 
 
+def beside_of(config: Config) -> Beside:
+    """What is kept of a loaded configuration beside its programme."""
+    lines = tuple((due.name, due.table.cron, due.table.timezone) for due in scheduled(config.schedule))
+    return Beside(config.connector.kind, config.connector.label, str(config.log.file or ""), lines)
+
+
 def remember(cache: Cache, config: Config, inputs: Inputs | None) -> KnownProgram:
     """The loaded configuration's programme, which is known from now on.
 
     `inputs`: as they were before it was loaded; where they have changed meanwhile, nothing is kept.
     """
-    known = known_of(config.compiled)
+    known = known_of(config.compiled, beside_of(config))
     if inputs is not None and inputs == inputs_of(config.path) and inputs.cache_path == config.cache_path:
         where = config.path.resolve()
         if load_known(cache, where, inputs.digest) is None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from kamsync.config import Config
 from kamsync.decide.guards import check_first_run, check_not_undone
 from kamsync.errors import PlanRefused
-from kamsync.run.daemon import scheduled
+from kamsync.run.due_lines import scheduled
 from kamsync.run.trace import seen_runs
 from kamsync.store.accounts import was_written
 from kamsync.store.database import Cache
 from kamsync.store.runs import held_since_undo, last_good_run, was_applied
+
+if TYPE_CHECKING:
+    from kamsync.config import Config
+    from kamsync.decide.program import Guards
 
 PERIODS = 2  # after so many missed times somebody should know
 
@@ -56,12 +60,12 @@ def oldest_allowed(config: Config, now: datetime) -> timedelta | None:
     return PERIODS * longest + timedelta(seconds=config.schedule.jitter_seconds) if longest else None
 
 
-def waiting_for_people(cache: Cache, config: Config) -> list[PlanRefused]:
-    """What holds unattended runs back until somebody acts, in the guards' own words."""
+def waiting_for_people(cache: Cache, criteria_hash: str, guards: Guards) -> list[PlanRefused]:
+    """What holds unattended runs of these criteria back until somebody acts, in the guards' own words."""
     found: list[PlanRefused] = []
     try:
-        check_not_undone(held_since_undo(cache, config.compiled.hash))
-        check_first_run(was_applied(cache) or was_written(cache), config.program.guards)
+        check_not_undone(held_since_undo(cache, criteria_hash))
+        check_first_run(was_applied(cache) or was_written(cache), guards)
     except PlanRefused as refused:
         found.append(refused)
     last = next(iter(seen_runs(cache, 1)), None)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,17 @@ _PACKAGE = "kamsync.decide."
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a configuration says beside its programme: the CRM by its kind and name, the log's file ("" none), and the lines of
+    the schedule, each by its name with its text and time zone."""
+
+    crm: str = ""
+    label: str = ""
+    log_file: str = ""
+    lines: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class KnownProgram:
     """What reading needs of a programme: all but its playbooks and whom it names, for no address of a person is kept.
 
@@ -41,13 +52,14 @@ class KnownProgram:
     columns: tuple[tuple[str, ...], ...]
     hash: str
     mark: str
+    beside: Beside
 
 
-def known_of(compiled: CompiledProgram) -> KnownProgram:
+def known_of(compiled: CompiledProgram, beside: Beside = Beside()) -> KnownProgram:
     """The part of a compiled programme that reading needs."""
     columns = tuple(one.value.columns for one in compiled.criteria)
     return KnownProgram(
-        replace(compiled.program, playbooks=(), fallback_owner=""), columns, compiled.hash, mark_of(compiled.program)
+        replace(compiled.program, playbooks=(), fallback_owner=""), columns, compiled.hash, mark_of(compiled.program), beside
     )
 
 
@@ -69,16 +81,16 @@ def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:
     if row is None:
         return None
     try:
-        known = KnownProgram(*_Unpickler(io.BytesIO(row[0])).load())
+        program, columns, hashed, mark, beside = _Unpickler(io.BytesIO(row[0])).load()
+        return KnownProgram(program, columns, hashed, mark, Beside(*beside))
     except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
-    return known
 
 
 def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgram) -> None:
     """Keeps it; where a run is writing to the cache, or the disk is full, nothing is kept."""
     body = io.BytesIO()
-    _Pickler(body).dump((known.program, known.columns, known.hash, known.mark))
+    _Pickler(body).dump((known.program, known.columns, known.hash, known.mark, astuple(known.beside)))
     with without_waiting(cache), cache.transaction() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO known_programmes (config, inputs, body) VALUES (?, ?, ?)",

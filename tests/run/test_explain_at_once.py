@@ -78,7 +78,22 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize("command", READS[1:], ids=" ".join)
+def test_status_says_the_same_from_what_is_known_the_schedule_and_the_log_too(desk: MemoryDesk) -> None:
+    config = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(f'{config}\n[schedule]\nsync = "0 6 * * 1-5"\nfull_pull = "every 3 days"\n[log]\nfile = "kamsync.log"\n')
+    loaded, known = (desk.good("status", "--json").json for _ in range(2))
+    assert loaded.pop("age_seconds") <= known.pop("age_seconds")
+    assert loaded == known
+    assert known["crm"] == "memory" and known["next_run"] and known["files"]["log"] == str(desk.folder / "kamsync.log")
+
+    desk.write_config(config)
+    desk.good("status")
+    said = subprocess.run([sys.executable, "-c", LOADED, "status"], cwd=desk.folder, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "['filelock', 'logging']"
+    assert "Nothing is scheduled" in said.stdout
+
+
+@pytest.mark.parametrize("command", [("status",), *READS[1:]], ids=" ".join)
 def test_a_configuration_that_is_sound_no_more_is_refused_although_it_was_known(
     desk: MemoryDesk, command: tuple[str, ...]
 ) -> None:
@@ -95,7 +110,7 @@ def test_a_configuration_that_is_sound_no_more_is_refused_although_it_was_known(
 
 def test_what_only_reads_says_that_there_is_no_cache_yet(desk: MemoryDesk) -> None:
     (desk.folder / "kamsync.db").unlink()
-    for command in READS[1:]:
+    for command in (("status",), *READS[1:]):
         refused = desk.run(*command)
         assert refused.code == 2 and "There is no cache" in refused.err
         assert not (desk.folder / "kamsync.db").exists()

@@ -19,8 +19,9 @@ from kamsync.exchange import Usage
 from kamsync.files import exists
 from kamsync.log import configure_logs, log
 from kamsync.run.apply import Applied
-from kamsync.run.daemon import run_schedule, scheduled, was_missed
+from kamsync.run.daemon import run_schedule
 from kamsync.run.digests import send_digests
+from kamsync.run.due_lines import scheduled, was_missed
 from kamsync.run.notices import sender, tell
 from kamsync.run.planning import PlannedRun
 from kamsync.run.shell import is_recorded

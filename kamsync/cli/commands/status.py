@@ -9,17 +9,19 @@ from typing import Any
 
 from kamsync.cli.commands.runs import run_json, run_line
 from kamsync.cli.console import show, show_json
+from kamsync.cli.known import known_cache
 from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
-from kamsync.cli.session import Session, open_session
+from kamsync.decide.place import Place
+from kamsync.decide.timetable import parse_cron
 from kamsync.errors import PlanRefused
 from kamsync.printable import one_line
 from kamsync.report.run_trace import in_words
-from kamsync.run.daemon import scheduled
 from kamsync.run.elsewhere import written_elsewhere
 from kamsync.run.heartbeat import Heartbeat, living_schedule
 from kamsync.run.outcome import waiting_for_people
 from kamsync.run.trace import seen_runs
 from kamsync.store.accounts import record_counts, tier_counts
+from kamsync.store.known_program import KnownProgram
 from kamsync.store.runs import Run
 from kamsync.store.schema import Meta
 
@@ -28,7 +30,9 @@ from kamsync.store.schema import Meta
 class _State:
     """Everything that is shown, read in one go."""
 
-    session: Session
+    config: Path
+    cache_path: Path
+    known: KnownProgram
     now: datetime
     counts: dict[str, int]
     tiers: dict[str, int]
@@ -45,21 +49,21 @@ class _State:
         if self.living is not None:
             known = [datetime.fromisoformat(job.next_at) for job in self.living.jobs if job.next_at]
         else:
-            found = [due.table.next_after(self.now) for due in scheduled(self.session.config.schedule)]
+            lines = self.known.beside.lines
+            found = [parse_cron(line, timezone, Place(key=name)).next_after(self.now) for name, line, timezone in lines]
             known = [moment for moment in found if moment is not None]
         return min(known, default=None)
 
     @property
     def is_outdated(self) -> bool:
         """Whether the schedule that runs is another one than the configuration now says."""
-        configured = {(due.name, due.table.cron, due.table.timezone) for due in scheduled(self.session.config.schedule)}
+        configured = set(self.known.beside.lines)
         return self.living is not None and configured != {(job.name, job.line, job.timezone) for job in self.living.jobs}
 
     @property
     def files(self) -> dict[str, Path]:
-        config = self.session.config
-        named = {"configuration": config.path.absolute(), "cache": config.cache_path, "log": config.log.file}
-        return {name: path for name, path in named.items() if path is not None}
+        log = self.known.beside.log_file
+        return {"configuration": self.config.absolute(), "cache": self.cache_path, **({"log": Path(log)} if log else {})}
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
@@ -67,34 +71,36 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 
     Also what the cache holds and what schedule runs. Reads the cache only.
     """
-    state = _read(open_session(config))
+    state = _read(config)
     if json:
         show_json(_as_json(state))
     else:
         _show(state)
 
 
-def _read(session: Session) -> _State:
-    with session.cache(must_exist=True) as cache:
+def _read(config: Path) -> _State:
+    with known_cache(config) as (cache, known):
         return _State(
-            session=session,
+            config=config,
+            cache_path=cache.path,
+            known=known,
             now=datetime.now(UTC),
             counts=record_counts(cache),
             tiers=tier_counts(cache),
             last=next(iter(seen_runs(cache, 1)), None),
             pulled=cache.meta(Meta.PULLED_AT),
             org=cache.meta(Meta.ORG_NAME),
-            waiting=waiting_for_people(cache, session.config),
-            living=living_schedule(session.config.cache_path),
+            waiting=waiting_for_people(cache, known.hash, known.program.guards),
+            living=living_schedule(cache.path),
             elsewhere=written_elsewhere(cache),
         )
 
 
 def _as_json(state: _State) -> dict[str, Any]:
     return {
-        "crm": state.session.config.connector.kind,
+        "crm": state.known.beside.crm,
         "org": state.org,
-        "cache": str(state.session.config.cache_path),
+        "cache": str(state.cache_path),
         "files": {name: str(path) for name, path in state.files.items()},
         "pulled_at": state.pulled,
         "age_seconds": state.pulled and int((state.now - datetime.fromisoformat(state.pulled)).total_seconds()),
@@ -110,12 +116,11 @@ def _as_json(state: _State) -> dict[str, Any]:
 
 
 def _show(state: _State) -> None:
-    config = state.session.config
     pulled = "never"
     if state.pulled:
         ago = in_words((state.now - datetime.fromisoformat(state.pulled)).total_seconds())
         pulled = f"{state.pulled} ({ago} ago)"
-    show(f"{config.connector.label}: {one_line(state.org or 'never pulled')}   last pull {pulled}")
+    show(f"{state.known.beside.label}: {one_line(state.org or 'never pulled')}   last pull {pulled}")
     for name, path in state.files.items():
         show(f"{name.capitalize()}: {path}")
     show("In the cache: " + ", ".join(f"{n:,} {stream.replace('_', ' ')}" for stream, n in state.counts.items() if n))
@@ -133,7 +138,6 @@ def _show(state: _State) -> None:
 
 
 def _show_schedule(state: _State) -> None:
-    due = scheduled(state.session.config.schedule)
     following = state.next_run.isoformat(timespec="seconds") if state.next_run else "never"
     if state.living is not None:
         lines = ", ".join(f"{job.name} {job.line!r}" for job in state.living.jobs)
@@ -141,7 +145,7 @@ def _show_schedule(state: _State) -> None:
         if state.is_outdated:
             show("    It is not what the configuration says now: restart `kamsync run`.")
         show(f"Next run: {following}")
-    elif due:
+    elif state.known.beside.lines:
         show(f"Schedule: `kamsync run` is not running here; by the configuration the next run would be {following}.")
     else:
         show("Nothing is scheduled ([schedule] sync).")
