@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from kamsync.contract import Capabilities, Connection, KeepsNotes
-from kamsync.decide.plan import Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
+from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
 from kamsync.exchange import NewNote, NoteRef, NoteSeen
 from kamsync.note_text import mark_in, marked, own_part, program_part, read_note, state_of
@@ -99,7 +99,7 @@ def _steps_after(page: AccountPlan, changes: Sequence[Change], owners: Mapping[s
         owner = owners.get(given[task], given[task]) if step.is_open and task in given else step.owner
         yield replace(step, is_open=step.is_open and task not in closed, owner=owner)
     for change in changes:
-        if isinstance(change, CreateTask):
+        if isinstance(change, CreateTask | AttachTask):
             yield Step(change.subject, change.due, owners.get(change.owner_id, change.owner_id), is_open=True)
 
 

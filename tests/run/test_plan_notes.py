@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from kamsync.model import Stream
-from kamsync.testing.memory import Killed, Record
+from kamsync.testing.memory import HUBSPOT_LIKE, Killed, Record
 from tests.run.memory_desk import WELCOME, MemoryDesk, Result
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -178,6 +178,20 @@ def test_a_run_killed_at_its_notes_is_completed_by_the_next(
     assert len(desk.crm.notes(desk.acme)) == len(desk.crm.notes(desk.evil)) == 1
     assert ("More pumps" in desk.note().text("body")) == bool(day)
     assert desk.changes(day + 2) == []
+
+
+def test_a_task_that_has_yet_to_be_hung_on_its_account_stands_in_the_note_already(desk: NoteDesk) -> None:
+    desk.crm.behaviour = HUBSPOT_LIKE
+    desk.crm.faults.fail_association(2)
+    with time_machine.travel(MONDAY, tick=True):
+        assert desk.run("sync").code == 1
+    desk.crm.faults.clear()
+    assert "Call Acme" in desk.note().text("body")
+
+    assert {str(one["op"]) for one in desk.changes(1)} == {"attach_task"}
+    desk.on(1, "sync")
+
+    assert "Call Acme" in desk.note().text("body") and desk.changes(2) == []
 
 
 def test_a_lost_answer_makes_no_second_note(desk: NoteDesk) -> None:
