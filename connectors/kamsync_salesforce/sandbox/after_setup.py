@@ -49,8 +49,9 @@ def _metadata(flag: Flag) -> dict[str, Any]:
     if flag.choices:
         values = [{"valueName": name, "label": name, "default": False} for name in _CHOICES[flag.choices]]
         return label | {"type": "Picklist", "valueSet": {"valueSetDefinition": {"sorted": False, "value": values}}}
-    text = {"type": "TextArea"} if flag.long else {"type": "Text", "length": flag.length}
-    return label | _TYPES.get(flag.kind, text)
+    if flag.kind == "text":
+        return label | ({"type": "TextArea"} if flag.long else {"type": "Text", "length": flag.length})
+    return label | _TYPES[flag.kind]
 
 
 def _grant(org: Org, fields: list[tuple[str, str]]) -> None:
