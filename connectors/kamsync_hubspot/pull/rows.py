@@ -8,6 +8,7 @@ property says, as its amount and every other column; its stage's where that says
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kamsync.model import Column
@@ -45,59 +46,70 @@ def account_getters(columns: Sequence[Column], home_currency: str) -> list[Gette
 
 def deal_getters(columns: Sequence[Column], stages: Mapping[str, Stage], home_currency: str) -> list[Getter]:
     """Getters of everything but `account_id`, which `deal_rows` puts in; amounts in the portal's currency where it can."""
-
-    def stage_of(properties: Mapping[str, Any]) -> Stage | None:
-        return stages.get(str(properties.get("dealstage") or ""))
-
-    def in_foreign_currency(properties: Mapping[str, Any]) -> bool:
-        code = properties.get(DEAL_CURRENCY)
-        return bool(code) and code != home_currency
-
-    def amount(record: Record, properties: Mapping[str, Any]) -> Any:
-        home = properties.get(HOME_AMOUNT)
-        return home if in_foreign_currency(properties) and home not in (None, "") else properties.get("amount")
-
-    def currency(record: Record, properties: Mapping[str, Any]) -> Any:
-        if in_foreign_currency(properties) and properties.get(HOME_AMOUNT) in (None, ""):
-            return properties.get(DEAL_CURRENCY)
-        return home_currency or properties.get(DEAL_CURRENCY)
-
-    def own_currency(record: Record, properties: Mapping[str, Any]) -> Any:
-        return properties.get(DEAL_CURRENCY) or home_currency or None
-
-    def probability(name: str) -> Getter:
-        def get(record: Record, properties: Mapping[str, Any]) -> Any:
-            value = properties.get(name) if name else None
-            stage = stage_of(properties)
-            return value if value not in (None, "") else (stage.probability or None) if stage else None
-
-        return get
-
-    def mark(of_stage: Callable[[Stage], bool], own: str) -> Getter:
-        return lambda record, properties: of_stage(stage) if (stage := stage_of(properties)) else own_mark(properties, own)
-
+    deals = _DealValues(stages, home_currency)
     amount_field = next((column.field for column in columns if column.name == "amount"), "")
     computed: dict[str, Getter] = {
         "id": _record_id,
-        "stage": lambda record, properties: stage.label if (stage := stage_of(properties)) else properties.get("dealstage"),
-        "is_closed": mark(lambda stage: stage.is_closed, CLOSED_MARK),
-        "is_won": mark(lambda stage: stage.is_won, WON_MARK),
+        "stage": deals.stage_label,
+        "is_closed": deals.mark(lambda stage: stage.is_closed, CLOSED_MARK),
+        "is_won": deals.mark(lambda stage: stage.is_won, WON_MARK),
     }
 
     def getter(column: Column) -> Getter:
         name = column.field or DEAL_PROPERTIES.get(column.name, "")
         if column.name == "amount" and name == "amount":
-            return amount
+            return deals.amount
         if column.name == "currency" and name in ("", DEAL_CURRENCY):
             # Another property in amount's place is taken to be in the deal's own currency.
-            return currency if amount_field in ("", "amount") else own_currency
+            return deals.currency if amount_field in ("", "amount") else deals.own_currency
         if column.name == "probability":
-            return probability(column.field)
+            return deals.probability(column.field)
         if column.name in computed and name in ("", "hs_object_id", "dealstage"):
             return computed[column.name]
         return _property(name)
 
     return [getter(column) for column in columns]
+
+
+@dataclass(frozen=True, slots=True)
+class _DealValues:
+    """What is computed of a deal, by the portal's stages (by id) and its currency; each a Getter, or makes one."""
+
+    stages: Mapping[str, Stage]
+    home_currency: str
+
+    def _stage(self, properties: Mapping[str, Any]) -> Stage | None:
+        return self.stages.get(str(properties.get("dealstage") or ""))
+
+    def _is_foreign(self, properties: Mapping[str, Any]) -> bool:
+        code = properties.get(DEAL_CURRENCY)
+        return bool(code) and code != self.home_currency
+
+    def stage_label(self, record: Record, properties: Mapping[str, Any]) -> Any:
+        return stage.label if (stage := self._stage(properties)) else properties.get("dealstage")
+
+    def amount(self, record: Record, properties: Mapping[str, Any]) -> Any:
+        home = properties.get(HOME_AMOUNT)
+        return home if self._is_foreign(properties) and home not in (None, "") else properties.get("amount")
+
+    def currency(self, record: Record, properties: Mapping[str, Any]) -> Any:
+        if self._is_foreign(properties) and properties.get(HOME_AMOUNT) in (None, ""):
+            return properties.get(DEAL_CURRENCY)
+        return self.home_currency or properties.get(DEAL_CURRENCY)
+
+    def own_currency(self, record: Record, properties: Mapping[str, Any]) -> Any:
+        return properties.get(DEAL_CURRENCY) or self.home_currency or None
+
+    def probability(self, name: str) -> Getter:
+        def get(record: Record, properties: Mapping[str, Any]) -> Any:
+            value = properties.get(name) if name else None
+            stage = self._stage(properties)
+            return value if value not in (None, "") else (stage.probability or None) if stage else None
+
+        return get
+
+    def mark(self, of_stage: Callable[[Stage], bool], own: str) -> Getter:
+        return lambda record, properties: of_stage(stage) if (stage := self._stage(properties)) else own_mark(properties, own)
 
 
 def plain_getters(columns: Sequence[Column], defaults: Mapping[str, str]) -> list[Getter]:
