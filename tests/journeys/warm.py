@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import gc
 import importlib
-from datetime import date
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlite_utils.plugins import ensure_plugins_loaded
 
 from kamsync.cli.app import load_command
 from kamsync.cli.command_list import commands
-from kamsync.decide.calendar import business_calendar, country_code
+from kamsync.cli.sandboxes import config_text
+from kamsync.config import load_config
+from kamsync.decide.calendar import account_calendar
 from kamsync.decide.kinds import sqlite
 from kamsync.plugins import installed_connectors
+from kamsync.sandbox.words import COUNTRIES
 
 # What commands load when they come to it; the parts of HubSpot's client are loaded at their first call.
 LATE = (
@@ -46,7 +54,16 @@ for command in commands():
 for name in LATE:
     importlib.import_module(name)
 installed_connectors()
+ensure_plugins_loaded()
 sqlite()
-business_calendar(country_code("Brasil")).is_business_day(date(2026, 1, 1))
+for country in COUNTRIES:
+    account_calendar(country.name, "").is_business_day(datetime.now(UTC).date())
+# What a desk's configuration says: expressions and playbooks are read once in a process.
+with TemporaryDirectory() as folder:
+    for crm in ("hubspot", "salesforce"):
+        path = Path(folder) / f"{crm}.toml"
+        text = config_text(crm, {}, cache=Path("kamsync.db"))
+        path.write_text(re.sub("^playbooks = .*$", 'playbooks = "all"', text, flags=re.MULTILINE), encoding="utf-8")
+        load_config(path, environment={})
 gc.collect()
 gc.freeze()  # a child that looks through what it shares with us has to copy it
