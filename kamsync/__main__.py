@@ -13,7 +13,7 @@ TERMINATED = 143  # 128 and the signal's number, as shells say it
 
 
 def main() -> None:
-    """Runs the command line. SIGTERM ends a process that has not begun its work; one at work stops gently (run.stopping)."""
+    """Runs the command line. SIGTERM ends a process that has not begun its work; one at work stops gently (run.stop_signal)."""
     signal.signal(signal.SIGTERM, _end)
     # What is loaded stays: looking for cycles in it takes 5 % of a quiet sync's processor time, and taking it apart at the end a
     # quarter (measured), during which somebody waits.

@@ -22,7 +22,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class UpdateAccount:
-    """New flag values of one account (names of model.FLAGS), only those that differ."""
+    """New flag values of one account (names of flags.FLAGS), only those that differ."""
 
     account_id: str
     name: str

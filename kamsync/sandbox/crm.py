@@ -93,7 +93,7 @@ class SandboxView(Protocol):
 
 class SandboxCrm(Protocol):
     """`app`: ASGI app of the vendor's API. `settings(base_url)`: the `[crm.<kind>]` table that signs in to it, with secrets
-    as plain text (the demo puts them into the environment). `reset_counters`/`calls`: API calls as the vendor counts them."""
+    as plain text (the demo puts them into the environment)."""
 
     kind: str
     app: Any

@@ -45,7 +45,7 @@ def account_getters(columns: Sequence[Column], home_currency: str) -> list[Gette
 
 
 def deal_getters(columns: Sequence[Column], stages: Mapping[str, Stage], home_currency: str) -> list[Getter]:
-    """Getters of everything but `account_id`, which `deal_rows` puts in; amounts in the portal's currency where it can."""
+    """Getters of everything but `account_id`, which `with_parent` puts in; amounts in the portal's currency where it can."""
     deals = _DealValues(stages, home_currency)
     amount_field = next((column.field for column in columns if column.name == "amount"), "")
     computed: dict[str, Getter] = {

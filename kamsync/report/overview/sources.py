@@ -77,8 +77,7 @@ class PlanTask:
 class Sources:
     """Everything about one org on one day. `accounts` by id; `history` oldest first; `owners`: names by id.
 
-    `bought`: product families by account id; None where line items are not read, so that nobody knows. `reads_activities`:
-    whether the programme reads them, so that their absence means something.
+    `bought`: product families by account id; None where line items are not read, so that nobody knows.
     """
 
     program: Program
