@@ -11,7 +11,7 @@ import hashlib
 import io
 import pickle
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, is_dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -110,12 +110,16 @@ def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes values of the decisions' own classes; anything else is refused."""
+    """Makes values of the decisions' own classes; anything else is refused.
+
+    A name with dots, or one that a module only imports, leads out of the package: to what makes functions of bytes, say.
+    """
 
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        if (module, name) not in _VALUES and not module.startswith(_PACKAGE):
+        is_ours = module.startswith(_PACKAGE) and "." not in name
+        if (module, name) not in _VALUES and not is_ours:
             raise pickle.UnpicklingError(f"{module}.{name} is no value of a programme")
         found: Callable[..., Any] = super().find_class(module, name)
-        if module.startswith(_PACKAGE) and not isinstance(found, type):
-            raise pickle.UnpicklingError(f"{module}.{name} is no class")
+        if is_ours and (getattr(found, "__module__", "") != module or not is_dataclass(found)):
+            raise pickle.UnpicklingError(f"{module}.{name} is no class of the decisions")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,14 +140,38 @@ def be_damaged(desk: MemoryDesk) -> None:
 
 
 def be_a_trap(desk: MemoryDesk) -> None:
-    trap = b"cos\nsystem\n(S'touch trapped'\ntR."
+    keep(desk, b"cos\nsystem\n(S'touch trapped'\ntR.")
+
+
+def be_a_trap_of_bytes(desk: MemoryDesk) -> None:
+    """A function is made of bytes and called, by what can be reached from a module of the decisions: no name of another one."""
+    code = compile("open('trapped', 'w')", "trap", "exec")
+    parts = [getattr(code, f"co_{name}") for name in PARTS_OF_CODE]
+    made = b"\x80\x04" + reached("dataclass.__class__") + b"(" + reached("dataclass.__code__.__class__")
+    keep(desk, made + pickle.dumps(tuple(parts), 3)[2:-1] + b"R}tR)R.")
+
+
+PARTS_OF_CODE = (
+    "argcount", "posonlyargcount", "kwonlyargcount", "nlocals", "stacksize", "flags", "code", "consts", "names", "varnames",
+    "filename", "name", "qualname", "firstlineno", "linetable", "exceptiontable", "freevars", "cellvars",
+)  # fmt: skip  # in the order that types.CodeType takes them in
+
+
+def reached(name: str) -> bytes:
+    """Pickle's word for what is reached from the module by these dots."""
+    texts = (b"\x8c" + bytes([len(text)]) + text for text in (b"kamsync.decide.program", name.encode()))
+    return b"".join(texts) + b"\x93"
+
+
+def keep(desk: MemoryDesk, body: bytes) -> None:
+    """As the programme that is known, in place of it."""
     with open_cache(desk.folder / "kamsync.db") as cache, cache.transaction() as connection:
-        connection.execute("UPDATE known_programmes SET body = ?", (trap,))
+        connection.execute("UPDATE known_programmes SET body = ?", (body,))
 
 
 @pytest.mark.parametrize(
     "change",
-    [change_a_weight, change_the_mapping, unset_a_secret, be_another_version, be_damaged, be_a_trap],
+    [change_a_weight, change_the_mapping, unset_a_secret, be_another_version, be_damaged, be_a_trap, be_a_trap_of_bytes],
     ids=lambda one: one.__name__,
 )
 def test_nothing_is_recalled_once_something_has_changed(desk: MemoryDesk, change: Callable[[MemoryDesk], None]) -> None:
