@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _VALUES = {("builtins", "frozenset"), ("datetime", "date"), ("kamsync.store.known_program", "_read_only")}
 _PACKAGE = "kamsync.decide."
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,11 @@ def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:
     row = cache.connection.execute(sql, (str(config), inputs)).fetchone()
     if row is None:
         return None
+    digest, body = row[0][:DIGEST_BYTES], row[0][DIGEST_BYTES:]
+    if digest != hashlib.sha256(body).digest():  # what is damaged may ask for any amount of memory
+        return None
     try:
-        program, columns, hashed, mark, beside = _Unpickler(io.BytesIO(row[0])).load()
+        program, columns, hashed, mark, beside = _Unpickler(io.BytesIO(body)).load()
         return KnownProgram(program, columns, hashed, mark, Beside(*beside))
     except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
         return None
@@ -89,12 +93,13 @@ def load_known(cache: Cache, config: Path, inputs: str) -> KnownProgram | None:
 
 def keep_known(cache: Cache, config: Path, inputs: str, known: KnownProgram) -> None:
     """Keeps it; where a run is writing to the cache, or the disk is full, nothing is kept."""
-    body = io.BytesIO()
-    _Pickler(body).dump((known.program, known.columns, known.hash, known.mark, astuple(known.beside)))
+    pickled = io.BytesIO()
+    _Pickler(pickled).dump((known.program, known.columns, known.hash, known.mark, astuple(known.beside)))
+    body = pickled.getvalue()
     with without_waiting(cache), cache.transaction() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO known_programmes (config, inputs, body) VALUES (?, ?, ?)",
-            (str(config), inputs, body.getvalue()),
+            (str(config), inputs, hashlib.sha256(body).digest() + body),
         )
 
 
