@@ -33,6 +33,7 @@ sync = "0 6 * * 1-5"
 WORKER = """
 import shutil, sys, time
 from pathlib import Path
+from kamsync.cli.commands.fleet import OF_JOBS
 from kamsync.config.fleet import load_fleet
 from kamsync.fleet import job
 from kamsync.fleet.child import Ended
@@ -47,7 +48,7 @@ def at_once(arguments, folder, environment, limits, *, is_ours, stopping):
 
 job.run_command = at_once
 configure_logs()
-run_worker(load_fleet(Path(sys.argv[1])))
+run_worker(load_fleet(Path(sys.argv[1])), commands=OF_JOBS)
 """
 THREADS, THREADS_OF_RUNS = 8, 16  # of runs that are over at once, and of those that take their time
 MEASURED_JOBS = 1_000  # of all that wait: each costs the same

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.fleet_orgs import LONGEST_SECONDS, cpu_seconds, fleet, put_all, settings_of, tables_of
+from kamsync.cli.commands.fleet import OF_JOBS
 from kamsync.fleet.child import Limits, environment_for, prepare, run_command
 from kamsync.fleet.orgs import Org, read_org
 from kamsync.plugins import connector_packages
@@ -97,7 +98,7 @@ def in_a_loop(company: Company, names: Sequence[str]) -> Took:
     shutil.rmtree(company.folder / "plain", ignore_errors=True)
     settings = settings_of(company)
     limits = Limits(3600.0, 60.0, 60.0, 4_096, 2_048)
-    prepare(connectors=connector_packages())
+    prepare(commands=OF_JOBS, connectors=connector_packages())
     began, before = time.monotonic(), cpu_of_forks()
     for name in names:
         folder = company.folder / "plain" / name

@@ -46,6 +46,13 @@ def test_import_rules_hold() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_nothing_below_the_command_line_loads_a_part_of_it_by_its_name() -> None:
+    """An arrow that no import shows: whoever has its modules loaded beforehand is told which."""
+    for module in _modules(ROOT / "kamsync"):
+        if "cli" not in module.parts:
+            assert not [text for text in _texts(module) if text.startswith("kamsync.cli")], module
+
+
 @pytest.mark.parametrize("clock", ["datetime.now", "date.today", "datetime.utcnow", "time.time", "random.random"])
 def test_decisions_have_no_clock_and_no_dice(clock: str) -> None:
     for module in _modules(ROOT / "kamsync" / "decide"):

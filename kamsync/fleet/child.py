@@ -34,10 +34,13 @@ EVERYBODYS_PREFIXES = ("LC_", "OTEL_")  # the language, and where the operator's
 LOG_BYTES, DOCUMENT_BYTES = 65_536, 100_000_000
 LOOK_SECONDS = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# What a quiet night loads, the lazy parts of its libraries too: a third of the processor time of such a job.
-_LOADED = (
-    *("kamsync.cli.app", "kamsync.cli.commands.run", "kamsync.cli.commands.apply", "pydantic.type_adapter", "structlog"),
-    *("sqlglot.dialects.sqlite", "sqlglot.generators.sqlite", "sqlglot.parsers.sqlite"),
+# Lazy parts of the libraries that a quiet night loads: with the commands' modules a third of the processor time of such a job.
+_LIBRARIES = (
+    "pydantic.type_adapter",
+    "structlog",
+    "sqlglot.dialects.sqlite",
+    "sqlglot.generators.sqlite",
+    "sqlglot.parsers.sqlite",
 )
 _PROCESSES = multiprocessing.get_context("forkserver")
 _LOCK = threading.Lock()  # multiprocessing looks after all processes at once, whichever thread asks about one
@@ -85,12 +88,13 @@ def environment_for(
     return found
 
 
-def prepare(*, connectors: Sequence[str]) -> None:
+def prepare(*, commands: Sequence[str], connectors: Sequence[str]) -> None:
     """Starts the process that jobs are forked from, with the libraries loaded: a job begins at once, and shares their memory.
 
-    It inherits this process's environment as it is now, and never sees a secret.
+    `commands`: the modules of what jobs run; `connectors`: the packages of the connectors. The process inherits this one's
+    environment as it is now, and never sees a secret.
     """
-    _PROCESSES.set_forkserver_preload([*_LOADED, *(f"{package}.connection" for package in connectors)])
+    _PROCESSES.set_forkserver_preload([*commands, *_LIBRARIES, *(f"{package}.connection" for package in connectors)])
     first = _PROCESSES.Process(target=_nothing, daemon=True)
     first.start()
     first.join()  # the libraries are loaded then, and no org's lease runs out over that

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -38,8 +38,11 @@ SPARE_THREADS = 8
 POLL_SECONDS = 5.0  # and how soon a worker that has lost its database looks for it again
 
 
-def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> None:
-    """Works until SIGTERM or SIGINT. Raises ConfigError and TryLater where the fleet cannot be worked for at all."""
+def run_worker(fleet: Fleet, *, commands: Sequence[str], environment: Mapping[str, str] = os.environ) -> None:
+    """Works until SIGTERM or SIGINT. Raises ConfigError and TryLater where the fleet cannot be worked for at all.
+
+    `commands`: the modules of the commands that jobs run, loaded once for all of them.
+    """
     os.umask(0o077)  # caches and logs of every org
     fleet.work.mkdir(mode=0o700, parents=True, exist_ok=True)
     tables, stopping = Tables(fleet.database), threading.Event()
@@ -48,7 +51,7 @@ def run_worker(fleet: Fleet, *, environment: Mapping[str, str] = os.environ) -> 
     bench = Bench(fleet, tables, caches, stopping.is_set, worker_name(), dict(environment), tables.identity())
     _forget_secrets()
     _log_without_traces_of_the_database()
-    prepare(connectors=connector_packages())
+    prepare(commands=commands, connectors=connector_packages())
     read_folder(fleet, tables)
     log().info("started", worker=bench.worker, threads=fleet.worker.threads, orgs=len(tables.orgs()))
     with serving(fleet, tables):

@@ -34,6 +34,7 @@ OrgArgument = Annotated[str, typer.Argument(help="The org: its configuration's f
 KindName = Literal["sync", "full", "plan", "apply", "undo"]
 DEFAULT_FLEET = Path("fleet.toml")
 LOOK_SECONDS = 0.25
+OF_JOBS = ("kamsync.cli.app", f"{__package__}.run", f"{__package__}.apply")  # modules that a job's command loads
 FAILED, REFUSED = 1, 3
 MOST_LINES = 40
 
@@ -96,7 +97,7 @@ def worker(fleet: FleetOption = DEFAULT_FLEET) -> None:
 
     found = _open(fleet)
     configure_logs()
-    run_worker(found)
+    run_worker(found, commands=OF_JOBS)
 
 
 @app.command()
