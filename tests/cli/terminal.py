@@ -32,7 +32,7 @@ class Terminal:
     ) -> None:
         self._screen = pyte.HistoryScreen(columns, rows, history=_LAST_LINES)
         self._stream = pyte.ByteStream(self._screen)
-        self._columns = columns
+        self._columns, self._rows = columns, rows
         self.code: int | None = None
         self._terminal, side = os.openpty()
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -73,8 +73,9 @@ class Terminal:
 
     def shown(self) -> str:
         """Every line so far, without trailing blanks."""
-        above = ("".join(line[column].data for column in range(self._columns)) for line in self._screen.history.top)
-        return "\n".join(line.rstrip() for line in (*above, *self._screen.display)).rstrip()
+        buffer, columns = self._screen.buffer, range(self._columns)  # pyte's own `display` measures each letter
+        lines = (*self._screen.history.top, *(buffer[row] for row in range(self._rows)))
+        return "\n".join("".join([line[column].data for column in columns]).rstrip() for line in lines).rstrip()
 
     def _read(self, until: float) -> bool:
         if not select.select([self._terminal], [], [], max(0.0, until - time.monotonic()))[0]:
