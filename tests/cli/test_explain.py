@@ -53,22 +53,22 @@ def test_every_fact_is_said_without_its_code_name() -> None:
 def test_explain_says_what_is_known_what_would_raise_it_and_what_would_lose_it(open_desk: Opener) -> None:
     desk = open_desk("salesforce", accounts=120, opportunities=1500)
     desk.begin("setup", "pull")
-    scored = desk.good("accounts", "--json").json
+    scored = desk.look("accounts", "--json").json
     best = max((account for account in scored if account["tier"] == "A"), key=lambda account: account["score"])
     least = min((one for one in scored if one["tier"] is None and one["eligible"]), key=lambda account: account["score"])
-    text = desk.good("explain", best["id"]).out
+    text = desk.look("explain", best["id"]).out
     assert re.search(r"EUR [\d.,]+[KM]?, better than \d+ % of( accounts)?", " ".join(text.split()))
     assert re.search(r"EUR [\d.,]+[KM]?, [\d.]+ % (or more )?of all accounts together", " ".join(text.split()))
     assert "It keeps A down to a score of" in text
-    below = desk.good("explain", least["id"]).out
+    below = desk.look("explain", least["id"]).out
     assert "points short of C: the nearest way that somebody can act on is" in below and "is Tenure" not in below
 
 
 def test_a_past_day_is_not_compared_with_a_later_decision(open_desk: Opener) -> None:
     desk = open_desk("hubspot", accounts=60, opportunities=400)
     desk.begin("setup", "apply --yes")
-    account = desk.good("accounts", "--json").json[0]
-    document = desk.good("explain", account["id"], "--json").json
+    account = desk.look("accounts", "--json").json[0]
+    document = desk.look("explain", account["id"], "--json").json
     assert "changed_since" in document
     past = "2025-01-31"
-    assert "changed_since" not in desk.good("explain", account["id"], "--as-of", past, "--json").json
+    assert "changed_since" not in desk.look("explain", account["id"], "--as-of", past, "--json").json

@@ -35,7 +35,7 @@ def test_ctrl_c_at_the_question_means_no(open_desk: Opener) -> None:
         terminal.type("\x03")
         assert terminal.end() == 0
         assert "Nothing has been written." in terminal.shown()
-    assert [run["status"] for run in desk.good("runs", "--json").json] == ["declined"]
+    assert [run["status"] for run in desk.look("runs", "--json").json] == ["declined"]
 
 
 def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_desk: Opener) -> None:
@@ -47,7 +47,7 @@ def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_d
         assert terminal.shown().splitlines()[-1].endswith("[y/N]:")
         terminal.type("y\r")
         assert terminal.end() == 0
-    assert desk.good("runs", "--json").json[0]["kind"] == "undo"
+    assert desk.look("runs", "--json").json[0]["kind"] == "undo"
 
 
 def test_the_bars_are_gone_when_the_pull_has_ended(open_desk: Opener) -> None:
@@ -75,7 +75,7 @@ def test_writing_shows_how_far_it_is_and_ctrl_c_says_what_was_written(open_desk:
         shown = " ".join(terminal.shown().split())
     assert re.search(r"Run \S+: 1\d\d accounts updated\. Stopped on request: this is what was written, of 1\d\d changes\.", shown)
     assert "━" not in shown
-    assert desk.good("runs", "--json").json[0]["status"] == "interrupted"
+    assert desk.look("runs", "--json").json[0]["status"] == "interrupted"
 
     desk.good("apply", "--yes")
 

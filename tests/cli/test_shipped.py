@@ -29,9 +29,9 @@ def test_every_shipped_file_is_listed_with_what_it_is_for(tmp_path: Path, comman
 
 def test_what_this_configuration_uses_is_marked(open_desk: Opener) -> None:
     desk = open_desk("hubspot")
-    assert [row["name"] for row in desk.good("criteria", "--json").json if row["used"]] == ["balanced"]
-    assert [row["name"] for row in desk.good("playbooks", "--json").json if row["used"]] == ["onboarding", "quarterly-review"]
-    assert "* onboarding" in desk.good("playbooks").out
+    assert [row["name"] for row in desk.look("criteria", "--json").json if row["used"]] == ["balanced"]
+    assert [row["name"] for row in desk.look("playbooks", "--json").json if row["used"]] == ["onboarding", "quarterly-review"]
+    assert "* onboarding" in desk.look("playbooks").out
 
 
 @pytest.mark.parametrize("name", shipped_names("playbooks"))
@@ -49,7 +49,7 @@ def test_a_copied_playbook_works_in_a_configuration_and_speaks_its_language(open
     desk.edit_config('playbooks = ["onboarding", "quarterly-review"]', 'language = "es"')
     own = (desk.folder / "mine.toml").read_text().replace('name = "onboarding"', 'name = "mine"')
     desk.config.write_text(desk.config.read_text() + own)
-    assert "Confirme {{ name }}" in desk.good("playbooks", "show", "mine").out
+    assert "Confirme {{ name }}" in desk.look("playbooks", "show", "mine").out
     desk.good("setup")
     keys = [change["key"] for change in desk.good("plan", "--json").json["changes"] if change["op"] == "create_task"]
     assert keys and all(key.startswith("mine:") for key in keys)
@@ -59,9 +59,9 @@ def test_a_copied_preset_can_be_checked_and_simulated(open_desk: Opener) -> None
     desk = open_desk("hubspot")
     desk.begin("setup", "pull")
     desk.good("criteria", "copy", "smb", "mine.toml")
-    assert "every expression is sound" in desk.good("criteria", "check", "mine.toml").out
-    assert "Enter" in desk.good("simulate", "--criteria", "mine.toml").out
-    assert "[[criteria]]" in desk.good("criteria", "show", "smb").out
+    assert "every expression is sound" in desk.look("criteria", "check", "mine.toml").out
+    assert "Enter" in desk.look("simulate", "--criteria", "mine.toml").out
+    assert "[[criteria]]" in desk.look("criteria", "show", "smb").out
 
 
 @pytest.mark.parametrize("crm", ["salesforce", "hubspot"])

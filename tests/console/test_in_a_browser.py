@@ -283,7 +283,7 @@ def test_with_the_keyboard_alone_a_plan_is_made_approved_and_undone(browser: Any
             tab.page.get_by_role("status").filter(has_text="accounts updated").wait_for()
             assert not tab.wrong
             tab.close()
-        assert [run["kind"] for run in desk.good("runs", "--json").json] == ["undo", "apply"]
+        assert [run["kind"] for run in desk.look("runs", "--json").json] == ["undo", "apply"]
 
 
 def press(tab: Tab, name: str) -> None:

@@ -51,7 +51,7 @@ def test_a_weight_shows_who_would_enter_and_leave_as_simulate_says(desk: Desk, c
     assert len(desk.server.requests) == calls
     assert saved.headers["content-disposition"].endswith('"criteria.toml"')
     (desk.folder / "criteria.toml").write_text(saved.text, encoding="utf-8")
-    simulated = desk.good("simulate", "--criteria", "criteria.toml", "--json").json
+    simulated = desk.look("simulate", "--criteria", "criteria.toml", "--json").json
     assert (count(tried, "entering"), count(tried, "leaving")) == (len(simulated["entering"]), len(simulated["leaving"]))
     assert simulated["entering"]
     assert f"-weight = {now['weight:value']}\n" in unescape(tried) and "+weight = 0\n" in unescape(tried)

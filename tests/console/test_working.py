@@ -55,7 +55,7 @@ def test_a_plan_is_approved_written_and_taken_back_from_the_console(open_desk: O
         assert plan is not None
         console.send(f"{page}/undo", page, plan=plan[1])
         assert counts(desk) == 0
-    kinds = [run["kind"] for run in desk.good("runs", "--json").json]
+    kinds = [run["kind"] for run in desk.look("runs", "--json").json]
     assert kinds == ["undo", "apply"]
 
 
@@ -78,7 +78,7 @@ def test_a_plan_that_the_crm_has_left_behind_is_refused(ready: tuple[Desk, Conso
     answer = console.send("/plan/apply", plan=console.plan_id()).text
     assert "That did not work" in answer and "plan" in answer
     assert counts(desk) == 0
-    assert desk.good("runs", "--json").json[0]["status"] == "refused"
+    assert desk.look("runs", "--json").json[0]["status"] == "refused"
 
 
 def test_a_refused_plan_writes_nothing_and_stands_in_the_journal(ready: tuple[Desk, Console]) -> None:
@@ -86,7 +86,7 @@ def test_a_refused_plan_writes_nothing_and_stands_in_the_journal(ready: tuple[De
     console.send("/plan/make")
     assert "refused; nothing was written" in console.send("/plan/refuse", plan=console.plan_id()).text
     assert counts(desk) == 0
-    assert desk.good("runs", "--json").json[0]["status"] == "declined"
+    assert desk.look("runs", "--json").json[0]["status"] == "declined"
 
 
 def test_while_another_run_holds_the_lock_nothing_is_begun(ready: tuple[Desk, Console]) -> None:
@@ -134,7 +134,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Co
 
 def test_the_portfolio_is_filtered_searched_sorted_and_paged(written: tuple[Desk, Console]) -> None:
     desk, console = written
-    listed = desk.good("accounts", "--all", "--json").json
+    listed = desk.look("accounts", "--all", "--json").json
     key = [one["name"] for one in listed if one["tier"]]
     assert names(console, "")[:10] == key[:10]
     assert set(names(console, "tier=A")) == {one["name"] for one in listed if one["tier"] == "A"}

@@ -28,7 +28,7 @@ def test_writing_takes_as_many_calls_as_the_plan_says(open_desk: Opener, crm: st
 
     again = desk.good("plan", "--json").json
     assert (again["api_calls_to_write"], again["accounts"]) == (0, 700)
-    run = desk.good("runs", "--json").json[0]["run_id"]
+    run = desk.look("runs", "--json").json[0]["run_id"]
     undo = desk.good("undo", run, "--dry-run").out
     (cost,) = re.findall(r"takes about (\d+) API calls", undo)
     to_look = calls_of(desk, "undo", run, "--dry-run")

@@ -28,7 +28,7 @@ def test_texts_that_people_keep_on_the_account_are_on_its_page(open_desk: Opener
     desk = open_desk(crm, accounts=6, opportunities=30)
     map_goals(desk, crm, goals=goals, ours=ours)
     desk.good("pull")
-    account = desk.good("accounts", "--json").json[0]["id"]
+    account = desk.look("accounts", "--json").json[0]["id"]
     sandbox: Any = desk.server.crm
     if crm == "salesforce":
         sandbox.org.db.execute(
@@ -49,7 +49,7 @@ def test_account_plans_of_people_are_on_the_page_with_their_measures(open_desk: 
     assert told["Key account management: agent: AccountPlan"] == "created"
     assert "Account Plans can be read and written." in desk.run("doctor").out
     desk.good("pull")
-    account = desk.good("accounts", "--json").json[0]["id"]
+    account = desk.look("accounts", "--json").json[0]["id"]
     keep_a_plan(desk, account)
     shown = desk.good("account-plan", account).out
     assert "- Vision: First in Peru\n" in shown
@@ -66,7 +66,7 @@ def test_an_org_without_account_plans_is_told_so_and_its_pages_come_all_the_same
     doctor = desk.run("doctor").out
     assert "Account Plans are not there for our user" in doctor and "Nothing_Here__c" in doctor
     desk.good("pull")
-    shown = desk.good("account-plan", desk.good("accounts", "--json").json[0]["id"])
+    shown = desk.good("account-plan", desk.look("accounts", "--json").json[0]["id"])
     assert "The CRM did not tell all of it" in shown.out and "## Risks" in shown.out
 
 
@@ -152,7 +152,7 @@ def test_the_plan_is_kept_as_an_account_plan_with_the_programmes_goals_and_then_
     desk = a_desk_with_plans(open_desk)
     assert "failed" not in desk.good("doctor", "--json").out
     desk.good("apply", "--yes")
-    flagged = {one["id"] for one in desk.good("accounts", "--json").json if one["tier"]}
+    flagged = {one["id"] for one in desk.look("accounts", "--json").json if one["tier"]}
     plans = plans_of(desk)
     assert {account for _, account, _ in plans} == flagged and len(plans) == len(flagged) > 2
     assert "• Tier: " in plans[0][2] and "<p>" not in plans[0][2] and "kamsync objectives" not in plans[0][2]
@@ -198,7 +198,7 @@ def test_undo_takes_account_plans_away_and_gives_older_ones_their_words_back(ope
     goals = objectives_of(desk, plan)
     win_more(desk, account)
     desk.good("sync")
-    runs = desk.good("runs", "--json").json
+    runs = desk.look("runs", "--json").json
     desk.good("undo", runs[0]["run_id"], "--yes")
     assert plans_of(desk) == before and objectives_of(desk, plan) == goals
     desk.good("undo", runs[-1]["run_id"], "--yes")

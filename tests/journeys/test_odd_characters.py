@@ -78,9 +78,9 @@ def test_names_that_are_no_text_are_unknown_and_told_with_their_number_and_the_f
     kinds = [problem.split(" have something in ")[0].split()[1] for problem in said["problems"] if "no text" in problem]
     assert {"owners", "opportunities"} <= set(kinds)
     assert all("(the first: " in problem for problem in said["problems"] if "no text" in problem)
-    desk.good("status")
+    desk.look("status")
     desk.good("doctor")
-    assert json.loads(desk.good("accounts", "--json").out)
+    assert json.loads(desk.look("accounts", "--json").out)
     assert _sync(desk, "never there", "")["rejected"] == 0
 
 
@@ -130,7 +130,7 @@ def test_words_of_a_refusal_with_odd_characters_are_kept_and_shown(desk: Desk) -
     desk.server.faults.clear()
 
     assert result.code == 1 and "bug" not in result.err
-    run = desk.good("runs", "--json").json[0]["run_id"]
+    run = desk.look("runs", "--json").json[0]["run_id"]
     for form in ("text", "csv", "json"):
-        told = desk.good("runs", "show", run, "--format", form).out
+        told = desk.look("runs", "show", run, "--format", form).out
         assert "no ?" in told and "b@example.com" not in told

@@ -35,7 +35,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         desk = opener("hubspot")
         desk.edit_config("[guard]", "[guard]\nmax_changed_share = 1.0")  # the places that come free are taken by others
         desk.begin("setup", "apply --yes")
-        best = [account["id"] for account in desk.good("accounts", "--json", "--all").json[: len(NAMES)]]
+        best = [account["id"] for account in desk.look("accounts", "--json", "--all").json[: len(NAMES)]]
         token = desk.environment["KAMSYNC_SANDBOX_HUBSPOT_ACCESS_TOKEN"]
         for account_id, name in zip(best, NAMES, strict=True):
             requests.patch(
@@ -90,13 +90,13 @@ def test_names_of_the_crm_are_printable_text_on_one_line(desk: Desk, command: tu
 
 def test_brackets_of_a_name_are_no_markup(desk: Desk) -> None:
     desk.good("pull")
-    listed = desk.good("accounts", "--all").out
+    listed = desk.look("accounts", "--all").out
     assert "Foo [/closed] GmbH" in listed and "Foo [emea] [bold red]x[/]" in listed and ":smile:" in listed
 
 
 def test_json_keeps_the_names_as_they_are_and_moves_no_cursor(desk: Desk) -> None:
     desk.good("pull")
-    result = desk.good("accounts", "--json", "--all")
+    result = desk.look("accounts", "--json", "--all")
     assert set(NAMES) <= {account["name"] for account in result.json}
     assert all(c.isprintable() or c == "\n" for c in result.out)
 

@@ -36,7 +36,7 @@ def test_each_key_account_carries_its_plan_and_then_there_is_nothing_to_do(open_
     planned = desk.good("plan", "--json").json
     desk.good("apply", "--yes")
 
-    flagged = [one for one in desk.good("accounts", "--json").json if one["tier"]]
+    flagged = [one for one in desk.look("accounts", "--json").json if one["tier"]]
     written = notes(desk)
     assert len(written) == len(flagged) == planned["summary"]["write_note"] > 3
     assert all("<li>" in body and "<script" not in body for body in written)
@@ -62,7 +62,7 @@ def test_undo_takes_the_notes_away(open_desk: Opener, crm: str) -> None:
     for command in (("setup", "--yes"), ("apply", "--yes")):
         desk.good(*command)
     assert notes(desk)
-    desk.good("undo", desk.good("runs", "--json").json[0]["run_id"], "--yes")
+    desk.good("undo", desk.look("runs", "--json").json[0]["run_id"], "--yes")
     assert notes(desk) == []
 
 

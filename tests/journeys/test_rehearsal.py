@@ -53,7 +53,7 @@ def cached_tiers(desk: Desk) -> dict[str, str | None]:
 
 def test_simulate_compares_with_todays_tiers_and_calls_no_crm(desk: Desk) -> None:
     calls = len(desk.server.requests)
-    found = desk.good("simulate", "--criteria", "mine.toml", "--json").json
+    found = desk.look("simulate", "--criteria", "mine.toml", "--json").json
     assert len(desk.server.requests) == calls
     tiers = cached_tiers(desk)
     assert sum(row["count"] for row in found["matrix"]) == len(tiers)
@@ -67,22 +67,22 @@ def test_simulate_compares_with_todays_tiers_and_calls_no_crm(desk: Desk) -> Non
 
 
 def test_simulate_against_itself_moves_nobody(desk: Desk) -> None:
-    found = desk.good("simulate", "--criteria", "mine.toml", "--against", "mine.toml", "--json").json
+    found = desk.look("simulate", "--criteria", "mine.toml", "--against", "mine.toml", "--json").json
     assert found["entering"] == found["leaving"] == found["moving"] == []
 
 
 def test_simulate_leaves_explain_as_it_was(desk: Desk) -> None:
     account = next(iter(cached_tiers(desk)))
-    before = desk.good("explain", account, "--json").json
-    desk.good("simulate", "--criteria", "mine.toml")
-    assert desk.good("explain", account, "--json").json == before
+    before = desk.look("explain", account, "--json").json
+    desk.look("simulate", "--criteria", "mine.toml")
+    assert desk.look("explain", account, "--json").json == before
 
 
 def test_criteria_check_shows_a_criterion_that_does_nothing(desk: Desk) -> None:
-    rows = {row["criterion"]: row for row in desk.good("criteria", "check", "mine.toml", "--json").json}
+    rows = {row["criterion"]: row for row in desk.look("criteria", "check", "mine.toml", "--json").json}
     assert rows["nothing"]["moves"] == 0 < rows["revenue"]["moves"]
     assert rows["revenue"]["known"] == rows["revenue"]["scored"] > 0
-    assert "does almost nothing" in desk.good("criteria", "check", "mine.toml").out
+    assert "does almost nothing" in desk.look("criteria", "check", "mine.toml").out
 
 
 def test_criteria_check_names_the_place_of_a_mistake(desk: Desk) -> None:
@@ -111,28 +111,28 @@ def test_backtest_of_a_period_that_ends_before_it_begins_is_refused(desk: Desk) 
 def test_history_tells_every_tier_that_was_given(desk: Desk) -> None:
     flagged = {account: tier for account, tier in cached_tiers(desk).items() if tier is not None}
     account, tier = next(iter(flagged.items()))
-    (row,) = desk.good("history", account, "--json").json
+    (row,) = desk.look("history", account, "--json").json
     assert (row["tier"], row["previous_tier"]) == (tier, None)
 
 
 def test_explain_answers_from_what_the_last_run_kept(desk: Desk, tmp_path: Path) -> None:
     """The proof: the opportunities are taken out of the cache behind its back, and the answer stays."""
     account = next(account for account, tier in cached_tiers(desk).items() if tier is not None)
-    before = desk.good("explain", account, "--json").json
+    before = desk.look("explain", account, "--json").json
     database = sqlite3.connect(desk.folder / "kamsync.db")
     backup = tmp_path / "backup.db"
     database.execute("VACUUM INTO ?", (str(backup),))
     database.execute("DELETE FROM opportunities")
     database.commit()
-    assert desk.good("explain", account, "--json").json == before
+    assert desk.look("explain", account, "--json").json == before
     database.execute("UPDATE meta SET value = 'another' WHERE name = 'generation'")
     database.commit()
-    assert desk.good("explain", account, "--json").json["score"] != before["score"]
+    assert desk.look("explain", account, "--json").json["score"] != before["score"]
     sqlite3.connect(backup).backup(database)
 
 
 def test_accounts_lists_the_best_first_with_their_facts(desk: Desk) -> None:
-    rows = desk.good("accounts", "--json").json
+    rows = desk.look("accounts", "--json").json
     assert {"id", "name", "tier", "score", "attractiveness", "strength", "segment", "health", "since", "override", "eligible"} < {
         *rows[0]
     }
@@ -142,10 +142,10 @@ def test_accounts_lists_the_best_first_with_their_facts(desk: Desk) -> None:
 
 
 def test_facts_lists_what_an_expression_may_read_and_where_it_comes_from(desk: Desk, tmp_path: Path) -> None:
-    rows = {row["name"]: row for row in desk.good("facts", "--json").json}
+    rows = {row["name"]: row for row in desk.look("facts", "--json").json}
     assert rows["won_amount_12m"]["type"] == "number" and rows["won_amount_12m"]["none"] == "0"
     assert rows["industry"]["definition"] == "The account's field Industry"
     everything = f"iif({' or '.join(f'{name} is null' for name in rows if not remembered([name]))}, 0, 1)"
     (desk.folder / "all.toml").write_text(CRITERIA.replace('value = "won_amount_12m"', f'value = "{everything}"'))
-    desk.good("criteria", "check", "all.toml")
-    assert "won_amount_12m" in desk.good("facts").out
+    desk.look("criteria", "check", "all.toml")
+    assert "won_amount_12m" in desk.look("facts").out

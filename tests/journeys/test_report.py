@@ -99,7 +99,7 @@ def test_each_table_is_a_csv_file_with_every_account(desk: Desk) -> None:
     with (desk.folder / "tables" / "matrix.csv").open(encoding="utf-8") as file:
         found = list(csv.DictReader(file))
     assert {"account", "account_id", "tier", "attractiveness", "revenue"} <= set(found[0])
-    shown = desk.good("accounts", "--all", "--json").json
+    shown = desk.look("accounts", "--all", "--json").json
     assert {row["account_id"] for row in found} == {one["id"] for one in shown if one["segment"]}
 
 

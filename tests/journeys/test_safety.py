@@ -67,7 +67,7 @@ def test_a_run_that_would_move_too_many_is_held_back_and_writes_nothing(desk: De
     result = desk.run("sync")
     assert result.code == 3 and "max_changed_share" in result.err and "kamsync apply --yes" in result.err
     assert tiers(desk) == before
-    assert desk.good("runs", "--json").json[0]["status"] == "refused"
+    assert desk.look("runs", "--json").json[0]["status"] == "refused"
 
 
 def test_two_runs_never_overlap(desk: Desk) -> None:

@@ -21,14 +21,14 @@ from tests.journeys.conftest import Desk, Opener
 def test_a_shaped_company_is_pulled_and_decided_like_any_other(crm: str, open_desk: Opener) -> None:
     desk = open_desk(crm, shape="subscription", accounts=60)
     desk.begin("setup", "pull")
-    assert len(desk.good("accounts", "--json").json) == 60
+    assert len(desk.look("accounts", "--json").json) == 60
     with sqlite3.connect(desk.folder / "kamsync.db") as cache:
         pulled = Counter(day for (day,) in cache.execute("SELECT created_date FROM opportunities"))
     served = sample_company(datetime.now(UTC).date(), shape="subscription", accounts=60)
     assert pulled == Counter(deal.created.date().isoformat() for deal in served.opportunities())
-    told = desk.good("criteria", "suggest", "--wanted", "retention", "--per-owner", "1", "--json").json
+    told = desk.look("criteria", "suggest", "--wanted", "retention", "--per-owner", "1", "--json").json
     assert (told["preset"], told["most"]) == ("subscription", told["org"]["owners"]) and told["org"]["customers"] > 30
-    assert "Suggested: subscription" in desk.good("criteria", "suggest", "--recurring").out
+    assert "Suggested: subscription" in desk.look("criteria", "suggest", "--recurring").out
     assert desk.run("criteria", "suggest", "--wanted", "fame").code == 2
     assert desk.run("criteria", "suggest", "--strategic-field", "what field?").code == 2
     found = desk.good("backtest", "--criteria", "balanced", "--from", "2025-01-01", "--to", "2025-03-01", "--json").json
@@ -60,7 +60,7 @@ def test_door_openers_have_their_places_once_a_person_has_said_yes(crm: str, ope
     assert "wait for a person" in waits.out + waits.err and "A" not in {tier for _, tier in shown(desk).values()}
     desk.good("apply", "--yes")
     best = [one for one, (_, tier) in shown(desk).items() if tier == "A"]
-    codes = Counter(desk.good("explain", one, "--json").json["code"] for one in best)
+    codes = Counter(desk.look("explain", one, "--json").json["code"] for one in best)
     assert codes["seat"] >= 1
     assert desk.good("plan", "--json").json["changes"] == []
 

@@ -83,7 +83,7 @@ def test_a_machine_that_dies_while_it_writes_holds_up_others_and_itself_not_at_a
     _dies_while_it_writes(first)
 
     held = second.run("sync", "--json")
-    (recorded, *_) = second.good("runs", "--json").json
+    (recorded, *_) = second.look("runs", "--json").json
     own = first.run("sync", "--json")
 
     assert held.code == 3 and "Another kamsync writes to this org: run 2" in held.err and "Nothing was written" in held.err
