@@ -186,7 +186,7 @@ def test_another_thing_than_a_private_key_is_called_what_it_is(folder: Folder, m
 
 # Every form of the secret by every way out, each way in a process of its own that ends as a command ends.
 ECHO = """
-import base64, html, json, logging, os, sys, threading, warnings
+import atexit, base64, gc, html, json, logging, os, sys, threading, warnings
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 import kamsync.cli as cli, kamsync.cli.app as app
@@ -195,6 +195,7 @@ from kamsync.config import load_config
 from kamsync.plugins import load_connector
 
 load_connector("hubspot")  # once for all of them
+atexit.register(gc.freeze)  # as kamsync itself ends
 FORMS = {
     "value": lambda t: "Bearer " + t, "repr": repr, "bytes": lambda t: repr(t.encode()), "json": json.dumps, "xml": html.escape,
     "url": lambda t: quote(t, safe=""), "path": quote, "form": quote_plus,
