@@ -85,7 +85,7 @@ class Snapshot:
         with self._cache.transaction() as connection:
             known = connection.execute(f'SELECT count(*) FROM "{stream}"').fetchone()[0]
             pull = connection.execute(f'SELECT coalesce(max("_pull"), 0) + 1 FROM "{stream}"').fetchone()[0]
-            if not known:
+            if not known and request.cursor is None:
                 _drop_index(self._cache, stream)  # building them once at the end is quicker than keeping them row by row
             insert = _insert_sql(request, pull)
             last: Page | None = None
