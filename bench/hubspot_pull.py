@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.pulls import Bench, Reader, Result, counted, stop
-from kamsync.exchange import AccountUpdate
+from kamsync.model.exchange import AccountUpdate
 
 BENCH = Bench("hubspot", "bench.hubspot_pull")
 BURST_PER_SECOND = 19.0

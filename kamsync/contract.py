@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from kamsync.exchange import (
+from kamsync.model import Column, CrmMapping, Kind, Stream, Value
+from kamsync.model.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -29,7 +30,6 @@ from kamsync.exchange import (
     TaskSeen,
     Usage,
 )
-from kamsync.model import Column, CrmMapping, Kind, Stream, Value
 
 CONTRACT_VERSION = 2
 TASK_KEY = "task_key"  # beside the names of FLAGS: what `Page.lacking` calls the key field of tasks

@@ -28,7 +28,7 @@ from kamsync.answers import BoundedPool as BoundedPool  # connectors take these 
 from kamsync.answers import download_of as download_of
 from kamsync.certificates import authorities
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError, PlanRefused, TryLater
-from kamsync.exchange import Usage
+from kamsync.model.exchange import Usage
 from kamsync.redaction import redact as redact  # connectors take it from here
 
 T = TypeVar("T")

@@ -20,7 +20,9 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.errors import ConfigError
-from kamsync.exchange import (
+from kamsync.foreign import understands, understands_sign_in
+from kamsync.model import Value
+from kamsync.model.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -33,8 +35,6 @@ from kamsync.exchange import (
     TaskSeen,
     Usage,
 )
-from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import Value
 from kamsync_hubspot.api.auth import read_credentials
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions

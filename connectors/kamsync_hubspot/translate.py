@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kamsync.exchange import NewTask, TaskSeen
 from kamsync.flags import FLAG_PREFIX, kind_of
 from kamsync.model import Column, Stream, TaskType, Value
+from kamsync.model.exchange import NewTask, TaskSeen
 
 DUE_HOUR = 9  # when a task of that day is due: the hour that people's days begin with
 

@@ -22,7 +22,10 @@ from kamsync.contract import (
     Writes,
 )
 from kamsync.errors import BadAnswer, KamsyncError
-from kamsync.exchange import (
+from kamsync.flags import FLAGS
+from kamsync.foreign import understands, understands_sign_in
+from kamsync.model import Stream, Value
+from kamsync.model.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -35,9 +38,6 @@ from kamsync.exchange import (
     TaskSeen,
     Usage,
 )
-from kamsync.flags import FLAGS
-from kamsync.foreign import understands, understands_sign_in
-from kamsync.model import Stream, Value
 from kamsync_salesforce.api.auth import read_credentials
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of

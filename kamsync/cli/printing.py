@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kamsync.cli.console import out, show
 from kamsync.decide.plan import HeldBack, Plan
-from kamsync.exchange import Usage
+from kamsync.model.exchange import Usage
 from kamsync.numerals import counted
 from kamsync.printable import one_line
 from kamsync.report.plan_layout import SpanRole, lay_out_plan

@@ -90,7 +90,7 @@ def _of_the_program() -> Iterator[str]:
     for folder, ending in ((_PACKAGE / "config", ".py"), (_PACKAGE / "decide", ".py"), *((one, ".toml") for one in _SHIPPED)):
         if folder.is_dir():
             yield from sorted(_stamps_in(str(folder), ending))
-    yield from (_stamp(_PACKAGE / name) for name in ("model.py", "flags.py"))
+    yield from (_stamp(_PACKAGE / name) for name in ("model/streams.py", "flags.py"))
 
 
 def _stamps_in(folder: str, ending: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from datetime import date
 from kamsync.contract import Capabilities, Connection, KeepsNotes
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, HeldBack, ReassignTask, UpdateAccount, WriteNote
 from kamsync.decide.program import NO_TIER, Program
-from kamsync.exchange import NewNote, NoteRef, NoteSeen
+from kamsync.model.exchange import NewNote, NoteRef, NoteSeen
 from kamsync.note_text import mark_in, marked, own_part, program_part, read_note, state_of
 from kamsync.report.account_plan.note import note_html, note_title, own_part_html, state_values
 from kamsync.report.account_plan.plan import AccountPlan, Step

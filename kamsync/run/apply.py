@@ -31,8 +31,8 @@ from kamsync.decide.plan import (
     op_of,
     ref_of,
 )
-from kamsync.exchange import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef
 from kamsync.log import log
+from kamsync.model.exchange import AccountUpdate, NewTask, NoteRef, Outcome, TaskHandOver, TaskRef
 from kamsync.run.account_notes import look_once_more, new_note, written_note
 from kamsync.run.second_look import NOTE, changed_accounts, following, untouched
 from kamsync.store.accounts import forget_inherited_overrides, keep_flags

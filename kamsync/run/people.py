@@ -14,8 +14,8 @@ from kamsync.config import Config
 from kamsync.contract import Connection, GoalsKept, KeepsNotes, NamesPeople, PullRequest, TellsGoals
 from kamsync.decide.people import Person, people_at
 from kamsync.errors import KamsyncError
-from kamsync.exchange import NoteRef
 from kamsync.model import Stream
+from kamsync.model.exchange import NoteRef
 from kamsync.note_text import own_lines
 
 NO_GOALS = GoalsKept()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from babel.core import get_global
 
 from kamsync.contract import AccountField, Connection, ListsAccountFields, PullRequest
-from kamsync.exchange import Identity
 from kamsync.glossary import LANGUAGES
 from kamsync.model import Column, CrmMapping, Kind, Stream
+from kamsync.model.exchange import Identity
 from kamsync.store.coercion import TRUE_WORDS
 
 # Account fields that the shipped criteria and playbooks understand and no default mapping can know, by how orgs name them.

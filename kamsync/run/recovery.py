@@ -13,9 +13,9 @@ from typing import assert_never, cast
 
 from kamsync.contract import Connection, KeepsNotes
 from kamsync.decide.plan import Op
-from kamsync.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.flags import same_value
 from kamsync.model import Value
+from kamsync.model.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.note_text import mark_in
 from kamsync.store.accounts import keep_flags, merged_into
 from kamsync.store.database import Cache

@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 from kamsync.contract import Connection
 from kamsync.decide.plan import CreateTask, HeldBack, Plan, UpdateAccount, WriteNote, account_name_of
-from kamsync.exchange import TaskRef, TaskSeen
 from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.model import Value
+from kamsync.model.exchange import TaskRef, TaskSeen
 from kamsync.store.accounts import flags_of
 from kamsync.store.database import Cache
 

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 from kamsync.config import Config
 from kamsync.errors import ConfigError, KamsyncError
-from kamsync.exchange import Usage
 from kamsync.http import is_loopback, parts_of
 from kamsync.log import log
+from kamsync.model.exchange import Usage
 from kamsync.run.elsewhere import written_elsewhere
 from kamsync.run.outcome import health
 from kamsync.store.accounts import record_counts, tier_counts

@@ -18,9 +18,9 @@ from kamsync.decide.plan import Change, DeleteNote, DeleteTask, FieldChange, Hel
 from kamsync.decide.task_values import CreatedTask
 from kamsync.decide.updates import assemble_plan
 from kamsync.errors import ConfigError, PlanRefused
-from kamsync.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.flags import PEOPLES_WORD, same_value
 from kamsync.model import Value
+from kamsync.model.exchange import NoteRef, TaskRef, TaskSeen
 from kamsync.note_text import mark_in, own_lines, program_part, read_note
 from kamsync.run.apply import Applied
 from kamsync.run.moments import new_run_id, today

@@ -26,8 +26,8 @@ from kamsync.decide.plan import (
     op_of,
     ref_of,
 )
-from kamsync.exchange import Outcome
 from kamsync.flags import from_json, to_json
+from kamsync.model.exchange import Outcome
 from kamsync.redaction import kept_words
 from kamsync.store.database import Cache
 

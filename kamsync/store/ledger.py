@@ -14,7 +14,7 @@ from kamsync.decide.entries import inherited_keys, keys_by_account
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.task_values import CreatedTask, ExistingTask
 from kamsync.decide.turns import SeenTask
-from kamsync.exchange import Outcome, TaskSeen
+from kamsync.model.exchange import Outcome, TaskSeen
 from kamsync.store.accounts import merged_into
 from kamsync.store.database import Cache
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kamsync.exchange import Identity
+from kamsync.model.exchange import Identity
 from kamsync.store.database import Cache
 from kamsync.store.schema import Meta
 

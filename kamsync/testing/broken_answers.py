@@ -9,8 +9,8 @@ import pytest
 
 from kamsync.contract import Connection
 from kamsync.errors import BadAnswer, KamsyncError, TryLater
-from kamsync.exchange import AccountUpdate
 from kamsync.model import Stream
+from kamsync.model.exchange import AccountUpdate
 from kamsync.testing.errors import assert_helpful
 from kamsync.testing.harness import Promises, RunningCrm
 

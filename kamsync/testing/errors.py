@@ -6,8 +6,8 @@ import pytest
 
 from kamsync.contract import Connection
 from kamsync.errors import AccessDenied, KamsyncError, PlanRefused
-from kamsync.exchange import AccountUpdate
 from kamsync.model import Stream
+from kamsync.model.exchange import AccountUpdate
 from kamsync.sandbox.company import Company
 from kamsync.testing.harness import SAMPLE_DAY, Promises, RunningCrm
 

@@ -9,8 +9,8 @@ import pytest
 
 from kamsync.contract import Connection
 from kamsync.errors import KamsyncError
-from kamsync.exchange import AccountUpdate, Outcome, TaskRef
 from kamsync.model import Stream
+from kamsync.model.exchange import AccountUpdate, Outcome, TaskRef
 from kamsync.sandbox.faults import Kind
 from kamsync.testing.harness import Promises, RunningCrm, is_true
 

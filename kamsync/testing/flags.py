@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from kamsync.contract import Connection
-from kamsync.exchange import AccountUpdate
 from kamsync.flags import FLAG_PREFIX, FLAGS, LIGHTS, SEGMENTS
 from kamsync.model import Kind, Stream, Value
+from kamsync.model.exchange import AccountUpdate
 from kamsync.testing.harness import Promises, RunningCrm
 
 _WORDS: dict[str, Value] = {"tiers": "A", "tiers_or_none": "A", "segments": SEGMENTS[0], "lights": LIGHTS[0]}

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kamsync.contract import Connection, Connector, Context, Page, PullRequest, Secret, TierChoice
-from kamsync.exchange import NewTask
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import STREAMS, Column, CrmMapping, Stream
+from kamsync.model.exchange import NewTask
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions, SandboxView
 from kamsync.sandbox.server import SandboxServer

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from kamsync.contract import NOTE_MARK, Connection, KeepsNotes
-from kamsync.exchange import NewNote, NoteRef
+from kamsync.model.exchange import NewNote, NoteRef
 from kamsync.sandbox.faults import Kind
 from kamsync.testing.harness import Promises, RunningCrm
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from kamsync.contract import CONTRACT_VERSION, Connection, Connector, NamesPeople, PullRequest
-from kamsync.exchange import NewTask, TaskRef
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import STAKEHOLDER_ROLES, Kind, Stream
+from kamsync.model.exchange import NewTask, TaskRef
 from kamsync.testing.harness import Promises, RunningCrm, as_date, is_true
 
 ACTIVITY_KINDS = {"task", "meeting", "call", "email", "note"}

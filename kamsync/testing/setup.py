@@ -8,9 +8,9 @@ import pytest
 
 from kamsync.contract import TASK_KEY, Connection, DoctorRequest, TierChoice
 from kamsync.errors import KamsyncError
-from kamsync.exchange import AccountUpdate, OutcomeStatus
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Column, Stream
+from kamsync.model.exchange import AccountUpdate, OutcomeStatus
 from kamsync.testing.harness import TIERS, Promises, RunningCrm
 
 NO_SUCH_FIELD = "no_such_field_anywhere"

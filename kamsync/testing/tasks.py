@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kamsync.contract import Connection, HandsTasksOver
-from kamsync.exchange import NewTask, TaskHandOver, TaskRef, TaskSeen
 from kamsync.model import Stream
+from kamsync.model.exchange import NewTask, TaskHandOver, TaskRef, TaskSeen
 from kamsync.testing.harness import DUE, Promises, RunningCrm, as_date, is_true
 
 

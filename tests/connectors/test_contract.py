@@ -8,10 +8,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 import kamsync_hubspot
 import kamsync_salesforce
+from kamsync import model
 from kamsync.config.mapping import load_mapping
-from kamsync.model import PlanMapping
+from kamsync.model import PlanMapping, exchange, streams
 from kamsync.testing import ConnectorContract, Harness
 from kamsync.testing.notes import NoteFaultPromises
 from tests.connectors.people import HubSpotPeople, SalesforcePeople
@@ -39,6 +42,16 @@ class TestHubSpot(ConnectorContract):
         HubSpotPeople,
         {"search_lag_seconds": 0.0},
     )
+
+
+def test_a_connector_finds_every_word_in_one_place() -> None:
+    """Those that are loaded late, too."""
+    for module in (streams, exchange):
+        made = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+        assert {name for name in made if not name.startswith("_")} <= set(model.__all__)
+    assert all(getattr(model, name) for name in model.__all__)
+    with pytest.raises(AttributeError):
+        _ = model.Words
 
 
 def test_the_file_in_writing_a_connector_runs_as_it_stands(tmp_path: Path) -> None:

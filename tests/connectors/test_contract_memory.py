@@ -11,8 +11,8 @@ import pytest
 
 from kamsync.contract import Context, PullRequest, TierChoice
 from kamsync.errors import TryLater
-from kamsync.exchange import AccountUpdate, NewTask, TaskRef
 from kamsync.model import STREAMS, Stream
+from kamsync.model.exchange import AccountUpdate, NewTask, TaskRef
 from kamsync.testing import Harness, NeutralContract
 from kamsync.testing.harness import DUE
 from kamsync.testing.memory import (

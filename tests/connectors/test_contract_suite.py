@@ -15,8 +15,8 @@ import kamsync_salesforce
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Connector, Context, Page, PullRequest, SandboxCrm, Setting
 from kamsync.errors import AccessDenied, TryLater
-from kamsync.exchange import AccountUpdate, NewTask, Outcome, TaskRef, TaskSeen, Usage
 from kamsync.model import Stream, Value
+from kamsync.model.exchange import AccountUpdate, NewTask, Outcome, TaskRef, TaskSeen, Usage
 from kamsync.sandbox.company import Company
 from kamsync.testing import ConnectorContract, Harness, RunningCrm
 from kamsync.testing.harness import SAMPLE_DAY

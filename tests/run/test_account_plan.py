@@ -11,8 +11,8 @@ import pytest
 import time_machine
 
 from kamsync.cli.command_list import commands
-from kamsync.exchange import Measure, Objective
 from kamsync.model import PlanMapping, Stream
+from kamsync.model.exchange import Measure, Objective
 from kamsync.testing.memory import mapping_text
 from tests.run.memory_desk import MemoryDesk
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kamsync.decide.plan import AttachTask, Change, CloseTask, CreateTask, DeleteTask, FieldChange, UpdateAccount
-from kamsync.exchange import Outcome
+from kamsync.model.exchange import Outcome
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.journal import entries, fields_of, note_intents, note_outcomes, settle_entries, task_of, unsettled
 from kamsync.store.runs import (

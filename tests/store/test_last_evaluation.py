@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kamsync.decide.compiled import CompiledProgram, compile_program
-from kamsync.exchange import Identity
+from kamsync.model.exchange import Identity
 from kamsync.store.accounts import forget_inherited_overrides, keep_flags, note_merges
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.evaluate import Evaluation

@@ -12,7 +12,7 @@ import pytest
 
 from kamsync.decide.plan import CreateTask
 from kamsync.decide.task_values import CreatedTask, ExistingTask
-from kamsync.exchange import Outcome, OutcomeStatus
+from kamsync.model.exchange import Outcome, OutcomeStatus
 from kamsync.store.accounts import note_merges
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.ledger import (

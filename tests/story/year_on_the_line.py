@@ -17,8 +17,8 @@ import kamsync_salesforce
 from kamsync.config import Config, load_config
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Connection, Context, HandsTasksOver
-from kamsync.exchange import TaskHandOver
 from kamsync.model import Stream
+from kamsync.model.exchange import TaskHandOver
 from kamsync.run.shell import Shell, recorded
 from kamsync.run.sync import sync
 from kamsync.sandbox.company import Company

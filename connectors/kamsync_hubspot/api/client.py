@@ -23,9 +23,9 @@ from hubspot.crm import objects as objects_package
 
 from kamsync.certificates import Authorities, authorities
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
-from kamsync.exchange import Usage
 from kamsync.foreign import Unread, json_of
 from kamsync.http import CONNECT_TIMEOUT_SECONDS, BoundedPool, CallMeter, RetryPolicy, Silences, check_address
+from kamsync.model.exchange import Usage
 from kamsync_hubspot.api.answer import Answer
 from kamsync_hubspot.api.auth import Credentials, Token, refresh_refused
 from kamsync_hubspot.api.errors import (

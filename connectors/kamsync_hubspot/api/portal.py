@@ -9,8 +9,8 @@ from typing import Any
 
 from kamsync.contract import AccountField
 from kamsync.errors import BadAnswer, ConfigError, KamsyncError
-from kamsync.exchange import Identity
 from kamsync.model import CrmMapping, Kind
+from kamsync.model.exchange import Identity
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.errors import is_refused
 from kamsync_hubspot.translate import Stage, read_stages

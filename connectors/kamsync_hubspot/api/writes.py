@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kamsync.errors import BadAnswer, RecordRejected, TryLater
-from kamsync.exchange import Outcome
 from kamsync.http import Silences
+from kamsync.model.exchange import Outcome
 from kamsync.portions import portions
 from kamsync_hubspot.api.answer import Answer
 from kamsync_hubspot.api.client import Client

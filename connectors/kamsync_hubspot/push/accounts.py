@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kamsync.contract import Context
-from kamsync.exchange import AccountUpdate, Outcome
 from kamsync.model import Value
+from kamsync.model.exchange import AccountUpdate, Outcome
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal
 from kamsync_hubspot.api.reads import read_batch

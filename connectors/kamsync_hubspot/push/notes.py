@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kamsync.contract import NOTE_MARK
 from kamsync.errors import KamsyncError
-from kamsync.exchange import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync.model.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.portal import Portal

@@ -11,7 +11,7 @@ from typing import Any
 
 from kamsync.contract import Context
 from kamsync.errors import AccessDenied, KamsyncError
-from kamsync.exchange import TaskRef, TaskSeen
+from kamsync.model.exchange import TaskRef, TaskSeen
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions
 from kamsync_hubspot.api.errors import is_refused

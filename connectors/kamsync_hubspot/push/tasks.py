@@ -16,8 +16,8 @@ from typing import Literal
 
 from kamsync.contract import Context
 from kamsync.errors import KamsyncError
-from kamsync.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.http import Silences
+from kamsync.model.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.portions import portions
 from kamsync_hubspot.api.client import Client
 from kamsync_hubspot.api.definitions import Definitions

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import requests
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, TryLater
-from kamsync.exchange import Usage
 from kamsync.http import CallMeter, RetryPolicy, Silences, download_of, is_loopback
+from kamsync.model.exchange import Usage
 from kamsync_salesforce.api.auth import Credentials, Token, is_salesforce_host, sign_in
 from kamsync_salesforce.api.errors import fault_of, is_unanswered, passes, surely_not_applied, translate
 from kamsync_salesforce.api.session import SalesforceSession

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kamsync.exchange import Outcome
+from kamsync.model.exchange import Outcome
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import GONE
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamsync.errors import KamsyncError
-from kamsync.exchange import Identity
+from kamsync.model.exchange import Identity
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of, means_unavailable
 from kamsync_salesforce.api.fields import Fields

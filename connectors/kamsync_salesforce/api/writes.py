@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected
-from kamsync.exchange import Outcome
 from kamsync.http import Silences
+from kamsync.model.exchange import Outcome
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import depends_on_size, fault_of, is_unanswered
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from kamsync.contract import NOTE_MARK, GoalsKept
 from kamsync.errors import KamsyncError
-from kamsync.exchange import Measure, Objective
 from kamsync.model import PlanMapping
+from kamsync.model.exchange import Measure, Objective
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of, means_unavailable

@@ -20,7 +20,7 @@ from typing import Any
 
 from kamsync.contract import NOTE_MARK
 from kamsync.errors import AccessDenied, KamsyncError
-from kamsync.exchange import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync.model.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.note_text import NoteGoal, goals_in, mark_in, program_part
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, TryLater
-from kamsync.exchange import AccountUpdate, Outcome
+from kamsync.model.exchange import AccountUpdate, Outcome
 from kamsync_salesforce.api.bulk import wait_for_job
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import depends_on_size, fault_of

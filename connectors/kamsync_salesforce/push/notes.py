@@ -15,7 +15,7 @@ from typing import Any
 
 from kamsync.contract import NOTE_MARK
 from kamsync.errors import KamsyncError
-from kamsync.exchange import NewNote, NoteRef, NoteSeen, Outcome
+from kamsync.model.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.composite import SUBREQUESTS, is_gone, is_good, outcome_of, send, subrequest

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote as url_quote
 
 from kamsync.errors import AccessDenied, KamsyncError
-from kamsync.exchange import TaskRef, TaskSeen
+from kamsync.model.exchange import TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import fault_of
 from kamsync_salesforce.translate import full_id, is_true, quote

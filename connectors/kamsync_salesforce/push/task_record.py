@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kamsync.exchange import NewTask
 from kamsync.model import TaskType
+from kamsync.model.exchange import NewTask
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.push.task_lookup import no_key_field
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from kamsync.errors import AccessDenied
-from kamsync.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.http import Silences
+from kamsync.model.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync_salesforce.api.client import Client
 from kamsync_salesforce.api.errors import GONE
 from kamsync_salesforce.api.fields import Fields

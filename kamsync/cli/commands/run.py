@@ -15,9 +15,9 @@ from kamsync.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from kamsync.cli.printing import written_json
 from kamsync.cli.session import Session, open_session
 from kamsync.errors import ConfigError, KamsyncError
-from kamsync.exchange import Usage
 from kamsync.files import exists
 from kamsync.log import configure_logs, log
+from kamsync.model.exchange import Usage
 from kamsync.run.apply import Applied
 from kamsync.run.daemon import run_schedule
 from kamsync.run.digests import send_digests

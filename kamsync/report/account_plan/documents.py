@@ -7,8 +7,8 @@ from typing import Any
 
 from kamsync.decide.program import Program
 from kamsync.decide.reader import reader_of
-from kamsync.exchange import Objective
 from kamsync.look import style_sheet
+from kamsync.model.exchange import Objective
 from kamsync.printable import one_line
 from kamsync.report.account_plan.page import Section, sections
 from kamsync.report.account_plan.plan import AccountPlan

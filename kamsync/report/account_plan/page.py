@@ -13,9 +13,9 @@ from kamsync.decide.program import NO_TIER, Program
 from kamsync.decide.reader import Reader, reader_for, reader_of
 from kamsync.decide.reasons import reasons_text
 from kamsync.decide.white_space import Usual
-from kamsync.exchange import Measure
 from kamsync.glossary import HEALTH
 from kamsync.model import STAKEHOLDER_ROLES
+from kamsync.model.exchange import Measure
 from kamsync.printable import one_line
 from kamsync.report.account_plan.plan import AccountPlan
 from kamsync.report.account_plan.words import text

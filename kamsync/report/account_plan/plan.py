@@ -12,8 +12,8 @@ from kamsync.decide.people import Person
 from kamsync.decide.program import Goal
 from kamsync.decide.receipts import Receipt
 from kamsync.decide.white_space import Usual
-from kamsync.exchange import Objective
 from kamsync.model import STAKEHOLDER_ROLES
+from kamsync.model.exchange import Objective
 from kamsync.report.trend import Trend
 
 Bought = Literal["bought", "open", "never"]

@@ -22,7 +22,9 @@ from kamsync.contract import (
     SetupStep,
 )
 from kamsync.errors import AccessDenied
-from kamsync.exchange import (
+from kamsync.http import CallMeter
+from kamsync.model import Stream, Value
+from kamsync.model.exchange import (
     AccountUpdate,
     Identity,
     NewNote,
@@ -35,8 +37,6 @@ from kamsync.exchange import (
     TaskSeen,
     Usage,
 )
-from kamsync.http import CallMeter
-from kamsync.model import Stream, Value
 from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost

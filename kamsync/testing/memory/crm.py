@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from kamsync.contract import LeaseAnswer
-from kamsync.exchange import Objective
 from kamsync.flags import FLAGS, from_json
 from kamsync.model import STREAMS, Kind, Stream, Value
+from kamsync.model.exchange import Objective
 from kamsync.testing.memory.behaviour import SALESFORCE_LIKE, Behaviour
 from kamsync.testing.memory.faults import Faults
 from kamsync.testing.memory.mapping import FLAG_FIELDS, TASK_KEY

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from kamsync.contract import NOTE_MARK
-from kamsync.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.model import Stream, Value
+from kamsync.model.exchange import NewNote, NoteRef, NoteSeen, Outcome
 from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost

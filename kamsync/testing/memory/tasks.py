@@ -9,8 +9,8 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from kamsync.errors import TryLater
-from kamsync.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.model import Stream, Value
+from kamsync.model.exchange import NewTask, Outcome, TaskHandOver, TaskRef, TaskSeen
 from kamsync.portions import portions
 from kamsync.testing.memory.crm import MemoryCrm
 from kamsync.testing.memory.faults import AnswerLost

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from kamsync.exchange import NewTask
+from kamsync.model.exchange import NewTask
 
 
 def new_task(world: Any, key: str = "k1", **more: Any) -> NewTask:

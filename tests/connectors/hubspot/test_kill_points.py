@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kamsync.errors import KamsyncError
-from kamsync.exchange import NewTask, TaskRef
 from kamsync.model import Stream
+from kamsync.model.exchange import NewTask, TaskRef
 from kamsync.sandbox.faults import Fault
 from tests.connectors.hubspot.tasks import company_ids, new_task
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kamsync.contract import KeepsNotes
-from kamsync.exchange import NewNote, NoteRef
 from kamsync.model import Stream
+from kamsync.model.exchange import NewNote, NoteRef
 from tests.connectors.hubspot.conftest import World
 
 BODY = "<p>kamsync plan 0123456789-abcdef0123</p><p>Plan</p>"

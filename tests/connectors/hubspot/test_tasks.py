@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kamsync.exchange import NewTask, TaskRef, TaskSeen
 from kamsync.model import Stream
+from kamsync.model.exchange import NewTask, TaskRef, TaskSeen
 from tests.connectors.hubspot.tasks import company_ids, new_task
 
 World = Any

@@ -11,8 +11,8 @@ import pytest
 
 from kamsync.contract import DoctorRequest, Secret, TierChoice
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused, TryLater
-from kamsync.exchange import AccountUpdate
 from kamsync.model import Stream, Value
+from kamsync.model.exchange import AccountUpdate
 from tests.connectors.hubspot.tasks import company_ids, new_task
 
 World = Any

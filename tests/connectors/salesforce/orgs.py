@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from kamsync.config.mapping import load_mapping
 from kamsync.contract import Context, Page, PullRequest, Secret, TierChoice
-from kamsync.exchange import NewTask
 from kamsync.flags import FLAG_PREFIX, FLAGS
 from kamsync.model import STREAMS, Column, Stream
+from kamsync.model.exchange import NewTask
 from kamsync.sandbox.company import Company
 from kamsync.sandbox.crm import SandboxCrm, SandboxOptions
 from kamsync.sandbox.server import SandboxServer

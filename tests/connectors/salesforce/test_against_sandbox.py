@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kamsync.certificates import CA_VARIABLES
 from kamsync.contract import DoctorRequest, Page, PullRequest
 from kamsync.errors import AccessDenied, ConfigError, PlanRefused
-from kamsync.exchange import AccountUpdate, Outcome, TaskRef
 from kamsync.model import Stream, TaskType
+from kamsync.model.exchange import AccountUpdate, Outcome, TaskRef
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce.connection import SalesforceConnection
 from kamsync_salesforce.sandbox.org import PASSWORD, SECURITY_TOKEN, USERNAME

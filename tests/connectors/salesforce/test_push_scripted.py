@@ -15,8 +15,8 @@ import requests
 import responses
 
 from kamsync.errors import AccessDenied
-from kamsync.exchange import AccountUpdate, NewTask, Outcome, TaskRef
 from kamsync.http import RetryPolicy
+from kamsync.model.exchange import AccountUpdate, NewTask, Outcome, TaskRef
 from kamsync_salesforce.api.fields import Fields
 from kamsync_salesforce.push.tasks import Tasks
 

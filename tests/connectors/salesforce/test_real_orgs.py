@@ -8,8 +8,8 @@ import pytest
 
 from kamsync.contract import DoctorRequest, Finding, PullRequest
 from kamsync.errors import AccessDenied, PlanRefused
-from kamsync.exchange import AccountUpdate, TaskRef
 from kamsync.model import Stream
+from kamsync.model.exchange import AccountUpdate, TaskRef
 from kamsync.sandbox.server import SandboxServer
 from kamsync_salesforce.connection import SalesforceConnection
 from tests.connectors.salesforce.orgs import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from kamsync.model import Priority, TaskType, Value
+from kamsync.model.streams import Priority, TaskType, Value
 
 
 @dataclass(frozen=True, slots=True)
