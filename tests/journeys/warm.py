@@ -38,7 +38,6 @@ LATE = (
     "opentelemetry.sdk.trace",
     "pydantic.type_adapter",
     "rich._unicode_data.unicode17-0-0",
-    "scipy.optimize",
     "sqlglot.dialects.sqlite",
     "sqlglot.generators.sqlite",
     "sqlglot.parsers.sqlite",
