@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,10 +24,12 @@ from kamsync.testing.harness import SAMPLE_DAY
 from kamsync.testing.memory import memory_mapping
 from kamsync_salesforce.sandbox.org import CLIENT_SECRET as SECRET
 from tests.connectors.people import MemoryPeople, SalesforcePeople
+from tests.sandboxes import Keeping
 
 GOOD = kamsync_salesforce.CONNECTOR
 MEMORY: Connector = kamsync.testing.memory.CONNECTOR
 MAPPING = load_mapping("salesforce", crm="salesforce", folder=Path())
+COMPANY = Company(30, 230, today=SAMPLE_DAY, activities=5)
 
 
 class Sloppy:
@@ -272,15 +275,31 @@ def test_a_broken_promise_about_tasks_and_merges_is_caught(spoilt: type[OnMemory
 
 def hold(promise: str, connector: Connector, *, harness: Harness | None = None, **offered: Any) -> None:
     """Runs the test of one promise on a connector whose connections are spoilt."""
-    company = Company(30, 230, today=SAMPLE_DAY, activities=5)
-    crm = RunningCrm(harness or Harness(connector, MAPPING, SalesforcePeople), company)
+    crm = RunningCrm(harness or Harness(connector, MAPPING, SalesforcePeople), COMPANY)
     test = getattr(ConnectorContract(), f"test_{promise}")
     wanted = inspect.signature(test).parameters
     try:
-        if "bare_crm" not in wanted:
+        if "bare_crm" not in wanted and harness is None:
+            org(crm).put_back(after_setup())
+        elif "bare_crm" not in wanted:
             crm.provide()
         offered |= {"crm": crm, "quiet_crm": crm, "bare_crm": crm, "connection": crm.connect()}
         offered |= {"stream": Stream.OPPORTUNITIES, "cursor": "?"}
         test(**{name: offered[name] for name in wanted})
     finally:
         crm.stop()
+
+
+@cache
+def after_setup() -> object:
+    """An org that the good connector's `setup` has prepared, as it is kept."""
+    crm = RunningCrm(Harness(GOOD, MAPPING, SalesforcePeople), COMPANY)
+    try:
+        crm.provide()
+        return org(crm).keep()
+    finally:
+        crm.stop()
+
+
+def org(crm: RunningCrm) -> Keeping:
+    return cast(Keeping, crm.sandbox)
