@@ -68,7 +68,7 @@ def test_the_same_seed_is_the_same_company(shape: str) -> None:
 
 @EVERY_SHAPE
 def test_nothing_of_tomorrow_is_in_the_crm(shape: str) -> None:
-    one = company(shape)
+    one = company(shape, accounts=80)
     for deal in deals_of(shape):
         assert deal.created.date() <= TODAY
         assert deal.stage not in ("won", "lost") or deal.close_date <= TODAY
