@@ -35,6 +35,13 @@ def cache_path_of(written: str, folder: Path, environment: Mapping[str, str], pl
     return _state_folder(environment, place) / path
 
 
+def secret_files(written: Path, folder: Path, environment: Mapping[str, str]) -> list[Path]:
+    """Where a secret's file may be, the first first: among the service's credentials (systemd.exec(5), LoadCredential=), then
+    beside the configuration, which is in `folder`."""
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    return [*([Path(credentials) / written] if credentials else []), folder / written]
+
+
 def _state_folder(environment: Mapping[str, str], place: Place) -> Path:
     told = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd lists several with colons
     if told:

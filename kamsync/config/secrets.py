@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kamsync.config.paths import secret_files
 from kamsync.contract import Secret, Setting
 from kamsync.decide.program import Place
 from kamsync.errors import ConfigError
@@ -93,10 +94,7 @@ def _from_environment(name: str, place: Place, environment: Mapping[str, str]) -
 
 
 def _from_file(name: str, place: Place, around: Surroundings) -> tuple[str, str]:
-    written = path_of(name, place)
-    credentials = around.environment.get("CREDENTIALS_DIRECTORY")
-    candidates = [Path(credentials) / written] if credentials else []
-    candidates.append(around.folder / written)
+    candidates = secret_files(path_of(name, place), around.folder, around.environment)
     for path in candidates:
         try:
             text = read_text(path, "secret's file", limit_bytes=SECRET_LIMIT_BYTES)

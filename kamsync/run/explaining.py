@@ -39,7 +39,7 @@ def recall(config: Path, inputs: Inputs | None, account: str, as_of: date | None
 
     `inputs`: of that configuration, as they are now. Raises ConfigError for an account that the cache lacks, and CacheUnusable.
     """
-    if inputs is None or not inputs.cache_path.exists():
+    if inputs is None or not inputs.has_cache:
         return None
     with open_cache(inputs.cache_path) as cache:
         known = load_known(cache, config.resolve(), inputs.digest)

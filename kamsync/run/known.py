@@ -24,7 +24,7 @@ def is_sound(config: Path, inputs: Inputs | None) -> bool:
 
     False also where the cache cannot be read: loading the configuration tells first what is wrong with that.
     """
-    if inputs is None or not inputs.cache_path.exists():
+    if inputs is None or not inputs.has_cache:
         return False
     with suppress(CacheUnusable), open_cache(inputs.cache_path) as cache:
         return is_known(cache, config.resolve(), inputs.digest)

@@ -16,6 +16,7 @@ from kamsync.cli.session import Session, open_session
 from kamsync.cli.shipped_files import ForceOption, TargetArgument, document_of, shipped_text, write_copy
 from kamsync.contract import ListsAccountFields
 from kamsync.errors import ConfigError
+from kamsync.files import exists
 from kamsync.flags import FLAG_PREFIX
 from kamsync.model import Stream
 from kamsync.numerals import counted
@@ -73,7 +74,7 @@ def show_mapping(
     for row in rows:
         table.add_row(row.stream, row.name, row.field or "(the connector knows)", row.type, _filled(row), _example(row))
     out.print(table)
-    if not session.config.cache_path.exists():
+    if not exists(session.config.cache_path, "cache"):
         show("Nothing has been pulled yet, so nothing is known of what stands there. To see it: kamsync pull")
     elif any(not row.pulled for row in rows):
         show('"not read": no criterion, rule or playbook asks for it, so pulls leave it out.')
@@ -134,7 +135,7 @@ def _rows(session: Session) -> Iterator[MappedField]:
 
 
 def _filling(session: Session, stream: Stream, names: list[str]) -> dict[str, Filled]:
-    if not session.config.cache_path.exists():
+    if not exists(session.config.cache_path, "cache"):
         return {}
     with session.cache() as cache:
         return load_filling(cache, stream, names)
