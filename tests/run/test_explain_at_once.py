@@ -199,3 +199,111 @@ def test_a_cache_that_a_pull_has_changed_explains_anew(desk: MemoryDesk) -> None
     assert not knows(desk)
     assert "no tier" in desk.good("explain", "Acme").out
     assert knows(desk)
+
+
+def let_others_change_the_configuration(desk: MemoryDesk) -> None:
+    (desk.folder / "config.toml").chmod(0o666)
+
+
+def let_others_change_the_mapping(desk: MemoryDesk) -> None:
+    (desk.folder / "memory.toml").chmod(0o666)
+
+
+def have_a_blank_secret(desk: MemoryDesk) -> None:
+    os.environ["MEMORY_TOKEN"] = " \n"
+
+
+def have_a_secret_that_no_header_carries(desk: MemoryDesk) -> None:
+    os.environ["MEMORY_TOKEN"] += "\N{SNOWMAN}"
+
+
+def name_a_cache_that_no_file_can_be(desk: MemoryDesk) -> None:
+    os.environ["KAMSYNC_CACHE"] = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        let_others_change_the_configuration,
+        let_others_change_the_mapping,
+        have_a_blank_secret,
+        have_a_secret_that_no_header_carries,
+        name_a_cache_that_no_file_can_be,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_what_loading_would_refuse_is_refused_although_it_was_known(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch, change: Callable[[MemoryDesk], None]
+) -> None:
+    monkeypatch.setenv("KAMSYNC_CACHE", "kamsync.db")
+    monkeypatch.setenv("MEMORY_TOKEN", desk.crm.token)
+    desk.good("status")
+    change(desk)
+    told = {command: desk.run(*command) for command in (("explain", "Acme"), ("status",), ("runs",))}
+    assert {command: one.code for command, one in told.items()} == dict.fromkeys(told, 2)
+    assert len({one.err for one in told.values()}) == 1
+
+
+def test_a_pipe_in_place_of_the_configuration_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    for command in (("explain", "Acme"), ("status",), ("runs",), ("history",)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "kamsync", *command], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert ran.returncode == 2 and "is a pipe, not a regular file" in ran.stderr
+
+
+def test_a_mapping_in_the_home_folder_is_looked_at_each_time(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(desk.folder))
+    config = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(config.replace('"memory.toml"', '"~/memory.toml"'))
+    desk.good("explain", "Acme")
+    assert knows(desk)
+    change_the_mapping(desk)
+    assert not knows(desk)
+
+
+def test_a_log_that_grows_is_no_reason_to_load_the_configuration(desk: MemoryDesk) -> None:
+    desk.write_config((desk.folder / "config.toml").read_text(encoding="utf-8") + '[log]\nfile = "kamsync.log"\n')
+    desk.good("explain", "Acme")
+    assert knows(desk)
+    (desk.folder / "kamsync.log").write_text("one line\n", encoding="utf-8")
+    assert knows(desk)
+
+
+def test_a_secret_is_taken_from_the_service_s_credentials_first_and_looked_at_there(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = desk.folder / "credentials"
+    credentials.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    for folder in (credentials, desk.folder):
+        (folder / "token").write_text(desk.crm.token, encoding="utf-8")
+        (folder / "token").chmod(0o600)
+    config = (desk.folder / "config.toml").read_text(encoding="utf-8")
+    desk.write_config(config.replace('{ env = "MEMORY_TOKEN" }', '{ file = "token" }'))
+    desk.good("explain", "Acme")
+    assert knows(desk)
+    (credentials / "token").write_text("", encoding="utf-8")
+    assert not knows(desk)
+    assert desk.run("status").code == 2
+
+
+def test_another_connector_package_means_that_the_configuration_is_loaded(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = desk.folder / "site-packages"
+    packages.mkdir()
+    monkeypatch.syspath_prepend(str(packages))
+    desk.good("explain", "Acme")
+    assert knows(desk)
+    (packages / "another-1.0.dist-info").mkdir()
+    assert not knows(desk)
+
+
+def test_a_configuration_in_a_folder_whose_name_is_no_text_is_read_as_any_other(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = desk.twin(tmp_path / os.fsdecode(b"caf\xe9"), monkeypatch)
+    for command in (("status",), ("runs",), ("history",), ("explain", "Acme")):
+        assert other.run(*command).code == 0
