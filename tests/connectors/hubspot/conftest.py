@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,7 +66,7 @@ class World:
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """A call as another program or person would make it."""
         token = self.sandbox.settings("")["access_token"]
-        answer = requests.request(
+        answer = self._line.request(
             method,
             self.server.base_url + path,
             json=body,
@@ -75,6 +76,20 @@ class World:
         )
         answer.raise_for_status()
         return answer.json() if answer.content else {}
+
+    @cached_property
+    def _line(self) -> requests.Session:
+        return self.stack.enter_context(requests.Session())
+
+    @cached_property
+    def first_company(self) -> str:
+        """Its id."""
+        return str(self.call("GET", "/crm/v3/objects/companies", limit=1)["results"][0]["id"])
+
+    @cached_property
+    def first_owner(self) -> str:
+        """Its id."""
+        return str(self.call("GET", "/crm/v3/owners", limit=1)["results"][0]["id"])
 
     def request(self, stream: Stream, cursor: str | None = None, **more: Any) -> PullRequest:
         columns: tuple[Column, ...] = STREAMS[stream].columns

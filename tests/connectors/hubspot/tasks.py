@@ -11,9 +11,9 @@ from kamsync.model.exchange import NewTask
 
 def new_task(world: Any, key: str = "k1", **more: Any) -> NewTask:
     """A task for the portal's first company and first owner."""
-    company = world.call("GET", "/crm/v3/objects/companies", limit=1)["results"][0]["id"]
-    owner = world.call("GET", "/crm/v3/owners", limit=1)["results"][0]["id"]
-    task = NewTask(key, company, owner, "Call <them>", "Ask & listen\n<b>now</b>", date(2026, 12, 1), "high")
+    task = NewTask(
+        key, world.first_company, world.first_owner, "Call <them>", "Ask & listen\n<b>now</b>", date(2026, 12, 1), "high"
+    )
     return replace(task, **more)
 
 
