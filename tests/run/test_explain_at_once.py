@@ -213,8 +213,8 @@ def have_a_blank_secret(desk: MemoryDesk) -> None:
     os.environ["MEMORY_TOKEN"] = " \n"
 
 
-def have_a_secret_that_no_header_carries(desk: MemoryDesk) -> None:
-    os.environ["MEMORY_TOKEN"] += "\N{SNOWMAN}"
+def have_a_secret_that_rings(desk: MemoryDesk) -> None:
+    os.environ["MEMORY_TOKEN"] += "\a"
 
 
 def name_a_cache_that_no_file_can_be(desk: MemoryDesk) -> None:
@@ -227,7 +227,7 @@ def name_a_cache_that_no_file_can_be(desk: MemoryDesk) -> None:
         let_others_change_the_configuration,
         let_others_change_the_mapping,
         have_a_blank_secret,
-        have_a_secret_that_no_header_carries,
+        have_a_secret_that_rings,
         name_a_cache_that_no_file_can_be,
     ],
     ids=lambda one: one.__name__,
