@@ -8,7 +8,7 @@ import select
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,10 +49,14 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Reads until `text` stands on the screen; fails with the screen where the command ends or falls silent before."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while text not in self.shown():
-            if not self._read(until):
-                raise AssertionError(f"{text!r} never came; the screen:\n{self.shown()}")
+        self._read_until(lambda: text in self.shown(), text)
+
+    def answer(self, text: str = "", *, to: str = "") -> None:
+        """Types the line once the question is asked: sooner, it would be echoed in the midst of other words."""
+        self._read_until(lambda: to in self.shown() and self._is_asking(), to or "a question")
+        line = self._line()
+        self.type(f"{text}\r")
+        self._read_until(lambda: self._line() > line, f"the echo of {text!r}")
 
     def settle(self, quiet_seconds: float) -> None:
         """Reads until nothing more comes for so long. No verdict may rest on it: a busy machine falls silent too."""
@@ -76,6 +80,21 @@ class Terminal:
         buffer, columns = self._screen.buffer, range(self._columns)  # pyte's own `display` measures each letter
         lines = (*self._screen.history.top, *(buffer[row] for row in range(self._rows)))
         return "\n".join("".join([line[column].data for column in columns]).rstrip() for line in lines).rstrip()
+
+    def _line(self) -> int:
+        """The line of the cursor, of all so far."""
+        return len(self._screen.history.top) + self._screen.cursor.y
+
+    def _is_asking(self) -> bool:
+        """Whether the cursor stands behind a question."""
+        cursor = self._screen.cursor
+        return "".join(self._screen.buffer[cursor.y][column].data for column in range(cursor.x)).endswith(": ")
+
+    def _read_until(self, comes: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not comes():
+            if not self._read(until):
+                raise AssertionError(f"{what!r} never came; the screen:\n{self.shown()}")
 
     def _read(self, until: float) -> bool:
         if not select.select([self._terminal], [], [], max(0.0, until - time.monotonic()))[0]:

@@ -50,46 +50,41 @@ def document(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "config.toml").read_text())
 
 
-def answer(terminal: Terminal, question: str, text: str = "") -> None:
-    terminal.wait_for(question)
-    terminal.type(f"{text}\r")
-
-
 def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_path: Path) -> None:
     with Terminal(("init",), tmp_path, without_secrets(), rows=60) as terminal:
-        answer(terminal, "CRM (", "salesforc")
+        terminal.answer("salesforc", to="CRM (")
         terminal.wait_for("Did you mean 'salesforce'?")
-        answer(terminal, "CRM (", "salesforce")
-        answer(terminal, "My Domain", "acme.lightning.force.com")
+        terminal.answer("salesforce", to="CRM (")
+        terminal.answer("acme.lightning.force.com", to="My Domain")
         terminal.wait_for("Did you mean https://acme.my.salesforce.com?")
-        terminal.type("https://acme.my.salesforce.com/home\r")
+        terminal.answer("https://acme.my.salesforce.com/home")
         terminal.wait_for("client_credentials  An External Client App")
-        answer(terminal, "How to sign in", "jwt_bearer")
-        answer(terminal, "User to act as", "agent@acme.com")
-        answer(terminal, "Time zone", "America/Sao_Paolo")
+        terminal.answer("jwt_bearer", to="How to sign in")
+        terminal.answer("agent@acme.com", to="User to act as")
+        terminal.answer("America/Sao_Paolo", to="Time zone")
         terminal.wait_for("Did you mean America/Sao_Paulo?")
-        terminal.type("são paulo\r")
-        answer(terminal, "Currency", "real")
+        terminal.answer("são paulo")
+        terminal.answer("real", to="Currency")
         terminal.wait_for("BRL")
-        terminal.type("brl\r")
-        answer(terminal, "Language", "portuguese")
-        answer(terminal, "Country", "brazil")
+        terminal.answer("brl")
+        terminal.answer("portuguese", to="Language")
+        terminal.answer("brazil", to="Country")
         terminal.wait_for("the preset to begin with")
-        answer(terminal, "What should key accounts bring?", "retension")
+        terminal.answer("retension", to="What should key accounts bring?")
         terminal.wait_for("Did you mean retention?")
-        terminal.type("retention\r")
-        answer(terminal, "Is most business recurring", "no")
-        answer(terminal, WISHES[2], "3")
-        answer(terminal, WISHES[3], "8")
-        answer(terminal, WISHES[4], "Our Strategics")
+        terminal.answer("retention")
+        terminal.answer("no", to="Is most business recurring")
+        terminal.answer("3", to=WISHES[2])
+        terminal.answer("8", to=WISHES[3])
+        terminal.answer("Our Strategics", to=WISHES[4])
         terminal.wait_for("is no name of a field")
-        terminal.type("Strategic__c\r")
+        terminal.answer("Strategic__c")
         terminal.wait_for("Your owners carry 24 key accounts between them.")
         terminal.wait_for("Key accounts shall be kept")
-        answer(terminal, "Criteria [retention]", "smb")
-        answer(terminal, "Playbooks, ", "onboarding, renewl")
+        terminal.answer("smb", to="Criteria [retention]")
+        terminal.answer("onboarding, renewl", to="Playbooks, ")
         terminal.wait_for("Did you mean renewal?")
-        terminal.type("onboarding, renewal\r")
+        terminal.answer("onboarding, renewal")
         assert terminal.end() == 0
         assert "SF_CLIENT_ID" in terminal.shown() and "kamsync doctor" in terminal.shown()
     written = document(tmp_path)
@@ -105,7 +100,7 @@ def test_a_wrong_answer_is_told_with_the_nearest_right_one_and_asked_again(tmp_p
 
 def test_ctrl_c_at_a_question_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     with Terminal(("init",), tmp_path, without_secrets()) as terminal:
-        answer(terminal, "CRM (")
+        terminal.answer(to="CRM (")
         terminal.wait_for("My Domain")
         terminal.type("\x03")
         assert terminal.end() == 1
@@ -113,8 +108,8 @@ def test_ctrl_c_at_a_question_leaves_the_folder_as_it_was(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
-def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm: str) -> None:
+@pytest.mark.parametrize(("crm", "further"), [("salesforce", 2), ("hubspot", 3)])
+def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm: str, further: int) -> None:
     desk = open_desk(crm)
     desk.config.unlink()
     secrets = {name.replace(f"KAMSYNC_SANDBOX_{crm.upper()}_", ""): value for name, value in desk.environment.items()}
@@ -125,17 +120,15 @@ def test_with_the_secrets_at_hand_the_org_answers_itself(open_desk: Opener, crm:
     }
     command = ("init", "--crm", crm, "--address", desk.server.base_url)
     with Terminal(command, desk.folder, {**os.environ, **known}, rows=80) as terminal:
-        answer(terminal, "How to sign in")
+        terminal.answer(to="How to sign in")
         terminal.wait_for("Signed in to")
         for question in ("Time zone", "Currency", "Language", "Country", *PRESET, "Playbooks, "):
-            answer(terminal, question)
+            terminal.answer(to=question)
         terminal.wait_for("Map nps to")
         assert "of the accounts hold a value" in " ".join(terminal.shown().split())
-        terminal.type("y\r")
-        for _ in range(3):
-            terminal.wait_for("[Y/n]:")
-            terminal.settle(0.2)
-            terminal.type("y\r")
+        terminal.answer("y")
+        for _ in range(further):
+            terminal.answer("y", to="[Y/n]:")
         assert terminal.end() == 0
         assert "such as 'no'" in " ".join(terminal.shown().split()), terminal.shown()
         assert "Next: kamsync doctor" in terminal.shown()
@@ -157,13 +150,13 @@ def test_without_a_renewal_date_the_orgs_types_of_renewals_are_proposed(open_des
     command = ("init", "--crm", "salesforce", "--address", desk.server.base_url)
     with Terminal(command, desk.folder, {**os.environ, **known}, rows=80) as terminal:
         for question in ("How to sign in", "Time zone", "Currency", "Language", "Country", *PRESET, "Playbooks, "):
-            answer(terminal, question)
+            terminal.answer(to=question)
         for field in ("nps", "strategic_market", "next_renewal_date"):
-            answer(terminal, f"Map {field} to", "n")
+            terminal.answer("n", to=f"Map {field} to")
         terminal.wait_for("Types of opportunities: ")
-        answer(terminal, "Which are renewals", "Renewl")
+        terminal.answer("Renewl", to="Which are renewals")
         terminal.wait_for("Did you mean Renewal?")
-        terminal.type("\r")
+        terminal.answer()
         assert terminal.end() == 0
     assert document(desk.folder)["program"]["renewal_types"] == ["Renewal"]
     assert document(desk.folder)["program"]["country"] == "DE"
@@ -174,13 +167,13 @@ def test_a_sign_in_that_fails_is_said_and_the_questions_go_on(open_desk: Opener)
     desk.config.unlink()
     environment = {**os.environ, "SF_CLIENT_ID": "wrong", "SF_CLIENT_SECRET": "canary-secret"}
     with Terminal(("init", "--crm", "salesforce", "--address", desk.server.base_url), desk.folder, environment) as terminal:
-        answer(terminal, "How to sign in")
+        terminal.answer(to="How to sign in")
         terminal.wait_for("Signing in did not work")
         for question in ("Time zone", "Currency", "Language", "Country"):
-            answer(terminal, question)
-        answer(terminal, "What should key accounts bring?", "expansion")
+            terminal.answer(to=question)
+        terminal.answer("expansion", to="What should key accounts bring?")
         for question in (*WISHES[1:], "Criteria [expansion]", "Playbooks, "):
-            answer(terminal, question)
+            terminal.answer(to=question)
         assert terminal.end() == 0
         assert "canary-secret" not in terminal.shown()
     assert document(desk.folder)["program"]["timezone"] == "UTC"

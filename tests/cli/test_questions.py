@@ -22,7 +22,7 @@ def test_the_question_of_apply_stands_on_the_screen_and_no_means_no(open_desk: O
         *above, question = terminal.shown().splitlines()
         assert question.startswith("Write these") and question.endswith("[y/N]:")
         assert any(line.startswith("Plan ") for line in above)
-        terminal.type("n\r")
+        terminal.answer("n")
         assert terminal.end() == 0
         assert "Nothing has been written." in terminal.shown()
 
@@ -45,7 +45,7 @@ def test_the_question_of_undo_stands_on_the_screen_after_what_it_would_do(open_d
     with at_terminal(desk, "undo", run) as terminal:
         terminal.wait_for("[y/N]:")
         assert terminal.shown().splitlines()[-1].endswith("[y/N]:")
-        terminal.type("y\r")
+        terminal.answer("y")
         assert terminal.end() == 0
     assert desk.look("runs", "--json").json[0]["kind"] == "undo"
 
@@ -66,7 +66,7 @@ def test_writing_shows_how_far_it_is_and_ctrl_c_says_what_was_written(open_desk:
     desk.server.faults.add("slow", path="companies/batch/update", skip=1, seconds=4.0)
     with at_terminal(desk, "apply") as terminal:
         terminal.wait_for("Write these")
-        terminal.type("y\r")
+        terminal.answer("y")
         terminal.wait_for("100 of 1")
         assert re.search(r"accounts written .* 100 of 1\d\d", terminal.shown())
         terminal.type("\x03")

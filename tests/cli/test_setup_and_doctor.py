@@ -42,13 +42,13 @@ def test_setup_shows_what_it_would_make_and_asks_at_a_terminal(open_desk: Opener
     with at_terminal(desk, "setup") as terminal:
         terminal.wait_for("[y/N]:")
         assert "kam_tier" in terminal.shown() and "Make these 16 in" in terminal.shown()
-        terminal.type("n\r")
+        terminal.answer("n")
         assert terminal.end() == 0
         assert "Nothing has been created." in terminal.shown()
     assert desk.good("setup", "--dry-run", "--json").json[0]["status"] == "would_create"
     with at_terminal(desk, "setup") as terminal:
         terminal.wait_for("[y/N]:")
-        terminal.type("y\r")
+        terminal.answer("y")
         assert terminal.end() == 0
         read, done = terminal.shown().split("[y/N]:")
         assert "kam_tier" in read and "kam_tier" not in done  # said once
@@ -84,7 +84,7 @@ def test_after_the_yes_setup_names_what_failed_or_where_it_stopped_all_that_was_
     with at_terminal(desk, "setup") as terminal:
         terminal.wait_for("[y/N]:")
         desk.server.faults.add("status", path="/lists", times=None, status=status, body={"message": "no", "category": category})
-        terminal.type("y\r")
+        terminal.answer("y")
         assert terminal.end() != 0
         done = terminal.shown().split("[y/N]:")[1]
         assert done.count("companies.kam_tier ") == listed and "13 created or changed" in done

@@ -172,18 +172,19 @@ def test_an_endless_crm_a_full_disk_a_flood_and_a_poison_configuration_cost_the_
     hungry = company.add_org("hungry")
     flood = {"records": [{"Name": "x" * 60_000_000}]}
     hungry.faults.add("status", path="/query", times=None, status=200, body=flood)
-    company.add_org("fine")
+    company.add_org("beside", accounts=4)
+    company.add_org("last", accounts=4)
     company.forks_workers = False  # their memory is measured
     company.write_fleet(deadline_seconds=6.0, cache_megabytes=1, memory_megabytes=150)
     company.good("init")
-    for org in ("endless", "greedy", "poison", "hungry", "fine"):
+    for org in ("endless", "beside", "greedy", "poison", "hungry", "last"):
         company.good("run", org)
 
     company.start_worker()
-    company.wait_for_states(fine="ok")
+    company.wait_for_states(last="ok", beside="ok")
     found = company.wait_for_states(endless="failing", greedy="parked", poison="parked", hungry="parked")
 
     assert "longer than 6 s" in found["endless"]["reason"] and "limit of 1 MB" in found["greedy"]["reason"]
     assert "more memory than the limit of 150 MB" in found["hungry"]["reason"] and "memory_megabytes" in found["hungry"]["fix"]
     assert "poison.toml" in found["poison"]["reason"]
-    assert company.jobs("fine")[0]["began_at"] < company.jobs("endless")[0]["ended_at"]
+    assert company.jobs("beside")[0]["began_at"] < company.jobs("endless")[0]["ended_at"]

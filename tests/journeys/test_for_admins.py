@@ -39,8 +39,7 @@ def typed(desk: Desk, words: list[str]) -> str:
             while not _ended(terminal):
                 terminal.type("\r")
         elif words[0] in ASK and "--dry-run" not in words:
-            terminal.wait_for(ASK[words[0]])
-            terminal.type("y\r")
+            terminal.answer("y", to=ASK[words[0]])
         terminal.end()
         assert terminal.code == (1 if words[0] == "doctor" and not has_fields(desk) else 0), terminal.shown()
         return terminal.shown()
