@@ -64,7 +64,7 @@ def _one(wanted: Any, asked: Any, value: Any) -> Any:
         raise NotPlain
     if wanted is bool and isinstance(value, bool):
         return value
-    if wanted is Path and _any_path_will_do(asked) and (isinstance(value, Path) or _is_text(value)):
+    if wanted is Path and _any_path_will_do(asked) and (isinstance(value, Path) or (_is_text(value) and "\0" not in value)):
         return Path(value)
     if wanted is str and _is_text(value):
         return value

@@ -22,7 +22,7 @@ from tests.journeys.command import run_command
 TEXTS = (
     "", " ", "-", "0", "1", "-1", "007", " 5 ", "5_0", "1.0", "70000", "9" * 12, "٣", "²", "yes", "true", "text", "Text",
     "csv", "md", "hubspot", "en", "pt_BR", "sync",
-    "systemd", ".", "/", "/etc/passwd", "missing/file", "2026-11-27", "\udcff", "\N{SNOWMAN}", "a" * 5_000,
+    "systemd", ".", "/", "/etc/passwd", "missing/file", "2026-11-27", "\udcff", "a\0b", "\N{SNOWMAN}", "a" * 5_000,
 )  # fmt: skip
 OTHERS = (None, True, False, 1, -1, 10**12, 0.5, Path(), Path("x"), date(2026, 1, 1), (), ("a", "b"), ["a"], ("\udcff",))
 
