@@ -20,8 +20,8 @@ DEVREADY := $(VENV)/.ready-dev
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Set in many a container; each of the hundreds of processes that the tests start would then compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Workers for the test suite: two a core on a small machine, since half of its time is waiting for servers.
-JOBS   ?= 4
+# Processes for the test suite: two a core and one more, since a good part of its time is waiting for servers; each takes half a gigabyte.
+JOBS   ?= $(shell getconf _NPROCESSORS_ONLN | awk '{ jobs = 2 * $$1 + 1; print (jobs > 6 ? 6 : jobs) }')
 
 .PHONY: lock audit quick mutations stories golden faults long demo test check lint types imports pytest wheel format bench clean
 
