@@ -17,6 +17,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEVREADY := $(VENV)/.ready-dev
+COMPILED := $(VENV)/.compiled
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # Set in many a container; each of the hundreds of processes that the tests start would then compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -76,8 +77,13 @@ long: $(DEVREADY)
 mutations: $(DEVREADY)
 	KAMSYNC_MUTATIONS=1000 $(BIN)/pytest -n $(JOBS) tests/config/test_mutations.py tests/config/test_any_programme.py tests/journeys/test_mutated_answers.py
 
+# What the tests load is compiled by one process, once: each of theirs would compile it otherwise, all at the same time.
+$(COMPILED): $(DEVREADY)
+	@$(BIN)/pytest --collect-only >/dev/null
+	@touch $@
+
 # A file's tests on one worker: what it makes once for all of them would be made on each.
-pytest: $(DEVREADY)
+pytest: $(COMPILED)
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 golden: $(DEVREADY)

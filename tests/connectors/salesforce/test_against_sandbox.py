@@ -288,6 +288,7 @@ def test_a_large_object_comes_by_bulk_and_every_row_once() -> None:
 
 def test_sessions_that_live_for_a_moment_are_renewed_as_often_as_it_takes() -> None:
     with an_org(accounts=300, opportunities=12_000, session_seconds=0.3) as server:
+        server.faults.add("slow", path="/query", times=None, seconds=0.1)
         pages = pulled(connected(server))
 
         assert len(ids(pages[Stream.OPPORTUNITIES])) == 12_000
