@@ -81,6 +81,11 @@ def words_of(body: object) -> str:
     return "" if "\ufffd" in seen or "\0" in seen else " ".join(seen.split())[:MOST_WORDS]
 
 
+def answer_in_words(status: int, words: str) -> str:
+    """What came in place of the CRM's own answer, by its HTTP status and what it says to people (`words_of`)."""
+    return f"HTTP {status} “{words}”" if words else f"HTTP {status} without a word"
+
+
 def mend_of_down(status_page: str, *, is_told: bool) -> str:
     """What to do where a service is not available. `is_told`: the service says so itself, and no proxy in its place."""
     beside = "" if is_told else ", and where it shows none, something in between answers: ask who runs the proxy"

@@ -16,7 +16,7 @@ from kamsync.run.moments import day_of
 from kamsync.store.accounts import find_account
 from kamsync.store.database import Cache, open_cache
 from kamsync.store.history import Remembered, history_of
-from kamsync.store.known_program import KnownProgram, known_of, load_known
+from kamsync.store.known_program import KnownProgram, load_known
 from kamsync.store.last_evaluation import keep_if_free, kept_receipt
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def explain_anew(cache: Cache, config: Config, inputs: Inputs | None, account: s
     `inputs`: as they were before it was loaded; where they have changed meanwhile, nothing is kept.
     """
     account_id, name = find_account(cache, account)
-    receipt = _receipt_of(cache, config, known_of(config.compiled), account_id, as_of)
     known = remember(cache, config, inputs)
+    receipt = _receipt_of(cache, config, known, account_id, as_of)
     return _explanation(cache, known, receipt, name, as_of)
 
 

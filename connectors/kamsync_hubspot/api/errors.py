@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
-from kamsync.foreign import json_of, mend_of_down, words_of
+from kamsync.foreign import answer_in_words, json_of, mend_of_down, words_of
 from kamsync.http import redact, retry_after_seconds
 
 # "Error handling": what passes by itself. 423: locked after large writes; 477: portal in migration; 52x: the edge's own.
@@ -51,7 +51,7 @@ class Fault:
         """For people: HubSpot's words; of an answer that is not HubSpot's the status, and its words."""
         if self.is_json and self.message:
             return self.message.rstrip(".")
-        return f"HTTP {self.status} “{self.message}”" if self.message else f"HTTP {self.status} without a word"
+        return answer_in_words(self.status, self.message)
 
     @property
     def is_daily_limit(self) -> bool:

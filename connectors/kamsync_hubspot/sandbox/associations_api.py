@@ -10,8 +10,9 @@ from typing import Any
 
 from .associations_read_api import number
 from .batch_api import inputs_of
-from .kinds import AssociationType, ObjectKind, object_kind
+from .kinds import AssociationType, object_kind
 from .links import default_type, link, resolve_types, unlink
+from .object_kind import ObjectKind
 from .portal import Portal
 from .routes import Route
 from .wire import Answer, Request, batch_answer, not_found

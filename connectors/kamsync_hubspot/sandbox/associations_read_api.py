@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .batch_api import inputs_of
-from .kinds import AssociationType, ObjectKind, object_kind
+from .kinds import AssociationType, object_kind
 from .links import default_type
+from .object_kind import ObjectKind
 from .portal import Portal
 from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Request, bad_request, batch_answer, not_found

@@ -165,7 +165,7 @@ hs_email_text|Email body|string|textarea
 hs_email_direction|Email direction|enumeration|select
 hs_email_status|Email send status|enumeration|select
 """,
-    **{one.plural: one.properties for one in PLAIN_OBJECTS},
+    **{one.kind.plural: one.properties for one in PLAIN_OBJECTS},
 }
 _OPTIONS = {
     "industry": INDUSTRIES,

@@ -8,44 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .object_kind import ObjectKind
 from .plain_objects import PLAIN_OBJECTS, PRODUCTS_FROM
 from .wire import bad_request
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectKind:
-    """`first_id`: ids start above it, all of one width, so that text and number order agree. `stamp`: the change stamp.
-
-    `scope_beside`: a scope that opens it as well as its own, "" for none.
-    """
-
-    plural: str
-    singular: str
-    type_id: str
-    first_id: int
-    defaults: tuple[str, ...]
-    searchable: tuple[str, ...]
-    created: str = "createdate"
-    stamp: str = "hs_lastmodifieddate"
-    scope_beside: str = ""
-
-    @property
-    def upper(self) -> str:
-        """As messages name it: `COMPANY`."""
-        return self.singular.upper()
-
-    @property
-    def inline_name(self) -> str:
-        """The key of its associations inside a record."""
-        return self.plural.replace("_", " ")  # "line items", as HubSpot keys inline associations
-
-    @property
-    def is_activity(self) -> bool:
-        """Whether it is a task, note, meeting, call or email, which need `hs_timestamp`."""
-        return self.plural in ACTIVITIES
-
-
-ACTIVITIES = ("tasks", "notes", "meetings", "calls", "emails")
 
 KINDS = {
     kind.plural: kind
@@ -83,12 +48,7 @@ KINDS = {
             ("createdate", "description", "hs_lastmodifieddate", "hs_object_id", "name", "price"),
             ("name", "description", "hs_sku"),
         ),
-        *(
-            ObjectKind(
-                one.plural, one.singular, one.type_id, one.first_id, one.defaults, one.searchable, scope_beside=one.scope_beside
-            )
-            for one in PLAIN_OBJECTS
-        ),
+        *(one.kind for one in PLAIN_OBJECTS),
         ObjectKind(
             "tasks",
             "task",
@@ -194,7 +154,7 @@ ASSOCIATION_TYPES = {
         _pair(14, 13, "companies", "companies", labels=("Parent Company", "Child Company"), unique=True,
               names=("child_to_parent_company", "parent_to_child_company")),
         _pair(450, 450, "companies", "companies"),
-        *(_pair(one.from_parent, one.to_parent, one.parent, one.plural) for one in PLAIN_OBJECTS),
+        *(_pair(one.from_parent, one.to_parent, one.parent, one.kind.plural) for one in PLAIN_OBJECTS),
         *(
             _pair(to_target, to_target - 1, activity, target)
             for activity, ids in (("calls", (182, 194, 206)), ("emails", (186, 198, 210)), ("meetings", (188, 200, 212)),

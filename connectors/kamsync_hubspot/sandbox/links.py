@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .kinds import AssociationType, ObjectKind
+from .kinds import AssociationType
+from .object_kind import ObjectKind
 from .portal import Portal
 from .store import Table
 from .wire import bad_request

@@ -9,8 +9,9 @@ from typing import Any
 
 from kamsync_hubspot.sandbox.store import Segment
 
-from .kinds import ObjectKind, object_kind
+from .kinds import object_kind
 from .list_filters import check_branch, matches
+from .object_kind import ObjectKind
 from .portal import Portal
 from .routes import Route
 from .wire import PUBLIC_HOST, Answer, Refusal, Request, bad_request, iso, not_found

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from kamsync.sandbox.company_records import SampleCompany
 
+from .object_kind import ObjectKind
 from .wire import plain
 
 PRODUCTS_FROM = 5_000_000_000  # ids of products start above it
@@ -29,25 +30,16 @@ class SampleRecord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PlainObject:
     """`properties`: lines as in `catalog`. `parent`: the plural of what a record hangs on, by the types of association
-    `from_parent` and `to_parent`.
-
-    `scope_beside`: one that opens the object as well as its own. `sample`: the company's records; it may ask for a property of a
-    parent by the parent's key.
+    `from_parent` and `to_parent`. `sample`: the company's records; it may ask for a property of a parent by the parent's key.
     """
 
-    plural: str
-    singular: str
-    type_id: str
-    first_id: int
-    defaults: tuple[str, ...]
-    searchable: tuple[str, ...]
+    kind: ObjectKind
     properties: str
     parent: str
     from_parent: int
     to_parent: int
     sample_properties: tuple[str, ...]
     sample: Callable[[SampleCompany, OfParent], Iterator[SampleRecord]]
-    scope_beside: str = ""
 
 
 def _line_items(company: SampleCompany, of_deal: OfParent) -> Iterator[SampleRecord]:
@@ -62,12 +54,15 @@ def _line_items(company: SampleCompany, of_deal: OfParent) -> Iterator[SampleRec
 
 PLAIN_OBJECTS = (
     PlainObject(
-        plural="line_items",
-        singular="line_item",
-        type_id="0-8",
-        first_id=4_000_000_000,
-        defaults=("amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "quantity"),
-        searchable=("name", "hs_sku"),
+        kind=ObjectKind(
+            "line_items",
+            "line_item",
+            "0-8",
+            4_000_000_000,
+            ("amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "quantity"),
+            ("name", "hs_sku"),
+            scope_beside="e-commerce",
+        ),
         properties="""
 createdate|Create Date|datetime|date|r
 name|Name|string|text
@@ -92,6 +87,5 @@ product_family|Product family|string|text|k
             "hs_line_item_currency_code",
         ),
         sample=_line_items,
-        scope_beside="e-commerce",
     ),
 )

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from .catalog import default_definitions
-from .kinds import ACTIVITIES, KINDS, ObjectKind
+from .kinds import KINDS
+from .object_kind import ACTIVITIES, ObjectKind
 from .options import PortalOptions
 from .pipelines import NEW_BUSINESS, PIPELINES, STAGES, Pipeline
 from .store import Associations, Export, Record, Segment, Table

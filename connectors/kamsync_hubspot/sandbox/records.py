@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .catalog import LONG_AGO_MS
-from .kinds import ObjectKind, object_kind
+from .kinds import object_kind
+from .object_kind import ObjectKind
 from .portal import Portal
 from .store import Record, Table
 from .wire import PUBLIC_HOST, iso

@@ -238,7 +238,7 @@ class _Loader:
 
     def _plain(self, one: PlainObject) -> None:
         """The records of an object that hangs on another one: as old as what they hang on."""
-        table, parents = self._portal.tables[one.plural], self._portal.tables[one.parent]
+        table, parents = self._portal.tables[one.kind.plural], self._portal.tables[one.parent]
         places = [table.slots[name] for name in one.sample_properties]
         parent_base = parents.kind.first_id
 
@@ -253,7 +253,7 @@ class _Loader:
                 record.values[place] = value
             table.append(record)
             if parent:
-                self._attach(one.plural, record.id, one.parent, parent.id, (one.to_parent,), (one.from_parent,))
+                self._attach(one.kind.plural, record.id, one.parent, parent.id, (one.to_parent,), (one.from_parent,))
 
     def _activities(self) -> None:
         company_base = KINDS["companies"].first_id

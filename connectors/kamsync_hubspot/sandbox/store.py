@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .catalog import PropertyDefinition
-from .kinds import ASSOCIATION_TYPES, AssociationType, ObjectKind
+from .kinds import ASSOCIATION_TYPES, AssociationType
+from .object_kind import ObjectKind
 
 
 class Record:

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from kamsync.errors import AccessDenied, BadAnswer, ConfigError, KamsyncError, RecordRejected, TryLater
-from kamsync.foreign import json_of, mend_of_down, words_of
+from kamsync.foreign import answer_in_words, json_of, mend_of_down, words_of
 from kamsync.http import network_error, passes_by_itself, redact, was_never_sent
 from kamsync_salesforce.api.mends import DENIED, LOGIN_CODES, LOGIN_PHRASES
 from kamsync_salesforce.api.vendor import exceptions as vendor
@@ -61,7 +61,7 @@ class Fault:
             return f"{self.message} ({self.code})" if self.message else self.code
         if self.is_json and self.message:
             return self.message
-        return f"HTTP {self.status} “{self.message}”" if self.message else f"HTTP {self.status} without a word"
+        return answer_in_words(self.status, self.message)
 
     @property
     def missing_field(self) -> str:
